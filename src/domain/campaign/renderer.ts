@@ -1,0 +1,109 @@
+import { DomainError } from '../shared/errors.ts';
+import type { Content } from './content.ts';
+
+/** A fault in content, found before launch: which part, where in it, what to do. */
+export interface ContentProblem {
+  readonly severity: 'error' | 'warning';
+  /** `template.syntax`, `template.unknown_variable`, `mjml.invalid`, `line.too_long`, `link.unsafe`, ... */
+  readonly code: string;
+  readonly part: 'source' | 'subject' | 'preheader' | 'text' | 'headers';
+  /** 1-based, in the part as the person wrote it. */
+  readonly line?: number | undefined;
+  readonly message: string;
+}
+
+/** What is the same for every message of one compiled plan. */
+export interface PlanContext {
+  /** `marketing` gets List-Unsubscribe, List-Id, Precedence and the footer rule; `transactional` gets Auto-Submitted. */
+  readonly stream: 'marketing' | 'transactional';
+  readonly project: { readonly name: string; readonly postalAddress: string; readonly senderDomain: string };
+  /** Values under `campaign.` in Liquid, e.g. `{ id, name }`. */
+  readonly campaign: Readonly<Record<string, string>>;
+  /** Complete, already valid header lines without CRLF that do not vary by recipient (List-Id, Feedback-ID, Precedence). */
+  readonly staticHeaders: readonly string[];
+  /** Absent: links stay as written, no pixel (transactional without tracking, previews). */
+  readonly tracking?:
+    | {
+        /** `https://t.example.com`, without a slash at its end. */
+        readonly baseUrl: string;
+        /** The link token for a target, e.g. `AgAB...`; called once per static link at compile time, per message for a target with merge values. */
+        linkToken(index: number, target: string): string;
+        readonly openPixel: boolean;
+      }
+    | undefined;
+}
+
+/** A link in a plan; its index is stable for the same content. */
+export interface PlanLink {
+  readonly index: number;
+  /** As written, Liquid included; that is how reports name it. */
+  readonly target: string;
+}
+
+/** What differs from message to message. */
+export interface PlanRecipient {
+  readonly address: string;
+  readonly smtputf8: boolean;
+  /** Liquid variables: attributes at the top level, plus `subscriber` = { id, email, locale, attributes }. */
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** Without angle brackets: `<left>@<domain>`. */
+  readonly messageId: string;
+  readonly date: Date;
+  /** Token strings for `/c/<clickToken>/<linkToken>`, `/o/<openToken>`, `/u/<unsubscribeToken>`; empty when the plan tracks nothing. */
+  readonly clickToken: string;
+  readonly openToken: string;
+  /** Complete https URL of the one-click unsubscribe for this message; empty for transactional mail. */
+  readonly unsubscribeUrl: string;
+}
+
+/** What a preview shows. */
+export interface RenderedMessage {
+  readonly subject: string;
+  readonly preheader: string;
+  readonly html: string | undefined;
+  readonly text: string;
+}
+
+/** Content compiled once; composes one message per recipient. */
+export interface MessagePlan {
+  readonly links: readonly PlanLink[];
+  /**
+   * The whole message as it stands between DATA and the final dot: CRLF line ends, ends with CRLF, not dot-stuffed, every
+   * line 998 octets or shorter. The bytes are valid until `release` is called; `release` gives the buffer back for reuse.
+   * @throws RenderFailed when this recipient's data break the template.
+   */
+  compose(recipient: PlanRecipient): ComposedMessage;
+  /** The same content by the plain way (liquidjs over the source), for previews and as the measure of `compose`. @throws RenderFailed */
+  render(recipient: PlanRecipient): RenderedMessage;
+}
+
+export interface ComposedMessage {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+/** Turns content into plans. Implemented over MJML and Liquid. */
+export interface Renderer {
+  /** Everything wrong with the content; empty when it may be launched (warnings aside). Never throws for bad content. */
+  check(content: Content, context: PlanContext): Promise<readonly ContentProblem[]>;
+  /** @throws ContentInvalid when `check` would report an error. */
+  compile(content: Content, context: PlanContext): Promise<MessagePlan>;
+}
+
+export class ContentInvalid extends DomainError {
+  readonly code = 'content.invalid';
+  readonly kind = 'invalid';
+  readonly problems: readonly ContentProblem[];
+  constructor(problems: readonly ContentProblem[]) {
+    const first = problems.find((problem) => problem.severity === 'error') ?? problems[0];
+    const where = first?.line === undefined ? (first?.part ?? 'source') : `${first.part}, line ${first.line}`;
+    super(`The content cannot be sent: ${first?.message ?? 'unknown problem'} (${where}).`, '/content');
+    this.problems = problems;
+  }
+}
+
+/** One recipient's data break the template; ends that message as `failed` and never the campaign. */
+export class RenderFailed extends DomainError {
+  readonly code = 'content.render_failed';
+  readonly kind = 'invalid';
+}

@@ -1,0 +1,42 @@
+import type { Attempt } from './attempt.ts';
+
+/** What the SMTP transaction says, as opposed to what the message says (RFC 5321 section 2.3.1). One recipient each. */
+export interface Envelope {
+  readonly from: string;
+  readonly to: string;
+  /** True when the local part needs SMTPUTF8 on every hop (RFC 6531). */
+  readonly smtputf8: boolean;
+}
+
+export interface OutgoingMessage {
+  readonly envelope: Envelope;
+  /** Complete message, CRLF line ends, ends with CRLF, not dot-stuffed. Must not change until `submit` settles. */
+  readonly content: Uint8Array;
+  /**
+   * Asked at the last moment before MAIL is written. False withdraws the message without a trace on the wire: the lease is
+   * gone, the campaign is paused, or the recipient has unsubscribed.
+   */
+  readonly proceed?: (() => boolean) | undefined;
+  /** Called when the first byte of the transaction is about to be written: from here on a crash can mean a repeat. */
+  readonly onHandOver?: (() => void) | undefined;
+}
+
+/** The message was given back untouched. */
+export interface Withdrawn {
+  readonly outcome: 'withdrawn';
+}
+
+/**
+ * Our means of handing messages over. It owns its connections, keeps them alive between messages, and never loses the
+ * message at hand: every `submit` settles with what is known about it. `submit` rejects only for programming errors.
+ */
+export interface Transport {
+  readonly name: string;
+  /** How many messages can be on the wire at once; callers keep about two per slot waiting. */
+  readonly slots: number;
+  submit(message: OutgoingMessage): Promise<Attempt | Withdrawn>;
+  /** Opens a connection, greets and authenticates, without mail. @throws Error that says what is wrong and where. */
+  verify(): Promise<void>;
+  /** Finishes what is on the wire, withdraws what waits, says QUIT. */
+  close(): Promise<void>;
+}

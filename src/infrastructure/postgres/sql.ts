@@ -1,0 +1,7 @@
+/**
+ * The one way SQL is said in this code base: text with `$1` parameters, rows back. Inside a unit of work it runs in that
+ * transaction (and flushes the ORM first, so that it sees what was persisted); outside it takes a pooled connection.
+ */
+export interface Sql {
+  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
