@@ -1,0 +1,4 @@
+import type { EntitySchema } from '@mikro-orm/core';
+
+/** Every aggregate that MikroORM maps from outside; each context adds its own (`<context>-mapping.ts`). */
+export const mappings: readonly EntitySchema[] = [];
