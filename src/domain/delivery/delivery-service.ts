@@ -1,0 +1,306 @@
+import type { Clock } from '../shared/clock.ts';
+import { DomainError, NotFound } from '../shared/errors.ts';
+import type { Id, Ids } from '../shared/ids.ts';
+import type { Page, PageRequest } from '../shared/page.ts';
+import type { Attempt } from './attempt.ts';
+import type { DeliveryStore, LedgerFilter, LedgerTotals, RecordedBatches } from './delivery-store.ts';
+import type { LedgerRow, LedgerState } from './message.ts';
+import { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
+import type { Run, RunPurpose } from './run.ts';
+import { type ShardBatch, type ShardKey, type ShardLease, shardName } from './shard.ts';
+import type { MessageAttempt, TransactionalMessage } from './transactional-message.ts';
+import { WORKER_LIVE_MS, type Worker } from './worker.ts';
+
+/** Ids of recipients in pages, as PostgreSQL array literals; `undefined` after the last. */
+export type RecipientPages = (
+  after: Id | undefined,
+) => Promise<{ readonly ids: string; readonly count: number; readonly last: Id } | undefined>;
+
+/** Long enough to ride out a garbage collection or a slow disk, short enough that a dead worker is not missed. */
+export const LEASE_MS = 10_000;
+
+export class LedgerExpired extends DomainError {
+  readonly code = 'campaign.ledger_expired';
+  readonly kind = 'conflict';
+  constructor() {
+    super('This campaign was launched so long ago that its ledger is gone; its counters remain.');
+  }
+}
+
+/** The one way into the delivery context: see the manual page in `index.ts`. */
+export class DeliveryService {
+  readonly #store: DeliveryStore;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #bulkRetry: RetryPolicy;
+  readonly #transactionalRetry: RetryPolicy;
+  readonly #random: () => number;
+
+  constructor(deps: {
+    store: DeliveryStore;
+    clock: Clock;
+    ids: Ids;
+    random: () => number;
+    bulkRetry?: RetryPolicy;
+    transactionalRetry?: RetryPolicy;
+  }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#ids = deps.ids;
+    this.#random = deps.random;
+    this.#bulkRetry = deps.bulkRetry ?? BULK_RETRY;
+    this.#transactionalRetry = deps.transactionalRetry ?? TRANSACTIONAL_RETRY;
+  }
+
+  /** Fixes the people of a run: one shard per page. Returns how many they are. */
+  async startRun(
+    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    purpose: RunPurpose,
+    pages: RecipientPages,
+  ): Promise<{ run: number; audience: number }> {
+    const { projectId, campaignId, launchedOn } = campaign;
+    await this.#store.ensureLedgerPartition(launchedOn);
+    const number = (await this.#store.runs(projectId, campaignId)).length;
+    const run: Run = {
+      projectId,
+      campaignId,
+      number,
+      launchedOn,
+      purpose,
+      state: 'running',
+      audience: 0,
+      createdAt: this.#clock.now(),
+      endedAt: undefined,
+    };
+    await this.#store.addRun(run);
+    let shard = 0;
+    for (let page = await pages(undefined); page !== undefined; page = await pages(page.last)) {
+      await this.#store.addShard({ projectId, campaignId, run: number, number: shard }, launchedOn, page.ids, page.count);
+      shard += 1;
+    }
+    return { run: number, audience: await this.#store.closeRun(run) };
+  }
+
+  /**
+   * Cuts a retry run from the deferrals due now. At most one retry run of a campaign is open at a time, so nobody can stand
+   * in two shards at once.
+   */
+  async retryDeferred(campaign: { projectId: Id; campaignId: Id; launchedOn: string }, shardSize: number): Promise<number> {
+    const now = this.#clock.now();
+    const { audience } = await this.startRun(campaign, 'retry', (after) =>
+      this.#store.recipientsInState(campaign, 'deferred', now, after, shardSize),
+    );
+    return audience;
+  }
+
+  campaignsDue(limit: number) {
+    return this.#store.campaignsDue(this.#clock.now(), limit);
+  }
+
+  runs(projectId: Id, campaignId: Id): Promise<readonly Run[]> {
+    return this.#store.runs(projectId, campaignId);
+  }
+
+  /** Stops hand-over within two seconds; what is on the wire is finished. */
+  async pause(projectId: Id, campaignId: Id): Promise<void> {
+    await this.#store.setRunState(projectId, campaignId, ['running'], 'paused', this.#clock.now());
+  }
+
+  async resume(projectId: Id, campaignId: Id): Promise<void> {
+    await this.#store.setRunState(projectId, campaignId, ['paused'], 'running', this.#clock.now());
+  }
+
+  /** Everybody without an outcome, or with a deferral, stays unsent for good. */
+  async cancel(projectId: Id, campaignId: Id): Promise<void> {
+    await this.#store.setRunState(projectId, campaignId, ['running', 'paused'], 'cancelled', this.#clock.now());
+  }
+
+  /**
+   * The next shard to work on: of the sending campaign with the fewest leased shards, then of the project with the fewest.
+   * @param avoid campaigns that the caller has enough of already
+   * @param takeExpired false while the database has not yet been reachable for a whole lease period
+   */
+  claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined> {
+    return this.#store.claim(owner, LEASE_MS, { avoid: options.avoid, expiredBefore: options.takeExpired });
+  }
+
+  renew(owner: Id, held: readonly (ShardKey & { fence: number })[]): Promise<ReadonlySet<string>> {
+    return this.#store.renew(owner, LEASE_MS, held);
+  }
+
+  release(held: readonly (ShardKey & { fence: number })[]): Promise<void> {
+    return this.#store.release(held);
+  }
+
+  /** For whoever saw this worker's process end: its shards need not wait for their leases. */
+  releaseAllOf(owner: Id): Promise<number> {
+    return this.#store.releaseAllOf(owner);
+  }
+
+  /** In key order, so that two recorders never wait for each other in a circle. */
+  record(batches: readonly ShardBatch[]): Promise<RecordedBatches> {
+    const ordered = batches.toSorted((a, b) => (shardName(a) < shardName(b) ? -1 : 1));
+    return this.#store.record(ordered, this.#bulkRetry, LEASE_MS, this.#random);
+  }
+
+  finishedRuns(limit = 100): Promise<readonly Run[]> {
+    return this.#store.finishedRuns(limit);
+  }
+
+  async endRun(run: Run): Promise<void> {
+    await this.#store.setRunState(run.projectId, run.campaignId, ['running'], 'done', this.#clock.now());
+  }
+
+  hasDeferred(campaign: { projectId: Id; campaignId: Id; launchedOn: string }): Promise<boolean> {
+    return this.#store.hasDeferred(campaign.projectId, campaign.campaignId, campaign.launchedOn);
+  }
+
+  totals(projectId: Id, campaignId: Id): Promise<LedgerTotals> {
+    return this.#store.totals(projectId, campaignId);
+  }
+
+  /** Who received it, and who did not and why; by subscriber id. */
+  ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>> {
+    return this.#store.ledger(projectId, campaignId, filter);
+  }
+
+  resendPages(
+    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    state: LedgerState,
+    shardSize: number,
+  ): RecipientPages {
+    return (after) => this.#store.recipientsInState(campaign, state, undefined, after, shardSize);
+  }
+
+  saveWorker(worker: Worker): Promise<void> {
+    return this.#store.saveWorker(worker);
+  }
+
+  forgetWorker(id: Id): Promise<void> {
+    return this.#store.forgetWorker(id);
+  }
+
+  liveWorkers(): Promise<readonly Worker[]> {
+    return this.#store.workers(WORKER_LIVE_MS);
+  }
+
+  openShards() {
+    return this.#store.openShards();
+  }
+
+  /** Stores a transactional message; the caller enqueues its job in the same transaction. */
+  async accept(
+    input: Pick<
+      TransactionalMessage,
+      'projectId' | 'recipient' | 'content' | 'variables' | 'templateId' | 'idempotencyKey' | 'fingerprint'
+    >,
+  ): Promise<TransactionalMessage> {
+    const now = this.#clock.now();
+    const message: TransactionalMessage = {
+      ...input,
+      id: this.#ids.next(),
+      state: 'accepted',
+      attempts: 0,
+      nextAttemptAt: now,
+      acceptedAt: now,
+      at: now,
+      code: undefined,
+      reply: undefined,
+    };
+    await this.#store.addMessage(message);
+    return message;
+  }
+
+  /** @throws NotFound */
+  async message(projectId: Id, id: Id): Promise<TransactionalMessage> {
+    const message = await this.#store.message(projectId, id);
+    if (message === undefined) throw new NotFound('message', id);
+    return message;
+  }
+
+  messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>> {
+    return this.#store.messages(projectId, page);
+  }
+
+  messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined> {
+    return this.#store.messageByIdempotencyKey(projectId, key);
+  }
+
+  attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
+    return this.#store.attempts(projectId, messageId);
+  }
+
+  /**
+   * Commits that an attempt starts, before MAIL is written: a start without an end is `in_doubt`. Undefined when the message
+   * is not waiting any more (another worker has it, or it is settled) or not due yet.
+   */
+  async beginAttempt(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
+    const message = await this.#store.message(projectId, id);
+    if (message === undefined) return undefined;
+    const now = this.#clock.now();
+    if (message.nextAttemptAt === undefined || message.nextAttemptAt > now) return undefined;
+    const begun: TransactionalMessage = {
+      ...message,
+      state: 'attempting',
+      attempts: message.attempts + 1,
+      nextAttemptAt: undefined,
+      at: now,
+    };
+    if (!(await this.#store.moveMessage(begun, ['accepted', 'deferred', 'in_doubt']))) return undefined;
+    await this.#store.addAttempt({
+      projectId,
+      messageId: id,
+      number: begun.attempts,
+      startedAt: now,
+      endedAt: undefined,
+      outcome: undefined,
+      code: undefined,
+      reply: undefined,
+    });
+    return begun;
+  }
+
+  /** What the attempt came to. Transactional mail in doubt is tried again by policy, with the same Message-ID. */
+  async endAttempt(message: TransactionalMessage, attempt: Attempt): Promise<TransactionalMessage> {
+    const now = this.#clock.now();
+    const again = attempt.outcome === 'deferred' || attempt.outcome === 'in_doubt';
+    const expired = again && now.getTime() - message.acceptedAt.getTime() >= this.#transactionalRetry.lifetimeMs;
+    const ended: TransactionalMessage = {
+      ...message,
+      state: expired ? 'expired' : attempt.outcome,
+      nextAttemptAt:
+        again && !expired ? nextAttemptAt(this.#transactionalRetry, message.attempts, now, this.#random()) : undefined,
+      at: now,
+      code: attempt.code,
+      reply: attempt.reply,
+    };
+    await this.#store.endAttempt({
+      projectId: message.projectId,
+      messageId: message.id,
+      number: message.attempts,
+      startedAt: message.at,
+      endedAt: now,
+      outcome: attempt.outcome,
+      code: attempt.code,
+      reply: attempt.reply,
+    });
+    await this.#store.moveMessage(ended, ['attempting']);
+    return ended;
+  }
+
+  /** Ends a message that never reached a transport: its template failed, or its recipient is suppressed. */
+  async giveUp(message: TransactionalMessage, state: 'failed' | 'skipped', reason: string): Promise<TransactionalMessage> {
+    const ended: TransactionalMessage = { ...message, state, reply: reason, nextAttemptAt: undefined, at: this.#clock.now() };
+    await this.#store.moveMessage(ended, ['accepted', 'deferred', 'in_doubt', 'attempting']);
+    return ended;
+  }
+
+  /** Messages whose worker vanished between start and end of an attempt, `olderThanMs` ago or more: they are in doubt. */
+  unfinished(olderThanMs: number, limit = 100): Promise<readonly TransactionalMessage[]> {
+    return this.#store.unfinishedMessages(new Date(this.#clock.now().getTime() - olderThanMs), limit);
+  }
+
+  messagesDue(limit = 500): Promise<readonly TransactionalMessage[]> {
+    return this.#store.messagesDue(this.#clock.now(), limit);
+  }
+}

@@ -1,0 +1,109 @@
+import type { Id } from '../shared/ids.ts';
+import type { Page, PageRequest } from '../shared/page.ts';
+import type { LedgerRow, LedgerState, StateTotals } from './message.ts';
+import type { RetryPolicy } from './retry-policy.ts';
+import type { Run } from './run.ts';
+import type { ShardBatch, ShardKey, ShardLease } from './shard.ts';
+import type { MessageAttempt, TransactionalMessage } from './transactional-message.ts';
+import type { Worker } from './worker.ts';
+
+/** What one batch of one shard met when it was committed. */
+export type BatchVerdict =
+  /** The fence holds: state and cursor moved. */
+  | 'moved'
+  /** This very batch was committed before; only its answer had been lost. Nothing was done. */
+  | 'already'
+  /** Somebody else holds the shard: the outcomes were kept as facts, the cursor stayed. */
+  | 'fenced';
+
+/** Rows of one campaign that really changed: by how much each state total moved. */
+export interface LedgerChange {
+  readonly projectId: Id;
+  readonly campaignId: Id;
+  readonly deltas: StateTotals;
+  /** Outcomes recorded, by state, whether or not they moved a total. */
+  readonly copies: number;
+}
+
+export interface RecordedBatches {
+  readonly verdicts: ReadonlyMap<string, BatchVerdict>;
+  readonly changes: readonly LedgerChange[];
+}
+
+/** One campaign's place in the ledger. */
+export interface LedgerTotals {
+  readonly audience: number;
+  readonly states: StateTotals;
+  /** Acceptances beyond the first per recipient. */
+  readonly repeated: number;
+}
+
+export interface LedgerFilter extends PageRequest {
+  readonly state?: LedgerState | undefined;
+}
+
+/** What the delivery context keeps; implemented over PostgreSQL. Leases live by the database's own clock. */
+export interface DeliveryStore {
+  addRun(run: Run): Promise<void>;
+  /** `recipients` is a PostgreSQL array literal of `size` uuids, as read: a million ids never become objects here. */
+  addShard(key: ShardKey, launchedOn: string, recipients: string, size: number): Promise<void>;
+  /** How many were put into this run's shards; sets the run's audience. */
+  closeRun(run: Pick<Run, 'projectId' | 'campaignId' | 'number'>): Promise<number>;
+  runs(projectId: Id, campaignId: Id): Promise<readonly Run[]>;
+  setRunState(projectId: Id, campaignId: Id, from: readonly Run['state'][], to: Run['state'], at: Date): Promise<number>;
+
+  claim(
+    owner: Id,
+    leaseMs: number,
+    options: { readonly avoid: readonly Id[]; readonly expiredBefore: boolean },
+  ): Promise<ShardLease | undefined>;
+  /** Names of the shards whose fence still holds. */
+  renew(owner: Id, leaseMs: number, held: readonly (ShardKey & { readonly fence: number })[]): Promise<ReadonlySet<string>>;
+  release(held: readonly (ShardKey & { readonly fence: number })[]): Promise<void>;
+  releaseAllOf(owner: Id): Promise<number>;
+  /** Writes a batch per shard in one transaction: see `HeldShard.nextBatch`. */
+  record(batches: readonly ShardBatch[], policy: RetryPolicy, leaseMs: number, random: () => number): Promise<RecordedBatches>;
+
+  /** Runs that are `running` and have no open shard left. */
+  finishedRuns(limit: number): Promise<readonly Run[]>;
+  /** Campaigns with a deferral due at `now`, no retry run open, and their first run neither paused nor cancelled. */
+  campaignsDue(
+    now: Date,
+    limit: number,
+  ): Promise<readonly { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string }[]>;
+  hasDeferred(projectId: Id, campaignId: Id, launchedOn: string): Promise<boolean>;
+  /** The next recipients, in id order, whose ledger row is in `state` (and due at `now`, for deferred ones). */
+  recipientsInState(
+    campaign: { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string },
+    state: LedgerState,
+    now: Date | undefined,
+    after: Id | undefined,
+    limit: number,
+  ): Promise<{ readonly ids: string; readonly count: number; readonly last: Id } | undefined>;
+
+  totals(projectId: Id, campaignId: Id): Promise<LedgerTotals>;
+  ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
+  /** Deletes nothing; makes sure that rows of this launch date have a partition to go to. */
+  ensureLedgerPartition(launchedOn: string): Promise<void>;
+
+  saveWorker(worker: Worker): Promise<void>;
+  forgetWorker(id: Id): Promise<void>;
+  /** Workers seen within `withinMs`, by the database's clock. */
+  workers(withinMs: number): Promise<readonly Worker[]>;
+  /** Open shards per lane of work: for `status`. */
+  openShards(): Promise<{ readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number }>;
+
+  addMessage(message: TransactionalMessage): Promise<void>;
+  message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined>;
+  messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>>;
+  messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined>;
+  /** Moves a message from one state to another; false when it was not in `from` any more. */
+  moveMessage(message: TransactionalMessage, from: readonly TransactionalMessage['state'][]): Promise<boolean>;
+  addAttempt(attempt: MessageAttempt): Promise<void>;
+  endAttempt(attempt: MessageAttempt): Promise<void>;
+  attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]>;
+  /** Messages whose attempt was started before `before` and never ended. */
+  unfinishedMessages(before: Date, limit: number): Promise<readonly TransactionalMessage[]>;
+  /** Messages accepted or deferred and due, oldest first: the truth behind the jobs. */
+  messagesDue(now: Date, limit: number): Promise<readonly TransactionalMessage[]>;
+}

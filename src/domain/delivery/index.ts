@@ -1,0 +1,47 @@
+/**
+ * Delivery: getting one message to one recipient.
+ *
+ * It owns the ledger (one row per campaign and recipient, the truth about a campaign), the runs and shards that a campaign
+ * is worked off in, transactional messages with their attempts, the retry schedule, and the workers that are alive.
+ *
+ * States of a message: `pending` (no row yet), `deferred`, `submitted`, `rejected`, `in_doubt`, `expired`, `failed`,
+ * `skipped`, `cancelled`. Their sum is the audience, always. Acceptance, once recorded, never gives way to another state.
+ *
+ * A run is one pass over recipients: run 0 is the launch, later ones are cut from the ledger (retries, resends). A shard is
+ * about 10,000 recipients of a run in an order fixed when the run was cut. One worker holds a shard by a lease of 10 seconds
+ * in the database's time; every claim raises its fence, and only the present fence moves state and cursor.
+ *
+ * Promises: nobody is skipped, because a shard is done only when the contiguous cursor has passed everybody; nobody whose
+ * acceptance was recorded is mailed again. Not promised: exactly once. A crash between hand-over and commit can repeat at
+ * most the process's window of unrecorded messages, each with the same Message-ID and the mark `possible_repeat`.
+ *
+ * Follows RFC 5321 (replies, retries), RFC 3463 (status codes), RFC 6409 (what submitted means).
+ */
+export type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
+export { DeliveryService, LEASE_MS, LedgerExpired, type RecipientPages } from './delivery-service.ts';
+export type {
+  BatchVerdict,
+  DeliveryStore,
+  LedgerChange,
+  LedgerFilter,
+  LedgerTotals,
+  RecordedBatches,
+} from './delivery-store.ts';
+export {
+  firstRow,
+  followingRow,
+  LEDGER_STATES,
+  type LedgerRow,
+  type LedgerState,
+  type MessageState,
+  noTotals,
+  type Outcome,
+  outcomeOf,
+  type StateTotals,
+} from './message.ts';
+export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
+export type { Run, RunPurpose, RunState } from './run.ts';
+export { HeldShard, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';
+export type { MessageAttempt, TransactionalMessage, TransactionalState } from './transactional-message.ts';
+export type { Envelope, OutgoingMessage, Transport, Withdrawn } from './transport.ts';
+export { LANES, type Lane, type Worker, type WorkerProgress } from './worker.ts';

@@ -1,0 +1,122 @@
+import type { Id } from '../shared/ids.ts';
+import type { Attempt } from './attempt.ts';
+import { nextAttemptAt, type RetryPolicy } from './retry-policy.ts';
+
+/**
+ * States of one message. `pending` is the absence of a ledger row; every other state is a row. What may replace what
+ * is decided in one place, `followingRow`.
+ */
+export const LEDGER_STATES = [
+  'submitted',
+  'deferred',
+  'rejected',
+  'in_doubt',
+  'expired',
+  'failed',
+  'skipped',
+  'cancelled',
+] as const;
+export type LedgerState = (typeof LEDGER_STATES)[number];
+export type MessageState = 'pending' | LedgerState;
+export type StateTotals = Readonly<Record<LedgerState, number>>;
+
+export const noTotals = (): Record<LedgerState, number> => ({
+  submitted: 0,
+  deferred: 0,
+  rejected: 0,
+  in_doubt: 0,
+  expired: 0,
+  failed: 0,
+  skipped: 0,
+  cancelled: 0,
+});
+
+/**
+ * A fresh state may replace an older one only in a later run, or when the same run learns that the message was accepted
+ * after all: acceptance is the one fact that never gives way.
+ */
+const NEVER_LEFT: ReadonlySet<LedgerState> = new Set(['submitted']);
+
+/** What became of one recipient in one run, ready for the ledger. */
+export interface Outcome {
+  readonly subscriberId: Id;
+  readonly state: LedgerState;
+  readonly code: number | undefined;
+  /** Reply or reason; undefined for a plain acceptance, which needs no words. */
+  readonly reply: string | undefined;
+  /** True when an earlier holder may already have handed this message over: an upper bound, never a guess below it. */
+  readonly possibleRepeat: boolean;
+  readonly at: Date;
+}
+
+/** One row of the ledger, the truth about one message of a campaign. */
+export interface LedgerRow {
+  readonly subscriberId: Id;
+  readonly run: number;
+  readonly state: LedgerState;
+  /** How often the next hop accepted it; more than 1 is a repeat that we know of. */
+  readonly copies: number;
+  readonly possibleRepeat: boolean;
+  readonly attempts: number;
+  readonly firstAttemptAt: Date;
+  readonly nextAttemptAt: Date | undefined;
+  readonly code: number | undefined;
+  readonly reply: string | undefined;
+  readonly at: Date;
+}
+
+/** True for the states that mean a transport was asked. */
+const wasAttempted = (state: LedgerState): boolean => state !== 'skipped' && state !== 'failed' && state !== 'cancelled';
+
+/** An attempt as the ledger keeps it. */
+export function outcomeOf(subscriberId: Id, attempt: Attempt, possibleRepeat: boolean, at: Date): Outcome {
+  const accepted = attempt.outcome === 'submitted';
+  return {
+    subscriberId,
+    state: attempt.outcome,
+    code: attempt.code,
+    reply: accepted ? undefined : attempt.reply,
+    possibleRepeat,
+    at,
+  };
+}
+
+/** The row for a recipient who has none yet. */
+export function firstRow(run: number, outcome: Outcome, policy: RetryPolicy, jitter: number): LedgerRow {
+  return {
+    subscriberId: outcome.subscriberId,
+    run,
+    state: outcome.state,
+    copies: outcome.state === 'submitted' ? 1 : 0,
+    possibleRepeat: outcome.possibleRepeat,
+    attempts: wasAttempted(outcome.state) ? 1 : 0,
+    firstAttemptAt: outcome.at,
+    nextAttemptAt: outcome.state === 'deferred' ? nextAttemptAt(policy, 1, outcome.at, jitter) : undefined,
+    code: outcome.code,
+    reply: outcome.reply,
+    at: outcome.at,
+  };
+}
+
+/**
+ * The row after a further outcome. A later run replaces the state (and turns a deferral past the policy's lifetime into
+ * `expired`); the same or an older run only adds a copy, and its acceptance wins over anything less certain.
+ */
+export function followingRow(row: LedgerRow, run: number, outcome: Outcome, policy: RetryPolicy, jitter: number): LedgerRow {
+  const copies = row.copies + (outcome.state === 'submitted' ? 1 : 0);
+  const attempts = row.attempts + (wasAttempted(outcome.state) ? 1 : 0);
+  const possibleRepeat = row.possibleRepeat || outcome.possibleRepeat || copies > 1;
+  const facts = { ...row, run: Math.max(row.run, run), copies, attempts, possibleRepeat };
+  const replaces = run > row.run ? !NEVER_LEFT.has(row.state) : outcome.state === 'submitted' && !NEVER_LEFT.has(row.state);
+  if (!replaces) return facts;
+  const expired = outcome.state === 'deferred' && outcome.at.getTime() - row.firstAttemptAt.getTime() >= policy.lifetimeMs;
+  const state = expired ? 'expired' : outcome.state;
+  return {
+    ...facts,
+    state,
+    nextAttemptAt: state === 'deferred' ? nextAttemptAt(policy, attempts, outcome.at, jitter) : undefined,
+    code: outcome.code,
+    reply: outcome.reply,
+    at: outcome.at,
+  };
+}

@@ -1,0 +1,193 @@
+import type { Id } from '../shared/ids.ts';
+import type { Outcome } from './message.ts';
+
+/** Names one shard of one run of one campaign. */
+export interface ShardKey {
+  readonly projectId: Id;
+  readonly campaignId: Id;
+  readonly run: number;
+  readonly number: number;
+}
+
+/** What a claim hands to its new holder. */
+export interface ShardLease extends ShardKey {
+  /** Fixed at launch; part of the ledger's key (UTC date, `YYYY-MM-DD`). */
+  readonly launchedOn: string;
+  /** Grows with every claim; only its present value may move the shard. */
+  readonly fence: number;
+  readonly cursor: number;
+  readonly claimedThrough: number;
+  /** Subscriber ids in the order fixed at launch. */
+  readonly recipients: readonly Id[];
+  /** Positions behind the cursor that already have an outcome of this run. */
+  readonly settled: readonly number[];
+}
+
+export const shardName = (key: ShardKey): string => `${key.projectId}/${key.campaignId}/${key.run}/${key.number}`;
+
+/** What one recorder commit says about one shard. */
+export interface ShardBatch extends ShardKey {
+  readonly launchedOn: string;
+  readonly fence: number;
+  /** 1 for the first batch under this fence, then one more each time. */
+  readonly batch: number;
+  readonly cursor: number;
+  readonly claimedThrough: number;
+  readonly done: boolean;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** One position to hand over. */
+export interface Turn {
+  readonly position: number;
+  readonly subscriberId: Id;
+  readonly possibleRepeat: boolean;
+}
+
+/**
+ * A shard in the hands of its holder: which positions may be handed over, which have an outcome, how far the contiguous
+ * cursor may move. Positions count from 0; `cursor` and `claimedThrough` are counts, so `[cursor, claimedThrough)` is what a
+ * crash leaves open.
+ *
+ *   settled ......... cursor ... (some settled) ... claimedThrough ......... size
+ *
+ * Invariant: a position is handed over only below a `claimedThrough` whose commit has been answered.
+ */
+export class HeldShard {
+  readonly lease: ShardLease;
+  readonly size: number;
+  #cursor: number;
+  #claimedThrough: number;
+  #batch = 0;
+  #next: number;
+  readonly #inherited: number;
+  /** Positions at or above the cursor with an outcome that is committed. */
+  readonly #committed = new Set<number>();
+  /** Positions below `claimedThrough` without a committed outcome: what a crash now could repeat. */
+  #unrecorded: number;
+  #gathered: { readonly position: number; readonly outcome: Outcome }[] = [];
+  /** Given back before any byte was written; handed out again first. */
+  readonly #returned: number[] = [];
+
+  constructor(lease: ShardLease) {
+    this.lease = lease;
+    this.size = lease.recipients.length;
+    this.#cursor = lease.cursor;
+    this.#claimedThrough = lease.claimedThrough;
+    this.#inherited = lease.claimedThrough;
+    this.#next = lease.cursor;
+    for (const position of lease.settled) if (position >= lease.cursor) this.#committed.add(position);
+    let unrecorded = 0;
+    for (let position = lease.cursor; position < lease.claimedThrough; position += 1)
+      if (!this.#committed.has(position)) unrecorded += 1;
+    this.#unrecorded = unrecorded;
+    this.#advance();
+  }
+
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  get claimedThrough(): number {
+    return this.#claimedThrough;
+  }
+
+  /** Claimed positions without a committed outcome; the sum over a process is bounded by its window. */
+  get unrecorded(): number {
+    return this.#unrecorded;
+  }
+
+  /** Positions that may be handed over now. */
+  get ready(): number {
+    return this.#claimedThrough - this.#next + this.#returned.length;
+  }
+
+  /** Positions that nobody has handed over yet, claimed or not. */
+  get remaining(): number {
+    return this.size - this.#next + this.#returned.length;
+  }
+
+  get done(): boolean {
+    return this.#cursor >= this.size;
+  }
+
+  /** Outcomes known and not yet in a batch. */
+  get gathered(): number {
+    return this.#gathered.length;
+  }
+
+  /** Looks at the turns that come next without taking them, claimed or not: for reading people ahead. */
+  upcoming(from: number, count: number): readonly Turn[] {
+    const turns: Turn[] = [];
+    for (let position = Math.max(from, this.#cursor); position < this.size && turns.length < count; position += 1) {
+      if (!this.#committed.has(position)) turns.push(this.#turn(position));
+    }
+    return turns;
+  }
+
+  /** The next position to hand over, or undefined while the claim has to be extended first. */
+  take(): Turn | undefined {
+    const returned = this.#returned.pop();
+    if (returned !== undefined) return this.#turn(returned);
+    while (this.#next < this.#claimedThrough) {
+      const position = this.#next;
+      this.#next += 1;
+      if (!this.#committed.has(position)) return this.#turn(position);
+    }
+    return undefined;
+  }
+
+  /** Gives back a turn of which no byte was written. */
+  giveBack(position: number): void {
+    this.#returned.push(position);
+  }
+
+  settle(position: number, outcome: Outcome): void {
+    this.#gathered.push({ position, outcome });
+  }
+
+  /**
+   * The next batch to commit: everything gathered, and a claim extended by at most `room` positions. `applied` must be
+   * called when, and only when, its commit has been answered.
+   */
+  nextBatch(room: number): { readonly batch: ShardBatch; readonly applied: () => void } {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    const claimedThrough = Math.min(this.size, this.#claimedThrough + Math.max(0, room));
+    const fresh = new Set(gathered.map((entry) => entry.position));
+    let cursor = this.#cursor;
+    while (cursor < claimedThrough && (this.#committed.has(cursor) || fresh.has(cursor))) cursor += 1;
+    this.#batch += 1;
+    const batch: ShardBatch = {
+      projectId: this.lease.projectId,
+      campaignId: this.lease.campaignId,
+      run: this.lease.run,
+      number: this.lease.number,
+      launchedOn: this.lease.launchedOn,
+      fence: this.lease.fence,
+      batch: this.#batch,
+      cursor,
+      claimedThrough,
+      done: cursor >= this.size,
+      outcomes: gathered.map((entry) => entry.outcome),
+    };
+    const applied = (): void => {
+      for (const position of fresh) this.#committed.add(position);
+      this.#unrecorded += claimedThrough - this.#claimedThrough - fresh.size;
+      this.#claimedThrough = claimedThrough;
+      this.#advance();
+    };
+    return { batch, applied };
+  }
+
+  #advance(): void {
+    while (this.#cursor < this.#claimedThrough && this.#committed.delete(this.#cursor)) this.#cursor += 1;
+    if (this.#next < this.#cursor) this.#next = this.#cursor;
+  }
+
+  #turn(position: number): Turn {
+    const subscriberId = this.lease.recipients[position];
+    if (subscriberId === undefined) throw new RangeError(`Position ${position} is outside a shard of ${this.size}.`);
+    return { position, subscriberId, possibleRepeat: position < this.#inherited };
+  }
+}

@@ -1,0 +1,49 @@
+import type { Id } from '../shared/ids.ts';
+import type { AttemptOutcome } from './attempt.ts';
+
+/**
+ *   accepted -> attempting -> submitted | rejected | in_doubt | deferred      deferred -> attempting | expired
+ *   accepted, deferred -> skipped (suppressed) | failed (its data break the template)
+ */
+export type TransactionalState =
+  | 'accepted'
+  | 'attempting'
+  | 'submitted'
+  | 'deferred'
+  | 'rejected'
+  | 'in_doubt'
+  | 'expired'
+  | 'failed'
+  | 'skipped';
+
+/** One message caused by one person's action; stored with its job in one transaction, kept with every attempt. */
+export interface TransactionalMessage {
+  readonly projectId: Id;
+  readonly id: Id;
+  readonly recipient: { readonly address: string; readonly smtputf8: boolean };
+  /** Content exactly as it was when the message was accepted (JSON), so that a template changed later changes nothing here. */
+  readonly content: unknown;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly templateId: Id | undefined;
+  readonly idempotencyKey: string | undefined;
+  /** SHA-256 (hex) of the request, to tell a replay from another request under the same key. */
+  readonly fingerprint: string;
+  readonly state: TransactionalState;
+  readonly attempts: number;
+  readonly nextAttemptAt: Date | undefined;
+  readonly acceptedAt: Date;
+  readonly at: Date;
+  readonly code: number | undefined;
+  readonly reply: string | undefined;
+}
+
+export interface MessageAttempt {
+  readonly projectId: Id;
+  readonly messageId: Id;
+  readonly number: number;
+  readonly startedAt: Date;
+  readonly endedAt: Date | undefined;
+  readonly outcome: AttemptOutcome | undefined;
+  readonly code: number | undefined;
+  readonly reply: string | undefined;
+}

@@ -1,0 +1,433 @@
+import {
+  type BatchVerdict,
+  type DeliveryStore,
+  LEDGER_STATES,
+  type LedgerFilter,
+  type LedgerRow,
+  type LedgerState,
+  type LedgerTotals,
+  type MessageAttempt,
+  noTotals,
+  type RecordedBatches,
+  type RetryPolicy,
+  type Run,
+  type ShardBatch,
+  type ShardKey,
+  type ShardLease,
+  shardName,
+  type TransactionalMessage,
+  type Worker,
+} from '../../domain/delivery/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import { decodeCursor, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { type LedgerDelta, type LedgerRecord, LedgerWriter, toLedgerRow } from './ledger-writer.ts';
+import type { Session } from './session.ts';
+import type { Sql } from './sql.ts';
+import { TransactionalMessages } from './transactional-messages.ts';
+
+type HeldKey = ShardKey & { readonly fence: number };
+
+/** Dates without a time are read as text, because a Date would move them by the process's time zone. */
+const RUN_COLUMNS = `project_id as "projectId", campaign_id as "campaignId", number, launched_on::text as "launchedOn", purpose, state,
+  audience, created_at as "createdAt", ended_at as "endedAt"`;
+
+/** The delivery context over PostgreSQL. */
+export class PostgresDeliveryStore extends TransactionalMessages implements DeliveryStore {
+  readonly #sql: Sql;
+
+  constructor(session: Session) {
+    super(session.sql);
+    this.#sql = session.sql;
+  }
+
+  async addRun(run: Run): Promise<void> {
+    await this.#sql.query(
+      `insert into pennypost_delivery.run (project_id, campaign_id, number, launched_on, purpose, state, audience, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+      [run.projectId, run.campaignId, run.number, run.launchedOn, run.purpose, run.state, run.audience, run.createdAt],
+    );
+  }
+
+  async addShard(key: ShardKey, launchedOn: string, recipients: string, size: number): Promise<void> {
+    await this.#sql.query(
+      `insert into pennypost_delivery.shard (project_id, campaign_id, run, number, launched_on, recipients, size)
+       values ($1, $2, $3, $4, $5, $6::uuid[], $7)`,
+      [key.projectId, key.campaignId, key.run, key.number, launchedOn, recipients, size],
+    );
+  }
+
+  async closeRun(run: Pick<Run, 'projectId' | 'campaignId' | 'number'>): Promise<number> {
+    const [row] = await this.#sql.query<{ audience: number }>(
+      `update pennypost_delivery.run set audience =
+         (select coalesce(sum(size), 0)::int from pennypost_delivery.shard where project_id = $1 and campaign_id = $2 and run = $3)
+       where project_id = $1 and campaign_id = $2 and number = $3 returning audience`,
+      [run.projectId, run.campaignId, run.number],
+    );
+    return row?.audience ?? 0;
+  }
+
+  async runs(projectId: Id, campaignId: Id): Promise<readonly Run[]> {
+    const rows = await this.#sql.query<Run>(
+      `select ${RUN_COLUMNS} from pennypost_delivery.run where project_id = $1 and campaign_id = $2 order by number`,
+      [projectId, campaignId],
+    );
+    return rows.map(toRun);
+  }
+
+  async setRunState(projectId: Id, campaignId: Id, from: readonly Run['state'][], to: Run['state'], at: Date): Promise<number> {
+    const rows = await this.#sql.query(
+      `update pennypost_delivery.run set state = $4, ended_at = case when $4 in ('done', 'cancelled') then $5::timestamptz end
+       where project_id = $1 and campaign_id = $2 and state = any($3) returning number`,
+      [projectId, campaignId, from, to, at],
+    );
+    return rows.length;
+  }
+
+  /** Index: shard_open, run_running. `skip locked` lets claimers pass each other. */
+  async claim(
+    owner: Id,
+    leaseMs: number,
+    options: { avoid: readonly Id[]; expiredBefore: boolean },
+  ): Promise<ShardLease | undefined> {
+    const [row] = await this.#sql.query<ClaimedRow>(
+      `with open as (
+         select s.project_id, s.campaign_id, s.run, s.number, s.owner is not null and s.leased_until > clock_timestamp() as leased,
+           s.owner is null or ($4 and s.leased_until <= clock_timestamp()) as free
+         from pennypost_delivery.shard s
+         join pennypost_delivery.run r on (r.project_id, r.campaign_id, r.number) = (s.project_id, s.campaign_id, s.run)
+         where s.state = 'open' and r.state = 'running'
+       ), load as (
+         select project_id, campaign_id, run, count(*) filter (where leased) as here,
+           sum(count(*) filter (where leased)) over (partition by project_id) as project
+         from open group by project_id, campaign_id, run
+       ), candidate as (
+         select o.project_id, o.campaign_id, o.run, o.number, row_number() over (order by l.here, l.project, o.campaign_id, o.run, o.number) as rank
+         from open o join load l using (project_id, campaign_id, run)
+         where o.free and o.campaign_id <> all($3::uuid[])
+         order by rank limit 20
+       ), chosen as (
+         select s.project_id, s.campaign_id, s.run, s.number
+         from pennypost_delivery.shard s join candidate c using (project_id, campaign_id, run, number)
+         where s.state = 'open' and (s.owner is null or ($4 and s.leased_until <= clock_timestamp()))
+         order by c.rank limit 1 for update of s skip locked
+       )
+       update pennypost_delivery.shard s
+       set owner = $1, leased_until = clock_timestamp() + $2 * interval '1 millisecond', fence = s.fence + 1,
+         fence_batches = s.fence_batches || s.batch, batch = 0
+       from chosen c where (s.project_id, s.campaign_id, s.run, s.number) = (c.project_id, c.campaign_id, c.run, c.number)
+       returning s.project_id, s.campaign_id, s.run, s.number, s.launched_on::text as launched_on, s.fence, s.cursor, s.claimed_through,
+         s.recipients`,
+      [owner, leaseMs, options.avoid, options.expiredBefore],
+    );
+    if (row === undefined) return undefined;
+    return {
+      projectId: row.project_id,
+      campaignId: row.campaign_id,
+      run: row.run,
+      number: row.number,
+      launchedOn: row.launched_on,
+      fence: row.fence,
+      cursor: row.cursor,
+      claimedThrough: row.claimed_through,
+      recipients: row.recipients,
+      settled: await this.#settledPositions(row),
+    };
+  }
+
+  /** Positions of `[cursor, claimed_through)` with a row of this run. Index: primary key. */
+  async #settledPositions(row: ClaimedRow): Promise<number[]> {
+    const open = row.recipients.slice(row.cursor, row.claimed_through);
+    if (open.length === 0) return [];
+    const rows = await this.#sql.query<{ subscriber_id: string }>(
+      `select subscriber_id from pennypost_delivery.campaign_message
+       where project_id = $1 and launched_on = $2 and campaign_id = $3 and subscriber_id = any($4::uuid[]) and run >= $5`,
+      [row.project_id, row.launched_on, row.campaign_id, open, row.run],
+    );
+    const settled = new Set(rows.map((found) => found.subscriber_id));
+    return open.flatMap((id, index) => (settled.has(id) ? [row.cursor + index] : []));
+  }
+
+  async renew(owner: Id, leaseMs: number, held: readonly HeldKey[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#sql.query<ShardKey>(
+      `update pennypost_delivery.shard s set leased_until = clock_timestamp() + $6 * interval '1 millisecond'
+       from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[]) as h (project_id, campaign_id, run, number, fence)
+       where (s.project_id, s.campaign_id, s.run, s.number) = (h.project_id, h.campaign_id, h.run, h.number)
+         and s.fence = h.fence and s.owner = $7 and s.state = 'open'
+       returning s.project_id as "projectId", s.campaign_id as "campaignId", s.run, s.number`,
+      [...keyColumns(held), leaseMs, owner],
+    );
+    return new Set(rows.map(shardName));
+  }
+
+  async release(held: readonly HeldKey[]): Promise<void> {
+    await this.#sql.query(
+      `update pennypost_delivery.shard s set owner = null, leased_until = null
+       from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[]) as h (project_id, campaign_id, run, number, fence)
+       where (s.project_id, s.campaign_id, s.run, s.number) = (h.project_id, h.campaign_id, h.run, h.number) and s.fence = h.fence`,
+      keyColumns(held),
+    );
+  }
+
+  async releaseAllOf(owner: Id): Promise<number> {
+    const rows = await this.#sql.query(
+      `update pennypost_delivery.shard set owner = null, leased_until = null where owner = $1 and state = 'open' returning number`,
+      [owner],
+    );
+    return rows.length;
+  }
+
+  async record(
+    batches: readonly ShardBatch[],
+    policy: RetryPolicy,
+    leaseMs: number,
+    random: () => number,
+  ): Promise<RecordedBatches> {
+    const verdicts = await this.#judge(batches);
+    const writer = new LedgerWriter(this.#sql, policy, random);
+    const deltas = new Map<string, LedgerDelta>();
+    for (const batch of batches)
+      if (verdicts.get(shardName(batch)) !== 'already') deltas.set(shardName(batch), await writer.write(batch));
+    const written = batches.filter((batch) => deltas.has(shardName(batch)));
+    if (written.length > 0) await this.#moveShards(written, deltas, verdicts, leaseMs);
+    const changes = written.map((batch) => {
+      const delta = deltas.get(shardName(batch));
+      return {
+        projectId: batch.projectId,
+        campaignId: batch.campaignId,
+        deltas: delta?.totals ?? noTotals(),
+        copies: delta?.repeats ?? 0,
+      };
+    });
+    return { verdicts, changes };
+  }
+
+  /** Locks the shards in key order and tells which batches may move them. */
+  async #judge(batches: readonly ShardBatch[]): Promise<Map<string, BatchVerdict>> {
+    const rows = await this.#sql.query<ShardKey & { fence: number; batch: number; fence_batches: number[] }>(
+      `select s.project_id as "projectId", s.campaign_id as "campaignId", s.run, s.number, s.fence, s.batch, s.fence_batches
+       from pennypost_delivery.shard s
+       join unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[]) as h (project_id, campaign_id, run, number)
+         on (s.project_id, s.campaign_id, s.run, s.number) = (h.project_id, h.campaign_id, h.run, h.number)
+       order by s.project_id, s.campaign_id, s.run, s.number for update of s`,
+      keyColumns(batches.map((batch) => ({ ...batch }))).slice(0, 4),
+    );
+    const stored = new Map(rows.map((row) => [shardName(row), row]));
+    const verdicts = new Map<string, BatchVerdict>();
+    for (const batch of batches) {
+      const name = shardName(batch);
+      const shard = stored.get(name);
+      if (shard === undefined) verdicts.set(name, 'fenced');
+      else if (shard.fence === batch.fence) verdicts.set(name, shard.batch >= batch.batch ? 'already' : 'moved');
+      // fence_batches[f] (from 1, as PostgreSQL counts) is the last batch before fence f began; so fence f ended with entry f + 1.
+      else verdicts.set(name, (shard.fence_batches[batch.fence] ?? 0) >= batch.batch ? 'already' : 'fenced');
+    }
+    return verdicts;
+  }
+
+  /** Totals move with the rows that changed; cursor, claim, batch number and lease only under the fence. */
+  async #moveShards(
+    batches: readonly ShardBatch[],
+    deltas: ReadonlyMap<string, LedgerDelta>,
+    verdicts: ReadonlyMap<string, BatchVerdict>,
+    leaseMs: number,
+  ): Promise<void> {
+    const totals = LEDGER_STATES.map((state) => batches.map((batch) => deltas.get(shardName(batch))?.totals[state] ?? 0));
+    const sets = LEDGER_STATES.map((state) => `${state} = s.${state} + v.${state}`).join(', ');
+    await this.#sql.query(
+      `update pennypost_delivery.shard s set ${sets}, copies = s.copies + v.copies,
+         batch = case when v.moved then v.batch else s.batch end,
+         cursor = case when v.moved then v.cursor else s.cursor end,
+         claimed_through = case when v.moved then v.claimed_through else s.claimed_through end,
+         state = case when v.moved and v.done then 'done' else s.state end,
+         owner = case when v.moved and v.done then null else s.owner end,
+         leased_until = case when not v.moved then s.leased_until when v.done then null
+           else clock_timestamp() + $11 * interval '1 millisecond' end
+       from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::boolean[], $7::int[], $8::int[], $9::boolean[], $10::int[],
+         ${LEDGER_STATES.map((_, index) => `$${12 + index}::int[]`).join(', ')})
+         as v (project_id, campaign_id, run, number, batch, moved, cursor, claimed_through, done, copies, ${LEDGER_STATES.join(', ')})
+       where (s.project_id, s.campaign_id, s.run, s.number) = (v.project_id, v.campaign_id, v.run, v.number)`,
+      [
+        ...keyColumns(batches).slice(0, 4),
+        batches.map((batch) => batch.batch),
+        batches.map((batch) => verdicts.get(shardName(batch)) === 'moved'),
+        batches.map((batch) => batch.cursor),
+        batches.map((batch) => batch.claimedThrough),
+        batches.map((batch) => batch.done),
+        batches.map((batch) => deltas.get(shardName(batch))?.repeats ?? 0),
+        leaseMs,
+        ...totals,
+      ],
+    );
+  }
+
+  /** Index: run_running, shard_open. */
+  async finishedRuns(limit: number): Promise<readonly Run[]> {
+    const rows = await this.#sql.query<Run>(
+      `select ${RUN_COLUMNS} from pennypost_delivery.run r
+       where r.state = 'running' and not exists (
+         select 1 from pennypost_delivery.shard s where s.project_id = r.project_id and s.campaign_id = r.campaign_id and s.run = r.number
+           and s.state = 'open')
+       order by r.project_id, r.campaign_id, r.number limit $1`,
+      [limit],
+    );
+    return rows.map(toRun);
+  }
+
+  /** Index: campaign_message_due. The first run's state speaks for the campaign. */
+  async campaignsDue(now: Date, limit: number) {
+    return this.#sql.query<{ projectId: Id; campaignId: Id; launchedOn: string }>(
+      `select r.project_id as "projectId", r.campaign_id as "campaignId", r.launched_on::text as "launchedOn"
+       from pennypost_delivery.run r
+       where r.number = 0 and r.state in ('running', 'done')
+         and not exists (select 1 from pennypost_delivery.run o where o.project_id = r.project_id and o.campaign_id = r.campaign_id
+           and o.number > 0 and o.state in ('running', 'paused'))
+         and exists (select 1 from pennypost_delivery.campaign_message m where m.project_id = r.project_id and m.launched_on = r.launched_on
+           and m.campaign_id = r.campaign_id and m.state = 'deferred' and m.next_attempt_at <= $1)
+       limit $2`,
+      [now, limit],
+    );
+  }
+
+  async hasDeferred(projectId: Id, campaignId: Id, launchedOn: string): Promise<boolean> {
+    const rows = await this.#sql.query(
+      `select 1 from pennypost_delivery.campaign_message
+       where project_id = $1 and campaign_id = $2 and launched_on = $3 and state = 'deferred' limit 1`,
+      [projectId, campaignId, launchedOn],
+    );
+    return rows.length > 0;
+  }
+
+  /** Index: campaign_message_state for all but submitted, the primary key for those. */
+  async recipientsInState(
+    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    state: LedgerState,
+    now: Date | undefined,
+    after: Id | undefined,
+    limit: number,
+  ) {
+    const [row] = await this.#sql.query<{ ids: string; count: number; last: Id | null }>(
+      `select array_agg(subscriber_id order by subscriber_id)::text as ids, count(*)::int as count, max(subscriber_id::text) as last
+       from (select subscriber_id from pennypost_delivery.campaign_message
+         where project_id = $1 and campaign_id = $2 and launched_on = $3 and state = $4::pennypost_delivery.message_state
+           and ($5::timestamptz is null or next_attempt_at <= $5) and ($6::uuid is null or subscriber_id > $6)
+         order by subscriber_id limit $7) page`,
+      [campaign.projectId, campaign.campaignId, campaign.launchedOn, state, now ?? null, after ?? null, limit],
+    );
+    return row?.last == null ? undefined : { ids: row.ids, count: row.count, last: row.last };
+  }
+
+  async totals(projectId: Id, campaignId: Id): Promise<LedgerTotals> {
+    const sums = LEDGER_STATES.map((state) => `coalesce(sum(${state}), 0)::int as ${state}`).join(', ');
+    const [row] = await this.#sql.query<Record<LedgerState | 'audience' | 'repeated', number>>(
+      `select ${sums}, coalesce(sum(copies), 0)::int as repeated,
+         (select coalesce(sum(audience), 0)::int from pennypost_delivery.run
+          where project_id = $1 and campaign_id = $2 and purpose in ('first', 'resend_new')) as audience
+       from pennypost_delivery.shard where project_id = $1 and campaign_id = $2`,
+      [projectId, campaignId],
+    );
+    if (row === undefined) return { audience: 0, states: noTotals(), repeated: 0 };
+    const { audience, repeated, ...states } = row;
+    return { audience, states, repeated };
+  }
+
+  /** Index: primary key, or campaign_message_state when a state is asked for. */
+  async ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>> {
+    const limit = pageLimit(filter);
+    const after = filter.after === undefined ? null : (decodeCursor(filter.after, 1)[0] ?? null);
+    const records = await this.#sql.query<LedgerRecord>(
+      `select subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply
+       from pennypost_delivery.campaign_message
+       where project_id = $1 and campaign_id = $2
+         and launched_on = (select launched_on from pennypost_delivery.run where project_id = $1 and campaign_id = $2 and number = 0)
+         and ($3::text is null or state = $3::pennypost_delivery.message_state) and ($4::uuid is null or subscriber_id > $4::uuid)
+       order by subscriber_id limit $5`,
+      [projectId, campaignId, filter.state ?? null, after, limit + 1],
+    );
+    return toPage(records.map(toLedgerRow), limit, (row) => [row.subscriberId]);
+  }
+
+  /**
+   * A partition per month, attached rather than created in place: attaching takes SHARE UPDATE EXCLUSIVE, so campaigns that
+   * are sending go on, where CREATE ... PARTITION OF would wait for them and make others wait.
+   */
+  async ensureLedgerPartition(launchedOn: string): Promise<void> {
+    const month = `${launchedOn.slice(0, 7)}-01`;
+    const name = `campaign_message_${launchedOn.slice(0, 4)}_${launchedOn.slice(5, 7)}`;
+    const exists = async () =>
+      (await this.#sql.query(`select 1 from pg_inherits where inhrelid = to_regclass($1)`, [`pennypost_delivery.${name}`]))
+        .length > 0;
+    if (await exists()) return;
+    await this.#sql.query(`select pg_advisory_xact_lock(hashtext('pennypost.ledger_partition'))`);
+    if (await exists()) return;
+    await this.#sql.query(
+      `create table pennypost_delivery.${name} (like pennypost_delivery.campaign_message including defaults)`,
+    );
+    await this.#sql.query(
+      `alter table pennypost_delivery.campaign_message attach partition pennypost_delivery.${name}
+       for values from ('${month}') to ('${nextMonth(month)}')`,
+    );
+  }
+
+  async saveWorker(worker: Worker): Promise<void> {
+    await this.#sql.query(
+      `insert into pennypost_delivery.worker (id, host, pid, lanes, started_at, seen_at, progress)
+       values ($1, $2, $3, $4, $5, clock_timestamp(), $6)
+       on conflict (id) do update set seen_at = clock_timestamp(), progress = excluded.progress, lanes = excluded.lanes`,
+      [worker.id, worker.host, worker.pid, worker.lanes, worker.startedAt, JSON.stringify(worker.progress)],
+    );
+    // A worker that was killed never says goodbye; a day is long after anybody asks for it.
+    await this.#sql.query(`delete from pennypost_delivery.worker where seen_at < clock_timestamp() - interval '1 day'`);
+  }
+
+  async forgetWorker(id: Id): Promise<void> {
+    await this.#sql.query('delete from pennypost_delivery.worker where id = $1', [id]);
+  }
+
+  async workers(withinMs: number): Promise<readonly Worker[]> {
+    return this.#sql.query<Worker>(
+      `select id, host, pid, lanes, started_at as "startedAt", progress from pennypost_delivery.worker
+       where seen_at > clock_timestamp() - $1 * interval '1 millisecond' order by started_at, id`,
+      [withinMs],
+    );
+  }
+
+  async openShards() {
+    const [row] = await this.#sql.query<{ shards: number; recipients: number; age: number }>(
+      `select count(*)::int as shards, coalesce(sum(s.size - s.cursor), 0)::int as recipients,
+         coalesce(extract(epoch from clock_timestamp() - min(r.created_at)) * 1000, 0)::float8 as age
+       from pennypost_delivery.shard s
+       join pennypost_delivery.run r on (r.project_id, r.campaign_id, r.number) = (s.project_id, s.campaign_id, s.run)
+       where s.state = 'open' and r.state = 'running'`,
+    );
+    return { shards: row?.shards ?? 0, recipients: row?.recipients ?? 0, oldestAgeMs: row?.age ?? 0 };
+  }
+}
+
+interface ClaimedRow {
+  project_id: string;
+  campaign_id: string;
+  run: number;
+  number: number;
+  launched_on: string;
+  fence: number;
+  cursor: number;
+  claimed_through: number;
+  recipients: string[];
+}
+
+const toRun = (row: Run): Run => ({ ...row, endedAt: row.endedAt ?? undefined });
+
+function keyColumns(keys: readonly (ShardKey & { readonly fence?: number })[]): unknown[] {
+  return [
+    keys.map((key) => key.projectId),
+    keys.map((key) => key.campaignId),
+    keys.map((key) => key.run),
+    keys.map((key) => key.number),
+    keys.map((key) => key.fence ?? 0),
+  ];
+}
+
+function nextMonth(month: string): string {
+  const [year = 0, number = 1] = month.split('-').map(Number);
+  return number === 12 ? `${year + 1}-01-01` : `${year}-${String(number + 1).padStart(2, '0')}-01`;
+}

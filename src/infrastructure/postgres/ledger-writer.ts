@@ -1,0 +1,189 @@
+import {
+  firstRow,
+  followingRow,
+  type LedgerRow,
+  type LedgerState,
+  noTotals,
+  type Outcome,
+  type RetryPolicy,
+  type ShardBatch,
+} from '../../domain/delivery/index.ts';
+import type { Sql } from './sql.ts';
+
+/** How the totals of one shard moved by one batch. */
+export interface LedgerDelta {
+  readonly totals: Record<LedgerState, number>;
+  /** Acceptances beyond the first per recipient. */
+  repeats: number;
+}
+
+const COLUMNS = `project_id, launched_on, campaign_id, subscriber_id, run, state, copies, attempts, possible_repeat, code,
+  first_attempt_at, at, next_attempt_at, reply`;
+const UNNEST = `unnest($1::uuid[], $2::date[], $3::uuid[], $4::uuid[], $5::int[], $6::pennypost_delivery.message_state[], $7::smallint[],
+  $8::smallint[], $9::boolean[], $10::smallint[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[])`;
+
+export interface LedgerRecord {
+  subscriber_id: string;
+  run: number;
+  state: LedgerState;
+  copies: number;
+  attempts: number;
+  possible_repeat: boolean;
+  code: number | null;
+  first_attempt_at: Date;
+  at: Date;
+  next_attempt_at: Date | null;
+  reply: string | null;
+}
+
+export const toLedgerRow = (record: LedgerRecord): LedgerRow => ({
+  subscriberId: record.subscriber_id,
+  run: record.run,
+  state: record.state,
+  copies: record.copies,
+  attempts: record.attempts,
+  possibleRepeat: record.possible_repeat,
+  code: record.code ?? undefined,
+  firstAttemptAt: record.first_attempt_at,
+  at: record.at,
+  nextAttemptAt: record.next_attempt_at ?? undefined,
+  reply: record.reply ?? undefined,
+});
+
+/**
+ * Writes the outcomes of one shard's batch into the ledger, inside the caller's transaction, and says how totals moved. A row
+ * that PostgreSQL refuses is found by halving (each half in a savepoint) and stored without its words, so that one hostile
+ * reply cannot stop a campaign.
+ */
+export class LedgerWriter {
+  readonly #sql: Sql;
+  readonly #policy: RetryPolicy;
+  readonly #random: () => number;
+
+  constructor(sql: Sql, policy: RetryPolicy, random: () => number) {
+    this.#sql = sql;
+    this.#policy = policy;
+    this.#random = random;
+  }
+
+  async write(batch: ShardBatch): Promise<LedgerDelta> {
+    const delta: LedgerDelta = { totals: noTotals(), repeats: 0 };
+    if (batch.outcomes.length > 0) await this.#attempt(batch, mergeByRecipient(batch.outcomes), delta);
+    return delta;
+  }
+
+  async #attempt(batch: ShardBatch, outcomes: readonly Outcome[], delta: LedgerDelta): Promise<void> {
+    await this.#sql.query('savepoint ledger_rows');
+    try {
+      const part = await this.#writeRows(batch, outcomes);
+      await this.#sql.query('release savepoint ledger_rows');
+      for (const [state, count] of Object.entries(part.totals)) delta.totals[state as LedgerState] += count;
+      delta.repeats += part.repeats;
+    } catch (error) {
+      if (!isRefusedValue(error)) throw error;
+      await this.#sql.query('rollback to savepoint ledger_rows');
+      const [only] = outcomes;
+      if (outcomes.length > 1) {
+        const half = outcomes.length >> 1;
+        await this.#attempt(batch, outcomes.slice(0, half), delta);
+        await this.#attempt(batch, outcomes.slice(half), delta);
+      } else if (only !== undefined && only.reply !== UNSTORABLE) {
+        await this.#attempt(batch, [{ ...only, code: undefined, reply: UNSTORABLE }], delta);
+      } else throw error;
+    }
+  }
+
+  async #writeRows(batch: ShardBatch, outcomes: readonly Outcome[]): Promise<LedgerDelta> {
+    const delta: LedgerDelta = { totals: noTotals(), repeats: 0 };
+    const first = outcomes.map((outcome) => firstRow(batch.run, outcome, this.#policy, this.#random()));
+    // Run 0 meets no rows but those of a repeat, later runs meet rows only.
+    const inserted = batch.run === 0 ? await this.#insert(batch, first) : new Set<string>();
+    for (const row of first) if (inserted.has(row.subscriberId)) delta.totals[row.state] += 1;
+    const rest = outcomes.filter((outcome) => !inserted.has(outcome.subscriberId));
+    if (rest.length > 0) await this.#follow(batch, rest, delta);
+    return delta;
+  }
+
+  async #insert(batch: ShardBatch, rows: readonly LedgerRow[]): Promise<Set<string>> {
+    const inserted = await this.#sql.query<{ subscriber_id: string }>(
+      `insert into pennypost_delivery.campaign_message (${COLUMNS}) select * from ${UNNEST} on conflict do nothing returning subscriber_id`,
+      columnsOf(batch, rows),
+    );
+    return new Set(inserted.map((row) => row.subscriber_id));
+  }
+
+  async #follow(batch: ShardBatch, outcomes: readonly Outcome[], delta: LedgerDelta): Promise<void> {
+    const records = await this.#sql.query<LedgerRecord>(
+      `select subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply
+       from pennypost_delivery.campaign_message
+       where project_id = $1 and launched_on = $2 and campaign_id = $3 and subscriber_id = any($4::uuid[])
+       order by subscriber_id for update`,
+      [batch.projectId, batch.launchedOn, batch.campaignId, outcomes.map((outcome) => outcome.subscriberId)],
+    );
+    const existing = new Map(records.map((record) => [record.subscriber_id, toLedgerRow(record)]));
+    const fresh: LedgerRow[] = [];
+    const changed: LedgerRow[] = [];
+    for (const outcome of outcomes) {
+      const row = existing.get(outcome.subscriberId);
+      if (row === undefined) {
+        fresh.push(firstRow(batch.run, outcome, this.#policy, this.#random()));
+        continue;
+      }
+      const next = followingRow(row, batch.run, outcome, this.#policy, this.#random());
+      delta.totals[row.state] -= 1;
+      delta.totals[next.state] += 1;
+      delta.repeats += Math.max(0, next.copies - 1) - Math.max(0, row.copies - 1);
+      changed.push(next);
+    }
+    if (fresh.length > 0) {
+      const inserted = await this.#insert(batch, fresh);
+      for (const row of fresh) if (inserted.has(row.subscriberId)) delta.totals[row.state] += 1;
+    }
+    if (changed.length === 0) return;
+    await this.#sql.query(
+      `update pennypost_delivery.campaign_message m
+       set run = v.run, state = v.state, copies = v.copies, attempts = v.attempts, possible_repeat = v.possible_repeat, code = v.code,
+         at = v.at, next_attempt_at = v.next_attempt_at, reply = v.reply
+       from (select * from ${UNNEST} as u (${COLUMNS})) v
+       where m.project_id = v.project_id and m.launched_on = v.launched_on and m.campaign_id = v.campaign_id
+         and m.subscriber_id = v.subscriber_id`,
+      columnsOf(batch, changed),
+    );
+  }
+}
+
+const UNSTORABLE = '(the reply could not be stored)';
+
+/** Class 22 is a refused value (an encoding, a number out of range); anything else is about the statement or the server. */
+function isRefusedValue(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && typeof cause.code === 'string' && /^22[0-9A-Z]{3}$/.test(cause.code)) return true;
+  }
+  return false;
+}
+
+/** One shard gives one outcome per recipient and run, except after a take-over in the same process: the last word wins. */
+function mergeByRecipient(outcomes: readonly Outcome[]): Outcome[] {
+  const byRecipient = new Map(outcomes.map((outcome) => [outcome.subscriberId, outcome]));
+  return [...byRecipient.values()].sort((a, b) => (a.subscriberId < b.subscriberId ? -1 : 1));
+}
+
+function columnsOf(batch: ShardBatch, rows: readonly LedgerRow[]): unknown[] {
+  const fill = <T>(value: T): T[] => new Array<T>(rows.length).fill(value);
+  return [
+    fill(batch.projectId),
+    fill(batch.launchedOn),
+    fill(batch.campaignId),
+    rows.map((row) => row.subscriberId),
+    rows.map((row) => row.run),
+    rows.map((row) => row.state),
+    rows.map((row) => row.copies),
+    rows.map((row) => row.attempts),
+    rows.map((row) => row.possibleRepeat),
+    rows.map((row) => row.code ?? null),
+    rows.map((row) => row.firstAttemptAt),
+    rows.map((row) => row.at),
+    rows.map((row) => row.nextAttemptAt ?? null),
+    rows.map((row) => row.reply?.replaceAll('\0', '') ?? null),
+  ];
+}

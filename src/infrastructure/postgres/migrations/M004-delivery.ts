@@ -1,0 +1,120 @@
+import { Migration } from '@mikro-orm/migrations';
+
+const STATES = ['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled'];
+
+/** Runs and shards, the ledger, transactional messages and the workers. */
+export class M004Delivery extends Migration {
+  override async up(): Promise<void> {
+    this.addSql('create schema if not exists pennypost_delivery');
+    // An enum takes 4 bytes where text takes 5 to 10: the ledger is the largest table of all.
+    this.addSql(`create type pennypost_delivery.message_state as enum (${STATES.map((state) => `'${state}'`).join(', ')})`);
+    this.addSql(`create table pennypost_delivery.run (
+      project_id uuid not null,
+      campaign_id uuid not null,
+      number int not null,
+      launched_on date not null,
+      purpose text not null,
+      state text not null,
+      audience int not null default 0,
+      created_at timestamptz not null,
+      ended_at timestamptz,
+      primary key (project_id, campaign_id, number)
+    )`);
+    this.addSql(`create index run_running on pennypost_delivery.run (project_id, campaign_id, number) where state = 'running'`);
+    this.addSql(`create table pennypost_delivery.shard (
+      project_id uuid not null,
+      campaign_id uuid not null,
+      run int not null,
+      number int not null,
+      launched_on date not null,
+      state text not null default 'open',
+      recipients uuid[] not null,
+      size int not null,
+      cursor int not null default 0,
+      claimed_through int not null default 0,
+      fence int not null default 0,
+      batch int not null default 0,
+      fence_batches int[] not null default '{}',
+      owner uuid,
+      leased_until timestamptz,
+      ${STATES.map((state) => `${state} int not null default 0`).join(', ')},
+      copies int not null default 0,
+      primary key (project_id, campaign_id, run, number),
+      foreign key (project_id, campaign_id, run) references pennypost_delivery.run (project_id, campaign_id, number) on delete cascade
+    ) with (fillfactor = 50)`);
+    // Ids do not compress; external storage spares the attempt.
+    this.addSql('alter table pennypost_delivery.shard alter column recipients set storage external');
+    this.addSql(
+      `create index shard_open on pennypost_delivery.shard (project_id, campaign_id, run, number) where state = 'open'`,
+    );
+    this.addSql(`create table pennypost_delivery.campaign_message (
+      project_id uuid not null,
+      launched_on date not null,
+      campaign_id uuid not null,
+      subscriber_id uuid not null,
+      run int not null,
+      state pennypost_delivery.message_state not null,
+      copies smallint not null,
+      attempts smallint not null,
+      possible_repeat boolean not null,
+      code smallint,
+      first_attempt_at timestamptz not null,
+      at timestamptz not null,
+      next_attempt_at timestamptz,
+      reply text,
+      primary key (project_id, launched_on, campaign_id, subscriber_id)
+    ) partition by range (launched_on)`);
+    this.addSql(`create index campaign_message_due on pennypost_delivery.campaign_message
+      (project_id, campaign_id, next_attempt_at) where state = 'deferred'`);
+    // Submitted rows are nearly all of them: the primary key serves those.
+    this.addSql(`create index campaign_message_state on pennypost_delivery.campaign_message
+      (project_id, campaign_id, state, subscriber_id) where state <> 'submitted'`);
+    this.addSql(`create table pennypost_delivery.transactional_message (
+      project_id uuid not null,
+      id uuid not null,
+      recipient text not null,
+      smtputf8 boolean not null,
+      content jsonb not null,
+      variables jsonb not null,
+      template_id uuid,
+      idempotency_key text,
+      fingerprint text not null,
+      state text not null,
+      attempts int not null,
+      next_attempt_at timestamptz,
+      accepted_at timestamptz not null,
+      at timestamptz not null,
+      code smallint,
+      reply text,
+      primary key (project_id, id)
+    )`);
+    this.addSql(`create unique index transactional_message_idempotency on pennypost_delivery.transactional_message
+      (project_id, idempotency_key) where idempotency_key is not null`);
+    this.addSql(`create index transactional_message_due on pennypost_delivery.transactional_message
+      (next_attempt_at, project_id) where next_attempt_at is not null`);
+    this.addSql(
+      `create index transactional_message_unfinished on pennypost_delivery.transactional_message (at, project_id) where state = 'attempting'`,
+    );
+    this.addSql(`create table pennypost_delivery.attempt (
+      project_id uuid not null,
+      message_id uuid not null,
+      number int not null,
+      started_at timestamptz not null,
+      ended_at timestamptz,
+      outcome text,
+      code smallint,
+      reply text,
+      primary key (project_id, message_id, number),
+      foreign key (project_id, message_id) references pennypost_delivery.transactional_message (project_id, id) on delete cascade
+    )`);
+    this.addSql(`create table pennypost_delivery.worker (
+      id uuid primary key,
+      host text not null,
+      pid int not null,
+      lanes text[] not null,
+      started_at timestamptz not null,
+      seen_at timestamptz not null,
+      progress jsonb not null
+    )`);
+  }
+}

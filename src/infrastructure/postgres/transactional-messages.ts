@@ -1,0 +1,173 @@
+import type { MessageAttempt, TransactionalMessage, TransactionalState } from '../../domain/delivery/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import { decodeCursor, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import type { Sql } from './sql.ts';
+
+interface MessageRecord {
+  project_id: string;
+  id: string;
+  recipient: string;
+  smtputf8: boolean;
+  content: unknown;
+  variables: Record<string, unknown>;
+  template_id: string | null;
+  idempotency_key: string | null;
+  fingerprint: string;
+  state: TransactionalState;
+  attempts: number;
+  next_attempt_at: Date | null;
+  accepted_at: Date;
+  at: Date;
+  code: number | null;
+  reply: string | null;
+}
+
+const toMessage = (row: MessageRecord): TransactionalMessage => ({
+  projectId: row.project_id,
+  id: row.id,
+  recipient: { address: row.recipient, smtputf8: row.smtputf8 },
+  content: row.content,
+  variables: row.variables,
+  templateId: row.template_id ?? undefined,
+  idempotencyKey: row.idempotency_key ?? undefined,
+  fingerprint: row.fingerprint,
+  state: row.state,
+  attempts: row.attempts,
+  nextAttemptAt: row.next_attempt_at ?? undefined,
+  acceptedAt: row.accepted_at,
+  at: row.at,
+  code: row.code ?? undefined,
+  reply: row.reply ?? undefined,
+});
+
+/** The transactional half of the delivery store. */
+export class TransactionalMessages {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async addMessage(message: TransactionalMessage): Promise<void> {
+    await this.#sql.query(
+      `insert into pennypost_delivery.transactional_message (project_id, id, recipient, smtputf8, content, variables, template_id,
+         idempotency_key, fingerprint, state, attempts, next_attempt_at, accepted_at, at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+      [
+        message.projectId,
+        message.id,
+        message.recipient.address,
+        message.recipient.smtputf8,
+        JSON.stringify(message.content),
+        JSON.stringify(message.variables),
+        message.templateId ?? null,
+        message.idempotencyKey ?? null,
+        message.fingerprint,
+        message.state,
+        message.attempts,
+        message.nextAttemptAt ?? null,
+        message.acceptedAt,
+        message.at,
+      ],
+    );
+  }
+
+  async message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
+    return this.#one('where project_id = $1 and id = $2', [projectId, id]);
+  }
+
+  async messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined> {
+    return this.#one('where project_id = $1 and idempotency_key = $2', [projectId, key]);
+  }
+
+  /** Newest first (UUIDv7 sorts by time). Index: primary key. */
+  async messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>> {
+    const limit = pageLimit(page);
+    const before = page.after === undefined ? null : (decodeCursor(page.after, 1)[0] ?? null);
+    const rows = await this.#many('where project_id = $1 and ($2::uuid is null or id < $2::uuid) order by id desc limit $3', [
+      projectId,
+      before,
+      limit + 1,
+    ]);
+    return toPage(rows, limit, (message) => [message.id]);
+  }
+
+  async moveMessage(message: TransactionalMessage, from: readonly TransactionalState[]): Promise<boolean> {
+    const rows = await this.#sql.query(
+      `update pennypost_delivery.transactional_message set state = $3, attempts = $4, next_attempt_at = $5, at = $6, code = $7, reply = $8
+       where project_id = $1 and id = $2 and state = any($9) returning id`,
+      [
+        message.projectId,
+        message.id,
+        message.state,
+        message.attempts,
+        message.nextAttemptAt ?? null,
+        message.at,
+        message.code ?? null,
+        message.reply?.replaceAll('\0', '') ?? null,
+        from,
+      ],
+    );
+    return rows.length > 0;
+  }
+
+  async addAttempt(attempt: MessageAttempt): Promise<void> {
+    await this.#sql.query(
+      'insert into pennypost_delivery.attempt (project_id, message_id, number, started_at) values ($1, $2, $3, $4)',
+      [attempt.projectId, attempt.messageId, attempt.number, attempt.startedAt],
+    );
+  }
+
+  async endAttempt(attempt: MessageAttempt): Promise<void> {
+    await this.#sql.query(
+      `update pennypost_delivery.attempt set ended_at = $4, outcome = $5, code = $6, reply = $7
+       where project_id = $1 and message_id = $2 and number = $3`,
+      [
+        attempt.projectId,
+        attempt.messageId,
+        attempt.number,
+        attempt.endedAt ?? null,
+        attempt.outcome ?? null,
+        attempt.code ?? null,
+        attempt.reply?.replaceAll('\0', '') ?? null,
+      ],
+    );
+  }
+
+  async attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
+    const rows = await this.#sql.query<MessageAttempt>(
+      `select project_id as "projectId", message_id as "messageId", number, started_at as "startedAt", ended_at as "endedAt", outcome, code, reply
+       from pennypost_delivery.attempt where project_id = $1 and message_id = $2 order by number`,
+      [projectId, messageId],
+    );
+    return rows.map((row) => ({
+      ...row,
+      endedAt: row.endedAt ?? undefined,
+      outcome: row.outcome ?? undefined,
+      code: row.code ?? undefined,
+      reply: row.reply ?? undefined,
+    }));
+  }
+
+  /** Index: transactional_message_unfinished. */
+  async unfinishedMessages(before: Date, limit: number): Promise<readonly TransactionalMessage[]> {
+    return this.#many(`where state = 'attempting' and at < $1 order by at, project_id limit $2`, [before, limit]);
+  }
+
+  /** Index: transactional_message_due. */
+  async messagesDue(now: Date, limit: number): Promise<readonly TransactionalMessage[]> {
+    return this.#many(
+      'where next_attempt_at is not null and next_attempt_at <= $1 order by next_attempt_at, project_id limit $2',
+      [now, limit],
+    );
+  }
+
+  async #one(where: string, values: readonly unknown[]): Promise<TransactionalMessage | undefined> {
+    return (await this.#many(where, values))[0];
+  }
+
+  async #many(where: string, values: readonly unknown[]): Promise<TransactionalMessage[]> {
+    const rows = await this.#sql.query<MessageRecord>(`select * from pennypost_delivery.transactional_message ${where}`, values);
+    return rows.map(toMessage);
+  }
+}
