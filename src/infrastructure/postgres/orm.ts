@@ -1,0 +1,62 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM } from '@mikro-orm/postgresql';
+import pg from 'pg';
+import type { ConnectionSettings } from './database.ts';
+import { mappings } from './mappings.ts';
+import { migrations } from './migrations/index.ts';
+
+/** `poolSize`: connections at most, default 10. `applicationName`: what `pg_stat_activity` shows, default `pennypost`. */
+export interface OrmOptions {
+  readonly poolSize?: number;
+  readonly applicationName?: string;
+}
+
+/**
+ * Opens the mapping of every aggregate on one pool. Nothing is asked of the server until the first query, so this also
+ * succeeds while the server is down. Close it with `orm.close()`.
+ */
+export async function openOrm(connection: ConnectionSettings, options: OrmOptions = {}): Promise<MikroORM> {
+  return MikroORM.init({
+    host: connection.host,
+    port: connection.port,
+    user: connection.user,
+    password: connection.password,
+    dbName: connection.database,
+    // A copy: MikroORM keeps and changes the array it is given.
+    entities: [...mappings],
+    extensions: [Migrator],
+    // Errors of idle connections arrive here as well; every query in flight rejects on its own.
+    logger: () => undefined,
+    // Two at least: migrating holds its lock on one connection and works on another.
+    pool: { min: 0, max: Math.max(2, options.poolSize ?? 10) },
+    driverOptions: {
+      application_name: options.applicationName ?? 'pennypost',
+      connectionTimeoutMillis: 10_000,
+      types: columnTypes(),
+      ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
+    },
+    migrations: {
+      migrationsList: migrations.map((migration) => ({ ...migration })),
+      tableName: 'pennypost_migrations.applied',
+      snapshot: false,
+      silent: true,
+    },
+  });
+}
+
+/** The pool that the ORM itself works on, for COPY and for locks that outlive a transaction. */
+export async function poolOf(orm: MikroORM): Promise<pg.Pool> {
+  const pool: unknown = await orm.em.getConnection().getNativeClient();
+  if (!(pool instanceof pg.Pool)) throw new Error('The ORM does not work on a pg pool.');
+  return pool;
+}
+
+/**
+ * What SQL gives back: `timestamptz` as Date, `date` as the text `2026-11-22` (pg would make it local midnight, which is
+ * another day elsewhere), `int8` and `numeric` as text, `json` parsed.
+ */
+function columnTypes(): pg.TypeOverrides {
+  const types = new pg.TypeOverrides();
+  types.setTypeParser(pg.types.builtins.DATE, (text: string) => text);
+  return types;
+}
