@@ -1,4 +1,5 @@
 import type { EntitySchema } from '@mikro-orm/core';
+import { accessMappings } from './access-mapping.ts';
 
 /** Every aggregate that MikroORM maps from outside; each context adds its own (`<context>-mapping.ts`). */
-export const mappings: readonly EntitySchema[] = [];
+export const mappings: readonly EntitySchema[] = [...accessMappings];

@@ -1,0 +1,59 @@
+import { DomainError } from '../shared/errors.ts';
+import type { Scope } from './scope.ts';
+
+/** Why a secret was refused. For logs and tests only: the outside always reads the same sentence. */
+export type RefusalReason = 'missing' | 'malformed' | 'unknown' | 'expired' | 'revoked';
+
+/** The secret opens nothing; one answer for every reason, so that nobody learns which secrets once existed. */
+export class Unauthenticated extends DomainError {
+  readonly code = 'access.unauthenticated';
+  readonly kind = 'unauthenticated';
+  readonly reason: RefusalReason;
+  constructor(reason: RefusalReason) {
+    super('A valid API key is needed: send it as "Authorization: Bearer pp_...".');
+    this.reason = reason;
+  }
+}
+
+/** The key is good, but was not given the permission for this. */
+export class ScopeMissing extends DomainError {
+  readonly code = 'access.scope_missing';
+  readonly kind = 'forbidden';
+  readonly scope: Scope;
+  constructor(scope: Scope) {
+    super(`This API key lacks the scope "${scope}". Create a key that has it.`);
+    this.scope = scope;
+  }
+}
+
+/** Slugs name projects on the command line and are unique in the instance. */
+export class SlugTaken extends DomainError {
+  readonly code = 'access.slug_taken';
+  readonly kind = 'conflict';
+  constructor(slug: string) {
+    super(`A project "${slug}" exists already. Choose another slug.`, '/slug');
+  }
+}
+
+/** The instance's secret is not 256 bits in a known spelling. */
+export class InvalidSecretKey extends DomainError {
+  readonly code = 'access.invalid_secret_key';
+  readonly kind = 'invalid';
+  constructor() {
+    super(
+      'The secret key must be 32 bytes, written as 64 hexadecimal digits or as base64 (for example from: openssl rand -hex 32).',
+    );
+  }
+}
+
+/** This node holds another secret than the one the database was set up with; it would send links that nobody can verify. */
+export class ForeignSecretKey extends DomainError {
+  readonly code = 'access.foreign_secret_key';
+  readonly kind = 'conflict';
+  constructor(expected: string, actual: string) {
+    super(
+      `This database belongs to another secret key (fingerprint ${expected.slice(0, 8)}..., this node has ${actual.slice(0, 8)}...). ` +
+        'Give this node the PENNYPOST_SECRET_KEY that the database was set up with.',
+    );
+  }
+}

@@ -1,0 +1,180 @@
+import { InvalidInput } from '../shared/errors.ts';
+import type { Id } from '../shared/ids.ts';
+
+/** What people say about a project. */
+export interface ProjectProfile {
+  readonly name: string;
+  /** 1 to 63 of `a-z`, `0-9` and inner hyphens; made from the name when absent. Never changes: scripts rely on it. */
+  readonly slug: string;
+  /** Domain of Message-ID, List-Id and return paths; kept as A-labels (`xn--...`). */
+  readonly senderDomain: string;
+  /** Origin of tracked links when it is not the instance's public URL; without a slash at its end. */
+  readonly trackingBaseUrl: string | null;
+  /** Shown in the footer of marketing mail (CAN-SPAM section 5(a)(5)); may be empty until the first launch. */
+  readonly postalAddress: string;
+  /** IANA name; days and hours of reports are cut by it. */
+  readonly timeZone: string;
+  /** BCP 47; the language of public pages for subscribers without one. */
+  readonly defaultLanguage: string;
+}
+
+/** `name` and `senderDomain` are needed, the rest has defaults: UTC, `en`, no address. */
+export type NewProject = Pick<ProjectProfile, 'name' | 'senderDomain'> & ProjectChanges & { readonly slug?: string | undefined };
+
+/** What may change later; `trackingBaseUrl: null` goes back to the instance's own. Absent stays as it is. */
+export interface ProjectChanges {
+  readonly name?: string | undefined;
+  readonly senderDomain?: string | undefined;
+  readonly trackingBaseUrl?: string | null | undefined;
+  readonly postalAddress?: string | undefined;
+  readonly timeZone?: string | undefined;
+  readonly defaultLanguage?: string | undefined;
+}
+
+export interface ProjectState extends ProjectProfile {
+  readonly id: Id;
+  readonly createdAt: Date;
+  /** Grows with every change. */
+  readonly version: number;
+}
+
+/** One tenant: its own audience, keys, author domain and time zone. */
+export class Project implements ProjectState {
+  readonly id!: Id;
+  readonly name!: string;
+  readonly slug!: string;
+  readonly senderDomain!: string;
+  readonly trackingBaseUrl!: string | null;
+  readonly postalAddress!: string;
+  readonly timeZone!: string;
+  readonly defaultLanguage!: string;
+  readonly createdAt!: Date;
+  readonly version!: number;
+
+  constructor(state: ProjectState) {
+    Object.assign(this, state);
+  }
+
+  /** @throws InvalidInput with a pointer to the field at fault. */
+  static create(id: Id, wish: NewProject, now: Date): Project {
+    return new Project({
+      id,
+      name: parseName(wish.name),
+      slug: parseSlug(wish.slug ?? slugOf(wish.name)),
+      senderDomain: parseDomain(wish.senderDomain),
+      trackingBaseUrl: wish.trackingBaseUrl == null ? null : parseBaseUrl(wish.trackingBaseUrl),
+      postalAddress: parsePostalAddress(wish.postalAddress ?? ''),
+      timeZone: parseTimeZone(wish.timeZone ?? 'UTC'),
+      defaultLanguage: parseLanguage(wish.defaultLanguage ?? 'en'),
+      createdAt: now,
+      version: 1,
+    });
+  }
+
+  /** @throws InvalidInput with a pointer to the field at fault; then nothing has changed. */
+  change(changes: ProjectChanges): void {
+    Object.assign(this, {
+      ...(changes.name !== undefined && { name: parseName(changes.name) }),
+      ...(changes.senderDomain !== undefined && { senderDomain: parseDomain(changes.senderDomain) }),
+      ...(changes.trackingBaseUrl === null && { trackingBaseUrl: null }),
+      ...(typeof changes.trackingBaseUrl === 'string' && { trackingBaseUrl: parseBaseUrl(changes.trackingBaseUrl) }),
+      ...(changes.postalAddress !== undefined && { postalAddress: parsePostalAddress(changes.postalAddress) }),
+      ...(changes.timeZone !== undefined && { timeZone: parseTimeZone(changes.timeZone) }),
+      ...(changes.defaultLanguage !== undefined && { defaultLanguage: parseLanguage(changes.defaultLanguage) }),
+    });
+  }
+}
+
+function parseName(text: string): string {
+  const name = text.normalize('NFC').trim();
+  if (name.length < 1 || name.length > 100 || hasControl(name)) {
+    throw new InvalidInput('A project needs a name of 1 to 100 characters, on one line.', '/name');
+  }
+  return name;
+}
+
+function slugOf(name: string): string {
+  const plain = name.normalize('NFKD').replace(/\p{M}+/gu, '');
+  const slug = plain
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 63)
+    .replace(/-+$/, '');
+  if (slug === '')
+    throw new InvalidInput(`No slug can be made from "${name.slice(0, 60)}". Give one: a-z, 0-9 and hyphens.`, '/slug');
+  return slug;
+}
+
+function parseSlug(text: string): string {
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) {
+    throw new InvalidInput('A slug is 1 to 63 of a-z, 0-9 and hyphens, and neither starts nor ends with a hyphen.', '/slug');
+  }
+  return text;
+}
+
+/** A host name with at least two labels, as A-labels in lower case (RFC 5890); the URL parser does the IDNA part. */
+function parseDomain(text: string): string {
+  const written = text.trim().replace(/\.$/, '');
+  const host = /[\s/:@?#%\\[\]]/.test(written) ? '' : (URL.parse(`http://${written}`)?.hostname ?? '');
+  const labels = host.split('.');
+  if (host.length > 253 || labels.length < 2 || /^\d+$/.test(labels.at(-1)!) || !labels.every((label) => LABEL.test(label))) {
+    throw new InvalidInput(`"${text.slice(0, 60)}" is not a domain name such as news.example.com.`, '/senderDomain');
+  }
+  return host;
+}
+
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+function parseBaseUrl(text: string): string {
+  const url = URL.parse(text.trim());
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username !== '' ||
+    url.password !== '' ||
+    url.search !== '' ||
+    url.hash !== ''
+  ) {
+    throw new InvalidInput(
+      'The tracking base URL must be like https://links.example.com, without query, fragment or password.',
+      '/trackingBaseUrl',
+    );
+  }
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+}
+
+function parsePostalAddress(text: string): string {
+  const address = text.normalize('NFC').replaceAll('\r\n', '\n').trim();
+  if (address.length > 500 || hasControl(address.replaceAll('\n', ' '))) {
+    throw new InvalidInput(
+      'The postal address may have 500 characters, and no control characters but line ends.',
+      '/postalAddress',
+    );
+  }
+  return address;
+}
+
+/** The canonical IANA name. Offsets (`+01:00`) are refused: PostgreSQL reads their sign the other way round (POSIX). */
+function parseTimeZone(text: string): string {
+  try {
+    if (/^[A-Za-z]/.test(text)) return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw new InvalidInput(`"${text.slice(0, 60)}" is not an IANA time zone such as Europe/Berlin.`, '/timeZone');
+}
+
+function parseLanguage(text: string): string {
+  try {
+    const [tag] = Intl.getCanonicalLocales(text);
+    if (tag !== undefined) return tag;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw new InvalidInput(`"${text.slice(0, 60)}" is not a language tag (BCP 47) such as en or de-AT.`, '/defaultLanguage');
+}
+
+function hasControl(text: string): boolean {
+  return /\p{Cc}/u.test(text);
+}

@@ -1,0 +1,40 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { ApiKey, Project } from '../../domain/access/index.ts';
+
+export const ProjectMapping = defineEntity({
+  class: Project,
+  schema: 'pennypost_access',
+  tableName: 'project',
+  properties: {
+    id: p.uuid().primary(),
+    name: p.text(),
+    slug: p.text(),
+    senderDomain: p.text(),
+    trackingBaseUrl: p.text().nullable(),
+    postalAddress: p.text(),
+    timeZone: p.text(),
+    defaultLanguage: p.text(),
+    createdAt: p.datetime(),
+    version: p.integer().version(),
+  },
+});
+
+export const ApiKeyMapping = defineEntity({
+  class: ApiKey,
+  schema: 'pennypost_access',
+  tableName: 'api_key',
+  properties: {
+    projectId: p.uuid().primary(),
+    id: p.uuid().primary(),
+    name: p.text(),
+    scopes: p.array(),
+    secretHash: p.text(),
+    requestsPerSecond: p.integer(),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime().nullable(),
+    revokedAt: p.datetime().nullable(),
+    lastUsedAt: p.datetime().nullable(),
+  },
+});
+
+export const accessMappings = [ProjectMapping, ApiKeyMapping] as const;

@@ -1,0 +1,120 @@
+import { UniqueConstraintViolationException } from '@mikro-orm/core';
+import { type AccessStore, ApiKey, type ApiKeyState, Project, type ProjectState, SlugTaken } from '../../domain/access/index.ts';
+import { type Id, isId } from '../../domain/shared/ids.ts';
+import { decodeCursor, InvalidCursor, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import type { Session } from './session.ts';
+
+const PROJECT = `id, name, slug, sender_domain as "senderDomain", tracking_base_url as "trackingBaseUrl", postal_address as "postalAddress",
+  time_zone as "timeZone", default_language as "defaultLanguage", created_at as "createdAt", version`;
+const KEY = `project_id as "projectId", id, name, scopes, secret_hash as "secretHash", requests_per_second as "requestsPerSecond",
+  created_at as "createdAt", expires_at as "expiresAt", revoked_at as "revokedAt", last_used_at as "lastUsedAt"`;
+
+export class PostgresAccessStore implements AccessStore {
+  private readonly session: Session;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  async addProject(project: Project): Promise<void> {
+    try {
+      await this.session.em.persist(project).flush();
+    } catch (error) {
+      if (error instanceof UniqueConstraintViolationException) throw new SlugTaken(project.slug);
+      throw error;
+    }
+  }
+
+  async findProject(projectId: Id): Promise<Project | undefined> {
+    return (await this.session.em.findOne(Project, { id: projectId })) ?? undefined;
+  }
+
+  async findProjectBySlug(slug: string): Promise<Project | undefined> {
+    return (await this.session.em.findOne(Project, { slug })) ?? undefined;
+  }
+
+  /** By the unique index on slug. */
+  async listProjects(page: PageRequest): Promise<Page<Project>> {
+    const limit = pageLimit(page);
+    const rows = await this.session.sql.query<ProjectState>(
+      `select ${PROJECT} from pennypost_access.project where slug > $1 order by slug limit $2`,
+      [slugAfter(page), limit + 1],
+    );
+    return toPage(
+      rows.map((row) => new Project(row)),
+      limit,
+      (project) => [project.slug],
+    );
+  }
+
+  async addKey(key: ApiKey): Promise<void> {
+    await this.session.em.persist(key).flush();
+  }
+
+  async findKey(projectId: Id, keyId: Id): Promise<ApiKey | undefined> {
+    return (await this.session.em.findOne(ApiKey, { projectId, id: keyId })) ?? undefined;
+  }
+
+  /** By the primary key: ids are UUIDv7, so their order is that of creation. */
+  async listKeys(projectId: Id, page: PageRequest): Promise<Page<ApiKey>> {
+    const limit = pageLimit(page);
+    const rows = await this.session.sql.query<ApiKeyState>(
+      `select ${KEY} from pennypost_access.api_key where project_id = $1 and id > $2 order by id limit $3`,
+      [projectId, keyAfter(page), limit + 1],
+    );
+    return toPage(
+      rows.map((row) => new ApiKey(row)),
+      limit,
+      (key) => [key.id],
+    );
+  }
+
+  /** By `api_key_secret`; on the path of every request, so plain statements without the ORM's bookkeeping. */
+  async findKeyBySecretHash(secretHash: string): Promise<{ readonly key: ApiKey; readonly project: Project } | undefined> {
+    const { sql } = this.session;
+    const [key] = await sql.query<ApiKeyState>(`select ${KEY} from pennypost_access.api_key where secret_hash = $1`, [
+      secretHash,
+    ]);
+    if (key === undefined) return undefined;
+    const [project] = await sql.query<ProjectState>(`select ${PROJECT} from pennypost_access.project where id = $1`, [
+      key.projectId,
+    ]);
+    return project === undefined ? undefined : { key: new ApiKey(key), project: new Project(project) };
+  }
+
+  async recordKeyUse(projectId: Id, keyId: Id, at: Date): Promise<void> {
+    await this.session.sql.query(
+      `update pennypost_access.api_key set last_used_at = greatest(last_used_at, $3) where project_id = $1 and id = $2`,
+      [projectId, keyId, at],
+    );
+  }
+
+  async readFingerprint(): Promise<string | undefined> {
+    const [row] = await this.session.sql.query<{ fingerprint: string }>(
+      'select key_fingerprint as fingerprint from pennypost_access.instance',
+    );
+    return row?.fingerprint;
+  }
+
+  async rememberFingerprint(fingerprint: string, at: Date): Promise<string> {
+    await this.session.sql.query(
+      'insert into pennypost_access.instance (key_fingerprint, created_at) values ($1, $2) on conflict (only_row) do nothing',
+      [fingerprint, at],
+    );
+    return (await this.readFingerprint()) ?? fingerprint;
+  }
+}
+
+function slugAfter(page: PageRequest): string {
+  if (page.after === undefined) return '';
+  const [slug] = decodeCursor(page.after, 1);
+  if (slug === undefined || !/^[a-z0-9-]+$/.test(slug)) throw new InvalidCursor();
+  return slug;
+}
+
+function keyAfter(page: PageRequest): Id {
+  if (page.after === undefined) return '00000000-0000-0000-0000-000000000000';
+  const [id] = decodeCursor(page.after, 1);
+  if (id === undefined || !isId(id)) throw new InvalidCursor();
+  return id;
+}

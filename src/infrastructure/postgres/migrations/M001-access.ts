@@ -1,0 +1,42 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** Projects, API keys, and the instance's own row. */
+export class M001Access extends Migration {
+  override async up(): Promise<void> {
+    this.addSql('create schema if not exists pennypost_access');
+    this.addSql(`create table pennypost_access.project (
+      id uuid primary key,
+      name text not null,
+      slug text not null unique,
+      sender_domain text not null,
+      tracking_base_url text,
+      postal_address text not null,
+      time_zone text not null,
+      default_language text not null,
+      created_at timestamptz not null,
+      version int not null default 1
+    )`);
+    this.addSql(`create table pennypost_access.api_key (
+      project_id uuid not null references pennypost_access.project (id),
+      id uuid not null,
+      name text not null,
+      scopes text[] not null,
+      secret_hash text not null,
+      requests_per_second int not null,
+      created_at timestamptz not null,
+      expires_at timestamptz,
+      revoked_at timestamptz,
+      last_used_at timestamptz,
+      primary key (project_id, id)
+    )`);
+    // Without the project on purpose: the secret is what tells which project a request is about.
+    this.addSql('create unique index api_key_secret on pennypost_access.api_key (secret_hash)');
+    // One row at most; `paused_at` is set when a restored database must not mail the past.
+    this.addSql(`create table pennypost_access.instance (
+      only_row boolean primary key default true check (only_row),
+      key_fingerprint text not null,
+      created_at timestamptz not null,
+      paused_at timestamptz
+    )`);
+  }
+}
