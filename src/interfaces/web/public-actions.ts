@@ -1,0 +1,31 @@
+import type { RequestFacts } from './request-facts.ts';
+
+/** What the unsubscribe page may say to whoever holds the link; the mail may have been forwarded, so no more than this. */
+export interface UnsubscribeView {
+  readonly projectName: string;
+  /** `m…@example.org` */
+  readonly maskedAddress: string;
+  /** The lists that one click leaves. */
+  readonly listNames: readonly string[];
+  /** The subscriber's own locale (BCP 47), where known. */
+  readonly language: string | undefined;
+  readonly alreadyUnsubscribed: boolean;
+}
+
+/**
+ * What the public pages need done. Tokens are checked here and nowhere else: a token that is forged, cut off, of another
+ * purpose or of another project is answered as unknown (`undefined`, `false`), never by an error.
+ */
+export interface PublicActions {
+  /** Reads only. Undefined for an unknown token. @throws when the database is away */
+  openUnsubscribe(token: string): Promise<UnsubscribeView | undefined>;
+  /** Leaves every list of that campaign; safe to repeat. False for an unknown token. @throws when it could not be stored */
+  unsubscribe(token: string, facts: RequestFacts): Promise<boolean>;
+  /**
+   * Where the link leads, from the signed link token alone: it settles soon, with the target, even when the hit could not
+   * be stored. Undefined when the link token is unknown.
+   */
+  click(messageToken: string, linkToken: string, facts: RequestFacts): Promise<string | undefined>;
+  /** Stores an open; unknown tokens are ignored. */
+  open(token: string, facts: RequestFacts): Promise<void>;
+}

@@ -1,0 +1,151 @@
+/**
+ * The pages that recipients meet: unsubscribe (RFC 8058), tracked links, the open pixel. Whoever holds a link is nobody
+ * in particular: everything comes from the token in the URL, nothing from cookies or bodies, and an unknown token gets the
+ * same answers as a valid one wherever an answer could teach something.
+ */
+import { createHash } from 'node:crypto';
+import { type Context, Hono } from 'hono';
+import { chooseLanguage, type Language } from './messages.ts';
+import type { PublicActions, UnsubscribeView } from './public-actions.ts';
+import { alreadyPage, askPage, brokenLinkPage, donePage, unavailablePage } from './public-page.ts';
+import { publicStyles } from './public-styles.ts';
+import { type ClientAddress, requestFacts, socketAddress } from './request-facts.ts';
+
+export interface PublicPagesOptions {
+  /** Default: the peer of the socket. */
+  readonly clientAddress?: ClientAddress | undefined;
+  /** Told of every failure that a recipient was spared. Never gets a token. */
+  readonly report?: ((error: unknown, where: 'unsubscribe' | 'click' | 'open') => void) | undefined;
+}
+
+/** A transparent GIF of one pixel, 43 octets. */
+const PIXEL = Buffer.from('R0lGODlhAQABAPAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==', 'base64');
+const RETRY_SECONDS = '60';
+
+/** Routes `/u/:token`, `/c/:messageToken/:linkToken` and `/o/:token`, to be mounted at the root of the public URL. */
+export function publicPages(actions: PublicActions, options: PublicPagesOptions = {}): Hono {
+  const report = options.report ?? (() => undefined);
+  const factsOf = (context: Context) => requestFacts(context, options.clientAddress ?? socketAddress);
+  const pageHeaders = headersForPages();
+  const app = new Hono();
+
+  const answer = (context: Context, language: Language, page: ReturnType<typeof askPage>, status: 200 | 404 | 503 = 200) => {
+    for (const [name, value] of Object.entries(pageHeaders)) context.header(name, value);
+    context.header('Content-Language', language);
+    if (status === 503) context.header('Retry-After', RETRY_SECONDS);
+    return context.html(page, status);
+  };
+
+  // GET asks and changes nothing, whoever follows the link: people, prefetchers, scanners. HEAD comes here too.
+  app.get('/u/:token', async (context) => {
+    try {
+      const view = await actions.openUnsubscribe(context.req.param('token'));
+      const language = languageOf(context, view);
+      return answer(
+        context,
+        language,
+        view?.alreadyUnsubscribed === true ? alreadyPage(language, view) : askPage(language, view),
+      );
+    } catch (error) {
+      report(error, 'unsubscribe');
+      // The names are a courtesy; the button works without them.
+      const language = languageOf(context);
+      return answer(context, language, askPage(language, undefined));
+    }
+  });
+
+  // POST acts, whatever its body says or how it is encoded: a mail provider's one click and the button of the page alike.
+  app.post('/u/:token', async (context) => {
+    const token = context.req.param('token');
+    const person = context.req.header('accept')?.includes('text/html') === true;
+    try {
+      const known = await actions.unsubscribe(token, factsOf(context));
+      if (!person) return context.text('You are unsubscribed.\n', 200, PLAIN_HEADERS);
+      const view = known ? await viewAfterwards(token) : undefined;
+      const language = languageOf(context, view);
+      return answer(context, language, donePage(language, view));
+    } catch (error) {
+      report(error, 'unsubscribe');
+      if (!person) return context.text('Please try again later.\n', 503, { ...PLAIN_HEADERS, 'Retry-After': RETRY_SECONDS });
+      const language = languageOf(context);
+      return answer(context, language, unavailablePage(language, 'press'), 503);
+    }
+  });
+
+  async function viewAfterwards(token: string): Promise<UnsubscribeView | undefined> {
+    try {
+      return await actions.openUnsubscribe(token);
+    } catch (error) {
+      // It is stored; a page without names must not look like a failure.
+      report(error, 'unsubscribe');
+      return undefined;
+    }
+  }
+
+  app.get('/c/:messageToken/:linkToken', async (context) => {
+    try {
+      const { messageToken, linkToken } = context.req.param();
+      const target = locationOf(await actions.click(messageToken, linkToken, factsOf(context)));
+      if (target !== undefined) return context.body(null, 302, { ...PLAIN_HEADERS, Location: target });
+      const language = languageOf(context);
+      return answer(context, language, brokenLinkPage(language), 404);
+    } catch (error) {
+      report(error, 'click');
+      const language = languageOf(context);
+      return answer(context, language, unavailablePage(language, 'follow'), 503);
+    }
+  });
+
+  app.get('/o/:token', async (context) => {
+    try {
+      await actions.open(context.req.param('token'), factsOf(context));
+    } catch (error) {
+      report(error, 'open');
+    }
+    return context.body(PIXEL, 200, {
+      ...PLAIN_HEADERS,
+      'Content-Type': 'image/gif',
+      'Cross-Origin-Resource-Policy': 'cross-origin',
+    });
+  });
+
+  app.options('/u/:token', (context) => context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, POST, OPTIONS' }));
+  app.options('/c/:messageToken/:linkToken', (context) =>
+    context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, OPTIONS' }),
+  );
+  app.options('/o/:token', (context) => context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, OPTIONS' }));
+  return app;
+}
+
+const PLAIN_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Robots-Tag': 'noindex, nofollow',
+} as const;
+
+function headersForPages(): Readonly<Record<string, string>> {
+  const hash = createHash('sha256').update(publicStyles).digest('base64');
+  return {
+    ...PLAIN_HEADERS,
+    'Content-Security-Policy': `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    Vary: 'Accept-Language',
+  };
+}
+
+/** The reader's own choice on the page, then the subscriber's language, then the browser's. */
+function languageOf(context: Context, view?: UnsubscribeView): Language {
+  return chooseLanguage(context.req.query('language') ?? view?.language, context.req.header('accept-language'));
+}
+
+/**
+ * A target as it may stand in `Location`. It is signed, so it is what the author wrote; still nothing but http and https
+ * leaves here, and nothing that is not plain ASCII does so unencoded.
+ */
+function locationOf(target: string | undefined): string | undefined {
+  if (target === undefined || !URL.canParse(target)) return undefined;
+  const url = new URL(target);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
+  return /^https?:\/\/[\x21-\x5b\x5d-\x7e]+$/i.test(target) ? target : url.href;
+}
