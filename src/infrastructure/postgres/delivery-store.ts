@@ -6,7 +6,6 @@ import {
   type LedgerRow,
   type LedgerState,
   type LedgerTotals,
-  type MessageAttempt,
   noTotals,
   type RecordedBatches,
   type RetryPolicy,
@@ -15,11 +14,10 @@ import {
   type ShardKey,
   type ShardLease,
   shardName,
-  type TransactionalMessage,
   type Worker,
 } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import { decodeCursor, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { decodeCursor, type Page, pageLimit, toPage } from '../../domain/shared/page.ts';
 import { type LedgerDelta, type LedgerRecord, LedgerWriter, toLedgerRow } from './ledger-writer.ts';
 import type { Session } from './session.ts';
 import type { Sql } from './sql.ts';

@@ -1,8 +1,12 @@
 import type { Constructor } from '@mikro-orm/core';
 import type { Migration } from '@mikro-orm/migrations';
 import { M001Access } from './M001-access.ts';
+import { M003Campaign } from './M003-campaign.ts';
+import { M004Delivery } from './M004-delivery.ts';
 
 /** Every migration in the order it runs. Names never change once released; additive between releases. */
 export const migrations: readonly { readonly name: string; readonly class: Constructor<Migration> }[] = [
   { name: 'M001-access', class: M001Access },
+  { name: 'M003-campaign', class: M003Campaign },
+  { name: 'M004-delivery', class: M004Delivery },
 ];

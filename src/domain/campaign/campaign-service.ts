@@ -1,0 +1,184 @@
+import type { Clock } from '../shared/clock.ts';
+import { NotFound } from '../shared/errors.ts';
+import type { Id, Ids } from '../shared/ids.ts';
+import type { Page, PageRequest } from '../shared/page.ts';
+import { Campaign, type CampaignDraft, type CampaignState, type FrozenContent } from './campaign.ts';
+import type { CampaignFilter, CampaignStore } from './campaign-store.ts';
+import type { Content } from './content.ts';
+import { type ContentInput, parseContent } from './content-input.ts';
+import { Template } from './template.ts';
+
+export interface CampaignInput {
+  readonly name: string;
+  readonly content: ContentInput;
+  readonly lists: readonly Id[];
+  readonly excludeLists?: readonly Id[] | undefined;
+  /** Default true. */
+  readonly trackOpens?: boolean | undefined;
+  /** Default true. */
+  readonly trackClicks?: boolean | undefined;
+}
+
+/** The one way into the campaign context: see the manual page in `index.ts`. */
+export class CampaignService {
+  readonly #store: CampaignStore;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+
+  constructor(deps: { store: CampaignStore; clock: Clock; ids: Ids }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#ids = deps.ids;
+  }
+
+  create(projectId: Id, input: CampaignInput): Campaign {
+    const campaign = new Campaign(projectId, this.#ids.next(), toDraft(input), this.#clock.now());
+    this.#store.addCampaign(campaign);
+    return campaign;
+  }
+
+  /** @throws NotFound, CampaignNotEditable */
+  async edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<Campaign> {
+    const campaign = await this.get(projectId, id);
+    const draft: Partial<CampaignDraft> = {
+      ...(change.name === undefined ? {} : { name: change.name }),
+      ...(change.content === undefined ? {} : { content: parseContent(change.content) }),
+      ...(change.lists === undefined && change.excludeLists === undefined
+        ? {}
+        : { audience: { lists: change.lists ?? campaign.lists, excludeLists: change.excludeLists ?? campaign.excludeLists } }),
+      ...(change.trackOpens === undefined ? {} : { trackOpens: change.trackOpens }),
+      ...(change.trackClicks === undefined ? {} : { trackClicks: change.trackClicks }),
+    };
+    campaign.edit(draft);
+    return campaign;
+  }
+
+  /** @throws NotFound */
+  async get(projectId: Id, id: Id): Promise<Campaign> {
+    const campaign = await this.#store.campaign(projectId, id);
+    if (campaign === undefined) throw new NotFound('campaign', id);
+    return campaign;
+  }
+
+  list(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>> {
+    return this.#store.campaigns(projectId, filter);
+  }
+
+  states(ids: readonly Id[]): Promise<ReadonlyMap<Id, CampaignState>> {
+    return this.#store.states(ids);
+  }
+
+  async schedule(projectId: Id, id: Id, at: Date): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.schedule(at, this.#clock.now());
+    return campaign;
+  }
+
+  async unschedule(projectId: Id, id: Id): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.unschedule();
+    return campaign;
+  }
+
+  /** Scheduled campaigns whose time has come. */
+  due(limit = 50): Promise<readonly { projectId: Id; id: Id }[]> {
+    return this.#store.dueCampaigns(this.#clock.now(), limit);
+  }
+
+  /** Fixes the content. A second launch is refused: the row is locked until the first has committed. */
+  async launch(projectId: Id, id: Id, frozen: FrozenContent): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.launch(frozen, this.#clock.now());
+    return campaign;
+  }
+
+  async pause(projectId: Id, id: Id, reason: string | null = null): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.pause(reason);
+    return campaign;
+  }
+
+  async resume(projectId: Id, id: Id): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.resume();
+    return campaign;
+  }
+
+  async cancel(projectId: Id, id: Id): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.cancel();
+    return campaign;
+  }
+
+  async archive(projectId: Id, id: Id): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.archive(this.#clock.now());
+    return campaign;
+  }
+
+  /** Everyone has a first outcome; a campaign that was cancelled or finished meanwhile stays as it is. */
+  async finish(projectId: Id, id: Id): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    if (campaign.state === 'sending' || campaign.state === 'paused') campaign.finish(this.#clock.now());
+    return campaign;
+  }
+
+  async settle(projectId: Id, id: Id): Promise<Campaign> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.settle(this.#clock.now());
+    return campaign;
+  }
+
+  createTemplate(projectId: Id, name: string, content: ContentInput): Template {
+    const template = new Template(projectId, this.#ids.next(), name, parseContent(content), this.#clock.now());
+    this.#store.addTemplate(template);
+    return template;
+  }
+
+  async editTemplate(
+    projectId: Id,
+    id: Id,
+    change: { name?: string | undefined; content?: ContentInput | undefined },
+  ): Promise<Template> {
+    const template = await this.template(projectId, id);
+    template.edit(
+      { name: change.name, content: change.content === undefined ? undefined : parseContent(change.content) },
+      this.#clock.now(),
+    );
+    return template;
+  }
+
+  /** @throws NotFound */
+  async template(projectId: Id, id: Id): Promise<Template> {
+    const template = await this.#store.template(projectId, id);
+    if (template === undefined) throw new NotFound('template', id);
+    return template;
+  }
+
+  templates(projectId: Id, page: PageRequest): Promise<Page<Template>> {
+    return this.#store.templates(projectId, page);
+  }
+
+  async deleteTemplate(projectId: Id, id: Id): Promise<void> {
+    this.#store.removeTemplate(await this.template(projectId, id));
+  }
+
+  /** The same checks as for a campaign's content, for content that is not stored (inline messages, previews). */
+  parseContent(input: ContentInput): Content {
+    return parseContent(input);
+  }
+
+  async #locked(projectId: Id, id: Id): Promise<Campaign> {
+    const campaign = await this.#store.campaign(projectId, id, { lock: true });
+    if (campaign === undefined) throw new NotFound('campaign', id);
+    return campaign;
+  }
+}
+
+const toDraft = (input: CampaignInput): CampaignDraft => ({
+  name: input.name,
+  content: parseContent(input.content),
+  audience: { lists: [...new Set(input.lists)], excludeLists: [...new Set(input.excludeLists ?? [])] },
+  trackOpens: input.trackOpens ?? true,
+  trackClicks: input.trackClicks ?? true,
+});

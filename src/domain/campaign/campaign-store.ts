@@ -1,0 +1,24 @@
+import type { Id } from '../shared/ids.ts';
+import type { Page, PageRequest } from '../shared/page.ts';
+import type { Campaign, CampaignState } from './campaign.ts';
+import type { Template } from './template.ts';
+
+export interface CampaignFilter extends PageRequest {
+  readonly state?: CampaignState | undefined;
+  /** Default false: archived ones are left out. */
+  readonly archived?: boolean | undefined;
+}
+
+/** What the campaign context keeps; implemented over PostgreSQL. What `campaign` and `template` return is saved when its transaction commits. */
+export interface CampaignStore {
+  addCampaign(campaign: Campaign): void;
+  campaign(projectId: Id, id: Id, options?: { readonly lock?: boolean }): Promise<Campaign | undefined>;
+  campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
+  /** States by id, for sending processes that ask twice a second. */
+  states(ids: readonly Id[]): Promise<ReadonlyMap<Id, CampaignState>>;
+  dueCampaigns(now: Date, limit: number): Promise<readonly { readonly projectId: Id; readonly id: Id }[]>;
+  addTemplate(template: Template): void;
+  template(projectId: Id, id: Id): Promise<Template | undefined>;
+  templates(projectId: Id, page: PageRequest): Promise<Page<Template>>;
+  removeTemplate(template: Template): void;
+}

@@ -1,0 +1,176 @@
+import { DomainError, InvalidInput } from '../shared/errors.ts';
+import type { Id } from '../shared/ids.ts';
+import type { Content } from './content.ts';
+
+/**
+ *   draft -> scheduled -> sending <-> paused -> cancelled
+ *   draft -> sending      sending -> submitted (everyone has a first outcome)
+ *   scheduled -> draft    anything not yet submitted -> cancelled
+ * Archiving is a date beside the state, never a state.
+ */
+export type CampaignState = 'draft' | 'scheduled' | 'sending' | 'paused' | 'submitted' | 'cancelled';
+
+const TRANSITIONS: Readonly<Record<CampaignState, readonly CampaignState[]>> = {
+  draft: ['scheduled', 'sending', 'cancelled'],
+  scheduled: ['draft', 'sending', 'cancelled'],
+  sending: ['paused', 'submitted', 'cancelled'],
+  paused: ['sending', 'submitted', 'cancelled'],
+  submitted: [],
+  cancelled: [],
+};
+
+export class CampaignNotEditable extends DomainError {
+  readonly code = 'campaign.not_editable';
+  readonly kind = 'conflict';
+  constructor(state: CampaignState) {
+    super(`The campaign is ${state}: its content and audience are fixed. Only a draft can be edited.`);
+  }
+}
+
+export class CampaignTransitionRefused extends DomainError {
+  readonly code = 'campaign.transition_refused';
+  readonly kind = 'conflict';
+  constructor(from: CampaignState, to: CampaignState) {
+    super(`A campaign that is ${from} cannot become ${to}.`);
+  }
+}
+
+/** What was fixed when the campaign was launched: sending processes read nothing else. */
+export interface FrozenContent {
+  /** MJML already turned into HTML. */
+  readonly content: Content;
+  /** Link index and target as written, for reports. */
+  readonly links: readonly { readonly index: number; readonly target: string }[];
+  /** Which generation of the project's keys signs its tokens. */
+  readonly keyId: number;
+  readonly publicUrl: string;
+  readonly project: { readonly name: string; readonly postalAddress: string; readonly senderDomain: string };
+}
+
+export interface Audience {
+  /** Lists whose confirmed subscribers get it: at least one at launch. */
+  readonly lists: readonly Id[];
+  readonly excludeLists: readonly Id[];
+}
+
+export interface CampaignDraft {
+  readonly name: string;
+  readonly content: Content;
+  readonly audience: Audience;
+  readonly trackOpens: boolean;
+  readonly trackClicks: boolean;
+}
+
+/** One content sent to many, once. */
+export class Campaign {
+  projectId: Id;
+  id: Id;
+  name: string;
+  content: Content;
+  lists: readonly Id[];
+  excludeLists: readonly Id[];
+  trackOpens: boolean;
+  trackClicks: boolean;
+  state: CampaignState = 'draft';
+  /** Why it is paused, when a rule and not a person paused it. */
+  pauseReason: string | null = null;
+  frozen: FrozenContent | null = null;
+  /** Recipients fixed at launch. */
+  audience = 0;
+  createdAt: Date;
+  scheduledAt: Date | null = null;
+  launchedAt: Date | null = null;
+  /** UTC date of the launch, `YYYY-MM-DD`; part of the ledger's key. */
+  launchedOn: string | null = null;
+  submittedAt: Date | null = null;
+  settledAt: Date | null = null;
+  archivedAt: Date | null = null;
+  readonly version!: number;
+
+  constructor(projectId: Id, id: Id, draft: CampaignDraft, createdAt: Date) {
+    this.projectId = projectId;
+    this.id = id;
+    this.name = checkName(draft.name);
+    this.content = draft.content;
+    this.lists = draft.audience.lists;
+    this.excludeLists = draft.audience.excludeLists;
+    this.trackOpens = draft.trackOpens;
+    this.trackClicks = draft.trackClicks;
+    this.createdAt = createdAt;
+  }
+
+  /** @throws CampaignNotEditable unless it is a draft. */
+  edit(change: Partial<CampaignDraft>): void {
+    if (this.state !== 'draft') throw new CampaignNotEditable(this.state);
+    if (change.name !== undefined) this.name = checkName(change.name);
+    if (change.content !== undefined) this.content = change.content;
+    if (change.audience !== undefined) {
+      this.lists = change.audience.lists;
+      this.excludeLists = change.audience.excludeLists;
+    }
+    if (change.trackOpens !== undefined) this.trackOpens = change.trackOpens;
+    if (change.trackClicks !== undefined) this.trackClicks = change.trackClicks;
+  }
+
+  schedule(at: Date, now: Date): void {
+    if (at <= now)
+      throw new InvalidInput('The scheduled time has passed already. Launch it now, or choose a later time.', '/scheduled_at');
+    this.#transition('scheduled');
+    this.scheduledAt = at;
+  }
+
+  unschedule(): void {
+    this.#transition('draft');
+    this.scheduledAt = null;
+  }
+
+  /** Content and people are fixed from here on. */
+  launch(frozen: FrozenContent, now: Date): void {
+    if (this.lists.length === 0) throw new InvalidInput('The campaign has no list to send to. Add at least one list.', '/lists');
+    this.#transition('sending');
+    this.frozen = frozen;
+    this.launchedAt = now;
+    this.launchedOn = now.toISOString().slice(0, 10);
+  }
+
+  pause(reason: string | null): void {
+    this.#transition('paused');
+    this.pauseReason = reason;
+  }
+
+  resume(): void {
+    this.#transition('sending');
+    this.pauseReason = null;
+  }
+
+  cancel(): void {
+    this.#transition('cancelled');
+  }
+
+  /** Everyone has a first outcome. */
+  finish(now: Date): void {
+    this.#transition('submitted');
+    this.submittedAt = now;
+  }
+
+  /** Nobody is deferred any more. */
+  settle(now: Date): void {
+    this.settledAt ??= now;
+  }
+
+  archive(now: Date): void {
+    if (this.state === 'sending' || this.state === 'paused') throw new CampaignNotEditable(this.state);
+    this.archivedAt ??= now;
+  }
+
+  #transition(to: CampaignState): void {
+    if (!TRANSITIONS[this.state].includes(to)) throw new CampaignTransitionRefused(this.state, to);
+    this.state = to;
+  }
+}
+
+function checkName(name: string): string {
+  const trimmed = name.trim();
+  if (trimmed === '' || trimmed.length > 200) throw new InvalidInput('A campaign needs a name of 1 to 200 characters.', '/name');
+  return trimmed;
+}

@@ -1,0 +1,94 @@
+import { parseEmailAddress } from '../shared/email-address.ts';
+import { InvalidInput } from '../shared/errors.ts';
+import type { Content, ContentKind, Mailbox } from './content.ts';
+
+/** Content as a caller gives it: strings not yet checked. */
+export interface ContentInput {
+  readonly kind: ContentKind;
+  readonly source: string;
+  readonly text?: string | undefined;
+  readonly subject: string;
+  readonly preheader?: string | undefined;
+  readonly author: { readonly name?: string | undefined; readonly address: string };
+  readonly replyTo?: { readonly name?: string | undefined; readonly address: string } | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly defaults?: Readonly<Record<string, unknown>> | undefined;
+  readonly footer?: 'project' | 'none' | undefined;
+}
+
+/** Fields that the engine writes itself; a second one would break RFC 5322 section 3.6, or the unsubscribe. */
+const OWNED_FIELDS = new Set(
+  [
+    'from',
+    'sender',
+    'reply-to',
+    'to',
+    'cc',
+    'bcc',
+    'date',
+    'message-id',
+    'subject',
+    'mime-version',
+    'return-path',
+    'received',
+  ].concat([
+    'content-type',
+    'content-transfer-encoding',
+    'content-disposition',
+    'dkim-signature',
+    'list-unsubscribe',
+    'list-unsubscribe-post',
+    'list-id',
+    'feedback-id',
+    'auto-submitted',
+    'precedence',
+  ]),
+);
+const FIELD_NAME = /^[!-9;-~]{1,76}$/;
+// biome would call a control-character class suspicious; spelled as code points it is exactly what RFC 5322 section 2.2 bans.
+const hasControl = (text: string): boolean =>
+  [...text].some((char) => char < ' ' || char === '\u007f' || char === '\u2028' || char === '\u0085');
+
+const SOURCE_LIMIT = 5 * 1024 * 1024;
+
+/** Checks everything about content that can be told without rendering it. @throws InvalidInput with a pointer under `/content`. */
+export function parseContent(input: ContentInput): Content {
+  if (Buffer.byteLength(input.source) > SOURCE_LIMIT)
+    throw new InvalidInput('The source is larger than 5 MB.', '/content/source');
+  if (input.source.trim() === '') throw new InvalidInput('The source is empty: there is nothing to send.', '/content/source');
+  if (input.subject.trim() === '') throw new InvalidInput('The subject is empty.', '/content/subject');
+  if (hasControl(input.subject))
+    throw new InvalidInput('The subject contains a line break or control character.', '/content/subject');
+  return {
+    kind: input.kind,
+    source: input.source,
+    text: input.text,
+    subject: input.subject,
+    preheader: input.preheader,
+    author: parseMailbox(input.author, '/content/author'),
+    replyTo: input.replyTo === undefined ? undefined : parseMailbox(input.replyTo, '/content/reply_to'),
+    headers: parseHeaders(input.headers ?? {}),
+    defaults: input.defaults ?? {},
+    footer: input.footer ?? 'project',
+  };
+}
+
+function parseMailbox(input: { name?: string | undefined; address: string }, pointer: string): Mailbox {
+  if (input.name !== undefined && hasControl(input.name)) {
+    throw new InvalidInput('The name contains a line break or control character.', `${pointer}/name`);
+  }
+  return { name: input.name, address: parseEmailAddress(input.address, `${pointer}/address`).address };
+}
+
+function parseHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(headers)) {
+    const pointer = `/content/headers/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    if (!FIELD_NAME.test(name))
+      throw new InvalidInput(`"${name.slice(0, 40)}" is not a header field name (RFC 5322 section 2.2).`, pointer);
+    if (OWNED_FIELDS.has(name.toLowerCase()))
+      throw new InvalidInput(`The header field ${name} is written by pennypost itself.`, pointer);
+    if (hasControl(value)) throw new InvalidInput(`The value of ${name} contains a line break or control character.`, pointer);
+    if (value.length > 900) throw new InvalidInput(`The value of ${name} is longer than 900 characters.`, pointer);
+  }
+  return headers;
+}

@@ -1,0 +1,36 @@
+/**
+ * Campaign: what is said, to whom, when.
+ *
+ * It owns templates, campaigns and their state machine, and the port to rendering. A campaign is edited as a draft; launch
+ * freezes its content (MJML turned into HTML, links numbered) and from then on nothing that is edited elsewhere changes it.
+ *
+ * Promises: a campaign is launched once, whoever asks how often; content that cannot be rendered is refused before launch
+ * with the line at fault. Not promised: that a launched campaign can be edited; cancel it and send another.
+ *
+ * Follows RFC 5322 (header fields), RFC 2369 and RFC 8058 (what marketing mail must carry).
+ */
+export {
+  type Audience,
+  Campaign,
+  CampaignNotEditable,
+  type CampaignState,
+  CampaignTransitionRefused,
+  type FrozenContent,
+} from './campaign.ts';
+export { type CampaignInput, CampaignService } from './campaign-service.ts';
+export type { CampaignFilter, CampaignStore } from './campaign-store.ts';
+export type { Content, ContentKind, Mailbox } from './content.ts';
+export type { ContentInput } from './content-input.ts';
+export {
+  type ComposedMessage,
+  ContentInvalid,
+  type ContentProblem,
+  type MessagePlan,
+  type PlanContext,
+  type PlanLink,
+  type PlanRecipient,
+  type RenderedMessage,
+  type Renderer,
+  RenderFailed,
+} from './renderer.ts';
+export { Template } from './template.ts';

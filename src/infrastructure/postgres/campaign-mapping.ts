@@ -1,0 +1,47 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { Campaign, Template } from '../../domain/campaign/index.ts';
+
+const CampaignMapping = defineEntity({
+  class: Campaign,
+  schema: 'pennypost_campaign',
+  tableName: 'campaign',
+  properties: {
+    projectId: p.uuid().primary(),
+    id: p.uuid().primary(),
+    name: p.text(),
+    content: p.json().$type<Campaign['content']>(),
+    lists: p.array().columnType('uuid[]').$type<Campaign['lists']>(),
+    excludeLists: p.array().columnType('uuid[]').$type<Campaign['excludeLists']>(),
+    trackOpens: p.boolean(),
+    trackClicks: p.boolean(),
+    state: p.text().$type<Campaign['state']>(),
+    pauseReason: p.text().nullable(),
+    frozen: p.json().$type<NonNullable<Campaign['frozen']>>().nullable(),
+    audience: p.integer(),
+    createdAt: p.datetime(),
+    scheduledAt: p.datetime().nullable(),
+    launchedAt: p.datetime().nullable(),
+    launchedOn: p.date().nullable(),
+    submittedAt: p.datetime().nullable(),
+    settledAt: p.datetime().nullable(),
+    archivedAt: p.datetime().nullable(),
+    version: p.integer().version(),
+  },
+});
+
+const TemplateMapping = defineEntity({
+  class: Template,
+  schema: 'pennypost_campaign',
+  tableName: 'template',
+  properties: {
+    projectId: p.uuid().primary(),
+    id: p.uuid().primary(),
+    name: p.text(),
+    content: p.json().$type<Template['content']>(),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+    version: p.integer().version(),
+  },
+});
+
+export const campaignMappings = [CampaignMapping, TemplateMapping];
