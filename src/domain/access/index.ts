@@ -31,4 +31,4 @@ export { generateApiSecret, hashApiSecret, isApiSecret } from './api-secret.ts';
 export { Caller } from './caller.ts';
 export { type NewProject, Project, type ProjectChanges, type ProjectState } from './project.ts';
 export { isScope, SCOPES, type Scope } from './scope.ts';
-export { deriveKey, fingerprint, generateSecretKey, type KeyPurpose, keyId, parseSecretKey } from './secret-key.ts';
+export { deriveKey, fingerprint, generateSecretKey, keyId, parseSecretKey } from './secret-key.ts';

@@ -2,21 +2,6 @@ import { hkdfSync, randomBytes } from 'node:crypto';
 import type { Id } from '../shared/ids.ts';
 import { InvalidSecretKey } from './access-errors.ts';
 
-/**
- * What a derived key is for. A token made for one purpose never verifies under another, so that an open token cannot
- * unsubscribe anybody.
- */
-export type KeyPurpose =
-  | 'click'
-  | 'open'
-  | 'unsubscribe'
-  | 'confirm'
-  | 'link'
-  | 'message-id'
-  | 'return-path'
-  | 'erasure'
-  | 'cursor';
-
 const KEY_BYTES = 32;
 
 /** A new instance secret: 256 random bits. */
@@ -36,17 +21,20 @@ export function parseSecretKey(text: string): Buffer {
   throw new InvalidSecretKey();
 }
 
-/** 32 bytes for one project and one purpose: HKDF-SHA256 (RFC 5869) from the instance's secret. Derive once, keep the result. */
-export function deriveKey(secret: Uint8Array, projectId: Id, purpose: KeyPurpose): Buffer {
+/**
+ * 32 bytes for one project and one purpose: HKDF-SHA256 (RFC 5869) from the instance's secret. Derive once, keep the result.
+ * @param purpose a word of the context that uses the key, such as `message-token`; it never changes once released.
+ */
+export function deriveKey(secret: Uint8Array, projectId: Id, purpose: string): Buffer {
   return derive(secret, `project\0${projectId.toLowerCase()}\0${purpose}`, KEY_BYTES);
 }
 
 /**
- * Names a secret inside a token, so that old tokens find the key that made them after the instance's secret was replaced.
- * Six characters of base64url (36 bits used): short enough for a URL, and says nothing about the secret.
+ * Names a secret inside a token (0 to 255), so that old tokens find the key that made them after the instance's secret was
+ * replaced. One byte because it stands in every link; two secrets of one instance share it once in 256 replacements.
  */
-export function keyId(secret: Uint8Array): string {
-  return derive(secret, 'key id', 8).toString('base64url').slice(0, 6);
+export function keyId(secret: Uint8Array): number {
+  return derive(secret, 'key id', 1).readUInt8();
 }
 
 /** 64 hexadecimal digits that tell two secrets apart and reveal neither; kept in the database. */
