@@ -1,0 +1,61 @@
+import type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
+import { REPLY_RULES, type ReplyReason, type ReplyStage } from './reply-rules.ts';
+
+/** What an SMTP reply means for the attempt, and the row of the table that says so. */
+export interface ReplyVerdict {
+  readonly outcome: Exclude<AttemptOutcome, 'in_doubt'>;
+  readonly fault: Fault;
+  readonly reason: ReplyReason;
+  readonly rule: string;
+}
+
+const MAX_REPLY_CHARACTERS = 500;
+const STATUS = /^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)/;
+
+/** RFC 3463 status at the start of a reply's text (RFC 2034), or undefined. */
+export function enhancedCodeOf(text: string): string | undefined {
+  return STATUS.exec(text)?.[1];
+}
+
+/**
+ * Text for people and for the database: one line, no control characters, at most 500 characters, no half surrogate pair
+ * (PostgreSQL refuses NUL and lone surrogates).
+ */
+export function cleanReply(text: string): string {
+  const line = text
+    .slice(0, 4 * MAX_REPLY_CHARACTERS)
+    // Cc is C0, DEL and C1; Zl and Zp are the Unicode line separators.
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .trim();
+  return line.slice(0, MAX_REPLY_CHARACTERS).toWellFormed();
+}
+
+/**
+ * Asks the ordered table. The basic code decides between deferred and rejected, also where the status says otherwise
+ * (`450 5.1.1` is tried again: RFC 5321 section 4.2.1), unless a row names the outcome.
+ * @param code three digits, 200 to 599
+ * @param text the reply without its code
+ */
+export function classifyReply(stage: ReplyStage, code: number, text: string): ReplyVerdict {
+  if (code < 300) return { outcome: 'submitted', fault: 'none', reason: 'accepted', rule: 'accepted' };
+  const status = enhancedCodeOf(text);
+  const words = status === undefined ? text : text.slice(status.length);
+  const basic = String(code);
+  const rule = REPLY_RULES.find(
+    (row) =>
+      // At MAIL the server has not heard of the recipient yet.
+      (stage !== 'mail' || row.fault !== 'recipient') &&
+      (row.stages === undefined || row.stages.includes(stage)) &&
+      (row.code === undefined || row.code.test(basic)) &&
+      (row.enhanced === undefined || (status !== undefined && row.enhanced.test(status))) &&
+      (row.text === undefined || row.text.test(words)),
+  );
+  const outcome = rule?.outcome ?? (code < 500 ? 'deferred' : 'rejected');
+  return { outcome, fault: rule?.fault ?? 'sender', reason: rule?.reason ?? 'unknown', rule: rule?.name ?? 'none' };
+}
+
+/** The attempt that a reply ends. */
+export function attemptFromReply(stage: ReplyStage, code: number, text: string): Attempt {
+  const { outcome, fault } = classifyReply(stage, code, text);
+  return { outcome, code, enhancedCode: enhancedCodeOf(text), reply: cleanReply(`${code} ${text}`), fault };
+}
