@@ -1,0 +1,155 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Program } from './embedded-program.ts';
+import { DirectoryUnreachable, ForeignDirectory, NoSpace, WrongDatabaseVersion } from './errors.ts';
+
+/** The major version of the embedded PostgreSQL; it stands in the cluster's name, so that a later one lies beside it. */
+export const MAJOR = '18';
+
+const MARK = 'pennypost.json';
+/** `sun_path` of a Unix socket holds 107 bytes and a NUL on Linux, 103 on macOS. */
+const SOCKET_PATH_LIMIT = 103;
+
+/** Where things lie in a data directory. */
+export interface Layout {
+  readonly root: string;
+  readonly cluster: string;
+  readonly passwordFile: string;
+  readonly logFile: string;
+  readonly lockFile: string;
+  /** Directory of the Unix socket: `<root>/run`, or one under the system's temporary directory when that path is too long. */
+  readonly sockets: string;
+  /** Binaries, copied when they cannot be reached where they are installed. */
+  readonly binaries: string;
+}
+
+/**
+ * Makes `directory` ours, or finds that it is. Whatever writes into the data directory calls this first.
+ * @returns the real path of the directory
+ * @throws ForeignDirectory when it holds files and not our mark; NoSpace; DirectoryUnreachable
+ */
+export async function claimDataDirectory(directory: string): Promise<string> {
+  const path = resolve(directory);
+  try {
+    // 0711: the user that PostgreSQL runs as passes through to its own directory, and sees nothing else.
+    await mkdir(path, { recursive: true, mode: 0o711 });
+    const root = await realpath(path);
+    const found = await readdir(root);
+    if (found.includes(MARK)) return root;
+    const foreign = found.filter((name) => !name.startsWith(`${MARK}.`));
+    if (foreign.length > 0)
+      throw new ForeignDirectory(root, foreign.slice(0, 3).join(', ') + (foreign.length > 3 ? ' and more' : ''));
+    // Written beside and renamed, so that a mark is never half a mark.
+    const beside = join(root, `${MARK}.${process.pid}-${randomBytes(4).toString('hex')}`);
+    await writeFile(beside, `${JSON.stringify({ what: 'data directory of pennypost', layout: 1 })}\n`, { mode: 0o644 });
+    await rename(beside, join(root, MARK));
+    return root;
+  } catch (error) {
+    throw fileFailure(path, error);
+  }
+}
+
+export function layoutOf(root: string): Layout {
+  const inside = join(root, 'run');
+  const short = Buffer.byteLength(join(inside, '.s.PGSQL.65535.lock')) <= SOCKET_PATH_LIMIT;
+  return {
+    root,
+    cluster: join(root, `pg-${MAJOR}`),
+    passwordFile: join(root, 'postgres.password'),
+    logFile: join(root, 'postgres.log'),
+    lockFile: join(root, 'start.lock'),
+    sockets: short ? inside : join(tmpdir(), `pennypost-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`),
+    binaries: join(root, `pg-${MAJOR}-programs`),
+  };
+}
+
+/**
+ * What the cluster's directory holds: a finished cluster, or nothing yet. An interrupted `initdb` leaves nothing, because it
+ * works in a sibling that gets this name at its end.
+ * @throws WrongDatabaseVersion | ForeignDirectory
+ */
+export async function hasCluster(layout: Layout): Promise<boolean> {
+  const version = await readIfThere(join(layout.cluster, 'PG_VERSION'));
+  if (version !== undefined) {
+    if (version.trim() === MAJOR) return true;
+    throw new WrongDatabaseVersion(
+      `${layout.cluster} was written by PostgreSQL ${version.trim()} and this pennypost embeds ${MAJOR}. Start the version that wrote it, dump, and restore into an empty PENNYPOST_DATA_DIR.`,
+    );
+  }
+  const found = await readdir(layout.cluster).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw fileFailure(layout.cluster, error);
+  });
+  if (found === undefined || found.length === 0) return false;
+  throw new ForeignDirectory(layout.cluster, `${found.slice(0, 3).join(', ')}, and no PG_VERSION`);
+}
+
+/** The password of the embedded database, 0600; made at the first start. */
+export async function readPassword(layout: Layout): Promise<string | undefined> {
+  return (await readIfThere(layout.passwordFile))?.trim();
+}
+
+export async function makePassword(layout: Layout, program: Program): Promise<string> {
+  const password = randomBytes(24).toString('base64url');
+  await writeFile(layout.passwordFile, `${password}\n`, { mode: 0o600 });
+  await give(layout.passwordFile, program);
+  return password;
+}
+
+/** An empty directory of 0700 that belongs to the user that PostgreSQL runs as. */
+export async function makeDirectory(path: string, program: Program): Promise<void> {
+  await mkdir(path, { mode: 0o700 });
+  await give(path, program);
+}
+
+/** @throws DirectoryUnreachable when somebody else made the directory under the shared temporary directory before us. */
+export async function makeSocketDirectory(layout: Layout, program: Program): Promise<void> {
+  await mkdir(layout.sockets, { mode: 0o700 }).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  });
+  const found = await lstat(layout.sockets);
+  const ours = [0, process.getuid?.(), program.owner?.uid].includes(found.uid);
+  if (!found.isDirectory() || !ours)
+    throw new DirectoryUnreachable(`${layout.sockets}, where the socket of the database should be, belongs to somebody else.`);
+  await chmod(layout.sockets, 0o700);
+  await give(layout.sockets, program);
+}
+
+/** Removes what interrupted first starts left. Only under the start lock. */
+export async function sweep(layout: Layout): Promise<void> {
+  for (const name of await readdir(layout.root)) {
+    if (name.startsWith(`pg-${MAJOR}.new-`)) await rm(join(layout.root, name), { recursive: true, force: true });
+  }
+}
+
+/** Turns what the file system says into an error that says what to do. */
+export function fileFailure(path: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new NoSpace(path, error);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new DirectoryUnreachable(
+      `${path} cannot be used by this user (${code}). Change its owner, or choose another PENNYPOST_DATA_DIR.`,
+    );
+  }
+  if (code === 'ENOTDIR' || code === 'EEXIST') return new ForeignDirectory(path, 'a file where a directory should be');
+  return error;
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw fileFailure(path, error);
+  }
+}
+
+async function give(path: string, program: Program): Promise<void> {
+  if (program.owner !== undefined) await chown(path, program.owner.uid, program.owner.gid);
+}

@@ -1,0 +1,200 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import type { ConnectionSettings } from './database.ts';
+import type { Program } from './embedded-program.ts';
+import { DatabaseStartFailed, NoSpace } from './errors.ts';
+
+/** A running postmaster that lives exactly as long as this process, or until `stop`. */
+export interface Server {
+  /** Asks for a fast shutdown (open transactions are rolled back) and waits for its end. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The supervisor. postgres lives as long as its end of the pipe that we hold as fd 0: when we end, also by kill -9, `cat`
+ * ends and postgres is asked to shut down. When postgres ends by itself, the shell ends with its status. Signals that a
+ * terminal or an init sends to everybody are ignored here, because they would kill the shell and leave an orphan.
+ */
+const SUPERVISE = `trap '' HUP INT TERM
+exec 3<&0
+"$@" </dev/null 3<&- & server=$!
+( cat <&3 >/dev/null; kill -INT "$server" ) & watch=$!
+exec 3<&-
+wait "$server"; status=$?
+kill -KILL "$watch" 2>/dev/null
+exit "$status"`;
+
+/** Rotated at start, so that it cannot fill the disk over the years. */
+const LOG_LIMIT = 10_000_000;
+const START_SECONDS = 60;
+
+/**
+ * Runs `initdb` into an existing empty directory.
+ * @param sync false skips the fsync of every file, for throw-away clusters
+ * @throws NoSpace | DatabaseStartFailed
+ */
+export async function initialise(
+  program: Program,
+  cluster: string,
+  user: string,
+  passwordFile: string,
+  sync: boolean,
+): Promise<void> {
+  const [command, ...words] = [
+    ...program.prefix,
+    join(program.bin, 'initdb'),
+    ...['-D', cluster, '-U', user, '--pwfile', passwordFile, '--auth=scram-sha-256', '-E', 'UTF8', '--data-checksums'],
+    // Sorting that no operating system upgrade can change under the indexes.
+    ...['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'],
+    ...(sync ? [] : ['--no-sync']),
+  ];
+  await new Promise<void>((resolve, reject) => {
+    execFile(
+      command!,
+      words,
+      { cwd: cluster, env: { ...process.env, LC_ALL: 'C' }, ...program.owner },
+      (error, stdout, stderr) => {
+        if (error === null) resolve();
+        else reject(failure(cluster, `initdb: ${lastWords(stderr || stdout || error.message)}`));
+      },
+    );
+  });
+}
+
+/**
+ * Starts postgres under supervision and waits until it answers a real query.
+ * @param settings more of postgresql.conf, as `name=value`
+ * @throws NoSpace | DatabaseStartFailed with the last words of the log
+ */
+export async function startServer(
+  program: Program,
+  cluster: string,
+  connection: ConnectionSettings,
+  logFile: string,
+  settings: readonly string[],
+): Promise<Server> {
+  await rotate(logFile);
+  const start = (await stat(logFile).catch(() => undefined))?.size ?? 0;
+  const log = openSync(logFile, 'a', 0o600);
+  const options = [
+    'listen_addresses=',
+    `unix_socket_directories=${connection.host}`,
+    'max_connections=60',
+    'shared_buffers=256MB',
+    'timezone=UTC',
+    'log_timezone=UTC',
+    ...settings,
+  ].flatMap((setting) => ['-c', setting]);
+  const words = [
+    '-c',
+    SUPERVISE,
+    'pennypost-postgres',
+    ...program.prefix,
+    join(program.bin, 'postgres'),
+    '-D',
+    cluster,
+    '-p',
+    String(connection.port),
+    ...options,
+  ];
+  // Detached: a Ctrl-C in the terminal must not reach postgres before our own drain is done.
+  const shell = spawn('/bin/sh', words, {
+    cwd: cluster,
+    detached: true,
+    stdio: ['pipe', log, log],
+    env: { ...process.env, LC_ALL: 'C' },
+    ...program.owner,
+  });
+  closeSync(log);
+  const ended = endOf(shell);
+  // A shell that is gone leaves nobody to read; the end itself is what tells.
+  shell.stdin?.on('error', () => undefined);
+  const stop = async (): Promise<void> => {
+    shell.ref();
+    shell.stdin?.end();
+    await ended;
+  };
+
+  const deadline = performance.now() + START_SECONDS * 1000;
+  for (;;) {
+    const answer = await Promise.race([ended, probe(connection)]);
+    if (answer === 'answers') break;
+    if (answer === 'ended' || performance.now() > deadline) {
+      await stop();
+      throw failure(cluster, lastWords(await tail(logFile, start)) || `no answer within ${START_SECONDS} s`);
+    }
+    await delay(20);
+  }
+  // postgres must not keep this process alive: who is done closes its pools, calls stop or just ends.
+  shell.unref();
+  return { stop };
+}
+
+/** What a try to connect says: it `answers`, it is not there (`absent`), or it exists and refuses for now (`busy`). */
+export type Answer = 'answers' | 'absent' | 'busy';
+
+/** Decides by a real connection; a pid that exists says nothing. */
+export async function probe(connection: ConnectionSettings): Promise<Answer> {
+  const client = new pg.Client({ ...connection, database: 'postgres', connectionTimeoutMillis: 5000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return 'answers';
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) {
+      // 57P03 starting up or shutting down, 57P01 shut down while we asked, 53300 too many connections.
+      if (error.code === '57P03' || error.code === '57P01' || error.code === '53300') return 'busy';
+      throw new DatabaseStartFailed(`The embedded PostgreSQL refuses us: ${error.message}.`);
+    }
+    return 'absent';
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function endOf(child: ChildProcess): Promise<'ended'> {
+  return new Promise((resolve) => {
+    child.once('exit', () => {
+      child.stdin?.destroy();
+      resolve('ended');
+    });
+    child.once('error', () => resolve('ended'));
+  });
+}
+
+function failure(cluster: string, words: string): NoSpace | DatabaseStartFailed {
+  if (/No space left on device|disk quota exceeded/i.test(words)) return new NoSpace(cluster);
+  return new DatabaseStartFailed(`The embedded PostgreSQL in ${cluster} did not start: ${words}`);
+}
+
+/** The lines that name a failure, without time stamps, on one line. */
+function lastWords(text: string): string {
+  const lines = text.trim().split('\n');
+  const telling = lines.filter((line) => /(FATAL|PANIC|ERROR|error|could not|cannot|No space)/.test(line));
+  return (telling.length > 0 ? telling : lines)
+    .slice(-3)
+    .map((line) => line.replace(/^[\d-]+ [\d:.]+ \w+ \[\d+\] /, '').trim())
+    .join(' ');
+}
+
+async function tail(path: string, from: number): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const begin = Math.max(from, size - 8000);
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(Math.max(size - begin, 0)), position: begin });
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function rotate(path: string): Promise<void> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  if (size > LOG_LIMIT) await rename(path, `${path}.1`);
+}

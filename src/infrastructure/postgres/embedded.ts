@@ -1,0 +1,177 @@
+/**
+ * The embedded PostgreSQL 18: a whole server of our own in the data directory, for everybody who has none.
+ *
+ * - One cluster in `<dataDir>/pg-18`, reached by a Unix socket only, with a password in a file of 0600.
+ * - The first process to need it starts it and **supervises** it: it lives exactly as long as that process, also through
+ *   kill -9 (a shell waits on a pipe that the process holds). Every other process **attaches** to it, which is decided by a
+ *   real connection. Two that start at once: one goes first, the other attaches.
+ * - When the supervising process ends, the connections of attached ones end with it: what they had not committed is rolled
+ *   back, their next statement fails with `database.unavailable`, and they do not take over. Run again, such a command finds
+ *   no server and supervises its own. Who wants a server that outlives every command runs `pennypost serve`, or a
+ *   PostgreSQL of their own.
+ * - As root, PostgreSQL runs as the owner of the data directory or as `nobody`; see embedded-program.ts.
+ * - A first start that is interrupted leaves nothing behind that the next one could mistake for a cluster.
+ */
+import { readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { type ConnectionSettings, withDatabase } from './database.ts';
+import {
+  claimDataDirectory,
+  codeOf,
+  fileFailure,
+  hasCluster,
+  type Layout,
+  layoutOf,
+  MAJOR,
+  makeDirectory,
+  makePassword,
+  makeSocketDirectory,
+  readIfThere,
+  readPassword,
+  sweep,
+} from './embedded-directory.ts';
+import { chooseProgram, findBinaries, type Program } from './embedded-program.ts';
+import { initialise, probe, type Server, startServer } from './embedded-server.ts';
+import { DatabaseStartFailed } from './errors.ts';
+import { underStartLock } from './start-lock.ts';
+
+export interface EmbeddedOptions {
+  /** Made when it does not exist; must be empty or one of ours. */
+  readonly dataDir: string;
+  /** Hears what takes long, one line each. */
+  readonly log?: (line: string) => void;
+  /** False leaves out the fsync after `initdb`, for throw-away clusters. Default true. */
+  readonly sync?: boolean;
+  /** More of postgresql.conf, as `name=value`; they hold while this process supervises. */
+  readonly settings?: readonly string[];
+}
+
+export interface EmbeddedDatabase {
+  readonly connection: ConnectionSettings;
+  readonly role: 'supervising' | 'attached';
+  /** Shuts the server down when this process supervises it; else does nothing. Close the pools first. */
+  stop(): Promise<void>;
+}
+
+const USER = 'pennypost';
+const DATABASE = 'pennypost';
+/** Only the name of the socket file: the server listens on no network port. */
+const PORT = 5432;
+/** How long a server that is starting or shutting down is waited for. */
+const PATIENCE_SECONDS = 60;
+
+/**
+ * @throws ForeignDirectory | WrongDatabaseVersion | NoSpace | NoEmbeddedDatabase | DirectoryUnreachable | DatabaseStartFailed
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
+  const layout = layoutOf(await claimDataDirectory(options.dataDir));
+  try {
+    return (
+      (await attach(layout)) ??
+      (await underStartLock(layout.lockFile, async () => (await attach(layout)) ?? (await supervise(layout, options))))
+    );
+  } catch (error) {
+    throw fileFailure(layout.root, error);
+  }
+}
+
+/** Connects to a server that somebody else runs on this cluster; undefined when there is none. */
+async function attach(layout: Layout): Promise<EmbeddedDatabase | undefined> {
+  const deadline = performance.now() + PATIENCE_SECONDS * 1000;
+  for (;;) {
+    const running = await readPostmaster(layout);
+    const password = await readPassword(layout);
+    if (running === undefined || password === undefined) return undefined;
+    const connection = connectionTo(running.sockets, running.port, password);
+    const answer = await probe(connection);
+    if (answer === 'answers') {
+      await ensureDatabase(connection);
+      return { connection, role: 'attached', stop: async () => undefined };
+    }
+    if (answer === 'absent' && !(await isPostgres(running.pid))) return undefined;
+    if (performance.now() > deadline) {
+      throw new DatabaseStartFailed(
+        `A PostgreSQL with process id ${running.pid} holds ${layout.cluster} and has not answered for ${PATIENCE_SECONDS} s. See ${layout.logFile}.`,
+      );
+    }
+    await delay(50);
+  }
+}
+
+async function supervise(layout: Layout, options: EmbeddedOptions): Promise<EmbeddedDatabase> {
+  const bin = await findBinaries();
+  const existing = await hasCluster(layout);
+  const program = await chooseProgram(bin, existing ? layout.cluster : layout.root, layout.binaries);
+  await sweep(layout);
+  if (!existing) {
+    options.log?.(`Making a new database in ${layout.root} (PostgreSQL ${MAJOR}).`);
+    await create(layout, program, options.sync ?? true);
+  }
+  const password = await readPassword(layout);
+  if (password === undefined) {
+    throw new DatabaseStartFailed(
+      `${layout.passwordFile} is missing, so nobody can log in to the database in ${layout.cluster}. Bring it back from a backup.`,
+    );
+  }
+  await makeSocketDirectory(layout, program);
+  const connection = connectionTo(layout.sockets, PORT, password);
+  const server: Server = await startServer(program, layout.cluster, connection, layout.logFile, options.settings ?? []);
+  await ensureDatabase(connection);
+  return { connection, role: 'supervising', stop: server.stop };
+}
+
+/** A cluster is made under another name and gets its own at the end: whatever interrupts this leaves no cluster. */
+async function create(layout: Layout, program: Program, sync: boolean): Promise<void> {
+  const beside = `${layout.cluster}.new-${process.pid}`;
+  await rm(layout.passwordFile, { force: true });
+  await makePassword(layout, program);
+  await makeDirectory(beside, program);
+  try {
+    await initialise(program, beside, USER, layout.passwordFile, sync);
+    await rename(beside, layout.cluster);
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function connectionTo(sockets: string, port: number, password: string): ConnectionSettings {
+  return { host: sockets, port, user: USER, password, database: DATABASE };
+}
+
+async function ensureDatabase(connection: ConnectionSettings): Promise<void> {
+  const client = new pg.Client({ ...withDatabase(connection, 'postgres') });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
+    if (rowCount === 0) await client.query(`create database ${DATABASE}`);
+  } catch (error) {
+    // 42P04: an attaching process was quicker.
+    if (codeOf(error) !== '42P04') throw error;
+  } finally {
+    await client.end();
+  }
+}
+
+/** What postmaster.pid says: line 1 the process, line 4 the port, line 5 the socket directory. It may be a dead server's. */
+async function readPostmaster(layout: Layout): Promise<{ pid: number; port: number; sockets: string } | undefined> {
+  const text = await readIfThere(join(layout.cluster, 'postmaster.pid'));
+  if (text === undefined) return undefined;
+  const lines = text.split('\n');
+  return { pid: Number(lines[0]), port: Number(lines[3] ?? PORT), sockets: lines[4]?.trim() || layout.sockets };
+}
+
+/** A pid from a file is believed only when it is a postgres: containers give the same small pids again. */
+async function isPostgres(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+    if (process.platform !== 'linux') return true;
+    return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'postgres';
+  } catch (error) {
+    if (codeOf(error) === 'EPERM') return true;
+    if (codeOf(error) === 'ESRCH' || codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
