@@ -1,0 +1,98 @@
+import type { Id } from '../shared/ids.ts';
+import type { Hit } from './hit.ts';
+
+/** What a batch adds to one person's engagement with one campaign. Verdict `unknown` until there are rules. */
+export interface EngagementAddition {
+  readonly projectId: Id;
+  readonly campaignId: Id;
+  readonly subscriberId: Id;
+  opens: number;
+  firstOpenAt: Date | undefined;
+  lastOpenAt: Date | undefined;
+  clicks: number;
+  firstClickAt: Date | undefined;
+  lastClickAt: Date | undefined;
+}
+
+/** The same for one link. */
+export interface LinkAddition {
+  readonly projectId: Id;
+  readonly campaignId: Id;
+  readonly subscriberId: Id;
+  readonly link: number;
+  clicks: number;
+  firstClickAt: Date;
+  lastClickAt: Date;
+}
+
+/** All that a person did with one campaign. */
+export interface Engagement {
+  readonly firstOpenAt: Date | undefined;
+  readonly lastOpenAt: Date | undefined;
+  readonly opens: VerdictCounts;
+  readonly firstClickAt: Date | undefined;
+  readonly lastClickAt: Date | undefined;
+  readonly clicks: VerdictCounts;
+  readonly unsubscribedAt: Date | undefined;
+}
+
+export interface VerdictCounts {
+  readonly human: number;
+  readonly machine: number;
+  readonly unknown: number;
+}
+
+export const engagementKey = (of: { projectId: Id; campaignId: Id | undefined; subscriberId: Id | undefined }): string =>
+  `${of.projectId}/${of.campaignId}/${of.subscriberId}`;
+
+export const linkKey = (of: { projectId: Id; campaignId: Id | undefined; subscriberId: Id | undefined; link: number | undefined }): string =>
+  `${engagementKey(of)}/${of.link}`;
+
+/**
+ * Hits merged by key and put in key order. Merged, because one statement must not touch a row twice; in order, because
+ * writers that lock rows in different orders stop one another by deadlocks (8 writers: 69 transactions/s, else 1,786).
+ * Hits on transactional messages have no engagement row.
+ */
+export function mergeHits(hits: readonly Hit[]): { engagement: EngagementAddition[]; links: LinkAddition[] } {
+  const engagement = new Map<string, EngagementAddition>();
+  const links = new Map<string, LinkAddition>();
+  for (const { projectId, campaignId, subscriberId, kind, link, at } of hits) {
+    if (campaignId === undefined || subscriberId === undefined) continue;
+    const person = { projectId, campaignId, subscriberId };
+    const row = addTo(engagement, engagementKey(person), () => nothingOf(person));
+    if (kind === 'open') {
+      row.opens += 1;
+      row.firstOpenAt = earlier(row.firstOpenAt, at);
+      row.lastOpenAt = later(row.lastOpenAt, at);
+      continue;
+    }
+    row.clicks += 1;
+    row.firstClickAt = earlier(row.firstClickAt, at);
+    row.lastClickAt = later(row.lastClickAt, at);
+    if (link === undefined) continue;
+    const onLink = { ...person, link };
+    const linkRow = addTo(links, linkKey(onLink), () => ({ ...onLink, clicks: 0, firstClickAt: at, lastClickAt: at }));
+    linkRow.clicks += 1;
+    linkRow.firstClickAt = earlier(linkRow.firstClickAt, at);
+    linkRow.lastClickAt = later(linkRow.lastClickAt, at);
+  }
+  return { engagement: inKeyOrder(engagement), links: inKeyOrder(links) };
+}
+
+function nothingOf(person: { projectId: Id; campaignId: Id; subscriberId: Id }): EngagementAddition {
+  const never = { firstOpenAt: undefined, lastOpenAt: undefined, firstClickAt: undefined, lastClickAt: undefined };
+  return { ...person, ...never, opens: 0, clicks: 0 };
+}
+
+function addTo<Row>(rows: Map<string, Row>, key: string, make: () => Row): Row {
+  const known = rows.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  rows.set(key, made);
+  return made;
+}
+
+const earlier = (a: Date | undefined, b: Date): Date => (a === undefined || b < a ? b : a);
+const later = (a: Date | undefined, b: Date): Date => (a === undefined || b > a ? b : a);
+const inKeyOrder = <Row>(rows: Map<string, Row>): Row[] =>
+  [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);

@@ -1,0 +1,143 @@
+import type { Id } from '../shared/ids.ts';
+import type { TokenSubject } from './token.ts';
+
+/** One request as it came, before any verdict on whether a person or a machine made it. */
+export interface TrackedRequest {
+  readonly method: string;
+  /** Value of a request header by its name in lower case, or undefined. */
+  header(name: string): string | undefined;
+  /** The client's address as text, or undefined where it is not known. */
+  readonly ip: string | undefined;
+}
+
+/**
+ * A raw fact: one request with a verified token. `projectId`, `at` and `id` are its key; all three are taken once, at
+ * capture, so that writing it again changes nothing.
+ */
+export interface TrackingEvent {
+  readonly projectId: Id;
+  readonly at: Date;
+  readonly id: Id;
+  readonly kind: 'open' | 'click' | 'unsubscribe';
+  /** Both absent for a transactional message. */
+  readonly campaignId: Id | undefined;
+  readonly subscriberId: Id | undefined;
+  /** Only for a transactional message. */
+  readonly messageId: Id | undefined;
+  /** Index of the link in its content; only for a click. */
+  readonly link: number | undefined;
+  readonly method: string;
+  readonly userAgent: string | undefined;
+  /** Those of `KEPT_HEADERS` that were there. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** A network, never an address: `203.0.113.0/24`, `2001:db8:1::/48`. */
+  readonly network: string | undefined;
+}
+
+export interface Hit extends TrackingEvent {
+  readonly kind: 'open' | 'click';
+}
+
+export interface UnsubscribeEvent extends TrackingEvent {
+  readonly kind: 'unsubscribe';
+  readonly campaignId: Id;
+  readonly subscriberId: Id;
+}
+
+/** What rules on machine opens and clicks look at: browsers say there why they fetch, prefetchers that they do. */
+export const KEPT_HEADERS = [
+  'sec-fetch-site',
+  'sec-fetch-mode',
+  'sec-fetch-dest',
+  'sec-fetch-user',
+  'purpose',
+  'sec-purpose',
+  'x-purpose',
+  'x-moz',
+] as const;
+
+const MAX_USER_AGENT = 500;
+const MAX_HEADER = 100;
+
+/** What was followed: the pixel, or the link with that index. */
+export type Followed = { readonly kind: 'open' } | { readonly kind: 'click'; readonly link: number };
+
+/** @param key id and time of the fact, taken now */
+export function captureHit(subject: TokenSubject, followed: Followed, request: TrackedRequest, key: { id: Id; at: Date }): Hit {
+  return {
+    ...requestFacts(request),
+    ...key,
+    projectId: subject.projectId,
+    kind: followed.kind,
+    campaignId: subject.kind === 'campaign' ? subject.campaignId : undefined,
+    subscriberId: subject.kind === 'campaign' ? subject.subscriberId : undefined,
+    messageId: subject.kind === 'transactional' ? subject.messageId : undefined,
+    link: followed.kind === 'click' ? followed.link : undefined,
+  };
+}
+
+/** @param key id and time of the fact, taken now */
+export function captureUnsubscribe(
+  subject: TokenSubject & { readonly kind: 'campaign' },
+  request: TrackedRequest,
+  key: { id: Id; at: Date },
+): UnsubscribeEvent {
+  const { projectId, campaignId, subscriberId } = subject;
+  const facts = requestFacts(request);
+  return { ...facts, ...key, projectId, campaignId, subscriberId, kind: 'unsubscribe', messageId: undefined, link: undefined };
+}
+
+function requestFacts(request: TrackedRequest): Pick<TrackingEvent, 'method' | 'userAgent' | 'headers' | 'network'> {
+  const headers: Record<string, string> = {};
+  for (const name of KEPT_HEADERS) {
+    const value = request.header(name);
+    if (value !== undefined) headers[name] = clean(value, MAX_HEADER);
+  }
+  const userAgent = request.header('user-agent');
+  return {
+    method: clean(request.method, 20),
+    userAgent: userAgent === undefined ? undefined : clean(userAgent, MAX_USER_AGENT),
+    headers,
+    network: request.ip === undefined ? undefined : networkOf(request.ip),
+  };
+}
+
+/** Without control characters (PostgreSQL stores no NUL) and halves of characters, cut to a length. */
+function clean(text: string, length: number): string {
+  return text.slice(0, length).replace(/\p{Cc}/gu, '').toWellFormed();
+}
+
+/**
+ * The network of an address: /24 for IPv4 (also written inside IPv6), /48 for IPv6; undefined for anything else.
+ *
+ * Raw events may keep the whole address for seven days (data protection: no longer than the purpose needs). Until there
+ * are rules that need it and a job that cuts it after those days, the address is cut here and never reaches the disk.
+ */
+export function networkOf(ip: string): string | undefined {
+  const v4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(ip);
+  if (v4 !== null) {
+    const octets = v4.slice(1).map(Number);
+    return octets.every((octet) => octet <= 255) ? `${octets.slice(0, 3).join('.')}.0/24` : undefined;
+  }
+  const groups = ipv6Groups(ip);
+  if (groups === undefined) return undefined;
+  const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  if (mapped) return `${groups[6]! >> 8}.${groups[6]! & 0xff}.${groups[7]! >> 8}.0/24`;
+  return `${groups
+    .slice(0, 3)
+    .map((group) => group.toString(16))
+    .join(':')}::/48`;
+}
+
+/** The eight groups of an IPv6 address. The URL parser reads every way of writing one, and writes them in one way. */
+function ipv6Groups(ip: string): readonly number[] | undefined {
+  const [address = ''] = ip.split('%'); // a zone (`fe80::1%eth0`) is no part of the address
+  if (!/^[0-9a-f:.]+$/i.test(address)) return undefined;
+  const host = URL.parse(`http://[${address}]/`)?.hostname;
+  if (host === undefined) return undefined;
+  const [head = [], tail = []] = host
+    .slice(1, -1)
+    .split('::')
+    .map((half) => (half === '' ? [] : half.split(':').map((group) => Number.parseInt(group, 16))));
+  return [...head, ...Array<number>(8 - head.length - tail.length).fill(0), ...tail];
+}

@@ -1,0 +1,152 @@
+/**
+ * Message tokens: what stands in the links, the pixel and the unsubscribe address of one message. A token carries the ids
+ * and a MAC, so that a click needs no database to be believed.
+ *
+ * ```
+ * campaign       key id 6  base64url( kind 1 | project 16 | campaign 16 )  base64url( subscriber 16 | MAC 16 )   93 characters
+ * transactional  key id 6  base64url( kind 1 | project 16 | message 16 )   base64url( MAC 16 )                   72 characters
+ * ```
+ *
+ * The kind byte is the version too: another layout takes another number. It makes the ids 33 bytes, a multiple of three, so
+ * that the first 50 characters are the same for a whole campaign and made once. One HMAC-SHA512 a message gives four
+ * independent values of 128 bits: the MACs of click, open and unsubscribe and the left side of the Message-ID; one HMAC
+ * costs 3 us, four cost 12, and at 15,000 messages a second that is 5 or 18 % of a core.
+ */
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { Id } from '../shared/ids.ts';
+import { fromBase64url, KIND, readId, STATIC_BYTES, writeId, writeStatic } from './token-bytes.ts';
+
+/** What a token may be used for; each purpose has a MAC of its own, so that an open token never unsubscribes anybody. */
+export type TokenPurpose = 'click' | 'open' | 'unsubscribe';
+
+/** The tokens of one message, and the left side of its Message-ID: the same in every attempt, run and repeat. */
+export interface IssuedTokens {
+  readonly click: string;
+  readonly open: string;
+  readonly unsubscribe: string;
+  /** 22 characters, all of them `atext` (RFC 5322 section 3.2.3). */
+  readonly messageIdLeft: string;
+}
+
+/** Whom a verified token names. */
+export type TokenSubject = CampaignSubject | TransactionalSubject;
+
+export interface CampaignSubject {
+  readonly kind: 'campaign';
+  readonly projectId: Id;
+  readonly keyId: string;
+  readonly campaignId: Id;
+  readonly subscriberId: Id;
+}
+
+export interface TransactionalSubject {
+  readonly kind: 'transactional';
+  readonly projectId: Id;
+  readonly keyId: string;
+  readonly messageId: Id;
+}
+
+/**
+ * The project's key under that key id, or undefined when there is none (any more). Called with whatever ids a stranger
+ * wrote into a token, before anything is verified: it must not throw, and must not remember a key per project for ever.
+ */
+export type KeyFor = (projectId: Id, keyId: string) => KeyObject | undefined;
+
+const LABEL = Buffer.from('pennypost/1 click open unsubscribe message-id ', 'latin1');
+const MAC_BYTES = 16;
+const KEY_ID_CHARACTERS = 6;
+/** How long a token of each kind is; the length and the kind byte must agree. */
+const CHARACTERS = { campaign: 93, transactional: 72 } as const satisfies Record<TokenSubject['kind'], number>;
+/** Slice of the HMAC that belongs to each purpose; slice 3 is the Message-ID. */
+const SLICE = { click: 0, open: 1, unsubscribe: 2 } as const satisfies Record<TokenPurpose, number>;
+
+/** Makes the tokens of one campaign's messages. Synchronous and not shared between threads: it reuses its buffers. */
+export class MessageTokens {
+  private readonly key: KeyObject;
+  private readonly prefix: string;
+  /** MAC input, complete but for the subscriber at its end. */
+  private readonly input: Buffer;
+  /** Three times subscriber, MAC and one zero byte (44 characters each, the last one dropped), then the Message-ID's 16. */
+  private readonly output = Buffer.alloc(3 * STATIC_BYTES + MAC_BYTES);
+
+  /** @param ids keyId: six characters of base64url, under which `KeyFor` finds the key again. */
+  constructor({ projectId, campaignId, key, keyId }: { projectId: Id; campaignId: Id; key: KeyObject; keyId: string }) {
+    this.key = key;
+    this.prefix = staticPart('campaign', keyId, projectId, campaignId);
+    this.input = macInput('campaign', projectId, campaignId, MAC_BYTES);
+  }
+
+  issue(subscriberId: Id): IssuedTokens {
+    const { input, output, prefix } = this;
+    writeId(subscriberId, input, input.length - 16);
+    const mac = createHmac('sha512', this.key).update(input).digest();
+    for (let slice = 0; slice < 3; slice += 1) {
+      input.copy(output, slice * STATIC_BYTES, input.length - 16);
+      mac.copy(output, slice * STATIC_BYTES + 16, slice * MAC_BYTES, (slice + 1) * MAC_BYTES);
+    }
+    mac.copy(output, 3 * STATIC_BYTES, 3 * MAC_BYTES);
+    const text = output.toString('base64url');
+    return {
+      click: prefix + text.slice(0, 43),
+      open: prefix + text.slice(44, 87),
+      unsubscribe: prefix + text.slice(88, 131),
+      messageIdLeft: text.slice(132),
+    };
+  }
+}
+
+/** The tokens of one transactional message. @param ids keyId: six characters of base64url */
+export function issueTransactionalTokens(ids: { projectId: Id; messageId: Id; key: KeyObject; keyId: string }): IssuedTokens {
+  const prefix = staticPart('transactional', ids.keyId, ids.projectId, ids.messageId);
+  const mac = createHmac('sha512', ids.key)
+    .update(macInput('transactional', ids.projectId, ids.messageId, 0))
+    .digest();
+  const slice = (number: number): string => mac.toString('base64url', number * MAC_BYTES, (number + 1) * MAC_BYTES);
+  return {
+    click: prefix + slice(SLICE.click),
+    open: prefix + slice(SLICE.open),
+    unsubscribe: prefix + slice(SLICE.unsubscribe),
+    messageIdLeft: slice(3),
+  };
+}
+
+/**
+ * Whom the token names, if it is one of ours and made for this purpose; undefined for everything else, whatever it is.
+ * The MAC is compared in constant time. Only the exact text is accepted, not a second spelling of the same bytes.
+ */
+export function verifyMessageToken(token: string, purpose: TokenPurpose, keyFor: KeyFor): TokenSubject | undefined {
+  const kind = token.length === CHARACTERS.campaign ? 'campaign' : 'transactional';
+  if (token.length !== CHARACTERS[kind]) return undefined;
+  const bytes = fromBase64url(token.slice(KEY_ID_CHARACTERS));
+  if (bytes === undefined || bytes[0] !== KIND[kind]) return undefined;
+  const keyId = token.slice(0, KEY_ID_CHARACTERS);
+  const projectId = readId(bytes, 1);
+  const key = keyFor(projectId, keyId);
+  if (key === undefined) return undefined;
+
+  const claimed = bytes.length - MAC_BYTES;
+  const mac = createHmac('sha512', key).update(LABEL).update(bytes.subarray(0, claimed)).digest();
+  const start = SLICE[purpose] * MAC_BYTES;
+  if (!timingSafeEqual(mac.subarray(start, start + MAC_BYTES), bytes.subarray(claimed))) return undefined;
+
+  const second = readId(bytes, 17);
+  return kind === 'campaign'
+    ? { kind, projectId, keyId, campaignId: second, subscriberId: readId(bytes, STATIC_BYTES) }
+    : { kind, projectId, keyId, messageId: second };
+}
+
+function staticPart(kind: TokenSubject['kind'], keyId: string, projectId: Id, second: Id): string {
+  if (!/^[A-Za-z0-9_-]{6}$/.test(keyId)) throw new RangeError(`A key id is six characters of base64url; "${keyId}" is not.`);
+  const bytes = Buffer.alloc(STATIC_BYTES);
+  writeStatic(bytes, 0, kind, projectId, second);
+  // Through a Buffer once more: a string built with `+` stays a rope that every message would walk again.
+  return Buffer.from(keyId + bytes.toString('base64url'), 'latin1').toString('latin1');
+}
+
+/** Every field has a fixed width, so that no two subjects have the same input. `room`: bytes left open at the end. */
+function macInput(kind: TokenSubject['kind'], projectId: Id, second: Id, room: number): Buffer {
+  const input = Buffer.alloc(LABEL.length + STATIC_BYTES + room);
+  LABEL.copy(input);
+  writeStatic(input, LABEL.length, kind, projectId, second);
+  return input;
+}

@@ -1,0 +1,98 @@
+/**
+ * Link tokens: the second half of a click's address, `/c/<message token>/<link token>`. It holds the link's index in the
+ * content and the target itself, with a MAC over (purpose, project, campaign, index, target): no open redirect, and no
+ * database between a click and its target. One token serves every message of a campaign and is kept as static bytes.
+ */
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { DomainError } from '../shared/errors.ts';
+import type { Id } from '../shared/ids.ts';
+import type { KeyFor, TokenSubject } from './token.ts';
+import { fromBase64url, STATIC_BYTES, writeStatic } from './token-bytes.ts';
+
+/** A link that leads where nobody can see, or nowhere; never given out and never redirected to. */
+export class UnsafeLink extends DomainError {
+  readonly code = 'link.unsafe';
+  readonly kind = 'invalid';
+}
+
+const LABEL = Buffer.from('pennypost/1 link ', 'latin1');
+const MAC_BYTES = 16;
+const INDEX_BYTES = 2;
+/** As a token 4/3 of it: with the message token the request line stays under the 8,190 octets that common servers read. */
+const MAX_TARGET_OCTETS = 4_000;
+const MAX_TOKEN_CHARACTERS = Math.ceil(((INDEX_BYTES + MAX_TARGET_OCTETS + MAC_BYTES) * 4) / 3);
+
+/**
+ * The target as a redirect may say it: absolute http or https, ASCII (host as A-labels, the rest percent-encoded), so
+ * that it fits a Location field as it is.
+ * @throws UnsafeLink for another scheme, a missing host, user information (`https://bank.example@evil.example`), backslashes
+ *   before the query, control characters, more than 4,000 octets
+ */
+export function linkTarget(text: string): string {
+  const written = text.trim();
+  const unsafe = (why: string): UnsafeLink => new UnsafeLink(`The link "${written.slice(0, 100)}" ${why}.`, '/target');
+  for (const character of written) {
+    const code = character.codePointAt(0)!;
+    if (code < 0x20 || code === 0x7f) throw unsafe('contains a control character; remove it');
+  }
+  // Browsers repair `https:/x`, `https:\\x` and `\` in a path, each in its own way: only the plain form is unambiguous.
+  const [, authority] = /^https?:\/\/([^/\\?#]+)/i.exec(written) ?? [];
+  if (authority === undefined) throw unsafe('is not absolute; write http:// or https:// and a host');
+  if (authority.includes('@')) throw unsafe('has user information before its host; remove what stands before the @');
+  if (/^[^?#]*\\/.test(written)) throw unsafe('contains a backslash; write / or %5C');
+  const url = URL.parse(written);
+  if (url === null || url.hostname === '') throw unsafe('has no valid host');
+  if (url.href.length > MAX_TARGET_OCTETS) throw unsafe(`is longer than ${MAX_TARGET_OCTETS} octets`);
+  return url.href;
+}
+
+/** Where a link token belongs: `subjectId` is the campaign's id, or the message's own for a transactional one. */
+export interface LinkScope {
+  readonly kind: TokenSubject['kind'];
+  readonly projectId: Id;
+  readonly subjectId: Id;
+  readonly key: KeyObject;
+}
+
+/**
+ * @param index of the link in its content, 0 to 65,535
+ * @param target as written, merge values filled in; the token holds it as `linkTarget` gives it back
+ * @throws UnsafeLink
+ */
+export function issueLinkToken(scope: LinkScope, index: number, target: string): string {
+  const location = Buffer.from(linkTarget(target), 'latin1');
+  const bytes = Buffer.alloc(INDEX_BYTES + location.length + MAC_BYTES);
+  bytes.writeUInt16BE(index, 0);
+  location.copy(bytes, INDEX_BYTES);
+  linkMac(scope, bytes.subarray(0, -MAC_BYTES)).copy(bytes, bytes.length - MAC_BYTES);
+  return bytes.toString('base64url');
+}
+
+/**
+ * The link, if the token is ours and belongs to the campaign (or transactional message) that the message token names;
+ * undefined for everything else, whatever it is.
+ * @param subject what `verifyMessageToken` gave for the message token of the same address
+ */
+export function verifyLinkToken(
+  token: string,
+  subject: TokenSubject,
+  keyFor: KeyFor,
+): { readonly index: number; readonly target: string } | undefined {
+  if (token.length > MAX_TOKEN_CHARACTERS) return undefined;
+  const bytes = fromBase64url(token);
+  if (bytes === undefined || bytes.length <= INDEX_BYTES + MAC_BYTES) return undefined;
+  const key = keyFor(subject.projectId, subject.keyId);
+  if (key === undefined) return undefined;
+  const subjectId = subject.kind === 'campaign' ? subject.campaignId : subject.messageId;
+  const mac = linkMac({ kind: subject.kind, projectId: subject.projectId, subjectId, key }, bytes.subarray(0, -MAC_BYTES));
+  if (!timingSafeEqual(mac, bytes.subarray(-MAC_BYTES))) return undefined;
+  return { index: bytes.readUInt16BE(0), target: bytes.toString('latin1', INDEX_BYTES, bytes.length - MAC_BYTES) };
+}
+
+/** Fixed widths first, the target last and alone of open length: no two links have the same input. */
+function linkMac(scope: LinkScope, indexAndTarget: Buffer): Buffer {
+  const head = Buffer.alloc(LABEL.length + STATIC_BYTES);
+  LABEL.copy(head);
+  writeStatic(head, LABEL.length, scope.kind, scope.projectId, scope.subjectId);
+  return createHmac('sha512', scope.key).update(head).update(indexAndTarget).digest().subarray(0, MAC_BYTES);
+}

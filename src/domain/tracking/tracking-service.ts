@@ -1,0 +1,91 @@
+import type { Clock } from '../shared/clock.ts';
+import type { Id } from '../shared/ids.ts';
+import { type Engagement, engagementKey, linkKey, mergeHits } from './engagement.ts';
+import type { Hit, UnsubscribeEvent } from './hit.ts';
+import type { TrackingStore } from './tracking-store.ts';
+
+/** One hit that was really stored, with what it changed: the facts that counters are kept from. */
+export interface RecordedHit {
+  readonly projectId: Id;
+  readonly kind: Hit['kind'];
+  readonly at: Date;
+  /** Absent for a transactional message. */
+  readonly campaignId: Id | undefined;
+  readonly link: number | undefined;
+  /** It made this person one who opened (or clicked) this campaign; true exactly once per person, campaign and kind. */
+  readonly firstOfPerson: boolean;
+  /** The same for this link; false for an open. */
+  readonly firstOnLink: boolean;
+}
+
+export class TrackingService {
+  private readonly store: TrackingStore;
+  private readonly clock: Clock;
+
+  constructor(deps: { store: TrackingStore; clock: Clock }) {
+    this.store = deps.store;
+    this.clock = deps.clock;
+  }
+
+  /**
+   * Stores a batch of hits, of any projects, and adds them to the engagement of their people. Safe to repeat: a hit that
+   * is known changes nothing and is not in the answer.
+   */
+  async recordHits(hits: readonly Hit[]): Promise<readonly RecordedHit[]> {
+    const stored = await this.storeNew(hits);
+    const { engagement, links } = mergeHits(stored);
+    const before = await this.store.addEngagement(engagement);
+    const clicksBefore = await this.store.addLinkEngagement(links);
+
+    // Whoever's row held none before has done it for the first time: the earliest hit of the batch on that row says so.
+    const firsts = new Set<string>();
+    engagement.forEach((row, index) => {
+      if (row.opens > 0 && before[index]?.opens === 0) firsts.add(`open ${engagementKey(row)}`);
+      if (row.clicks > 0 && before[index]?.clicks === 0) firsts.add(`click ${engagementKey(row)}`);
+    });
+    links.forEach((row, index) => {
+      if (clicksBefore[index] === 0) firsts.add(`link ${linkKey(row)}`);
+    });
+    return stored
+      .toSorted((a, b) => a.at.getTime() - b.at.getTime())
+      .map((hit) => ({
+        projectId: hit.projectId,
+        kind: hit.kind,
+        at: hit.at,
+        campaignId: hit.campaignId,
+        link: hit.link,
+        firstOfPerson: firsts.delete(`${hit.kind} ${engagementKey(hit)}`),
+        firstOnLink: hit.kind === 'click' && firsts.delete(`link ${linkKey(hit)}`),
+      }));
+  }
+
+  /**
+   * Stores that somebody unsubscribed by a message of this campaign. Leaving the lists is `audience`'s part.
+   * @returns whether it is the person's first unsubscribe from this campaign, and so to be counted
+   */
+  async recordUnsubscribe(event: UnsubscribeEvent): Promise<boolean> {
+    const stored = await this.store.addEvents([event]);
+    if (!stored.has(event.id)) return false;
+    return this.store.markUnsubscribed(event.projectId, event.campaignId, event.subscriberId, event.at);
+  }
+
+  /** What one person did with one campaign; undefined when nothing is known. */
+  engagement(projectId: Id, campaignId: Id, subscriberId: Id): Promise<Engagement | undefined> {
+    return this.store.engagement(projectId, campaignId, subscriberId);
+  }
+
+  /** Makes the partitions of this month and the next ones; to be called at start and daily. Facts outside them are kept too. */
+  ensurePartitions(monthsAhead = 2): Promise<void> {
+    const now = this.clock.now();
+    return this.store.ensurePartitions(now, new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + monthsAhead, 1)));
+  }
+
+  private async storeNew(hits: readonly Hit[]): Promise<readonly Hit[]> {
+    // In key order, so that two writers with the same hits wait for one another instead of both for ever.
+    const ordered = hits.toSorted((a, b) => (eventKey(a) < eventKey(b) ? -1 : 1));
+    const stored = new Set(await this.store.addEvents(ordered));
+    return ordered.filter((hit) => stored.delete(hit.id));
+  }
+}
+
+const eventKey = (hit: Hit): string => `${hit.projectId} ${hit.at.toISOString()} ${hit.id}`;

@@ -1,0 +1,21 @@
+import type { Id } from '../shared/ids.ts';
+import type { Engagement, EngagementAddition, LinkAddition } from './engagement.ts';
+import type { TrackingEvent } from './hit.ts';
+
+/** Every row names its project, and a project's facts are only ever found under its id. */
+export interface TrackingStore {
+  /**
+   * Stores what is not there yet; a row with a known key (project, at, id) is left alone.
+   * @returns ids of the rows stored now
+   */
+  addEvents(events: readonly TrackingEvent[]): Promise<ReadonlySet<Id>>;
+  /** Adds to the rows, in the order given. @returns for each addition, in its order, what the row held before */
+  addEngagement(additions: readonly EngagementAddition[]): Promise<readonly { opens: number; clicks: number }[]>;
+  /** Adds to the rows, in the order given. @returns for each addition, in its order, how many clicks the row held before */
+  addLinkEngagement(additions: readonly LinkAddition[]): Promise<readonly number[]>;
+  /** @returns whether this is the person's first unsubscribe from this campaign */
+  markUnsubscribed(projectId: Id, campaignId: Id, subscriberId: Id, at: Date): Promise<boolean>;
+  engagement(projectId: Id, campaignId: Id, subscriberId: Id): Promise<Engagement | undefined>;
+  /** A partition for every month (UTC) from `from` through `through`; what lies in the default partition moves into it. */
+  ensurePartitions(from: Date, through: Date): Promise<void>;
+}
