@@ -1,0 +1,146 @@
+import { html, raw } from 'hono/html';
+import { type Html, type ListPlace, query } from './inbox-layout.ts';
+import type { InboxMessage } from './inbox-view.ts';
+
+export const VIEWS = ['preview', 'text', 'headers', 'links', 'source'] as const;
+export type View = (typeof VIEWS)[number];
+
+export interface MessagePageParts {
+  readonly base: string;
+  readonly place: ListPlace;
+  readonly message: InboxMessage;
+  readonly view: View;
+  readonly width: 'desktop' | 'phone';
+  /** Whether pictures and fonts are loaded from the web. */
+  readonly remote: boolean;
+  /** For the view `source`. */
+  readonly source: Uint8Array;
+}
+
+const LABELS: Readonly<Record<View, string>> = {
+  preview: 'HTML',
+  text: 'Text',
+  headers: 'Headers',
+  links: 'Links',
+  source: 'Source',
+};
+/** Longer sources are cut in the page; the download is whole. */
+const SOURCE_BYTES = 256 * 1024;
+
+export function messagePage(parts: MessagePageParts): Html {
+  const { base, place, message } = parts;
+  return html`<article class="letter">
+        <a class="back button" href="${base}${query({ ...place })}">← All messages</a>
+        <h1>${message.subject === '' ? '(no subject)' : message.subject}</h1>
+        <dl class="parties">
+          <dt>From</dt><dd>${message.from}</dd>
+          <dt>To</dt><dd>${message.to}${envelopeNote(message)}</dd>
+          <dt>Date</dt><dd>${dateOf(message)} <span class="quiet">· ${sizeText(message.size)}</span></dd>
+        </dl>
+        ${message.attachments.length > 0 && attachments(base, message)}
+      </article>
+      ${tabs(parts)}
+      ${viewOf(parts)}`;
+}
+
+function tabs(parts: MessagePageParts): Html {
+  const { message, view, width, remote } = parts;
+  const counts: Partial<Record<View, number>> = { links: message.links.length };
+  const views = VIEWS.filter((name) => isOffered(name, message)).map(
+    (name) =>
+      html`<a href="${hrefOf(parts, { view: name })}"${current(name === view)}>${LABELS[name]}${counts[name] !== undefined && ` (${counts[name]})`}</a>`,
+  );
+  const widths = (['desktop', 'phone'] as const).map(
+    (name) =>
+      html`<a href="${hrefOf(parts, { view: 'preview', width: name, remote: remote ? 'on' : undefined })}"${current(name === width)}>${name === 'phone' ? 'Phone' : 'Desktop'}</a>`,
+  );
+  return html`<div class="bar">
+        <nav class="tabs" aria-label="Parts of the message">${views}</nav>
+        ${view === 'preview' && html`<nav class="widths" aria-label="Width">${widths}</nav>`}
+        <a class="button" href="${parts.base}/messages/${message.id}/source">Download</a>
+      </div>`;
+}
+
+/** The first view that this message has something for. */
+export function defaultView(message: InboxMessage): View {
+  return message.html === undefined ? 'text' : 'preview';
+}
+
+export const isOffered = (view: View, message: InboxMessage): boolean =>
+  (view !== 'preview' || message.html !== undefined) &&
+  (view !== 'text' || message.text !== undefined || message.html === undefined);
+
+function viewOf(parts: MessagePageParts): Html {
+  const { message, view } = parts;
+  if (view === 'preview') return preview(parts);
+  if (view === 'text') return html`<div class="sheet"><pre>${message.text ?? ''}</pre></div>`;
+  if (view === 'headers') {
+    const rows = message.headers.map(
+      ({ name, value }) => html`<tr><th scope="row">${name}</th><td class="mono">${value}</td></tr>`,
+    );
+    return html`<div class="sheet"><table><tbody>${rows}</tbody></table></div>`;
+  }
+  if (view === 'links') return links(message);
+  const shown = Buffer.from(parts.source).toString('utf8', 0, SOURCE_BYTES);
+  const cut = parts.source.byteLength > SOURCE_BYTES && html`<p class="quiet">The first 256 kB; the download has all of it.</p>`;
+  return html`<div class="sheet"><pre>${shown}</pre>${cut}</div>`;
+}
+
+/** No scripts, no origin of its own; links open in a new tab. */
+export const FRAME_SANDBOX = 'allow-popups allow-popups-to-escape-sandbox';
+
+function preview(parts: MessagePageParts): Html {
+  const { base, message, width, remote } = parts;
+  const note =
+    !remote &&
+    loadsFromWeb(message.html ?? '') &&
+    html`<div class="note"><span>Pictures from the web are not loaded: to the sender that would be an open.</span>
+        <a class="button" href="${hrefOf(parts, { width, remote: 'on' })}">Load them</a></div>`;
+  return html`${note}<div class="stage ${width}"><iframe title="The message as HTML" sandbox="${FRAME_SANDBOX}" referrerpolicy="no-referrer" src="${base}/messages/${message.id}/html${query({ remote: remote ? 'on' : undefined })}"></iframe></div>`;
+}
+
+const loadsFromWeb = (source: string): boolean =>
+  /\s(?:src|srcset|background)\s*=\s*["']?\s*https?:|url\(\s*["']?\s*https?:/i.test(source);
+
+function links(message: InboxMessage): Html {
+  if (message.links.length === 0) return html`<p class="nothing">This message has no links.</p>`;
+  const rows = message.links.map(
+    ({ url, label }) =>
+      html`<tr><td>${label === '' ? html`<span class="quiet">(no text)</span>` : label}</td><td class="mono">${linkTo(url)}</td></tr>`,
+  );
+  return html`<div class="sheet"><table><thead><tr><th scope="col">Text</th><th scope="col">Target</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+/** Only the web can be followed from here; anything else is shown as it is written. */
+function linkTo(url: string): Html {
+  if (!/^https?:\/\//i.test(url)) return html`${url}`;
+  return html`<a href="${url}" target="_blank" rel="noopener noreferrer">${url}</a>`;
+}
+
+function attachments(base: string, message: InboxMessage): Html {
+  const items = message.attachments.map(
+    ({ name, size }, index) =>
+      html`<li><a href="${base}/messages/${message.id}/attachments/${index}" download>${name} <span class="quiet">${sizeText(size)}</span></a></li>`,
+  );
+  return html`<ul class="enclosed" aria-label="Attachments">${items}</ul>`;
+}
+
+/** The envelope decides where mail goes; say so where the header says otherwise. */
+function envelopeNote(message: InboxMessage): Html {
+  const others = message.envelope.to.filter((address) => !message.to.toLowerCase().includes(address.toLowerCase()));
+  return others.length === 0 ? html`` : html` <span class="quiet">· envelope: ${others.join(', ')}</span>`;
+}
+
+const longDate = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'medium' });
+const dateOf = (message: InboxMessage): string => longDate.format(message.date ?? message.receivedAt);
+
+function sizeText(octets: number): string {
+  if (octets < 1000) return `${octets} B`;
+  return octets < 1_000_000 ? `${(octets / 1000).toFixed(1)} kB` : `${(octets / 1_000_000).toFixed(1)} MB`;
+}
+
+const current = (is: boolean) => raw(is ? ' aria-current="page"' : '');
+
+function hrefOf({ base, place, message }: MessagePageParts, parameters: Readonly<Record<string, string | undefined>>): string {
+  return `${base}/messages/${message.id}${query({ ...place, ...parameters })}`;
+}
