@@ -1,5 +1,5 @@
 import type { Id } from '../shared/ids.ts';
-import type { Hit } from './hit.ts';
+import type { EngagementEvent } from './tracking-event.ts';
 
 /** What a batch adds to one person's engagement with one campaign. Verdict `unknown` until there are rules. */
 export interface EngagementAddition {
@@ -45,18 +45,22 @@ export interface VerdictCounts {
 export const engagementKey = (of: { projectId: Id; campaignId: Id | undefined; subscriberId: Id | undefined }): string =>
   `${of.projectId}/${of.campaignId}/${of.subscriberId}`;
 
-export const linkKey = (of: { projectId: Id; campaignId: Id | undefined; subscriberId: Id | undefined; link: number | undefined }): string =>
-  `${engagementKey(of)}/${of.link}`;
+export const linkKey = (of: {
+  projectId: Id;
+  campaignId: Id | undefined;
+  subscriberId: Id | undefined;
+  link: number | undefined;
+}): string => `${engagementKey(of)}/${of.link}`;
 
 /**
- * Hits merged by key and put in key order. Merged, because one statement must not touch a row twice; in order, because
+ * Events merged by key and put in key order. Merged, because one statement must not touch a row twice; in order, because
  * writers that lock rows in different orders stop one another by deadlocks (8 writers: 69 transactions/s, else 1,786).
- * Hits on transactional messages have no engagement row.
+ * Events of transactional messages have no engagement row.
  */
-export function mergeHits(hits: readonly Hit[]): { engagement: EngagementAddition[]; links: LinkAddition[] } {
+export function mergeEngagement(events: readonly EngagementEvent[]): { engagement: EngagementAddition[]; links: LinkAddition[] } {
   const engagement = new Map<string, EngagementAddition>();
   const links = new Map<string, LinkAddition>();
-  for (const { projectId, campaignId, subscriberId, kind, link, at } of hits) {
+  for (const { projectId, campaignId, subscriberId, kind, link, at } of events) {
     if (campaignId === undefined || subscriberId === undefined) continue;
     const person = { projectId, campaignId, subscriberId };
     const row = addTo(engagement, engagementKey(person), () => nothingOf(person));
@@ -94,5 +98,4 @@ function addTo<Row>(rows: Map<string, Row>, key: string, make: () => Row): Row {
 
 const earlier = (a: Date | undefined, b: Date): Date => (a === undefined || b < a ? b : a);
 const later = (a: Date | undefined, b: Date): Date => (a === undefined || b > a ? b : a);
-const inKeyOrder = <Row>(rows: Map<string, Row>): Row[] =>
-  [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+const inKeyOrder = <Row>(rows: Map<string, Row>): Row[] => [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);

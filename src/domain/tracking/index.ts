@@ -6,27 +6,18 @@
  * purpose; a link's target is part of its own token. So a click is believed and redirected without a database. A token
  * that is forged, foreign or made for another purpose is `undefined`, never an error, and changes nothing.
  *
- * **Facts.** A *hit* is one request as it came; its key (project, time, id) is taken at capture, so that writing it twice
+ * **Facts.** An *event* is one request as it came; its key (project, time, id) is taken at capture, so that writing it twice
  * changes nothing. Events are raw and live as long as retention allows; *engagement* is what they amount to per person
  * and campaign, so that unique figures and behaviour segments never scan events. Each first open, first click and first
  * click on a link is reported exactly once, by the transaction that made it true, however many writers there are.
  *
- * **Promises.** An event is stored at most once, and what `recordHits` returns is exactly what changed. Client addresses are
+ * **Promises.** An event is stored at most once, and what `recordEngagement` returns is exactly what changed. Client addresses are
  * cut to a network at capture. Every verdict is `unknown` until there are rules that tell people from machines.
  * **Not promised:** that a person opened (proxies and scanners fetch pixels and links), or that everybody who opened is seen.
  *
  * Standards: RFC 8058 (one-click unsubscribe), RFC 2104 (HMAC), RFC 4648 section 5 (base64url).
  */
 export type { Engagement, EngagementAddition, LinkAddition, VerdictCounts } from './engagement.ts';
-export {
-  captureHit,
-  captureUnsubscribe,
-  type Followed,
-  type Hit,
-  type TrackedRequest,
-  type TrackingEvent,
-  type UnsubscribeEvent,
-} from './hit.ts';
 export {
   type CampaignSubject,
   type IssuedTokens,
@@ -39,5 +30,14 @@ export {
   verifyMessageToken,
 } from './token.ts';
 export { issueLinkToken, type LinkScope, linkTarget, UnsafeLink, verifyLinkToken } from './tracked-link.ts';
-export { type RecordedHit, TrackingService } from './tracking-service.ts';
+export {
+  captureEngagement,
+  captureUnsubscribe,
+  type EngagementEvent,
+  type Followed,
+  type TrackedRequest,
+  type TrackingEvent,
+  type UnsubscribeEvent,
+} from './tracking-event.ts';
+export { type RecordedEngagement, TrackingService } from './tracking-service.ts';
 export type { TrackingStore } from './tracking-store.ts';

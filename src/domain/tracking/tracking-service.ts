@@ -1,13 +1,13 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Id } from '../shared/ids.ts';
-import { type Engagement, engagementKey, linkKey, mergeHits } from './engagement.ts';
-import type { Hit, UnsubscribeEvent } from './hit.ts';
+import { type Engagement, engagementKey, linkKey, mergeEngagement } from './engagement.ts';
+import type { EngagementEvent, UnsubscribeEvent } from './tracking-event.ts';
 import type { TrackingStore } from './tracking-store.ts';
 
-/** One hit that was really stored, with what it changed: the facts that counters are kept from. */
-export interface RecordedHit {
+/** One open or click that was really stored, with what it changed: the facts that counters are kept from. */
+export interface RecordedEngagement {
   readonly projectId: Id;
-  readonly kind: Hit['kind'];
+  readonly kind: EngagementEvent['kind'];
   readonly at: Date;
   /** Absent for a transactional message. */
   readonly campaignId: Id | undefined;
@@ -28,16 +28,16 @@ export class TrackingService {
   }
 
   /**
-   * Stores a batch of hits, of any projects, and adds them to the engagement of their people. Safe to repeat: a hit that
-   * is known changes nothing and is not in the answer.
+   * Stores a batch of opens and clicks, of any projects, and adds them to the engagement of their people. Safe to repeat: an event
+   * that is known changes nothing and is not in the answer.
    */
-  async recordHits(hits: readonly Hit[]): Promise<readonly RecordedHit[]> {
-    const stored = await this.storeNew(hits);
-    const { engagement, links } = mergeHits(stored);
+  async recordEngagement(events: readonly EngagementEvent[]): Promise<readonly RecordedEngagement[]> {
+    const stored = await this.storeNew(events);
+    const { engagement, links } = mergeEngagement(stored);
     const before = await this.store.addEngagement(engagement);
     const clicksBefore = await this.store.addLinkEngagement(links);
 
-    // Whoever's row held none before has done it for the first time: the earliest hit of the batch on that row says so.
+    // Whoever's row held none before has done it for the first time: the earliest event of the batch on that row says so.
     const firsts = new Set<string>();
     engagement.forEach((row, index) => {
       if (row.opens > 0 && before[index]?.opens === 0) firsts.add(`open ${engagementKey(row)}`);
@@ -48,14 +48,14 @@ export class TrackingService {
     });
     return stored
       .toSorted((a, b) => a.at.getTime() - b.at.getTime())
-      .map((hit) => ({
-        projectId: hit.projectId,
-        kind: hit.kind,
-        at: hit.at,
-        campaignId: hit.campaignId,
-        link: hit.link,
-        firstOfPerson: firsts.delete(`${hit.kind} ${engagementKey(hit)}`),
-        firstOnLink: hit.kind === 'click' && firsts.delete(`link ${linkKey(hit)}`),
+      .map((event) => ({
+        projectId: event.projectId,
+        kind: event.kind,
+        at: event.at,
+        campaignId: event.campaignId,
+        link: event.link,
+        firstOfPerson: firsts.delete(`${event.kind} ${engagementKey(event)}`),
+        firstOnLink: event.kind === 'click' && firsts.delete(`link ${linkKey(event)}`),
       }));
   }
 
@@ -80,12 +80,12 @@ export class TrackingService {
     return this.store.ensurePartitions(now, new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + monthsAhead, 1)));
   }
 
-  private async storeNew(hits: readonly Hit[]): Promise<readonly Hit[]> {
-    // In key order, so that two writers with the same hits wait for one another instead of both for ever.
-    const ordered = hits.toSorted((a, b) => (eventKey(a) < eventKey(b) ? -1 : 1));
+  private async storeNew(events: readonly EngagementEvent[]): Promise<readonly EngagementEvent[]> {
+    // In key order, so that two writers with the same events wait for one another instead of both for ever.
+    const ordered = events.toSorted((a, b) => (eventKey(a) < eventKey(b) ? -1 : 1));
     const stored = new Set(await this.store.addEvents(ordered));
-    return ordered.filter((hit) => stored.delete(hit.id));
+    return ordered.filter((event) => stored.delete(event.id));
   }
 }
 
-const eventKey = (hit: Hit): string => `${hit.projectId} ${hit.at.toISOString()} ${hit.id}`;
+const eventKey = (event: EngagementEvent): string => `${event.projectId} ${event.at.toISOString()} ${event.id}`;

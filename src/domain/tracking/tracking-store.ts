@@ -1,6 +1,6 @@
 import type { Id } from '../shared/ids.ts';
 import type { Engagement, EngagementAddition, LinkAddition } from './engagement.ts';
-import type { TrackingEvent } from './hit.ts';
+import type { TrackingEvent } from './tracking-event.ts';
 
 /** Every row names its project, and a project's facts are only ever found under its id. */
 export interface TrackingStore {

@@ -1,11 +1,18 @@
 import type { Id } from '../shared/ids.ts';
 import type { TokenSubject } from './token.ts';
 
-/** One request as it came, before any verdict on whether a person or a machine made it. */
+/**
+ * What a request tells about who made it, before any verdict on whether that was a person or a machine. Browsers say in
+ * Sec-Fetch-* why they fetch, prefetchers in Purpose that they do.
+ */
 export interface TrackedRequest {
   readonly method: string;
-  /** Value of a request header by its name in lower case, or undefined. */
-  header(name: string): string | undefined;
+  readonly userAgent: string | undefined;
+  readonly secFetchSite: string | undefined;
+  readonly secFetchMode: string | undefined;
+  readonly secFetchDest: string | undefined;
+  /** `Sec-Purpose`, `Purpose` or `X-Moz`: `prefetch`, `preview`. */
+  readonly purpose: string | undefined;
   /** The client's address as text, or undefined where it is not known. */
   readonly ip: string | undefined;
 }
@@ -14,7 +21,7 @@ export interface TrackedRequest {
  * A raw fact: one request with a verified token. `projectId`, `at` and `id` are its key; all three are taken once, at
  * capture, so that writing it again changes nothing.
  */
-export interface TrackingEvent {
+export interface TrackingEvent extends Omit<TrackedRequest, 'ip'> {
   readonly projectId: Id;
   readonly at: Date;
   readonly id: Id;
@@ -26,15 +33,11 @@ export interface TrackingEvent {
   readonly messageId: Id | undefined;
   /** Index of the link in its content; only for a click. */
   readonly link: number | undefined;
-  readonly method: string;
-  readonly userAgent: string | undefined;
-  /** Those of `KEPT_HEADERS` that were there. */
-  readonly headers: Readonly<Record<string, string>>;
   /** A network, never an address: `203.0.113.0/24`, `2001:db8:1::/48`. */
   readonly network: string | undefined;
 }
 
-export interface Hit extends TrackingEvent {
+export interface EngagementEvent extends TrackingEvent {
   readonly kind: 'open' | 'click';
 }
 
@@ -44,18 +47,6 @@ export interface UnsubscribeEvent extends TrackingEvent {
   readonly subscriberId: Id;
 }
 
-/** What rules on machine opens and clicks look at: browsers say there why they fetch, prefetchers that they do. */
-export const KEPT_HEADERS = [
-  'sec-fetch-site',
-  'sec-fetch-mode',
-  'sec-fetch-dest',
-  'sec-fetch-user',
-  'purpose',
-  'sec-purpose',
-  'x-purpose',
-  'x-moz',
-] as const;
-
 const MAX_USER_AGENT = 500;
 const MAX_HEADER = 100;
 
@@ -63,7 +54,12 @@ const MAX_HEADER = 100;
 export type Followed = { readonly kind: 'open' } | { readonly kind: 'click'; readonly link: number };
 
 /** @param key id and time of the fact, taken now */
-export function captureHit(subject: TokenSubject, followed: Followed, request: TrackedRequest, key: { id: Id; at: Date }): Hit {
+export function captureEngagement(
+  subject: TokenSubject,
+  followed: Followed,
+  request: TrackedRequest,
+  key: { id: Id; at: Date },
+): EngagementEvent {
   return {
     ...requestFacts(request),
     ...key,
@@ -87,24 +83,25 @@ export function captureUnsubscribe(
   return { ...facts, ...key, projectId, campaignId, subscriberId, kind: 'unsubscribe', messageId: undefined, link: undefined };
 }
 
-function requestFacts(request: TrackedRequest): Pick<TrackingEvent, 'method' | 'userAgent' | 'headers' | 'network'> {
-  const headers: Record<string, string> = {};
-  for (const name of KEPT_HEADERS) {
-    const value = request.header(name);
-    if (value !== undefined) headers[name] = clean(value, MAX_HEADER);
-  }
-  const userAgent = request.header('user-agent');
+function requestFacts(request: TrackedRequest): Omit<TrackedRequest, 'ip'> & Pick<TrackingEvent, 'network'> {
   return {
-    method: clean(request.method, 20),
-    userAgent: userAgent === undefined ? undefined : clean(userAgent, MAX_USER_AGENT),
-    headers,
+    method: clean(request.method, 20) ?? '',
+    userAgent: clean(request.userAgent, MAX_USER_AGENT),
+    secFetchSite: clean(request.secFetchSite, MAX_HEADER),
+    secFetchMode: clean(request.secFetchMode, MAX_HEADER),
+    secFetchDest: clean(request.secFetchDest, MAX_HEADER),
+    purpose: clean(request.purpose, MAX_HEADER),
     network: request.ip === undefined ? undefined : networkOf(request.ip),
   };
 }
 
 /** Without control characters (PostgreSQL stores no NUL) and halves of characters, cut to a length. */
-function clean(text: string, length: number): string {
-  return text.slice(0, length).replace(/\p{Cc}/gu, '').toWellFormed();
+function clean(text: string | undefined, length: number): string | undefined {
+  return text
+    ?
+    .slice(0, length)
+    .replace(/\pCc/gu, '')
+    .toWellFormed();
 }
 
 /**
