@@ -1,51 +1,111 @@
-import type { ConnectionOptions } from 'node:tls';
+/**
+ * The database that the rest stands on: a server of one's own (PostgreSQL 15 to 18), named by a URL, or the embedded 18 in
+ * the data directory. Whoever opens it closes it last, after every pool.
+ */
+import type { MikroORM } from '@mikro-orm/postgresql';
+import pg from 'pg';
+import { type ConnectionSettings, describeConnection, parseDatabaseUrl } from './connection.ts';
+import { startEmbedded } from './embedded.ts';
+import { asDatabaseError, DatabaseUnavailable, WrongDatabaseVersion } from './errors.ts';
 
-/** Where one database is and how to enter it. `host` is a name, an address, or the directory of a Unix socket. */
-export interface ConnectionSettings {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-  readonly ssl?: boolean | ConnectionOptions;
+export { type ConnectionSettings, describeConnection, parseDatabaseUrl, withDatabase } from './connection.ts';
+
+export interface OpenDatabase {
+  readonly connection: ConnectionSettings;
+  readonly embedded: boolean;
+  /** One line for people: which database, where, and whether we run it. Never a password. */
+  readonly describe: string;
+  /** Shuts the embedded server down when this process supervises it; else does nothing. */
+  stop(): Promise<void>;
 }
 
-/** The same server and user, another database. */
-export function withDatabase(connection: ConnectionSettings, database: string): ConnectionSettings {
-  return { ...connection, database };
+export interface OpenDatabaseOptions {
+  /** A server of one's own; without it the embedded one is used. */
+  readonly url?: string | undefined;
+  readonly dataDir: string;
+  /** Hears what takes long, one line each. */
+  readonly log?: (line: string) => void;
 }
 
 /**
- * Reads `postgresql://user:password@host:port/database?sslmode=require`, also with an empty host and `?host=/run/postgresql`
- * (a Unix socket), which the URL class refuses and libpq allows.
- * @throws Error that names the part at fault; the password never stands in it.
+ * @throws InvalidInput for the URL; DatabaseUnavailable when the named server does not let us in; what `startEmbedded` throws
  */
-export function parseDatabaseUrl(url: string): ConnectionSettings {
-  const parsed =
-    /^postgres(?:ql)?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[^\]]*\]|[^:/?]*)(?::(\d+))?(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
-  if (parsed === null) throw new Error('The database URL must look like postgresql://user:password@host:5432/database.');
-  const [, user, password, host, port, database, query] = parsed;
-  const parameters = new URLSearchParams(query);
-  const name = decodeURIComponent(database ?? parameters.get('dbname') ?? '');
-  if (name === '')
-    throw new Error(
-      'The database URL names no database: add it after the last slash, as in postgresql://user@host:5432/pennypost.',
-    );
-  const ssl = sslOf(parameters.get('sslmode'));
+export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDatabase> {
+  if (options.url !== undefined && options.url !== '') {
+    const connection = parseDatabaseUrl(options.url);
+    await greet(connection);
+    return { connection, embedded: false, describe: describeConnection(connection), stop: async () => undefined };
+  }
+  const database = await startEmbedded({ dataDir: options.dataDir, ...(options.log === undefined ? {} : { log: options.log }) });
+  const how = database.role === 'supervising' ? 'lives as long as this process' : 'run by another process of pennypost';
   return {
-    host: parameters.get('host') ?? (decodeURIComponent(host ?? '').replace(/^\[|\]$/g, '') || 'localhost'),
-    port: Number(port ?? parameters.get('port') ?? 5432),
-    user: decodeURIComponent(user ?? '') || (parameters.get('user') ?? 'postgres'),
-    password: decodeURIComponent(password ?? '') || (parameters.get('password') ?? ''),
-    database: name,
-    ...(ssl === undefined ? {} : { ssl }),
+    connection: database.connection,
+    embedded: true,
+    describe: `embedded PostgreSQL in ${options.dataDir} (${how})`,
+    stop: database.stop,
   };
 }
 
-/** libpq's words: `require` encrypts without checking the certificate, `verify-ca` and `verify-full` check it. */
-function sslOf(mode: string | null): ConnectionSettings['ssl'] | undefined {
-  if (mode === null || mode === 'disable' || mode === 'allow' || mode === 'prefer') return undefined;
-  if (mode === 'require' || mode === 'no-verify') return { rejectUnauthorized: false };
-  if (mode === 'verify-ca' || mode === 'verify-full') return true;
-  throw new Error(`sslmode "${mode}" in the database URL is not one of disable, require, verify-ca, verify-full.`);
+/** One connection now, so that a wrong name or password is said at the start and not with the first message. */
+async function greet(connection: ConnectionSettings): Promise<void> {
+  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 10_000 });
+  client.on('error', () => undefined);
+  const where = describeConnection(connection);
+  try {
+    await client.connect();
+  } catch (error) {
+    const code = error instanceof pg.DatabaseError ? error.code : undefined;
+    if (code === '3D000')
+      throw new DatabaseUnavailable(
+        `${where} does not exist. Create it: create database "${connection.database}" encoding 'UTF8' template template0.`,
+        error,
+      );
+    if (code?.startsWith('28'))
+      throw new DatabaseUnavailable(`${where} does not accept this user or password. Look at PENNYPOST_DATABASE_URL.`, error);
+    throw new DatabaseUnavailable(
+      `${where} does not answer (${error instanceof Error ? error.message || String(error) : String(error)}). Is it running?`,
+      error,
+    );
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/**
+ * Looks at the server once, before work begins.
+ * @throws WrongDatabaseVersion before 15 or when the database is not UTF-8
+ */
+export async function checkServer(orm: MikroORM, log: { warn(text: string): void }): Promise<{ version: string }> {
+  const [row] = await orm.em
+    .fork()
+    .execute<
+      { version: string; number: number; encoding: string; fsync: string; commits: string; pages: string }[]
+    >(`select current_setting('server_version') as version, current_setting('server_version_num')::int as number,
+       current_setting('server_encoding') as encoding, current_setting('fsync') as fsync,
+       current_setting('synchronous_commit') as commits, current_setting('full_page_writes') as pages`)
+    .catch((error: unknown) => {
+      throw asDatabaseError(error);
+    });
+  const server = row!;
+  if (server.number < 150_000)
+    throw new WrongDatabaseVersion(`The server is PostgreSQL ${server.version}; pennypost needs 15 to 18.`);
+  if (server.encoding !== 'UTF8') {
+    throw new WrongDatabaseVersion(
+      `The database is encoded as ${server.encoding}; names from all over the world need UTF8. Create it with encoding 'UTF8' template template0.`,
+    );
+  }
+  if (server.number >= 190_000) log.warn(`The server is PostgreSQL ${server.version}; pennypost is tested with 15 to 18.`);
+  const promises = [
+    ['fsync', server.fsync],
+    ['synchronous_commit', server.commits],
+    ['full_page_writes', server.pages],
+  ];
+  for (const [setting, value] of promises) {
+    if (value === 'off') {
+      log.warn(
+        `${setting} is OFF in this database: a crash can lose what was acknowledged, and then people are mailed twice or an unsubscribe is forgotten. Turn it on.`,
+      );
+    }
+  }
+  return { version: server.version };
 }

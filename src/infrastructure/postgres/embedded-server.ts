@@ -4,7 +4,7 @@ import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { ConnectionSettings } from './database.ts';
+import type { ConnectionSettings } from './connection.ts';
 import type { Program } from './embedded-program.ts';
 import { DatabaseStartFailed, NoSpace } from './errors.ts';
 

@@ -16,7 +16,7 @@ import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { type ConnectionSettings, withDatabase } from './database.ts';
+import { type ConnectionSettings, withDatabase } from './connection.ts';
 import {
   claimDataDirectory,
   codeOf,

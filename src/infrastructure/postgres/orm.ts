@@ -1,7 +1,7 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
-import type { ConnectionSettings } from './database.ts';
+import type { ConnectionSettings } from './connection.ts';
 import { mappings } from './mappings.ts';
 import { migrations } from './migrations/index.ts';
 
@@ -32,6 +32,10 @@ export async function openOrm(connection: ConnectionSettings, options: OrmOption
     driverOptions: {
       application_name: options.applicationName ?? 'pennypost',
       connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      // No request and no batch takes a minute; a statement or a forgotten transaction that does holds locks that others need.
+      statement_timeout: 60_000,
+      idle_in_transaction_session_timeout: 60_000,
       types: columnTypes(),
       ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
     },
