@@ -1,0 +1,122 @@
+import type { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { bearerSecret, type Caller } from './authentication.ts';
+import { HttpProblem, type ProblemDetail } from './problem.ts';
+import { type RateLimiter, type RateLimitVerdict, rateLimitHeaders } from './rate-limit.ts';
+import { countedBody, escapePointer, isStorable, readJson, requireType } from './request-body.ts';
+import type { Route } from './route.ts';
+
+export interface DispatchOptions<Application> {
+  readonly application: Application;
+  readonly authenticate: (secret: string) => Promise<Caller>;
+  readonly rateLimiter: RateLimiter;
+  readonly maxJsonBytes: number;
+  readonly maxUploadBytes: number;
+}
+
+/**
+ * One request through one route: who, how often, allowed to, then what, and only then the body. A stranger's body is never
+ * read, and nobody learns from a schema error what a key without the scope could do.
+ */
+export async function dispatch<Application>(
+  route: Route<Application>,
+  context: Context,
+  options: DispatchOptions<Application>,
+): Promise<Response> {
+  const request = context.req.raw;
+  const caller = await options.authenticate(bearerSecret(request));
+  const verdict = options.rateLimiter.take(caller.keyId, caller.requestsPerSecond);
+  for (const [name, value] of Object.entries(rateLimitHeaders(verdict))) context.header(name, value);
+  requireBudget(verdict);
+  caller.requireScope(route.permission);
+
+  const params = parsePath(route, context.req.param());
+  const query = parsePart('query', route.query, singleValues(context.req.queries()));
+  const headers = parsePart('header', route.headers, Object.fromEntries(request.headers));
+  const maxUploadBytes = route.upload?.maxBytes ?? options.maxUploadBytes;
+  if (route.upload !== undefined) requireType(request, route.upload.types);
+  const body = route.body === undefined ? undefined : parsePart('body', route.body, await bodyOf(request, options.maxJsonBytes));
+
+  const result = await route.handle({
+    application: options.application,
+    caller,
+    projectId: caller.project.id,
+    params,
+    query,
+    headers,
+    body,
+    upload: countedBody(request, route.upload === undefined ? 0 : maxUploadBytes),
+    request,
+  });
+  if (result instanceof Response) return result;
+  if (route.reply === undefined) return context.body(null, 204);
+  return context.json(route.reply.parse(result), route.status === 204 ? 200 : (route.status ?? 200));
+}
+
+function requireBudget(verdict: RateLimitVerdict): void {
+  if (verdict.allowed) return;
+  throw new HttpProblem(
+    429,
+    'request.rate_limited',
+    `This key may make ${verdict.limit} requests per second. Wait ${verdict.resetSeconds} s.`,
+    {
+      headers: { 'retry-after': String(verdict.resetSeconds) },
+    },
+  );
+}
+
+/** An id that is not even an id names nothing, so it gets the same answer as an unknown one. */
+function parsePath<Application>(route: Route<Application>, values: Readonly<Record<string, string>>): unknown {
+  if (route.params === undefined) return {};
+  const parsed = route.params.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const name = String(parsed.error.issues[0]?.path[0] ?? 'id');
+  throw new HttpProblem(
+    404,
+    'resource.not_found',
+    `There is nothing with the ${name} "${String(values[name]).slice(0, 60)}" in this project.`,
+  );
+}
+
+function parsePart(part: 'query' | 'header' | 'body', schema: z.ZodType | undefined, value: unknown): unknown {
+  if (schema === undefined) {
+    const [unknown] = part === 'query' ? Object.keys(value as object) : [];
+    if (unknown !== undefined)
+      throw invalid([{ in: 'query', pointer: `/${escapePointer(unknown)}`, detail: 'This route takes no query parameters' }]);
+    return part === 'body' ? undefined : {};
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalid(parsed.error.issues.flatMap((issue) => detailsOf(part, issue)).slice(0, 50));
+  return parsed.data;
+}
+
+function invalid(errors: readonly ProblemDetail[]): HttpProblem {
+  const [first] = errors;
+  const where = first === undefined || first.pointer === '' ? '' : ` (${first.in} ${first.pointer})`;
+  const more = errors.length > 1 ? ` and ${errors.length - 1} more` : '';
+  return new HttpProblem(422, 'input.invalid', `${first?.detail ?? 'The input is invalid'}${where}${more}.`, { errors });
+}
+
+/** A pointer per field; unknown fields get one each, so that a misspelt name is found at a glance. */
+function detailsOf(part: ProblemDetail['in'], issue: z.core.$ZodIssue): ProblemDetail[] {
+  const pointer = issue.path.map((step) => `/${escapePointer(String(step))}`).join('');
+  if (issue.code !== 'unrecognized_keys') return [{ in: part, pointer, detail: issue.message }];
+  return issue.keys.map((key) => ({ in: part, pointer: `${pointer}/${escapePointer(key)}`, detail: 'Unknown field' }));
+}
+
+function singleValues(queries: Readonly<Record<string, string[]>>): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const [name, all] of Object.entries(queries)) {
+    const pointer = `/${escapePointer(name)}`;
+    if (all.length > 1) throw invalid([{ in: 'query', pointer, detail: 'Given more than once' }]);
+    if (!isStorable(name) || !isStorable(all[0]!)) throw invalid([{ in: 'query', pointer, detail: 'Holds a NUL character' }]);
+    values[name] = all[0]!;
+  }
+  return values;
+}
+
+async function bodyOf(request: Request, maxBytes: number): Promise<unknown> {
+  const absent = !request.headers.has('transfer-encoding') && Number(request.headers.get('content-length') ?? 0) === 0;
+  // A Request that was made in memory (embedding, tests) has neither header, but its body says what it is.
+  return absent && (request.body === null || !request.headers.has('content-type')) ? undefined : readJson(request, maxBytes);
+}

@@ -1,0 +1,148 @@
+import { DomainError, type ErrorKind } from '../../domain/shared/errors.ts';
+
+/** One thing that is wrong, where several can be wrong at once. */
+export interface ProblemDetail {
+  readonly in: 'body' | 'query' | 'path' | 'header';
+  /** JSON pointer (RFC 6901) inside that part: `/subscribers/0/email`. */
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+/** What every failed request gets, as `application/problem+json` (RFC 9457). */
+export interface ProblemDocument {
+  /** Where the code is explained. */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** Names this one occurrence; the log has it under the same id. */
+  readonly instance: string;
+  /** Stable; programs decide by it. */
+  readonly code: string;
+  /** JSON pointer to the field at fault, where there is exactly one. */
+  readonly pointer?: string;
+  /** Every fault found in the request, where there can be several. */
+  readonly errors?: readonly ProblemDetail[];
+  /** Faults in the content of a message, with lines. */
+  readonly problems?: readonly unknown[];
+}
+
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+
+/** The only place where a kind of error becomes a status. */
+const STATUS: Readonly<Record<ErrorKind, ProblemStatus>> = {
+  invalid: 422,
+  missing: 404,
+  conflict: 409,
+  forbidden: 403,
+  unauthenticated: 401,
+  limited: 429,
+  unavailable: 503,
+};
+
+const TITLE: Readonly<Record<ProblemStatus, string>> = {
+  400: 'The request could not be read',
+  401: 'Authentication needed',
+  403: 'Not allowed with this key',
+  404: 'Not found',
+  405: 'Method not allowed',
+  409: 'Not possible in the present state',
+  413: 'The body is too large',
+  415: 'The body has an unsupported type',
+  422: 'The input is invalid',
+  429: 'Too many requests',
+  500: 'Internal error',
+  503: 'Unavailable for now',
+};
+
+/** Clients that get no better hint wait this long before they try again. */
+const RETRY_AFTER_SECONDS = '5';
+
+/** Failures that only exist on the wire; everything else is a `DomainError`. */
+export class HttpProblem extends Error {
+  readonly status: ProblemStatus;
+  readonly code: string;
+  readonly errors: readonly ProblemDetail[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: ProblemStatus,
+    code: string,
+    detail: string,
+    more: { errors?: readonly ProblemDetail[]; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(detail);
+    this.name = 'HttpProblem';
+    this.status = status;
+    this.code = code;
+    this.errors = more.errors ?? [];
+    this.headers = more.headers ?? {};
+  }
+}
+
+export interface ProblemContext {
+  readonly requestId: string;
+  /** Prefix of `type`; the page there has an anchor for every code. */
+  readonly errorPage: string;
+}
+
+/** The one error shape. What is neither a `DomainError` nor an `HttpProblem` becomes a 500 that reveals only the request id. */
+export function problemResponse(error: unknown, context: ProblemContext): Response {
+  const { status, code, detail, headers, ...more } = describe(error);
+  const document: ProblemDocument = {
+    type: `${context.errorPage}#${code}`,
+    title: TITLE[status],
+    status,
+    detail,
+    instance: `urn:request:${context.requestId}`,
+    code,
+    ...more,
+  };
+  return new Response(JSON.stringify(document), { status, headers: { 'content-type': 'application/problem+json', ...headers } });
+}
+
+/** Whether the fault is ours, so that it belongs in the log. */
+export function isUnexpected(error: unknown): boolean {
+  return (
+    !(error instanceof DomainError || error instanceof HttpProblem) ||
+    (error instanceof DomainError && error.kind === 'unavailable')
+  );
+}
+
+interface Description extends Pick<ProblemDocument, 'code' | 'detail' | 'pointer' | 'errors' | 'problems'> {
+  readonly status: ProblemStatus;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function describe(error: unknown): Description {
+  if (error instanceof HttpProblem) {
+    const { status, code, message: detail, headers, errors } = error;
+    if (errors.length === 0) return { status, code, detail, headers };
+    return { status, code, detail, headers, ...(errors.length === 1 && { pointer: errors[0]!.pointer }), errors };
+  }
+  if (error instanceof DomainError) {
+    return {
+      status: STATUS[error.kind],
+      code: error.code,
+      detail: error.message,
+      headers: headersFor(error),
+      ...(error.pointer !== undefined && { pointer: error.pointer }),
+      ...('problems' in error && Array.isArray(error.problems) && { problems: error.problems }),
+    };
+  }
+  return {
+    status: 500,
+    code: 'internal.error',
+    detail: 'Something went wrong on our side. The log of the server has it under the id in "instance".',
+    headers: {},
+  };
+}
+
+function headersFor(error: DomainError): Readonly<Record<string, string>> {
+  if (error.kind === 'unauthenticated') return { 'www-authenticate': 'Bearer realm="pennypost", error="invalid_token"' };
+  if (error.kind === 'unavailable' || error.kind === 'limited') return { 'retry-after': RETRY_AFTER_SECONDS };
+  if (error.kind === 'forbidden' && 'scope' in error && typeof error.scope === 'string') {
+    return { 'www-authenticate': `Bearer realm="pennypost", error="insufficient_scope", scope="${error.scope}"` };
+  }
+  return {};
+}

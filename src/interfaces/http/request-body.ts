@@ -1,0 +1,141 @@
+import { HttpProblem, type ProblemDetail } from './problem.ts';
+
+/** Deeper JSON than this is an attack on somebody's stack (PostgreSQL's jsonb recurses), never a subscriber. */
+const MAX_DEPTH = 64;
+
+/**
+ * The bytes of a body as they arrive, counted: hono's own limit buffers a chunked body up to its size before the handler
+ * runs. Refuses at the first byte over the limit, or before the first byte when Content-Length tells.
+ * @throws HttpProblem 413, or 400 when the connection breaks in the middle
+ */
+export async function* countedBody(request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
+  const announced = Number(request.headers.get('content-length') ?? 0);
+  if (announced > maxBytes) throw tooLarge(maxBytes);
+  if (request.body === null) return;
+  const reader = request.body.getReader();
+  let received = 0;
+  let complete = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        throw new HttpProblem(
+          400,
+          'request.aborted',
+          `The body ended before its end (${error instanceof Error ? error.message : String(error)}).`,
+        );
+      });
+      if (done) {
+        complete = true;
+        return;
+      }
+      received += value.byteLength;
+      if (received > maxBytes) throw tooLarge(maxBytes);
+      yield value;
+    }
+  } finally {
+    // Not awaited: the transport may only acknowledge after our answer is out.
+    if (!complete) void reader.cancel().catch(() => undefined);
+    reader.releaseLock();
+  }
+}
+
+/** @throws HttpProblem 415, 413, 400 (not JSON), 422 (text that no database column can hold) */
+export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
+  requireType(request, ['application/json']);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of countedBody(request, maxBytes)) chunks.push(chunk);
+  const text = decodeUtf8(Buffer.concat(chunks));
+  requireFlat(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw badJson(error instanceof Error ? error.message : String(error));
+  }
+  // Only an escape can bring these in: strict UTF-8 holds no surrogates, and JSON allows no raw control character.
+  if (text.includes('\\u')) requireStorable(value);
+  return value;
+}
+
+/** @throws HttpProblem 415 unless the body is declared as one of the types, and is not compressed */
+export function requireType(request: Request, types: readonly string[]): void {
+  const declared = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  if (!types.includes(declared)) {
+    const found = declared === '' ? 'no Content-Type' : `"${declared.slice(0, 60)}"`;
+    throw new HttpProblem(
+      415,
+      'request.unsupported_type',
+      `The body must be sent as ${types.join(' or ')}; it came with ${found}.`,
+      {
+        headers: { accept: types.join(', ') },
+      },
+    );
+  }
+  if (encoding.toLowerCase() !== 'identity') {
+    throw new HttpProblem(415, 'request.unsupported_type', 'Compressed bodies are not read. Send it without Content-Encoding.', {
+      headers: { 'accept-encoding': 'identity' },
+    });
+  }
+}
+
+function tooLarge(maxBytes: number): HttpProblem {
+  return new HttpProblem(413, 'request.too_large', `The body is larger than ${maxBytes} bytes, the most that this route takes.`, {
+    headers: { connection: 'close' },
+  });
+}
+
+function badJson(reason: string): HttpProblem {
+  return new HttpProblem(400, 'request.bad_json', `The body is not valid JSON: ${reason}.`);
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) throw badJson('it is not UTF-8');
+    throw error;
+  }
+}
+
+function requireFlat(text: string): void {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const character = text.charCodeAt(index);
+    if (inString) {
+      if (character === 0x5c) index++;
+      else if (character === 0x22) inString = false;
+    } else if (character === 0x22) inString = true;
+    else if (character === 0x7b || character === 0x5b) {
+      if (++depth > MAX_DEPTH) throw badJson(`it is nested deeper than ${MAX_DEPTH} levels`);
+    } else if (character === 0x7d || character === 0x5d) depth--;
+  }
+}
+
+/** NUL is no character to PostgreSQL's text, and a lone surrogate none to its jsonb. */
+function requireStorable(value: unknown): void {
+  const errors: ProblemDetail[] = [];
+  const visit = (part: unknown, pointer: string) => {
+    if (typeof part === 'string' && !isStorable(part)) errors.push({ in: 'body', pointer, detail: UNSTORABLE });
+    if (typeof part !== 'object' || part === null) return;
+    for (const [key, inner] of Object.entries(part)) {
+      const at = `${pointer}/${escapePointer(key)}`;
+      if (!isStorable(key)) errors.push({ in: 'body', pointer: at.toWellFormed(), detail: UNSTORABLE });
+      visit(inner, at);
+    }
+  };
+  visit(value, '');
+  if (errors.length > 0) throw new HttpProblem(422, 'input.invalid', UNSTORABLE, { errors: errors.slice(0, 20) });
+}
+
+const UNSTORABLE = 'The text holds a NUL character or half a surrogate pair.';
+
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
+/** One step of a JSON pointer (RFC 6901 section 3). */
+export function escapePointer(step: string): string {
+  return step.replaceAll('~', '~0').replaceAll('/', '~1');
+}

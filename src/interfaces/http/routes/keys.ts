@@ -1,0 +1,87 @@
+import { z } from '@hono/zod-openapi';
+import type { Scope } from '../authentication.ts';
+import { type Route, routesOf } from '../route.ts';
+import { id, idOf, instant, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+
+const SCOPES = [
+  'audience.read',
+  'audience.write',
+  'campaign.read',
+  'campaign.write',
+  'campaign.send',
+  'message.send',
+  'report.read',
+  'admin',
+] as const satisfies readonly Scope[];
+
+const keyShape = {
+  id,
+  name: z.string(),
+  scopes: z.array(z.enum(SCOPES)).readonly(),
+  requestsPerSecond: z.int(),
+  createdAt: timestamp,
+  expiresAt: timestamp.nullable(),
+  revokedAt: timestamp.nullable(),
+  lastUsedAt: timestamp.nullable().openapi({ description: 'Written at most once a minute.' }),
+};
+const keySchema = z.object(keyShape).openapi('Key');
+
+interface Key extends z.input<typeof keySchema> {}
+
+/** What these routes need of the table of contents. */
+export interface KeyVerbs {
+  readonly access: {
+    createKey(
+      projectId: string,
+      wish: { name: string; scopes: readonly string[]; expiresAt?: Date | undefined; requestsPerSecond?: number | undefined },
+    ): Promise<{ readonly key: Key; readonly secret: string }>;
+    listKeys(
+      projectId: string,
+      page: { limit?: number | undefined; after?: string | undefined },
+    ): Promise<{ readonly items: readonly Key[]; readonly next: string | undefined }>;
+    revokeKey(projectId: string, keyId: string): Promise<Key>;
+  };
+}
+
+const route = routesOf<KeyVerbs>();
+
+export const keyRoutes: readonly Route<KeyVerbs>[] = [
+  route({
+    method: 'get',
+    path: '/v1/keys',
+    summary: 'List API keys',
+    permission: 'admin',
+    query: pageQuery,
+    reply: pageOfItems(keySchema),
+    handle: ({ application, projectId, query }) => application.access.listKeys(projectId, pageOf(query)),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/keys',
+    summary: 'Create an API key',
+    description: 'The answer is the only place where the secret ever stands.',
+    permission: 'admin',
+    body: z.strictObject({
+      name: z.string().min(1).max(100),
+      scopes: z.array(z.enum(SCOPES)).min(1),
+      expiresAt: instant.optional(),
+      requestsPerSecond: z.int().min(1).max(10_000).optional().openapi({ default: 50 }),
+    }),
+    status: 201,
+    reply: z.object({ ...keyShape, secret: z.string().openapi({ example: 'pp_...' }) }).openapi('NewKey'),
+    async handle({ application, projectId, body }) {
+      const { key, secret } = await application.access.createKey(projectId, body);
+      return { ...key, secret };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/v1/keys/{keyId}/revoke',
+    summary: 'Revoke an API key',
+    description: 'Holds at once and for good.',
+    permission: 'admin',
+    params: z.object({ keyId: idOf('key') }),
+    reply: keySchema,
+    handle: ({ application, projectId, params }) => application.access.revokeKey(projectId, params.keyId),
+  }),
+];

@@ -1,0 +1,51 @@
+import { z } from '@hono/zod-openapi';
+
+/** Kinds of things that have ids in the API; the isolation test finds every place where one may be named by `x-object`. */
+export type ObjectKind = 'list' | 'subscriber' | 'import' | 'suppression' | 'template' | 'campaign' | 'message' | 'key';
+
+/** The id of an object of the caller's own project, in a request. Anything else answers as if it did not exist. */
+export function idOf(kind: ObjectKind) {
+  return z
+    .guid()
+    .transform((text) => text.toLowerCase())
+    .openapi({ type: 'string', format: 'uuid', 'x-object': kind, example: EXAMPLE_ID });
+}
+
+const EXAMPLE_ID = '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b';
+
+/** An id in an answer. */
+export const id = z.string().openapi({ format: 'uuid', example: EXAMPLE_ID });
+
+/** A point in time in an answer: RFC 3339 in UTC, with milliseconds. */
+export const timestamp = z.date().openapi({ type: 'string', format: 'date-time', example: '2026-11-22T10:00:00.000Z' });
+
+/** A point in time in a request: RFC 3339 with an offset or Z. */
+export const instant = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text))
+  .openapi({ type: 'string', format: 'date-time', example: '2026-11-22T10:00:00Z' });
+
+/** The query of every listing: `limit` 1 to 500 (default 50), `cursor` = the `next` of the page before. */
+export const pageQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, 'A whole number from 1 to 500 is expected')
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= 500, 'A whole number from 1 to 500 is expected')
+    .optional()
+    .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 50 }),
+  cursor: z.string().max(2000).optional().openapi({ description: 'The `next` of the page before; opaque.' }),
+});
+
+/** The query as the application's verbs take it. */
+export function pageOf(query: { readonly limit?: number | undefined; readonly cursor?: string | undefined }) {
+  return { limit: query.limit, after: query.cursor };
+}
+
+/** One page of a listing; without `next` it is the last. */
+export function pageOfItems<Item extends z.ZodType>(item: Item) {
+  return z.object({
+    items: z.array(item).readonly(),
+    next: z.string().optional().openapi({ description: 'Cursor of the next page; absent on the last.' }),
+  });
+}
