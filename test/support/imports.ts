@@ -19,8 +19,8 @@ export interface Import {
 export interface DeclaredClass {
   readonly name: string;
   readonly extends: string | undefined;
-  /** The literal of its `code` member, where it has one. */
-  readonly code: string | undefined;
+  /** Members that are string literals: `{ code: 'campaign.not_editable', kind: 'conflict' }`. */
+  readonly literals: Readonly<Record<string, string>>;
   readonly abstract: boolean;
   /** It has `#members`. */
   readonly nativePrivate: boolean;
@@ -43,6 +43,8 @@ export interface Module {
   readonly declared: readonly Mention[];
   /** `process.env`, `Date.now`, `new Date()`: member expressions of globals, and constructions without an argument. */
   readonly expressions: readonly Mention[];
+  /** Dotted codes outside of classes: `new HttpProblem(413, 'request.too_large', ...)` and `{ code: 'mjml.invalid' }`. */
+  readonly codes: readonly Mention[];
   /** Classes that `defineEntity({ class })` maps here. */
   readonly mapped: readonly Mention[];
   /** Syntax that Node cannot erase. */
@@ -123,7 +125,7 @@ function lineFinder(text: string): (offset: number) => number {
   };
 }
 
-type Facts = Pick<Module, 'classes' | 'declared' | 'expressions' | 'mapped' | 'syntax' | 'effects'>;
+type Facts = Pick<Module, 'classes' | 'codes' | 'declared' | 'expressions' | 'mapped' | 'syntax' | 'effects'>;
 
 function walk(
   program: Program,
@@ -133,6 +135,7 @@ function walk(
   const classes: DeclaredClass[] = [];
   const declared: Mention[] = [];
   const expressions: Mention[] = [];
+  const codes: Mention[] = [];
   const mapped: Mention[] = [];
   const syntax: Mention[] = [];
   const note = (into: Mention[], name: string, node: { start: number }): void => {
@@ -147,6 +150,11 @@ function walk(
     else if (pattern.type === 'ArrayPattern') for (const element of pattern.elements) declare(element);
     else if (pattern.type === 'ObjectPattern') for (const property of pattern.properties) declare(property);
     else if (pattern.type === 'Property') declare(pattern.value);
+  };
+  const code = (node: object | undefined): void => {
+    const literal = node as { type: string; value?: unknown; start: number } | undefined;
+    if (literal?.type === 'Literal' && /^[a-z_]+\.[a-z_]+$/.test(String(literal.value)))
+      note(codes, String(literal.value), literal);
   };
   const member = (node: { key: object; computed: boolean }): void => {
     if (!node.computed) declare(node.key);
@@ -174,13 +182,14 @@ function walk(
     TSAbstractMethodDefinition: member,
     ClassDeclaration(node) {
       declare(node.id);
-      const code = node.body.body.find(
-        (part) => part.type === 'PropertyDefinition' && part.key.type === 'Identifier' && part.key.name === 'code',
-      );
+      const literals = node.body.body.flatMap((part) => {
+        if (part.type !== 'PropertyDefinition' || part.key.type !== 'Identifier' || part.value?.type !== 'Literal') return [];
+        return typeof part.value.value === 'string' ? [[part.key.name, part.value.value] as const] : [];
+      });
       classes.push({
         name: node.id?.name ?? '(default)',
         extends: node.superClass?.type === 'Identifier' ? node.superClass.name : undefined,
-        code: code?.type === 'PropertyDefinition' && code.value?.type === 'Literal' ? String(code.value.value) : undefined,
+        literals: Object.fromEntries(literals),
         abstract: node.abstract ?? false,
         nativePrivate: node.body.body.some((part) => 'key' in part && part.key.type === 'PrivateIdentifier'),
         line: lineOf(node.start),
@@ -190,7 +199,11 @@ function walk(
       if (node.object.type !== 'Identifier' || node.property.type !== 'Identifier' || node.computed) return;
       note(expressions, `${node.object.name}.${node.property.name}`, node);
     },
+    Property(node) {
+      if (node.key.type === 'Identifier' && node.key.name === 'code') code(node.value);
+    },
     NewExpression(node) {
+      if (node.callee.type === 'Identifier' && node.callee.name === 'HttpProblem') code(node.arguments[1]);
       if (node.callee.type === 'Identifier' && node.arguments.length === 0) note(expressions, `new ${node.callee.name}()`, node);
     },
     CallExpression(node) {
@@ -217,7 +230,7 @@ function walk(
   const effects = program.body
     .filter((statement) => !harmless.test(statement.type))
     .map((statement) => ({ name: statement.type, line: lineOf(statement.start) }));
-  return { classes, declared, expressions, mapped, syntax, effects };
+  return { classes, codes, declared, expressions, mapped, syntax, effects };
 }
 
 /** The corner of ESTree that binding patterns are made of. */
