@@ -1,5 +1,5 @@
 import { html, raw } from 'hono/html';
-import type { InboxList, InboxSummary, InboxView } from './inbox-view.ts';
+import type { InboxList, InboxSummary, ReadableInbox } from './readable-inbox.ts';
 
 export type Html = ReturnType<typeof html>;
 
@@ -11,7 +11,7 @@ export interface ListPlace {
 
 export interface ShellParts {
   readonly base: string;
-  readonly inbox: InboxView;
+  readonly inbox: ReadableInbox;
   readonly place: ListPlace;
   readonly list: InboxList;
   /** The message being read. */
@@ -32,7 +32,6 @@ export function query(parameters: Readonly<Record<string, string | undefined>>):
 export function shell(parts: ShellParts): Html {
   const { base, inbox, place, chosen } = parts;
   const newest = inbox.list({ limit: 1 }).items[0]?.id ?? '0';
-  // On a narrow screen there is room for one pane; an older page of the list is not kept fresh.
   const listUrl = `${base}${query({ search: place.search, after: place.after, chosen })}`;
   return html`<!doctype html>
 <html lang="en">
@@ -49,7 +48,7 @@ export function shell(parts: ShellParts): Html {
   <header class="top">
     <a class="brand" href="${base}">${logo(28)}pennypost <span>Development inbox</span></a>
     <div id="stats" data-newest="${newest}" data-state="${inbox.received()}/${inbox.recipients()}/${newest}">${stats(inbox)}</div>
-    <form method="post" action="${base}/clear"><button>Empty</button></form>
+    <form method="post" action="${base}/clear"><button>Clear inbox</button></form>
   </header>
   <div class="panes">
     <nav class="side" aria-label="Messages">
@@ -65,7 +64,7 @@ export function shell(parts: ShellParts): Html {
 }
 
 /** What stands in the reading pane while no message is chosen. */
-export function welcome(inbox: InboxView): Html {
+export function welcome(inbox: ReadableInbox): Html {
   const { hostname, port } = new URL(inbox.url);
   return html`<div class="welcome">
       ${logo(72)}
@@ -87,14 +86,16 @@ export function gone(): Html {
     </div>`;
 }
 
-/** A stamp. */
+/** A stamp: each edge is the same bite of the perforation, five times. */
+const STAMP = `M4 3${'h.9a1.5 1.5 0 0 0 3 0h.9'.repeat(5)}${'v1.1a1.5 1.5 0 0 0 0 3v1.1'.repeat(5)}${'h-.9a1.5 1.5 0 0 0-3 0h-.9'.repeat(5)}${'v-1.1a1.5 1.5 0 0 0 0-3v-1.1'.repeat(5)}z`;
+
 function logo(size: number): Html {
-  return html`<svg width="${size}" height="${size}" viewBox="0 0 32 32" fill="none" aria-hidden="true"><path d="M4 3h24v26H4z" fill="currentColor"/><g fill="var(--panel)"><circle cx="4" cy="6" r="1.5"/><circle cx="4" cy="11" r="1.5"/><circle cx="4" cy="16" r="1.5"/><circle cx="4" cy="21" r="1.5"/><circle cx="4" cy="26" r="1.5"/><circle cx="28" cy="6" r="1.5"/><circle cx="28" cy="11" r="1.5"/><circle cx="28" cy="16" r="1.5"/><circle cx="28" cy="21" r="1.5"/><circle cx="28" cy="26" r="1.5"/><circle cx="8.5" cy="3" r="1.5"/><circle cx="13.5" cy="3" r="1.5"/><circle cx="18.5" cy="3" r="1.5"/><circle cx="23.5" cy="3" r="1.5"/><circle cx="8.5" cy="29" r="1.5"/><circle cx="13.5" cy="29" r="1.5"/><circle cx="18.5" cy="29" r="1.5"/><circle cx="23.5" cy="29" r="1.5"/></g><path d="M9 11.5h14v9.5H9zM9.5 12l6.500 5.200 6.500-5.200" stroke="#fff" stroke-width="1.600" stroke-linejoin="round"/></svg>`;
+  return html`<svg width="${size}" height="${size}" viewBox="0 0 32 32" fill="none" aria-hidden="true"><path d="${STAMP}" fill="currentColor"/><path d="M9 11.5h14v9.5H9zM9.5 12l6.5 5.2 6.5-5.2" stroke="#fff" stroke-width="1.6" stroke-linejoin="round"/></svg>`;
 }
 
 const count = new Intl.NumberFormat('en');
 
-function stats(inbox: InboxView): Html {
+function stats(inbox: ReadableInbox): Html {
   return html`<span class="live">live</span><span><b>${count.format(inbox.received())}</b> received</span><span><b>${count.format(inbox.recipients())}</b> ${inbox.recipients() === 1 ? 'recipient' : 'recipients'}</span><code class="address">${inbox.url}</code>`;
 }
 

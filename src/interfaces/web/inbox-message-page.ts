@@ -1,23 +1,23 @@
 import { html, raw } from 'hono/html';
 import { type Html, type ListPlace, query } from './inbox-layout.ts';
-import type { InboxMessage } from './inbox-view.ts';
+import type { InboxMessage } from './readable-inbox.ts';
 
-export const VIEWS = ['preview', 'text', 'headers', 'links', 'source'] as const;
-export type View = (typeof VIEWS)[number];
+export const TABS = ['preview', 'text', 'headers', 'links', 'source'] as const;
+export type Tab = (typeof TABS)[number];
 
 export interface MessagePageParts {
   readonly base: string;
   readonly place: ListPlace;
   readonly message: InboxMessage;
-  readonly view: View;
+  readonly tab: Tab;
   readonly width: 'desktop' | 'phone';
   /** Whether pictures and fonts are loaded from the web. */
   readonly remote: boolean;
-  /** For the view `source`. */
+  /** For the tab `source`. */
   readonly source: Uint8Array;
 }
 
-const LABELS: Readonly<Record<View, string>> = {
+const LABELS: Readonly<Record<Tab, string>> = {
   preview: 'HTML',
   text: 'Text',
   headers: 'Headers',
@@ -40,50 +40,50 @@ export function messagePage(parts: MessagePageParts): Html {
         ${message.attachments.length > 0 && attachments(base, message)}
       </article>
       ${tabs(parts)}
-      ${viewOf(parts)}`;
+      ${bodyOf(parts)}`;
 }
 
 function tabs(parts: MessagePageParts): Html {
-  const { message, view, width, remote } = parts;
-  const counts: Partial<Record<View, number>> = { links: message.links.length };
-  const views = VIEWS.filter((name) => isOffered(name, message)).map(
+  const { message, tab, width, remote } = parts;
+  const counts: Partial<Record<Tab, number>> = { links: message.links.length };
+  const offered = TABS.filter((name) => isOffered(name, message)).map(
     (name) =>
-      html`<a href="${hrefOf(parts, { view: name })}"${current(name === view)}>${LABELS[name]}${counts[name] !== undefined && ` (${counts[name]})`}</a>`,
+      html`<a href="${hrefOf(parts, { tab: name })}"${current(name === tab)}>${LABELS[name]}${counts[name] !== undefined && ` (${counts[name]})`}</a>`,
   );
   const widths = (['desktop', 'phone'] as const).map(
     (name) =>
-      html`<a href="${hrefOf(parts, { view: 'preview', width: name, remote: remote ? 'on' : undefined })}"${current(name === width)}>${name === 'phone' ? 'Phone' : 'Desktop'}</a>`,
+      html`<a href="${hrefOf(parts, { tab: 'preview', width: name, remote: remote ? 'on' : undefined })}"${current(name === width)}>${name === 'phone' ? 'Phone' : 'Desktop'}</a>`,
   );
   return html`<div class="bar">
-        <nav class="tabs" aria-label="Parts of the message">${views}</nav>
-        ${view === 'preview' && html`<nav class="widths" aria-label="Width">${widths}</nav>`}
-        <a class="button" href="${parts.base}/messages/${message.id}/source">Download</a>
+        <nav class="tabs" aria-label="Parts of the message">${offered}</nav>
+        ${tab === 'preview' && html`<nav class="widths" aria-label="Width">${widths}</nav>`}
+        <a class="button" href="${parts.base}/messages/${message.id}/source" download>Download</a>
       </div>`;
 }
 
-/** The first view that this message has something for. */
-export function defaultView(message: InboxMessage): View {
+/** The first tab that this message has something for. */
+export function defaultTab(message: InboxMessage): Tab {
   return message.html === undefined ? 'text' : 'preview';
 }
 
-export const isOffered = (view: View, message: InboxMessage): boolean =>
-  (view !== 'preview' || message.html !== undefined) &&
-  (view !== 'text' || message.text !== undefined || message.html === undefined);
+export const isOffered = (tab: Tab, message: InboxMessage): boolean =>
+  (tab !== 'preview' || message.html !== undefined) &&
+  (tab !== 'text' || message.text !== undefined || message.html === undefined);
 
-function viewOf(parts: MessagePageParts): Html {
-  const { message, view } = parts;
-  if (view === 'preview') return preview(parts);
-  if (view === 'text') return html`<div class="sheet"><pre>${message.text ?? ''}</pre></div>`;
-  if (view === 'headers') {
+function bodyOf(parts: MessagePageParts): Html {
+  const { message, tab } = parts;
+  if (tab === 'preview') return preview(parts);
+  if (tab === 'text') return html`<div class="sheet"><pre>${message.text ?? ''}</pre></div>`;
+  if (tab === 'headers') {
     const rows = message.headers.map(
       ({ name, value }) => html`<tr><th scope="row">${name}</th><td class="mono">${value}</td></tr>`,
     );
     return html`<div class="sheet"><table><tbody>${rows}</tbody></table></div>`;
   }
-  if (view === 'links') return links(message);
+  if (tab === 'links') return links(message);
   const shown = Buffer.from(parts.source).toString('utf8', 0, SOURCE_BYTES);
   const cut = parts.source.byteLength > SOURCE_BYTES && html`<p class="quiet">The first 256 kB; the download has all of it.</p>`;
-  return html`<div class="sheet"><pre>${shown}</pre>${cut}</div>`;
+  return html`<div class="sheet"><pre>${shown}</pre>${cut}<p class="onward"><a class="button" href="${parts.base}/messages/${message.id}/source">Download</a></p></div>`;
 }
 
 /** No scripts, no origin of its own; links open in a new tab. */
@@ -94,7 +94,7 @@ function preview(parts: MessagePageParts): Html {
   const note =
     !remote &&
     loadsFromWeb(message.html ?? '') &&
-    html`<div class="note"><span>Pictures from the web are not loaded: to the sender that would be an open.</span>
+    html`<div class="note"><span>Pictures from the web are not loaded: loading them would count as an open.</span>
         <a class="button" href="${hrefOf(parts, { width, remote: 'on' })}">Load them</a></div>`;
   return html`${note}<div class="stage ${width}"><iframe title="The message as HTML" sandbox="${FRAME_SANDBOX}" referrerpolicy="no-referrer" src="${base}/messages/${message.id}/html${query({ remote: remote ? 'on' : undefined })}"></iframe></div>`;
 }

@@ -5,17 +5,17 @@
 import { type Context, Hono } from 'hono';
 import { csrf } from 'hono/csrf';
 import { gone, type Html, type ListPlace, shell, welcome } from './inbox-layout.ts';
-import { defaultView, FRAME_SANDBOX, isOffered, messagePage, VIEWS } from './inbox-message-page.ts';
+import { defaultTab, FRAME_SANDBOX, isOffered, messagePage, TABS } from './inbox-message-page.ts';
 import { inboxScript } from './inbox-script.ts';
 import { inboxStyles } from './inbox-styles.ts';
-import type { InboxMessage, InboxView } from './inbox-view.ts';
+import type { InboxMessage, ReadableInbox } from './readable-inbox.ts';
 
 export interface InboxPagesOptions {
   /** Where these routes are mounted, without a slash at its end. Default `/inbox`. */
   readonly base?: string | undefined;
 }
 
-export function inboxPages(inbox: InboxView, options: InboxPagesOptions = {}): Hono {
+export function inboxPages(inbox: ReadableInbox, options: InboxPagesOptions = {}): Hono {
   const base = options.base ?? '/inbox';
   const app = new Hono();
 
@@ -62,12 +62,12 @@ export function inboxPages(inbox: InboxView, options: InboxPagesOptions = {}): H
     const frame = { base, inbox, place, list: inbox.list(place), chosen: id };
     if (message === undefined)
       return answer(context, shell({ ...frame, title: 'Message not found · pennypost', reading: gone() }), 404);
-    const wanted = VIEWS.find((view) => view === context.req.query('view') && isOffered(view, message));
+    const wanted = TABS.find((tab) => tab === context.req.query('tab') && isOffered(tab, message));
     const reading = messagePage({
       base,
       place,
       message,
-      view: wanted ?? defaultView(message),
+      tab: wanted ?? defaultTab(message),
       width: context.req.query('width') === 'phone' ? 'phone' : 'desktop',
       remote: context.req.query('remote') === 'on',
       source: inbox.raw(id) ?? new Uint8Array(),

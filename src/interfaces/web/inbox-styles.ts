@@ -95,6 +95,7 @@ button:hover, .button:hover { background: var(--faint); }
 .widths a { padding: .25rem .75rem; color: var(--soft); text-decoration: none; }
 .widths a[aria-current] { background: var(--faint); color: var(--ink); font-weight: 600; }
 .note { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .25rem 1rem; padding: .5rem 1.5rem; background: var(--note); border-bottom: 1px solid var(--note-line); }
+.onward { display: none; margin-top: 1rem; }
 .stage { flex: 1; display: flex; min-height: 24rem; }
 .stage iframe { display: block; width: 100%; border: 0; background: #fff; color-scheme: light; }
 .stage.phone { padding: 1.5rem 1rem; }
@@ -102,17 +103,22 @@ button:hover, .button:hover { background: var(--faint); }
 .sheet { padding: 1.25rem 1.5rem 2rem; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.6; }
 table { width: 100%; border-collapse: collapse; }
-th, td { padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th, td { padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: baseline; overflow-wrap: anywhere; }
 th { width: 12rem; font-weight: 600; }
 thead th { color: var(--soft); font-weight: 400; }
 
+@media (max-width: 30rem) { .listed .brand span { display: none; } }
 @media (max-width: 52rem) {
   .panes { grid-template-columns: minmax(0, 1fr); }
   .side { border-right: 0; }
   .opened .side, .listed .reading { display: none; }
   .back { display: inline-block; }
   .top { padding: .625rem .875rem; }
-  .opened #stats, .opened .top form { display: none; }
+  .top form { order: 1; }
+  #stats { order: 2; width: 100%; }
+  .opened #stats, .opened .top form, .bar .widths, .bar .button { display: none; }
+  .onward { display: block; }
+  .stage { min-height: 75vh; }
   .letter { padding: 1rem 1rem 0; }
   .bar, .note, .sheet { padding-left: 1rem; padding-right: 1rem; }
   .stage.phone { padding: 1rem .5rem; }

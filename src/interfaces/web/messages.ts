@@ -1,6 +1,6 @@
 /**
  * Everything the public pages say, in every language, in one place. To add a language, add a key to `messages`: it does
- * not compile until every text is there.
+ * not compile until every text is there. The hyphen of the German E‑Mail is U+2011, so that no line breaks in it.
  */
 export interface Messages {
   /** The name of the language in itself. */
@@ -32,8 +32,8 @@ const english: Messages = {
   languageName: 'English',
   unsubscribe: {
     title: 'Unsubscribe',
-    question: (projectName) => `Would you like to stop getting these e-mails from ${projectName}?`,
-    questionWithoutNames: 'Would you like to stop getting these e-mails?',
+    question: (projectName) => `Would you like to stop getting these emails from ${projectName}?`,
+    questionWithoutNames: 'Would you like to stop getting these emails?',
     hint: 'Nothing has changed yet. It takes effect when you press the button.',
     button: 'Unsubscribe',
     address: 'Address',
@@ -42,23 +42,23 @@ const english: Messages = {
   unsubscribed: {
     title: 'You are unsubscribed',
     text: (projectName) =>
-      `You will get no more of these e-mails from ${projectName}. One that is already on its way may still arrive.`,
+      `You will get no more of these emails from ${projectName}. One that is already on its way may still arrive.`,
     textWithoutNames:
-      'If this link belongs to a subscription, it has ended. Should you still get these e-mails, use the link in the newest one.',
+      'If this link belongs to a subscription, it has ended. Should you still get these emails, use the link in the newest one.',
     close: 'You can close this page.',
   },
   already: {
     title: 'You are already unsubscribed',
-    text: (projectName) => `You get no more of these e-mails from ${projectName}. There is nothing left to do.`,
+    text: (projectName) => `You get no more of these emails from ${projectName}. There is nothing left to do.`,
   },
   unavailable: {
     title: 'Please try again in a moment',
-    text: 'We could not save your wish just now. Nothing has changed; please press the button again in a minute.',
+    text: 'Something on our side is not working just now. Nothing has changed; please press the button again in a minute.',
     button: 'Try again',
   },
   brokenLink: {
     title: 'This link does not work',
-    text: 'It may have been cut off when the e-mail was forwarded or copied. Please open it from the original e-mail.',
+    text: 'It may have been cut off when the email was forwarded or copied. Please open it from the original email.',
   },
 };
 
@@ -66,8 +66,8 @@ const german: Messages = {
   languageName: 'Deutsch',
   unsubscribe: {
     title: 'Abmelden',
-    question: (projectName) => `Möchten Sie diese E-Mails von ${projectName} nicht mehr erhalten?`,
-    questionWithoutNames: 'Möchten Sie diese E-Mails nicht mehr erhalten?',
+    question: (projectName) => `Möchten Sie diese E‑Mails von ${projectName} nicht mehr erhalten?`,
+    questionWithoutNames: 'Möchten Sie diese E‑Mails nicht mehr erhalten?',
     hint: 'Noch hat sich nichts geändert. Die Abmeldung gilt, sobald Sie auf die Schaltfläche drücken.',
     button: 'Abmelden',
     address: 'Adresse',
@@ -76,23 +76,23 @@ const german: Messages = {
   unsubscribed: {
     title: 'Sie sind abgemeldet',
     text: (projectName) =>
-      `Sie erhalten diese E-Mails von ${projectName} nicht mehr. Eine, die schon unterwegs ist, kann noch bei Ihnen ankommen.`,
+      `Sie erhalten diese E‑Mails von ${projectName} nicht mehr. Eine, die schon unterwegs ist, kann noch bei Ihnen ankommen.`,
     textWithoutNames:
-      'Falls dieser Link zu einem Abonnement gehört, ist es beendet. Sollten Sie weiterhin solche E-Mails erhalten, verwenden Sie bitte den Link in der neuesten.',
+      'Falls dieser Link zu einem Abonnement gehört, ist es beendet. Sollten Sie weiterhin solche E‑Mails erhalten, verwenden Sie bitte den Link in der neuesten.',
     close: 'Sie können diese Seite schließen.',
   },
   already: {
     title: 'Sie sind bereits abgemeldet',
-    text: (projectName) => `Sie erhalten diese E-Mails von ${projectName} nicht mehr. Es ist nichts weiter zu tun.`,
+    text: (projectName) => `Sie erhalten diese E‑Mails von ${projectName} nicht mehr. Es ist nichts weiter zu tun.`,
   },
   unavailable: {
     title: 'Bitte versuchen Sie es gleich noch einmal',
-    text: 'Wir konnten Ihren Wunsch gerade nicht speichern. Es hat sich nichts geändert; bitte drücken Sie in einer Minute noch einmal.',
+    text: 'Bei uns klappt gerade etwas nicht. Es hat sich nichts geändert; bitte drücken Sie in einer Minute noch einmal.',
     button: 'Noch einmal versuchen',
   },
   brokenLink: {
     title: 'Dieser Link funktioniert nicht',
-    text: 'Vielleicht wurde er beim Weiterleiten oder Kopieren der E-Mail abgeschnitten. Bitte öffnen Sie ihn aus der ursprünglichen E-Mail.',
+    text: 'Vielleicht wurde er beim Weiterleiten oder Kopieren der E‑Mail abgeschnitten. Bitte öffnen Sie ihn aus der ursprünglichen E‑Mail.',
   },
 };
 

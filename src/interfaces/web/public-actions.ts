@@ -1,7 +1,7 @@
 import type { RequestFacts } from './request-facts.ts';
 
 /** What the unsubscribe page may say to whoever holds the link; the mail may have been forwarded, so no more than this. */
-export interface UnsubscribeView {
+export interface UnsubscribeDetails {
   readonly projectName: string;
   /** `m…@example.org` */
   readonly maskedAddress: string;
@@ -18,7 +18,7 @@ export interface UnsubscribeView {
  */
 export interface PublicActions {
   /** Reads only. Undefined for an unknown token. @throws when the database is away */
-  openUnsubscribe(token: string): Promise<UnsubscribeView | undefined>;
+  openUnsubscribe(token: string): Promise<UnsubscribeDetails | undefined>;
   /** Leaves every list of that campaign; safe to repeat. False for an unknown token. @throws when it could not be stored */
   unsubscribe(token: string, facts: RequestFacts): Promise<boolean>;
   /**

@@ -1,44 +1,44 @@
 import { html, raw } from 'hono/html';
 import { type Language, messages } from './messages.ts';
-import type { UnsubscribeView } from './public-actions.ts';
+import type { UnsubscribeDetails } from './public-actions.ts';
 import { publicStyles } from './public-styles.ts';
 
 type Html = ReturnType<typeof html>;
 
 /** Asks, and changes nothing. An unknown token gets the same page without names, so that it teaches nothing. */
-export function askPage(language: Language, view: UnsubscribeView | undefined): Html {
+export function askPage(language: Language, details: UnsubscribeDetails | undefined): Html {
   const { unsubscribe } = messages[language];
   return page(language, {
-    projectName: view?.projectName,
+    projectName: details?.projectName,
     title: unsubscribe.title,
-    sign: 'envelope',
-    lead: view === undefined ? unsubscribe.questionWithoutNames : unsubscribe.question(view.projectName),
-    body: html`${view && details(language, view)}
+    sign: details === undefined ? 'envelope' : undefined,
+    lead: details === undefined ? unsubscribe.questionWithoutNames : unsubscribe.question(details.projectName),
+    body: html`${details && detailsList(language, details)}
       ${pressForm(language, unsubscribe.button)}
       <p class="hint">${unsubscribe.hint}</p>`,
   });
 }
 
-export function alreadyPage(language: Language, view: UnsubscribeView): Html {
+export function alreadyPage(language: Language, details: UnsubscribeDetails): Html {
   const { already, unsubscribed } = messages[language];
   return page(language, {
-    projectName: view.projectName,
+    projectName: details.projectName,
     title: already.title,
     sign: 'good',
-    lead: already.text(view.projectName),
-    body: html`${details(language, view)}<p class="hint">${unsubscribed.close}</p>`,
+    lead: already.text(details.projectName),
+    body: html`${detailsList(language, details)}<p class="hint">${unsubscribed.close}</p>`,
   });
 }
 
-export function donePage(language: Language, view: UnsubscribeView | undefined): Html {
+export function donePage(language: Language, details: UnsubscribeDetails | undefined): Html {
   const { unsubscribe, unsubscribed } = messages[language];
   return page(language, {
-    projectName: view?.projectName,
+    projectName: details?.projectName,
     // Without a valid link we do not know that anything ended, and do not say so.
-    title: view === undefined ? unsubscribe.title : unsubscribed.title,
-    sign: 'good',
-    lead: view === undefined ? unsubscribed.textWithoutNames : unsubscribed.text(view.projectName),
-    body: html`${view && details(language, view)}<p class="hint">${unsubscribed.close}</p>`,
+    title: details === undefined ? unsubscribe.title : unsubscribed.title,
+    sign: details === undefined ? 'envelope' : 'good',
+    lead: details === undefined ? unsubscribed.textWithoutNames : unsubscribed.text(details.projectName),
+    body: html`${details && detailsList(language, details)}<p class="hint">${unsubscribed.close}</p>`,
   });
 }
 
@@ -71,13 +71,13 @@ const SIGNS = {
 interface PageParts {
   readonly projectName: string | undefined;
   readonly title: string;
-  readonly sign: keyof typeof SIGNS;
+  /** Absent where the project's own mark says enough. */
+  readonly sign: keyof typeof SIGNS | undefined;
   readonly lead: string;
   readonly body: Html;
 }
 
 function page(language: Language, parts: PageParts): Html {
-  const sign = SIGNS[parts.sign];
   return html`<!doctype html>
 <html lang="${language}">
 <head>
@@ -92,9 +92,7 @@ function page(language: Language, parts: PageParts): Html {
 <body>
   <main>
     ${parts.projectName !== undefined && projectMark(parts.projectName)}
-    <div class="${sign.className}" aria-hidden="true">
-      <svg width="26" height="26" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"><path d="${sign.path}"/></svg>
-    </div>
+    ${parts.sign !== undefined && signMark(parts.sign)}
     <h1>${parts.title}</h1>
     <p class="lead">${parts.lead}</p>
     ${parts.body}
@@ -106,17 +104,24 @@ function page(language: Language, parts: PageParts): Html {
 </html>`;
 }
 
+function signMark(name: keyof typeof SIGNS): Html {
+  const { className, path } = SIGNS[name];
+  return html`<div class="${className}" aria-hidden="true">
+      <svg width="26" height="26" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"><path d="${path}"/></svg>
+    </div>`;
+}
+
 function projectMark(name: string): Html {
   const initial = [...name.trim()][0]?.toLocaleUpperCase() ?? '';
   return html`<p class="from"><span class="tile" aria-hidden="true">${initial}</span>${name}</p>`;
 }
 
-function details(language: Language, view: UnsubscribeView): Html {
+function detailsList(language: Language, details: UnsubscribeDetails): Html {
   const { unsubscribe } = messages[language];
-  const names = new Intl.ListFormat(language, { type: 'conjunction' }).format(view.listNames);
+  const names = new Intl.ListFormat(language, { type: 'conjunction' }).format(details.listNames);
   return html`<dl>
-      <div><dt>${unsubscribe.address}</dt><dd>${view.maskedAddress}</dd></div>
-      ${view.listNames.length > 0 && html`<div><dt>${unsubscribe.lists(view.listNames.length)}</dt><dd>${names}</dd></div>`}
+      <div><dt>${unsubscribe.address}</dt><dd>${details.maskedAddress}</dd></div>
+      ${details.listNames.length > 0 && html`<div><dt>${unsubscribe.lists(details.listNames.length)}</dt><dd>${names}</dd></div>`}
     </dl>`;
 }
 

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { chooseLanguage, type Language } from './messages.ts';
-import type { PublicActions, UnsubscribeView } from './public-actions.ts';
+import type { PublicActions, UnsubscribeDetails } from './public-actions.ts';
 import { alreadyPage, askPage, brokenLinkPage, donePage, unavailablePage } from './public-page.ts';
 import { publicStyles } from './public-styles.ts';
 import { type ClientAddress, requestFacts, socketAddress } from './request-facts.ts';
@@ -39,12 +39,12 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
   // GET asks and changes nothing, whoever follows the link: people, prefetchers, scanners. HEAD comes here too.
   app.get('/u/:token', async (context) => {
     try {
-      const view = await actions.openUnsubscribe(context.req.param('token'));
-      const language = languageOf(context, view);
+      const details = await actions.openUnsubscribe(context.req.param('token'));
+      const language = languageOf(context, details);
       return answer(
         context,
         language,
-        view?.alreadyUnsubscribed === true ? alreadyPage(language, view) : askPage(language, view),
+        details?.alreadyUnsubscribed === true ? alreadyPage(language, details) : askPage(language, details),
       );
     } catch (error) {
       report(error, 'unsubscribe');
@@ -61,9 +61,9 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
     try {
       const known = await actions.unsubscribe(token, factsOf(context));
       if (!person) return context.text('You are unsubscribed.\n', 200, PLAIN_HEADERS);
-      const view = known ? await viewAfterwards(token) : undefined;
-      const language = languageOf(context, view);
-      return answer(context, language, donePage(language, view));
+      const details = known ? await detailsAfterwards(token) : undefined;
+      const language = languageOf(context, details);
+      return answer(context, language, donePage(language, details));
     } catch (error) {
       report(error, 'unsubscribe');
       if (!person) return context.text('Please try again later.\n', 503, { ...PLAIN_HEADERS, 'Retry-After': RETRY_SECONDS });
@@ -72,7 +72,7 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
     }
   });
 
-  async function viewAfterwards(token: string): Promise<UnsubscribeView | undefined> {
+  async function detailsAfterwards(token: string): Promise<UnsubscribeDetails | undefined> {
     try {
       return await actions.openUnsubscribe(token);
     } catch (error) {
@@ -135,8 +135,8 @@ function headersForPages(): Readonly<Record<string, string>> {
 }
 
 /** The reader's own choice on the page, then the subscriber's language, then the browser's. */
-function languageOf(context: Context, view?: UnsubscribeView): Language {
-  return chooseLanguage(context.req.query('language') ?? view?.language, context.req.header('accept-language'));
+function languageOf(context: Context, details?: UnsubscribeDetails): Language {
+  return chooseLanguage(context.req.query('language') ?? details?.language, context.req.header('accept-language'));
 }
 
 /**

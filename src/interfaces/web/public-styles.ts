@@ -40,7 +40,8 @@ h1 { margin: 0 0 .5rem; font-size: 1.625rem; line-height: 1.2; letter-spacing: -
 p { margin: 0; overflow-wrap: anywhere; }
 .lead { color: var(--soft); text-wrap: pretty; }
 dl { margin: 1.5rem 0 0; border: 1px solid var(--line); border-radius: .875rem; overflow: hidden; }
-dl > div { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .125rem 1rem; padding: .75rem 1rem; }
+dl > div { display: grid; gap: 0 1rem; padding: .75rem 1rem; }
+@media (min-width: 34rem) { dl > div { grid-template-columns: 5.5rem minmax(0, 1fr); } }
 dl > div + div { border-top: 1px solid var(--line); }
 dt { color: var(--soft); }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }

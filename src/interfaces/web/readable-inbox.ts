@@ -1,5 +1,5 @@
 /** What the pages of the development inbox need from it. */
-export interface InboxView {
+export interface ReadableInbox {
   /** `smtp://127.0.0.1:2525` */
   readonly url: string;
   /** All messages received so far, kept or not. */
