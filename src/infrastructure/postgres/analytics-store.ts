@@ -1,0 +1,59 @@
+import type {
+  AnalyticsStore,
+  CounterKind,
+  CounterRow,
+  CounterTotal,
+  Day,
+  DayTotal,
+  Subject,
+} from '../../domain/analytics/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import type { Session } from './session.ts';
+import type { Sql } from './sql.ts';
+
+export class PostgresAnalyticsStore implements AnalyticsStore {
+  private readonly sql: Sql;
+
+  constructor(session: Session) {
+    this.sql = session.sql;
+  }
+
+  /** Conflicts on the primary key (project_id, subject, day, hour, kind). */
+  async add(projectId: Id, rows: readonly CounterRow[]): Promise<void> {
+    await this.sql.query(
+      `insert into pennypost_analytics.counter as c (project_id, subject, day, hour, kind, value)
+       select $1, * from unnest($2::text[], $3::date[], $4::smallint[], $5::text[], $6::bigint[])
+       on conflict (project_id, subject, day, hour, kind) do update set value = c.value + excluded.value`,
+      [
+        projectId,
+        rows.map((row) => row.subject),
+        rows.map((row) => row.day),
+        rows.map((row) => row.hour),
+        rows.map((row) => row.kind),
+        rows.map((row) => row.value),
+      ],
+    );
+  }
+
+  /** By the primary key's beginning, in two ranges; `;` is the character after `:`. */
+  async totals(projectId: Id, subject: Subject): Promise<readonly CounterTotal[]> {
+    const rows = await this.sql.query<{ subject: Subject; kind: CounterKind; value: string }>(
+      `select subject, kind, sum(value) as value from pennypost_analytics.counter
+       where project_id = $1 and (subject = $2 or (subject >= $3 and subject < $4))
+       group by subject, kind`,
+      [projectId, subject, `${subject}:`, `${subject};`],
+    );
+    return rows.map(({ subject: of, kind, value }) => ({ subject: of, kind, value: Number(value) }));
+  }
+
+  /** By the primary key (project_id, subject, day). */
+  async byDay(projectId: Id, subject: Subject, kinds: readonly CounterKind[], from: Day, to: Day): Promise<readonly DayTotal[]> {
+    const rows = await this.sql.query<{ day: Day; kind: CounterKind; value: string }>(
+      `select day::text as day, kind, sum(value) as value from pennypost_analytics.counter
+       where project_id = $1 and subject = $2 and day between $3 and $4 and kind = any($5)
+       group by day, kind`,
+      [projectId, subject, from, to, kinds],
+    );
+    return rows.map(({ day, kind, value }) => ({ day, kind, value: Number(value) }));
+  }
+}

@@ -1,0 +1,170 @@
+import type { Id } from '../../domain/shared/ids.ts';
+import type { Engagement, EngagementAddition, LinkAddition, TrackingEvent, TrackingStore } from '../../domain/tracking/index.ts';
+import type { Session } from './session.ts';
+import type { Sql } from './sql.ts';
+import { ensureMonths } from './tracking-partitions.ts';
+
+export class PostgresTrackingStore implements TrackingStore {
+  private readonly sql: Sql;
+
+  constructor(session: Session) {
+    this.sql = session.sql;
+  }
+
+  /** Conflicts on the primary key (project_id, at, id). */
+  async addEvents(events: readonly TrackingEvent[]): Promise<ReadonlySet<Id>> {
+    if (events.length === 0) return new Set();
+    const stored = await this.sql.query<{ id: Id }>(
+      `insert into pennypost_tracking.event (project_id, at, id, kind, campaign_id, subscriber_id, message_id, link, method,
+         user_agent, sec_fetch_site, sec_fetch_mode, sec_fetch_dest, purpose, network)
+       select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[],
+         $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::cidr[])
+       on conflict (project_id, at, id) do nothing
+       returning id`,
+      [
+        events.map((event) => event.projectId),
+        events.map((event) => event.at),
+        events.map((event) => event.id),
+        events.map((event) => event.kind),
+        events.map((event) => event.campaignId),
+        events.map((event) => event.subscriberId),
+        events.map((event) => event.messageId),
+        events.map((event) => event.link),
+        events.map((event) => event.method),
+        events.map((event) => event.userAgent),
+        events.map((event) => event.secFetchSite),
+        events.map((event) => event.secFetchMode),
+        events.map((event) => event.secFetchDest),
+        events.map((event) => event.purpose),
+        events.map((event) => event.network),
+      ],
+    );
+    return new Set(stored.map((row) => row.id));
+  }
+
+  /** Conflicts on the primary key (project_id, campaign_id, subscriber_id). What was before is what is less what was added (no `returning old` before 18). */
+  async addEngagement(additions: readonly EngagementAddition[]): Promise<readonly { opens: number; clicks: number }[]> {
+    if (additions.length === 0) return [];
+    const rows = await this.sql.query<PersonKey & { opens: number; clicks: number }>(
+      `insert into pennypost_tracking.engagement as e (project_id, campaign_id, subscriber_id, opens_unknown, first_open_at,
+         last_open_at, clicks_unknown, first_click_at, last_click_at)
+       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::timestamptz[], $6::timestamptz[], $7::int[],
+         $8::timestamptz[], $9::timestamptz[])
+       on conflict (project_id, campaign_id, subscriber_id) do update set
+         opens_unknown = e.opens_unknown + excluded.opens_unknown,
+         first_open_at = least(e.first_open_at, excluded.first_open_at),
+         last_open_at = greatest(e.last_open_at, excluded.last_open_at),
+         clicks_unknown = e.clicks_unknown + excluded.clicks_unknown,
+         first_click_at = least(e.first_click_at, excluded.first_click_at),
+         last_click_at = greatest(e.last_click_at, excluded.last_click_at)
+       returning project_id, campaign_id, subscriber_id, opens_human + opens_machine + opens_unknown as opens,
+         clicks_human + clicks_machine + clicks_unknown as clicks`,
+      [
+        ...personColumns(additions),
+        additions.map((row) => row.opens),
+        additions.map((row) => row.firstOpenAt),
+        additions.map((row) => row.lastOpenAt),
+        additions.map((row) => row.clicks),
+        additions.map((row) => row.firstClickAt),
+        additions.map((row) => row.lastClickAt),
+      ],
+    );
+    const after = new Map(rows.map((row) => [nameOf(row), row]));
+    return additions.map((added) => {
+      const row = after.get(`${added.projectId}/${added.campaignId}/${added.subscriberId}`);
+      if (row === undefined) throw new Error('An engagement row was written and not returned.');
+      return { opens: row.opens - added.opens, clicks: row.clicks - added.clicks };
+    });
+  }
+
+  /** Conflicts on the primary key (project_id, campaign_id, subscriber_id, link). */
+  async addLinkEngagement(additions: readonly LinkAddition[]): Promise<readonly number[]> {
+    if (additions.length === 0) return [];
+    const rows = await this.sql.query<PersonKey & { link: number; clicks: number }>(
+      `insert into pennypost_tracking.link_engagement as e (project_id, campaign_id, subscriber_id, link, clicks_unknown,
+         first_click_at, last_click_at)
+       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::timestamptz[], $7::timestamptz[])
+       on conflict (project_id, campaign_id, subscriber_id, link) do update set
+         clicks_unknown = e.clicks_unknown + excluded.clicks_unknown,
+         first_click_at = least(e.first_click_at, excluded.first_click_at),
+         last_click_at = greatest(e.last_click_at, excluded.last_click_at)
+       returning project_id, campaign_id, subscriber_id, link, clicks_human + clicks_machine + clicks_unknown as clicks`,
+      [
+        ...personColumns(additions),
+        additions.map((row) => row.link),
+        additions.map((row) => row.clicks),
+        additions.map((row) => row.firstClickAt),
+        additions.map((row) => row.lastClickAt),
+      ],
+    );
+    const after = new Map(rows.map((row) => [`${nameOf(row)}/${row.link}`, row.clicks]));
+    return additions.map((added) => {
+      const clicks = after.get(`${added.projectId}/${added.campaignId}/${added.subscriberId}/${added.link}`);
+      if (clicks === undefined) throw new Error('A link engagement row was written and not returned.');
+      return clicks - added.clicks;
+    });
+  }
+
+  /** By the primary key; only the first one gets a row back. */
+  async markUnsubscribed(projectId: Id, campaignId: Id, subscriberId: Id, at: Date): Promise<boolean> {
+    const first = await this.sql.query(
+      `insert into pennypost_tracking.engagement as e (project_id, campaign_id, subscriber_id, unsubscribed_at)
+       values ($1, $2, $3, $4)
+       on conflict (project_id, campaign_id, subscriber_id) do update set unsubscribed_at = excluded.unsubscribed_at
+         where e.unsubscribed_at is null
+       returning 1`,
+      [projectId, campaignId, subscriberId, at],
+    );
+    return first.length > 0;
+  }
+
+  /** By the primary key. */
+  async engagement(projectId: Id, campaignId: Id, subscriberId: Id): Promise<Engagement | undefined> {
+    const [row] = await this.sql.query<EngagementRow>(
+      `select * from pennypost_tracking.engagement where project_id = $1 and campaign_id = $2 and subscriber_id = $3`,
+      [projectId, campaignId, subscriberId],
+    );
+    if (row === undefined) return undefined;
+    return {
+      firstOpenAt: row.first_open_at ?? undefined,
+      lastOpenAt: row.last_open_at ?? undefined,
+      opens: { human: row.opens_human, machine: row.opens_machine, unknown: row.opens_unknown },
+      firstClickAt: row.first_click_at ?? undefined,
+      lastClickAt: row.last_click_at ?? undefined,
+      clicks: { human: row.clicks_human, machine: row.clicks_machine, unknown: row.clicks_unknown },
+      unsubscribedAt: row.unsubscribed_at ?? undefined,
+    };
+  }
+
+  ensurePartitions(from: Date, through: Date): Promise<void> {
+    return ensureMonths(this.sql, from, through);
+  }
+}
+
+interface PersonKey {
+  project_id: Id;
+  campaign_id: Id;
+  subscriber_id: Id;
+}
+
+interface EngagementRow {
+  first_open_at: Date | null;
+  last_open_at: Date | null;
+  opens_human: number;
+  opens_machine: number;
+  opens_unknown: number;
+  first_click_at: Date | null;
+  last_click_at: Date | null;
+  clicks_human: number;
+  clicks_machine: number;
+  clicks_unknown: number;
+  unsubscribed_at: Date | null;
+}
+
+const nameOf = (row: PersonKey): string => `${row.project_id}/${row.campaign_id}/${row.subscriber_id}`;
+
+const personColumns = (rows: readonly { projectId: Id; campaignId: Id; subscriberId: Id }[]): Id[][] => [
+  rows.map((row) => row.projectId),
+  rows.map((row) => row.campaignId),
+  rows.map((row) => row.subscriberId),
+];
