@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Program } from './embedded-program.ts';
 import { DirectoryUnreachable, ForeignDirectory, NoSpace, WrongDatabaseVersion } from './errors.ts';
@@ -19,7 +18,7 @@ export interface Layout {
   readonly passwordFile: string;
   readonly logFile: string;
   readonly lockFile: string;
-  /** Directory of the Unix socket: `<root>/run`, or one under the system's temporary directory when that path is too long. */
+  /** Directory of the Unix socket: `<root>/run`, or one in /tmp when that path is too long. */
   readonly sockets: string;
   /** Binaries, copied when they cannot be reached where they are installed. */
   readonly binaries: string;
@@ -34,11 +33,12 @@ export async function claimDataDirectory(directory: string): Promise<string> {
   const path = resolve(directory);
   try {
     // 0711: the user that PostgreSQL runs as passes through to its own directory, and sees nothing else.
-    await mkdir(path, { recursive: true, mode: 0o711 });
+    const made = await mkdir(path, { recursive: true });
+    if (made !== undefined) await chmod(path, 0o711);
     const root = await realpath(path);
     const found = await readdir(root);
     if (found.includes(MARK)) return root;
-    const foreign = found.filter((name) => !name.startsWith(`${MARK}.`));
+    const foreign = found.filter((name) => !name.startsWith(`${MARK}.`) && name !== 'lost+found');
     if (foreign.length > 0)
       throw new ForeignDirectory(root, foreign.slice(0, 3).join(', ') + (foreign.length > 3 ? ' and more' : ''));
     // Written beside and renamed, so that a mark is never half a mark.
@@ -60,7 +60,7 @@ export function layoutOf(root: string): Layout {
     passwordFile: join(root, 'postgres.password'),
     logFile: join(root, 'postgres.log'),
     lockFile: join(root, 'start.lock'),
-    sockets: short ? inside : join(tmpdir(), `pennypost-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`),
+    sockets: short ? inside : join('/tmp', `pennypost-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`),
     binaries: join(root, `pg-${MAJOR}-programs`),
   };
 }

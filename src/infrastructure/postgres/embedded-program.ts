@@ -14,6 +14,9 @@ export interface Program {
   readonly prefix: readonly string[];
 }
 
+/** All that the programs need of the environment; variables such as PGDATA or LC_ALL of the caller must not reach them. */
+export const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin', LC_ALL: 'C' };
+
 /** `nobody` exists on every Linux, so no user has to be made. */
 const NOBODY = 65_534;
 
@@ -23,9 +26,11 @@ const NOBODY = 65_534;
  */
 const UNSHARE = ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--'] as const;
 
-/** @throws NoEmbeddedDatabase when the platform's package is not installed. */
-export async function findBinaries(): Promise<string> {
-  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+/**
+ * @param platform as in the names of the packages: `linux-x64`, `darwin-arm64`
+ * @throws NoEmbeddedDatabase when the platform's package is not installed
+ */
+export async function findBinaries(platform = `${process.platform}-${process.arch}`): Promise<string> {
   try {
     // Resolved from the package that depends on it, because strict package managers hide it from us.
     const own = createRequire(import.meta.url);
@@ -81,6 +86,6 @@ function reaches(owner: { uid: number; gid: number }, directory: string): Promis
 
 function succeeds(command: string, words: readonly string[], owner: Program['owner']): Promise<boolean> {
   return new Promise((resolve) => {
-    execFile(command, words, { cwd: '/', ...owner }, (error) => resolve(error === null));
+    execFile(command, words, { cwd: '/', env: ENVIRONMENT, ...owner }, (error) => resolve(error === null));
   });
 }

@@ -1,15 +1,16 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { open, rename, stat } from 'node:fs/promises';
+import { chown, open, rename, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { ConnectionSettings } from './connection.ts';
-import type { Program } from './embedded-program.ts';
+import { ENVIRONMENT, type Program } from './embedded-program.ts';
 import { DatabaseStartFailed, NoSpace } from './errors.ts';
 
 /** A running postmaster that lives exactly as long as this process, or until `stop`. */
 export interface Server {
+  /** Resolves when postgres is gone, for whatever reason. */
+  readonly ended: Promise<unknown>;
   /** Asks for a fast shutdown (open transactions are rolled back) and waits for its end. */
   stop(): Promise<void>;
 }
@@ -53,33 +54,35 @@ export async function initialise(
     ...(sync ? [] : ['--no-sync']),
   ];
   await new Promise<void>((resolve, reject) => {
-    execFile(
-      command!,
-      words,
-      { cwd: cluster, env: { ...process.env, LC_ALL: 'C' }, ...program.owner },
-      (error, stdout, stderr) => {
-        if (error === null) resolve();
-        else reject(failure(cluster, `initdb: ${lastWords(stderr || stdout || error.message)}`));
-      },
-    );
+    execFile(command!, words, { cwd: cluster, env: ENVIRONMENT, ...program.owner }, (error, stdout, stderr) => {
+      if (error === null) resolve();
+      else failure(cluster, lastWords(stderr || stdout || error.message)).then(reject, reject);
+    });
   });
+}
+
+export interface ServerOptions {
+  readonly cluster: string;
+  readonly connection: ConnectionSettings;
+  readonly logFile: string;
+  /** The process id in a postmaster.pid that is known to be nobody's server any more. */
+  readonly stale: number | undefined;
+  /** More of postgresql.conf, as `name=value`. */
+  readonly settings: readonly string[];
 }
 
 /**
  * Starts postgres under supervision and waits until it answers a real query.
- * @param settings more of postgresql.conf, as `name=value`
  * @throws NoSpace | DatabaseStartFailed with the last words of the log
  */
 export async function startServer(
   program: Program,
-  cluster: string,
-  connection: ConnectionSettings,
-  logFile: string,
-  settings: readonly string[],
+  { cluster, connection, logFile, stale, settings }: ServerOptions,
 ): Promise<Server> {
   await rotate(logFile);
   const start = (await stat(logFile).catch(() => undefined))?.size ?? 0;
-  const log = openSync(logFile, 'a', 0o600);
+  const log = await open(logFile, 'a', 0o600);
+  if (program.owner !== undefined) await chown(logFile, program.owner.uid, program.owner.gid);
   const options = [
     'listen_addresses=',
     `unix_socket_directories=${connection.host}`,
@@ -101,15 +104,18 @@ export async function startServer(
     String(connection.port),
     ...options,
   ];
+  // postgres takes a living process with the id in postmaster.pid for its predecessor, unless that is its own ancestor. Told so
+  // of an id that somebody else has by now, it still looks whether the predecessor's shared memory is in use.
+  const env = { ...ENVIRONMENT, ...(stale === undefined ? {} : { PG_GRANDPARENT_PID: String(stale) }) };
   // Detached: a Ctrl-C in the terminal must not reach postgres before our own drain is done.
   const shell = spawn('/bin/sh', words, {
     cwd: cluster,
     detached: true,
-    stdio: ['pipe', log, log],
-    env: { ...process.env, LC_ALL: 'C' },
+    stdio: ['pipe', log.fd, log.fd],
+    env,
     ...program.owner,
   });
-  closeSync(log);
+  await log.close();
   const ended = endOf(shell);
   // A shell that is gone leaves nobody to read; the end itself is what tells.
   shell.stdin?.on('error', () => undefined);
@@ -125,13 +131,13 @@ export async function startServer(
     if (answer === 'answers') break;
     if (answer === 'ended' || performance.now() > deadline) {
       await stop();
-      throw failure(cluster, lastWords(await tail(logFile, start)) || `no answer within ${START_SECONDS} s`);
+      throw await failure(cluster, lastWords(await tail(logFile, start)));
     }
     await delay(20);
   }
   // postgres must not keep this process alive: who is done closes its pools, calls stop or just ends.
   shell.unref();
-  return { stop };
+  return { stop, ended };
 }
 
 /** What a try to connect says: it `answers`, it is not there (`absent`), or it exists and refuses for now (`busy`). */
@@ -167,9 +173,14 @@ function endOf(child: ChildProcess): Promise<'ended'> {
   });
 }
 
-function failure(cluster: string, words: string): NoSpace | DatabaseStartFailed {
-  if (/No space left on device|disk quota exceeded/i.test(words)) return new NoSpace(cluster);
-  return new DatabaseStartFailed(`The embedded PostgreSQL in ${cluster} did not start: ${words}`);
+/** @param words what initdb or the log said last; nothing when not even that could be written */
+async function failure(cluster: string, words: string): Promise<NoSpace | DatabaseStartFailed> {
+  const disk = await statfs(cluster);
+  if (/No space left on device|disk quota exceeded/i.test(words) || disk.bavail * disk.bsize < 1_000_000)
+    return new NoSpace(cluster);
+  return new DatabaseStartFailed(
+    `The embedded PostgreSQL in ${cluster} did not start: ${words || `no answer within ${START_SECONDS} s`}`,
+  );
 }
 
 /** The lines that name a failure, without time stamps, on one line. */

@@ -12,7 +12,7 @@
  * - As root, PostgreSQL runs as the owner of the data directory or as `nobody`; see embedded-program.ts.
  * - A first start that is interrupted leaves nothing behind that the next one could mistake for a cluster.
  */
-import { readFile, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
@@ -33,7 +33,7 @@ import {
   sweep,
 } from './embedded-directory.ts';
 import { chooseProgram, findBinaries, type Program } from './embedded-program.ts';
-import { initialise, probe, type Server, startServer } from './embedded-server.ts';
+import { initialise, probe, type Server, type ServerOptions, startServer } from './embedded-server.ts';
 import { DatabaseStartFailed } from './errors.ts';
 import { underStartLock } from './start-lock.ts';
 
@@ -84,13 +84,13 @@ async function attach(layout: Layout): Promise<EmbeddedDatabase | undefined> {
     const running = await readPostmaster(layout);
     const password = await readPassword(layout);
     if (running === undefined || password === undefined) return undefined;
-    const connection = connectionTo(running.sockets, running.port, password);
+    const connection = connectionTo(layout, running.port, password);
     const answer = await probe(connection);
     if (answer === 'answers') {
       await ensureDatabase(connection);
       return { connection, role: 'attached', stop: async () => undefined };
     }
-    if (answer === 'absent' && !(await isPostgres(running.pid))) return undefined;
+    if (answer === 'absent' && !(await holds(running, layout))) return undefined;
     if (performance.now() > deadline) {
       throw new DatabaseStartFailed(
         `A PostgreSQL with process id ${running.pid} holds ${layout.cluster} and has not answered for ${PATIENCE_SECONDS} s. See ${layout.logFile}.`,
@@ -116,10 +116,42 @@ async function supervise(layout: Layout, options: EmbeddedOptions): Promise<Embe
     );
   }
   await makeSocketDirectory(layout, program);
-  const connection = connectionTo(layout.sockets, PORT, password);
-  const server: Server = await startServer(program, layout.cluster, connection, layout.logFile, options.settings ?? []);
+  const connection = connectionTo(layout, PORT, password);
+  const stale = (await readPostmaster(layout))?.pid;
+  const server = await startPatiently(program, {
+    cluster: layout.cluster,
+    connection,
+    logFile: layout.logFile,
+    stale,
+    settings: options.settings ?? [],
+  });
+  let stopping = false;
+  void server.ended.then(() => {
+    if (!stopping) options.log?.(`The embedded PostgreSQL ended by itself; see ${layout.logFile}.`);
+  });
   await ensureDatabase(connection);
-  return { connection, role: 'supervising', stop: server.stop };
+  return {
+    connection,
+    role: 'supervising',
+    stop() {
+      stopping = true;
+      return server.stop();
+    },
+  };
+}
+
+/** After a kill -9 of postgres its backends live on for moments, and hold the shared memory that a new one must not share. */
+async function startPatiently(program: Program, options: ServerOptions): Promise<Server> {
+  const deadline = performance.now() + PATIENCE_SECONDS * 1000;
+  for (;;) {
+    try {
+      return await startServer(program, options);
+    } catch (error) {
+      const lingering = error instanceof DatabaseStartFailed && error.message.includes('is still in use');
+      if (!lingering || performance.now() > deadline) throw error;
+      await delay(100);
+    }
+  }
 }
 
 /** A cluster is made under another name and gets its own at the end: whatever interrupts this leaves no cluster. */
@@ -137,8 +169,8 @@ async function create(layout: Layout, program: Program, sync: boolean): Promise<
   }
 }
 
-function connectionTo(sockets: string, port: number, password: string): ConnectionSettings {
-  return { host: sockets, port, user: USER, password, database: DATABASE };
+function connectionTo(layout: Layout, port: number, password: string): ConnectionSettings {
+  return { host: layout.sockets, port, user: USER, password, database: DATABASE };
 }
 
 async function ensureDatabase(connection: ConnectionSettings): Promise<void> {
@@ -155,23 +187,32 @@ async function ensureDatabase(connection: ConnectionSettings): Promise<void> {
   }
 }
 
-/** What postmaster.pid says: line 1 the process, line 4 the port, line 5 the socket directory. It may be a dead server's. */
-async function readPostmaster(layout: Layout): Promise<{ pid: number; port: number; sockets: string } | undefined> {
-  const text = await readIfThere(join(layout.cluster, 'postmaster.pid'));
-  if (text === undefined) return undefined;
-  const lines = text.split('\n');
-  return { pid: Number(lines[0]), port: Number(lines[3] ?? PORT), sockets: lines[4]?.trim() || layout.sockets };
+interface Postmaster {
+  readonly pid: number;
+  readonly cluster: string;
+  readonly port: number;
 }
 
-/** A pid from a file is believed only when it is a postgres: containers give the same small pids again. */
-async function isPostgres(pid: number): Promise<boolean> {
+/** What postmaster.pid says: line 1 the process, line 2 the cluster, line 4 the port. It may be a dead server's. */
+async function readPostmaster(layout: Layout): Promise<Postmaster | undefined> {
+  const text = await readIfThere(join(layout.cluster, 'postmaster.pid'));
+  if (text === undefined) return undefined;
+  const [pid, cluster, , port] = text.split('\n');
+  return { pid: Number(pid), cluster: cluster?.trim() ?? '', port: Number(port) || PORT };
+}
+
+/**
+ * Whether the process of that file may still have our cluster open. A pid is believed only when it is a postgres, because
+ * containers give the same small pids again, and only when the file was not copied along with the directory.
+ */
+async function holds(postmaster: Postmaster, layout: Layout): Promise<boolean> {
+  if (postmaster.cluster !== layout.cluster) return false;
   try {
-    process.kill(pid, 0);
-    if (process.platform !== 'linux') return true;
-    return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'postgres';
+    process.kill(postmaster.pid, 0);
   } catch (error) {
-    if (codeOf(error) === 'EPERM') return true;
-    if (codeOf(error) === 'ESRCH' || codeOf(error) === 'ENOENT') return false;
-    throw error;
+    // EPERM: it lives and belongs to somebody else.
+    if (codeOf(error) !== 'EPERM') return false;
   }
+  if (process.platform !== 'linux') return true;
+  return (await readIfThere(`/proc/${postmaster.pid}/comm`))?.trim() === 'postgres';
 }
