@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { routePath } from 'hono/route';
 import type { Caller } from './authentication.ts';
-import { dispatch } from './dispatch.ts';
+import { dispatch, type HttpEnv } from './dispatch.ts';
 import { openApiDocument } from './openapi.ts';
 import { HttpProblem, isUnexpected, problemResponse } from './problem.ts';
 import { RateLimiter } from './rate-limit.ts';
@@ -34,12 +34,10 @@ export interface HttpSurface<Application> extends HttpOptions {
   readonly routes: readonly Route<Application>[];
 }
 
-type Env = { Variables: { requestId: string } };
-
 /** The HTTP face over any table of contents; `createHttpApp` is this one over pennypost's own. */
-export function httpApp<Application>(surface: HttpSurface<Application>): Hono<Env> {
+export function httpApp<Application>(surface: HttpSurface<Application>): Hono<HttpEnv> {
   const publicUrl = surface.publicUrl ?? '';
-  const app = new Hono<Env>();
+  const app = new Hono<HttpEnv>();
   const problem = (error: unknown, requestId: string) =>
     problemResponse(error, { requestId, errorPage: `${publicUrl}/docs/errors` });
 
@@ -50,6 +48,7 @@ export function httpApp<Application>(surface: HttpSurface<Application>): Hono<En
     await next();
     const { headers } = context.res;
     headers.set('x-request-id', requestId);
+    for (const [name, value] of Object.entries(context.get('rateLimit') ?? {})) headers.set(name, value);
     for (const [name, value] of Object.entries(DEFAULT_HEADERS)) if (!headers.has(name)) headers.set(name, value);
   });
   app.onError((error, context) => {
@@ -70,7 +69,7 @@ export function httpApp<Application>(surface: HttpSurface<Application>): Hono<En
     serverUrl: publicUrl === '' ? '/' : publicUrl,
   });
   app.get('/openapi.json', (context) => context.json(document));
-  app.route('/docs', referencePage());
+  app.route('/', referencePage());
 
   const options = {
     application: surface.application,

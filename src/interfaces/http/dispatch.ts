@@ -14,19 +14,22 @@ export interface DispatchOptions<Application> {
   readonly maxUploadBytes: number;
 }
 
+/** What one request carries besides itself; `rateLimit` are headers for its answer, whatever that is. */
+export type HttpEnv = { Variables: { requestId: string; rateLimit?: Readonly<Record<string, string>> } };
+
 /**
  * One request through one route: who, how often, allowed to, then what, and only then the body. A stranger's body is never
  * read, and nobody learns from a schema error what a key without the scope could do.
  */
 export async function dispatch<Application>(
   route: Route<Application>,
-  context: Context,
+  context: Context<HttpEnv>,
   options: DispatchOptions<Application>,
 ): Promise<Response> {
   const request = context.req.raw;
   const caller = await options.authenticate(bearerSecret(request));
   const verdict = options.rateLimiter.take(caller.keyId, caller.requestsPerSecond);
-  for (const [name, value] of Object.entries(rateLimitHeaders(verdict))) context.header(name, value);
+  context.set('rateLimit', rateLimitHeaders(verdict));
   requireBudget(verdict);
   caller.requireScope(route.permission);
 

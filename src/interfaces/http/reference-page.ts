@@ -18,25 +18,22 @@ const POLICY =
 /** `validatorUrl: null`: otherwise the page sends the document to validator.swagger.io. */
 const START = `window.ui = SwaggerUIBundle({ url: '../openapi.json', dom_id: '#reference', deepLinking: true, validatorUrl: null, persistAuthorization: false });`;
 
-/** `/docs/` (the reference), `/docs/errors`, and the files that they need. */
+/** `/docs/` and the files that it needs; to be mounted at the root. */
 export function referencePage(): Hono {
   const directory = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  const headers = { 'content-security-policy': POLICY, 'cache-control': 'public, max-age=3600' };
   const page = new Hono();
-  page.use(async (context, next) => {
-    await next();
-    context.res.headers.set('content-security-policy', POLICY);
-    context.res.headers.set('cache-control', 'public, max-age=3600');
-  });
-  page.get('/', (context) =>
-    // Relative addresses need the slash: /docs would load /swagger-ui.css.
-    context.req.path.endsWith('/') ? context.html(REFERENCE) : context.redirect('docs/', 302),
+  // The page's addresses are relative, so that it works under a prefix too; without the slash they would point elsewhere.
+  page.get('/docs', (context) => context.redirect('docs/', 302));
+  page.get('/docs/', (context) => context.html(REFERENCE, 200, headers));
+  page.get('/docs/start.js', (context) =>
+    context.body(START, 200, { ...headers, 'content-type': 'text/javascript; charset=utf-8' }),
   );
-  page.get('/start.js', (context) => context.body(START, 200, { 'content-type': 'text/javascript; charset=utf-8' }));
-  page.get('/:asset', async (context) => {
+  page.get('/docs/:asset', async (context) => {
     const name = context.req.param('asset');
     const type = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined;
     if (type === undefined) return context.notFound();
-    return context.body(new Uint8Array(await readFile(join(directory, name))), 200, { 'content-type': type });
+    return context.body(new Uint8Array(await readFile(join(directory, name))), 200, { ...headers, 'content-type': type });
   });
   return page;
 }

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { NotFound } from '../../../src/domain/shared/errors.ts';
+import { probeApp } from './support.ts';
+
+const { app } = probeApp();
+
+describe('the reference page', () => {
+  it('is built from files of this installation only', async () => {
+    const page = await (await app.request('/docs/')).text();
+    const files = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]!);
+    expect(files.length).toBeGreaterThan(2);
+    for (const file of files) {
+      const response = await app.request(new URL(file, 'http://localhost/docs/').pathname);
+      expect([file, response.status]).toEqual([file, 200]);
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+      expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(100);
+    }
+  });
+
+  it('may load nothing from elsewhere and talk to nobody else', async () => {
+    const policy = (await app.request('/docs/')).headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("connect-src 'self'");
+    expect(policy).not.toMatch(/https?:|\*/);
+    expect(await (await app.request('/docs/start.js')).text()).toContain('validatorUrl: null');
+  });
+
+  it('is found without the slash as well', async () => {
+    const response = await app.request('/docs');
+    expect([response.status, response.headers.get('location')]).toEqual([302, 'docs/']);
+  });
+});
+
+describe('health', () => {
+  it('says live and ready without a key', async () => {
+    expect(await (await app.request('/health/live')).json()).toEqual({ status: 'live' });
+    expect(await (await app.request('/health/ready')).json()).toEqual({ status: 'ready' });
+  });
+
+  it('is not ready, but live, while the database is away', async () => {
+    const away = probeApp({
+      async ready() {
+        throw Object.assign(new NotFound('database', 'x'), { kind: 'unavailable' });
+      },
+    });
+    expect((await away.app.request('/health/ready')).status).toBe(503);
+    expect((await away.app.request('/health/live')).status).toBe(200);
+  });
+});

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RateLimiter } from '../../../src/interfaces/http/rate-limit.ts';
+import { authorized, PROJECT, probeApp } from './support.ts';
+
+describe('a key with ten requests per second', () => {
+  const { app, clock, probe } = probeApp();
+  const get = () => app.request(`/v1/things/${PROJECT}`, { headers: authorized });
+
+  it('may make ten at once, and is told what is left', async () => {
+    for (let left = 9; left >= 0; left--) {
+      const response = await get();
+      expect(response.status).toBe(200);
+      expect(response.headers.get('ratelimit-policy')).toBe('"key";q=10;w=1');
+      expect(response.headers.get('ratelimit')).toBe(`"key";r=${left};t=1`);
+    }
+  });
+
+  it('gets 429 for the eleventh, which is not carried out', async () => {
+    const response = await get();
+    expect(response.status).toBe(429);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(response.headers.get('ratelimit')).toBe('"key";r=0;t=1');
+    expect(await response.json()).toMatchObject({ code: 'request.rate_limited' });
+    expect(probe.handled).toBe(10);
+  });
+
+  it('may make one more after a tenth of a second', async () => {
+    clock.now += 100;
+    expect([(await get()).status, (await get()).status]).toEqual([200, 429]);
+  });
+
+  it('is full again after a second, and no fuller after an hour', async () => {
+    clock.now += 3_600_000;
+    const statuses: number[] = [];
+    for (let index = 0; index < 11; index++) statuses.push((await get()).status);
+    expect(statuses).toEqual([...Array(10).fill(200), 429]);
+  });
+});
+
+describe('the token bucket', () => {
+  it('lets through at most the limit times the time, and one burst', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 300 }),
+        (limit, pauses) => {
+          let now = 0;
+          const limiter = new RateLimiter(() => now);
+          let allowed = 0;
+          for (const pause of pauses) {
+            now += pause;
+            if (limiter.take('key', limit).allowed) allowed += 1;
+          }
+          expect(allowed).toBeLessThanOrEqual(limit + (now / 1000) * limit + 1e-6);
+        },
+      ),
+    );
+  });
+
+  it('gives every key a bucket of its own', () => {
+    const limiter = new RateLimiter(() => 0);
+    expect(limiter.take('a', 1).allowed).toBe(true);
+    expect(limiter.take('b', 1).allowed).toBe(true);
+    expect(limiter.take('a', 1).allowed).toBe(false);
+  });
+});
