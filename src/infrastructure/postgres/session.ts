@@ -122,11 +122,24 @@ export function pooledSql(orm: MikroORM): Sql {
   };
 }
 
+/**
+ * The session's transaction, for libraries that join one (pg-boss' `fromKysely`). It does not see what was only persisted.
+ * @throws Error when the session has ended
+ */
+export function transactionOf(session: Session): Kysely<unknown> {
+  return transactionOfEm(session.em);
+}
+
+function transactionOfEm(em: SqlEntityManager): Kysely<unknown> {
+  const transaction = em.getTransactionContext<Kysely<unknown>>();
+  if (transaction === undefined) throw new Error('This session has ended: its transaction is over.');
+  return transaction;
+}
+
 function sqlOf(em: SqlEntityManager): Sql {
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-      const transaction = em.getTransactionContext<Kysely<unknown>>();
-      if (transaction === undefined) throw new Error('This session has ended: its transaction is over.');
+      const transaction = transactionOfEm(em);
       try {
         // The statement must see what was persisted before it; a flush with nothing to write costs no round trip.
         await em.flush();
