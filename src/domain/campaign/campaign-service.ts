@@ -85,6 +85,11 @@ export class CampaignService {
     return this.#store.dueCampaigns(this.#clock.now(), limit);
   }
 
+  /** Nobody else changes this campaign until the transaction ends. @throws NotFound */
+  async lock(projectId: Id, id: Id): Promise<void> {
+    await this.#locked(projectId, id);
+  }
+
   /** Fixes the content. A second launch is refused: the row is locked until the first has committed. */
   async launch(projectId: Id, id: Id, frozen: FrozenContent): Promise<Campaign> {
     const campaign = await this.#locked(projectId, id);

@@ -42,7 +42,7 @@ export interface FrozenContent {
   /** Link index and target as written, for reports. */
   readonly links: readonly { readonly index: number; readonly target: string }[];
   /** Which generation of the project's keys signs its tokens. */
-  readonly keyId: number;
+  readonly keyId: string;
   readonly publicUrl: string;
   readonly project: { readonly name: string; readonly postalAddress: string; readonly senderDomain: string };
 }

@@ -29,6 +29,8 @@ export interface PlanContext {
         /** The link token for a target, e.g. `AgAB...`; called once per static link at compile time, per message for a target with merge values. */
         linkToken(index: number, target: string): string;
         readonly openPixel: boolean;
+        /** False: links stay as written. */
+        readonly clicks: boolean;
       }
     | undefined;
 }
@@ -86,6 +88,11 @@ export interface ComposedMessage {
 export interface Renderer {
   /** Everything wrong with the content; empty when it may be launched (warnings aside). Never throws for bad content. */
   check(content: Content, context: PlanContext): Promise<readonly ContentProblem[]>;
+  /**
+   * Turns MJML into HTML and leaves Liquid alone, so that sending processes never load MJML. HTML and text come back as they are.
+   * @throws ContentInvalid when `check` would report an error.
+   */
+  freeze(content: Content, context: PlanContext): Promise<Content>;
   /** @throws ContentInvalid when `check` would report an error. */
   compile(content: Content, context: PlanContext): Promise<MessagePlan>;
 }

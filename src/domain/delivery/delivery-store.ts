@@ -16,13 +16,18 @@ export type BatchVerdict =
   /** Somebody else holds the shard: the outcomes were kept as facts, the cursor stayed. */
   | 'fenced';
 
-/** Rows of one campaign that really changed: by how much each state total moved. */
+/** A row of the ledger that came to a state it was not in before. */
+export interface MovedState {
+  readonly state: LedgerState;
+  readonly at: Date;
+  readonly domain: string | undefined;
+}
+
+/** Rows of one campaign that really changed: what counters are kept from. */
 export interface LedgerChange {
   readonly projectId: Id;
   readonly campaignId: Id;
-  readonly deltas: StateTotals;
-  /** Outcomes recorded, by state, whether or not they moved a total. */
-  readonly copies: number;
+  readonly moved: readonly MovedState[];
 }
 
 export interface RecordedBatches {

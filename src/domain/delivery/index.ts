@@ -25,6 +25,7 @@ export type {
   LedgerChange,
   LedgerFilter,
   LedgerTotals,
+  MovedState,
   RecordedBatches,
 } from './delivery-store.ts';
 export {
@@ -39,6 +40,18 @@ export {
   outcomeOf,
   type StateTotals,
 } from './message.ts';
+export {
+  attemptFromReply,
+  attemptFromReply,
+  classifyReply,
+  classifyReply,
+  cleanReply,
+  cleanReply,
+  enhancedCodeOf,
+  enhancedCodeOf,
+  type ReplyVerdict,
+} from './reply.ts';
+export type { ReplyReason, ReplyReason, ReplyStage, ReplyStage } from './reply-rules.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 export type { Run, RunPurpose, RunState } from './run.ts';
 export { HeldShard, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';

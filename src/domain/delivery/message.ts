@@ -47,6 +47,8 @@ export interface Outcome {
   /** True when an earlier holder may already have handed this message over: an upper bound, never a guess below it. */
   readonly possibleRepeat: boolean;
   readonly at: Date;
+  /** Receiving domain, for counters; not kept in the ledger. */
+  readonly domain?: string | undefined;
 }
 
 /** One row of the ledger, the truth about one message of a campaign. */
@@ -69,7 +71,7 @@ export interface LedgerRow {
 const wasAttempted = (state: LedgerState): boolean => state !== 'skipped' && state !== 'failed' && state !== 'cancelled';
 
 /** An attempt as the ledger keeps it. */
-export function outcomeOf(subscriberId: Id, attempt: Attempt, possibleRepeat: boolean, at: Date): Outcome {
+export function outcomeOf(subscriberId: Id, attempt: Attempt, possibleRepeat: boolean, at: Date, domain?: string): Outcome {
   const accepted = attempt.outcome === 'submitted';
   return {
     subscriberId,

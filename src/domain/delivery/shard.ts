@@ -116,10 +116,13 @@ export class HeldShard {
     return this.#gathered.length;
   }
 
-  /** Looks at the turns that come next without taking them, claimed or not: for reading people ahead. */
-  upcoming(from: number, count: number): readonly Turn[] {
-    const turns: Turn[] = [];
-    for (let position = Math.max(from, this.#cursor); position < this.size && turns.length < count; position += 1) {
+  /** The turns that come next, claimed or not, without taking them: for reading people ahead. */
+  peek(count: number): readonly Turn[] {
+    const turns = this.#returned
+      .slice(-count)
+      .reverse()
+      .map((position) => this.#turn(position));
+    for (let position = this.#next; position < this.size && turns.length < count; position += 1) {
       if (!this.#committed.has(position)) turns.push(this.#turn(position));
     }
     return turns;
@@ -151,9 +154,24 @@ export class HeldShard {
    * called when, and only when, its commit has been answered.
    */
   nextBatch(room: number): { readonly batch: ShardBatch; readonly applied: () => void } {
+    return this.#cut(Math.min(this.size, this.#claimedThrough + Math.max(0, room)));
+  }
+
+  /**
+   * The batch before the shard is given back with nothing on the wire: the claim shrinks to what has an outcome, so that the
+   * next holder marks nobody as a possible repeat who was never handed over.
+   */
+  lastBatch(): { readonly batch: ShardBatch; readonly applied: () => void } {
+    let last = this.#cursor;
+    for (const { position } of this.#gathered) last = Math.max(last, position + 1);
+    for (const position of this.#committed) last = Math.max(last, position + 1);
+    // Inherited and still open: somebody else may have handed these over, so their mark must stay.
+    return this.#cut(Math.max(last, this.#cursor < this.#inherited ? this.#inherited : 0));
+  }
+
+  #cut(claimedThrough: number): { readonly batch: ShardBatch; readonly applied: () => void } {
     const gathered = this.#gathered;
     this.#gathered = [];
-    const claimedThrough = Math.min(this.size, this.#claimedThrough + Math.max(0, room));
     const fresh = new Set(gathered.map((entry) => entry.position));
     let cursor = this.#cursor;
     while (cursor < claimedThrough && (this.#committed.has(cursor) || fresh.has(cursor))) cursor += 1;

@@ -187,15 +187,11 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
       if (verdicts.get(shardName(batch)) !== 'already') deltas.set(shardName(batch), await writer.write(batch));
     const written = batches.filter((batch) => deltas.has(shardName(batch)));
     if (written.length > 0) await this.#moveShards(written, deltas, verdicts, leaseMs);
-    const changes = written.map((batch) => {
-      const delta = deltas.get(shardName(batch));
-      return {
-        projectId: batch.projectId,
-        campaignId: batch.campaignId,
-        deltas: delta?.totals ?? noTotals(),
-        copies: delta?.repeats ?? 0,
-      };
-    });
+    const changes = written.map((batch) => ({
+      projectId: batch.projectId,
+      campaignId: batch.campaignId,
+      moved: deltas.get(shardName(batch))?.moved ?? [],
+    }));
     return { verdicts, changes };
   }
 

@@ -3,6 +3,7 @@ import {
   followingRow,
   type LedgerRow,
   type LedgerState,
+  type MovedState,
   noTotals,
   type Outcome,
   type RetryPolicy,
@@ -15,7 +16,11 @@ export interface LedgerDelta {
   readonly totals: Record<LedgerState, number>;
   /** Acceptances beyond the first per recipient. */
   repeats: number;
+  /** Rows that came to a state they were not in before. */
+  readonly moved: MovedState[];
 }
+
+const noDelta = (): LedgerDelta => ({ totals: noTotals(), repeats: 0, moved: [] });
 
 const COLUMNS = `project_id, launched_on, campaign_id, subscriber_id, run, state, copies, attempts, possible_repeat, code,
   first_attempt_at, at, next_attempt_at, reply`;
@@ -67,7 +72,7 @@ export class LedgerWriter {
   }
 
   async write(batch: ShardBatch): Promise<LedgerDelta> {
-    const delta: LedgerDelta = { totals: noTotals(), repeats: 0 };
+    const delta = noDelta();
     if (batch.outcomes.length > 0) await this.#attempt(batch, mergeByRecipient(batch.outcomes), delta);
     return delta;
   }
@@ -79,6 +84,7 @@ export class LedgerWriter {
       await this.#sql.query('release savepoint ledger_rows');
       for (const [state, count] of Object.entries(part.totals)) delta.totals[state as LedgerState] += count;
       delta.repeats += part.repeats;
+      delta.moved.push(...part.moved);
     } catch (error) {
       if (!isRefusedValue(error)) throw error;
       await this.#sql.query('rollback to savepoint ledger_rows');
@@ -94,11 +100,12 @@ export class LedgerWriter {
   }
 
   async #writeRows(batch: ShardBatch, outcomes: readonly Outcome[]): Promise<LedgerDelta> {
-    const delta: LedgerDelta = { totals: noTotals(), repeats: 0 };
+    const delta = noDelta();
     const first = outcomes.map((outcome) => firstRow(batch.run, outcome, this.#policy, this.#random()));
     // Run 0 meets no rows but those of a repeat, later runs meet rows only.
     const inserted = batch.run === 0 ? await this.#insert(batch, first) : new Set<string>();
-    for (const row of first) if (inserted.has(row.subscriberId)) delta.totals[row.state] += 1;
+    const domains = new Map(outcomes.map((outcome) => [outcome.subscriberId, outcome.domain]));
+    for (const row of first) if (inserted.has(row.subscriberId)) addFresh(delta, row, domains.get(row.subscriberId));
     const rest = outcomes.filter((outcome) => !inserted.has(outcome.subscriberId));
     if (rest.length > 0) await this.#follow(batch, rest, delta);
     return delta;
@@ -132,12 +139,13 @@ export class LedgerWriter {
       const next = followingRow(row, batch.run, outcome, this.#policy, this.#random());
       delta.totals[row.state] -= 1;
       delta.totals[next.state] += 1;
+      if (next.at !== row.at) delta.moved.push({ state: next.state, at: next.at, domain: outcome.domain });
       delta.repeats += Math.max(0, next.copies - 1) - Math.max(0, row.copies - 1);
       changed.push(next);
     }
     if (fresh.length > 0) {
       const inserted = await this.#insert(batch, fresh);
-      for (const row of fresh) if (inserted.has(row.subscriberId)) delta.totals[row.state] += 1;
+      for (const row of fresh) if (inserted.has(row.subscriberId)) addFresh(delta, row, undefined);
     }
     if (changed.length === 0) return;
     await this.#sql.query(
@@ -150,6 +158,11 @@ export class LedgerWriter {
       columnsOf(batch, changed),
     );
   }
+}
+
+function addFresh(delta: LedgerDelta, row: LedgerRow, domain: string | undefined): void {
+  delta.totals[row.state] += 1;
+  delta.moved.push({ state: row.state, at: row.at, domain });
 }
 
 const UNSTORABLE = '(the reply could not be stored)';

@@ -1,0 +1,104 @@
+import type { Project } from '../../domain/access/index.ts';
+import type { Campaign, FrozenContent, Renderer } from '../../domain/campaign/index.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import { issueLinkToken } from '../../domain/tracking/index.ts';
+import { bulkWake } from '../delivery/jobs.ts';
+import { marketingPlanContext } from '../delivery/plan-context.ts';
+import type { KeyRing } from '../keys.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
+
+export class AudienceEmpty extends DomainError {
+  readonly code = 'campaign.audience_empty';
+  readonly kind = 'conflict';
+  constructor() {
+    super(
+      'Nobody would get this campaign: its lists have no confirmed subscriber who may be mailed. See who is excluded, and why, on the lists.',
+    );
+  }
+}
+
+export class PublicUrlNotSecure extends DomainError {
+  readonly code = 'campaign.public_url_not_secure';
+  readonly kind = 'conflict';
+  constructor(url: string) {
+    super(
+      `The public URL is ${url}. Mail to real people needs https (one-click unsubscribe, RFC 8058): set PENNYPOST_PUBLIC_URL.`,
+    );
+  }
+}
+
+export class EditedMeanwhile extends DomainError {
+  readonly code = 'campaign.edited_meanwhile';
+  readonly kind = 'conflict';
+  constructor() {
+    super('The campaign was edited while it was being launched. Nothing was sent; look at it and launch again.');
+  }
+}
+
+export interface LaunchOptions {
+  readonly publicUrl: string;
+  /** True when the transport leads nowhere but to the development inbox or to this machine. */
+  readonly localTransport: boolean;
+  /** Recipients per shard. */
+  readonly shardSize: number;
+}
+
+/**
+ * Fixes content and people of a campaign and starts its first run. The slow part (rendering, checking) happens before the
+ * transaction; the transaction then refuses if the campaign was edited meanwhile, or launched by somebody else.
+ */
+export class LaunchCampaign {
+  readonly #work: UnitOfWork;
+  readonly #renderer: Renderer;
+  readonly #keys: KeyRing;
+  readonly #options: LaunchOptions;
+
+  constructor(deps: { work: UnitOfWork; renderer: Renderer; keys: KeyRing; options: LaunchOptions }) {
+    this.#work = deps.work;
+    this.#renderer = deps.renderer;
+    this.#keys = deps.keys;
+    this.#options = deps.options;
+  }
+
+  /** @throws NotFound, CampaignTransitionRefused, ContentInvalid, AudienceEmpty, PublicUrlNotSecure, EditedMeanwhile */
+  async launch(projectId: Id, campaignId: Id, options: { allowEmpty?: boolean } = {}): Promise<Campaign> {
+    const { draft, project } = await this.#work.run(async (scope) => ({
+      draft: await scope.campaign.get(projectId, campaignId),
+      project: await scope.access.getProject(projectId),
+    }));
+    const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
+    if (!this.#options.localTransport && !isSecure(publicUrl)) throw new PublicUrlNotSecure(publicUrl);
+    const frozen = await this.#freeze(draft, project, publicUrl);
+    return this.#work.run(async (scope) => {
+      const campaign = await scope.campaign.launch(projectId, campaignId, frozen);
+      if (campaign.version !== draft.version) throw new EditedMeanwhile();
+      const { lists, excludeLists, launchedOn } = campaign;
+      const { audience } = await scope.delivery.startRun(
+        { projectId, campaignId, launchedOn: launchedOn ?? '' },
+        'first',
+        (after) => scope.audience.audiencePage(projectId, { lists, excludeLists }, after, this.#options.shardSize),
+      );
+      if (audience === 0 && options.allowEmpty !== true) throw new AudienceEmpty();
+      campaign.audience = audience;
+      await scope.jobs.enqueue(bulkWake, { projectId, campaignId }, { key: campaignId });
+      return campaign;
+    });
+  }
+
+  async #freeze(draft: Campaign, project: Project, publicUrl: string): Promise<FrozenContent> {
+    const key = this.#keys.tokenKey(draft.projectId, this.#keys.keyId);
+    if (key === undefined) throw new Error('The instance has no key to sign with.');
+    const facts = { name: project.name, postalAddress: project.postalAddress, senderDomain: project.senderDomain };
+    const context = marketingPlanContext(draft, facts, {
+      baseUrl: publicUrl,
+      linkToken: (index, target) =>
+        issueLinkToken({ kind: 'campaign', projectId: draft.projectId, subjectId: draft.id, key }, index, target),
+    });
+    const content = await this.#renderer.freeze(draft.content, context);
+    const plan = await this.#renderer.compile(content, context);
+    return { content, links: plan.links, keyId: this.#keys.keyId, publicUrl, project: facts };
+  }
+}
+
+const isSecure = (url: string): boolean => URL.parse(url)?.protocol === 'https:';

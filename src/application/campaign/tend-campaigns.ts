@@ -1,0 +1,63 @@
+import type { Log } from '../log.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
+import type { LaunchCampaign } from './launch-campaign.ts';
+
+/**
+ * What makes a campaign go on by itself: ends runs without open shards, moves campaigns to `submitted` and sets `settled_at`,
+ * cuts retry runs from due deferrals, launches what is scheduled. Safe to run anywhere, at any time, twice at once.
+ */
+export class TendCampaigns {
+  readonly #work: UnitOfWork;
+  readonly #launch: LaunchCampaign;
+  readonly #log: Log;
+  readonly #shardSize: number;
+
+  constructor(deps: { work: UnitOfWork; launch: LaunchCampaign; log: Log; shardSize: number }) {
+    this.#work = deps.work;
+    this.#launch = deps.launch;
+    this.#log = deps.log;
+    this.#shardSize = deps.shardSize;
+  }
+
+  /** Ends and settles; cheap enough to be asked every two seconds by every sending process. */
+  async settle(): Promise<void> {
+    const finished = await this.#work.run((scope) => scope.delivery.finishedRuns());
+    for (const run of finished) {
+      await this.#work.run(async (scope) => {
+        await scope.delivery.endRun(run);
+        if (run.number === 0) await scope.campaign.finish(run.projectId, run.campaignId);
+        const open = (await scope.delivery.runs(run.projectId, run.campaignId)).some(
+          (other) => other.state === 'running' || other.state === 'paused',
+        );
+        if (!open && !(await scope.delivery.hasDeferred(run))) await scope.campaign.settle(run.projectId, run.campaignId);
+      });
+    }
+    await this.#retryDue();
+  }
+
+  /** Everything, the schedule included; once a minute. */
+  async tend(): Promise<void> {
+    await this.settle();
+    const due = await this.#work.run((scope) => scope.campaign.due());
+    for (const { projectId, id } of due) {
+      try {
+        await this.#launch.launch(projectId, id, { allowEmpty: true });
+      } catch (error) {
+        this.#log.error({ campaign: id, reason: String(error) }, 'a scheduled campaign could not be launched');
+      }
+    }
+  }
+
+  async #retryDue(): Promise<void> {
+    const due = await this.#work.run((scope) => scope.delivery.campaignsDue(20));
+    for (const campaign of due) {
+      await this.#work.run(async (scope) => {
+        // The campaign's row is the lock: two processes would otherwise cut the same deferrals into two runs.
+        await scope.campaign.lock(campaign.projectId, campaign.campaignId);
+        const runs = await scope.delivery.runs(campaign.projectId, campaign.campaignId);
+        if (runs.some((run) => run.number > 0 && (run.state === 'running' || run.state === 'paused'))) return;
+        await scope.delivery.retryDeferred(campaign, this.#shardSize);
+      });
+    }
+  }
+}

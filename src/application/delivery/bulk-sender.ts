@@ -1,0 +1,441 @@
+import { RenderFailed } from '../../domain/campaign/index.ts';
+import {
+  type Attempt,
+  HeldShard,
+  LEASE_MS,
+  type LedgerState,
+  outcomeOf,
+  type RecordedBatches,
+  type ShardKey,
+  type ShardLease,
+  shardName,
+  type Transport,
+  type Turn,
+  type Withdrawn,
+  type WorkerProgress,
+} from '../../domain/delivery/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import type { Log } from '../log.ts';
+import { OutcomeRecorder, type OutcomeRecorderDeps } from './outcome-recorder.ts';
+import { FRESH_MS, type ReadPage, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
+import type { SendingCampaign, SendingMessage } from './sending-campaign.ts';
+
+/** A holder stops writing to sockets this long before its lease ends by its own clock. */
+const LEASE_MARGIN_MS = 2_000;
+/** Composed or waiting this long at most before MAIL; see FRESH_MS. */
+const WAIT_MS = 1_500;
+const TICK_MS = 250;
+const RENEW_MS = 3_000;
+const CONTROL_MS = 500;
+const SETTLE_MS = 2_000;
+const REGISTER_MS = 5_000;
+const MOST_SHARDS = 8;
+
+/** What the sender asks of the rest of the house; each is one transaction. */
+export interface BulkSenderPorts {
+  claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined>;
+  renew(owner: Id, held: readonly (ShardKey & { fence: number })[]): Promise<ReadonlySet<string>>;
+  release(held: readonly (ShardKey & { fence: number })[]): Promise<void>;
+  loadCampaign(projectId: Id, campaignId: Id): Promise<SendingCampaign>;
+  readRecipients(campaign: SendingCampaign, ids: readonly Id[]): Promise<ReadPage>;
+  /** Campaigns of these that are still `sending`. */
+  stillSending(ids: readonly Id[]): Promise<ReadonlySet<Id>>;
+  commit: OutcomeRecorderDeps['commit'];
+  isTransient(error: unknown): boolean;
+  /** Ends runs that have no open shard left, settles campaigns, cuts retry runs. */
+  settle(): Promise<void>;
+  /** Too many transport errors in a row. */
+  pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void>;
+  register(progress: WorkerProgress): Promise<void>;
+}
+
+export interface BulkSenderOptions {
+  /** Messages handed over or claimed and not yet recorded, at most; bounds memory in an outage and repeats in a crash. Default 1,000. */
+  readonly maxUnrecorded?: number | undefined;
+  /** Default: no limit beyond the transport's. */
+  readonly messagesPerSecond?: number | undefined;
+  /** A campaign pauses itself after this many transport errors without a single answer between them. Default 500. */
+  readonly pauseAfterTransportErrors?: number | undefined;
+}
+
+interface Held {
+  readonly shard: HeldShard;
+  readonly name: string;
+  readonly campaign: SendingCampaign;
+  readonly reader: RecipientReader;
+  /** Monotonic moment after which nothing may be written any more. */
+  deadline: number;
+  /** Nothing new is taken: paused, cancelled, or the fence is gone. */
+  closing: boolean;
+  fenced: boolean;
+  onWire: number;
+}
+
+/**
+ * The bulk lane of one process: claims shards, reads their people ahead, composes, hands over on the transport's connections
+ * and records. One pump feeds the connections; everything else only prepares work for it or takes results from it.
+ */
+export class BulkSender {
+  readonly #id: Id;
+  readonly #transport: Transport;
+  readonly #ports: BulkSenderPorts;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #maxUnrecorded: number;
+  readonly #perSecond: number | undefined;
+  readonly #pauseAfter: number;
+  readonly #recorder: OutcomeRecorder;
+  readonly #held = new Map<string, Held>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #fatal: (error: unknown) => void;
+  #turn = 0;
+  #onWire = 0;
+  #stopping = false;
+  #claiming = false;
+  #claimAgain = false;
+  #reachableSince = Number.POSITIVE_INFINITY;
+  #transportErrors = 0;
+  #submitted = 0;
+  #lastCount = { at: 0, submitted: 0 };
+  #tokens = 0;
+  #tokensAt = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(deps: {
+    id: Id;
+    transport: Transport;
+    ports: BulkSenderPorts;
+    clock: Clock;
+    log: Log;
+    options?: BulkSenderOptions;
+    /** The process cannot go on: nothing more can be recorded. */
+    onFatal: (error: unknown) => void;
+  }) {
+    this.#id = deps.id;
+    this.#transport = deps.transport;
+    this.#ports = deps.ports;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#maxUnrecorded = deps.options?.maxUnrecorded ?? 1_000;
+    this.#perSecond = deps.options?.messagesPerSecond;
+    this.#pauseAfter = deps.options?.pauseAfterTransportErrors ?? 500;
+    this.#fatal = deps.onFatal;
+    this.#recorder = new OutcomeRecorder({
+      commit: deps.ports.commit,
+      isTransient: deps.ports.isTransient,
+      clock: deps.clock,
+      log: deps.log,
+      maxUnrecorded: this.#maxUnrecorded,
+      onCommitted: (recorded, begunAt) => this.#committed(recorded, begunAt),
+      onFatal: (error) => this.#fatal(error),
+    });
+  }
+
+  start(): void {
+    this.#lastCount = { at: this.#clock.monotonic(), submitted: 0 };
+    this.#every(TICK_MS, () => this.#lookForWork());
+    this.#every(RENEW_MS, () => this.#renew());
+    this.#every(CONTROL_MS, () => this.#control());
+    this.#every(SETTLE_MS, () => this.#ports.settle());
+    this.#every(REGISTER_MS, () => this.#register());
+    void this.#guard(() => this.#register());
+    this.wake();
+  }
+
+  /** There may be a shard to claim: called when a job says so. */
+  wake(): void {
+    void this.#guard(() => this.#lookForWork());
+  }
+
+  get progress(): WorkerProgress {
+    const now = this.#clock.monotonic();
+    const seconds = Math.max((now - this.#lastCount.at) / 1_000, 0.001);
+    return {
+      shards: this.#held.size,
+      submitted: this.#submitted,
+      perSecond: Math.round((this.#submitted - this.#lastCount.submitted) / seconds),
+      unrecorded: this.#recorder.unrecorded,
+    };
+  }
+
+  /** Stops claiming, finishes what is on the wire, writes all outcomes, hands shards back (promise D9). */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    if (this.#onWire > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    await this.#recorder.flush();
+    for (const held of [...this.#held.values()]) await this.#giveBack(held);
+    this.#recorder.stop();
+  }
+
+  /** Periodic work that must neither overlap itself nor end the process when the database is away. */
+  #every(milliseconds: number, work: () => Promise<void>): void {
+    let busy = false;
+    const timer = setInterval(() => {
+      if (busy) return;
+      busy = true;
+      void this.#guard(work).finally(() => {
+        busy = false;
+      });
+    }, milliseconds);
+    this.#timers.add(timer);
+  }
+
+  async #guard(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      if (this.#reachableSince === Number.POSITIVE_INFINITY) this.#reachableSince = this.#clock.monotonic();
+    } catch (error) {
+      if (this.#ports.isTransient(error)) {
+        if (this.#reachableSince !== Number.POSITIVE_INFINITY)
+          this.#log.warn({ reason: String(error) }, 'the database is away; workers wait');
+        this.#reachableSince = Number.POSITIVE_INFINITY;
+      } else
+        this.#log.error(
+          { reason: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+          'bulk sending stumbled',
+        );
+    }
+  }
+
+  async #lookForWork(): Promise<void> {
+    this.#pump();
+    if (this.#claiming) {
+      this.#claimAgain = true;
+      return;
+    }
+    this.#claiming = true;
+    try {
+      do {
+        this.#claimAgain = false;
+        while (!this.#stopping && this.#held.size < MOST_SHARDS && (await this.#claimOne()));
+      } while (this.#claimAgain);
+    } finally {
+      this.#claiming = false;
+    }
+  }
+
+  /** One more shard: any while there is little left to do, else only of campaigns that this process holds nothing of. */
+  async #claimOne(): Promise<boolean> {
+    const open = [...this.#held.values()].filter((held) => !held.closing);
+    const left = open.reduce((sum, held) => sum + held.shard.remaining, 0);
+    const avoid = left < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.campaign.campaignId))];
+    const takeExpired = this.#clock.monotonic() - this.#reachableSince >= LEASE_MS;
+    const begunAt = this.#clock.monotonic();
+    const lease = await this.#ports.claim(this.#id, { avoid, takeExpired });
+    if (lease === undefined) return false;
+    const campaign = await this.#ports.loadCampaign(lease.projectId, lease.campaignId);
+    this.#hold(lease, campaign, begunAt);
+    return true;
+  }
+
+  #hold(lease: ShardLease, campaign: SendingCampaign, begunAt: number): void {
+    const shard = new HeldShard(lease);
+    const reader = new RecipientReader({
+      shard,
+      clock: this.#clock,
+      read: (ids) => this.#ports.readRecipients(campaign, ids),
+      onReady: () => this.#pump(),
+      onError: (error) => void this.#guard(() => Promise.reject(error)),
+    });
+    const held: Held = {
+      shard,
+      name: shardName(lease),
+      campaign,
+      reader,
+      deadline: begunAt + LEASE_MS - LEASE_MARGIN_MS,
+      closing: false,
+      fenced: false,
+      onWire: 0,
+    };
+    this.#held.set(held.name, held);
+    this.#recorder.track(shard);
+    this.#pump();
+  }
+
+  /** Keeps about two messages per connection composed and waiting, of all held shards in turn. */
+  #pump(): void {
+    if (this.#stopping) return;
+    const room = Math.max(this.#transport.slots * 3, 4);
+    let empty = 0;
+    const held = [...this.#held.values()];
+    while (this.#onWire < room && empty < held.length && this.#mayHandOver()) {
+      const next = held[this.#turn % held.length];
+      this.#turn += 1;
+      const recipient =
+        next === undefined || next.closing || this.#clock.monotonic() > next.deadline ? undefined : next.reader.next();
+      if (next === undefined || recipient === undefined) {
+        empty += 1;
+        continue;
+      }
+      empty = 0;
+      this.#process(next, recipient);
+    }
+    this.#recorder.wake();
+  }
+
+  #mayHandOver(): boolean {
+    if (this.#perSecond === undefined) return true;
+    const now = this.#clock.monotonic();
+    this.#tokens = Math.min(Math.max(1, this.#perSecond / 4), this.#tokens + ((now - this.#tokensAt) * this.#perSecond) / 1_000);
+    this.#tokensAt = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  #process(held: Held, recipient: ReadRecipient): void {
+    const { turn, facts, failure } = recipient;
+    if (failure !== undefined) return this.#settleWith(held, turn, 'deferred', failure);
+    if (facts === undefined) return this.#settleWith(held, turn, 'skipped', 'deleted');
+    if (facts.refusal !== undefined) return this.#settleWith(held, turn, 'skipped', facts.refusal);
+    try {
+      this.#handOver(held, turn, held.campaign.compose(facts, turn, this.#clock.now()), recipient.checkedAt);
+    } catch (error) {
+      if (!(error instanceof RenderFailed)) this.#log.error({ reason: String(error) }, 'a message could not be composed');
+      this.#settleWith(held, turn, 'failed', error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #handOver(held: Held, turn: Turn, message: SendingMessage, checkedAt: number): void {
+    held.onWire += 1;
+    this.#onWire += 1;
+    const proceed = (): boolean => {
+      const now = this.#clock.monotonic();
+      return !held.closing && now < held.deadline && now - checkedAt < FRESH_MS + WAIT_MS;
+    };
+    void this.#transport.submit({ envelope: message.envelope, content: message.content, proceed }).then(
+      (attempt) => this.#answered(held, turn, attempt, message),
+      (error: unknown) => {
+        this.#log.error({ reason: String(error) }, 'the transport refused a message');
+        this.#answered(held, turn, failedAttempt(error), message);
+      },
+    );
+  }
+
+  #answered(held: Held, turn: Turn, attempt: Attempt | Withdrawn, message: SendingMessage): void {
+    held.onWire -= 1;
+    this.#onWire -= 1;
+    message.release();
+    if (attempt.outcome === 'withdrawn') held.shard.giveBack(turn.position);
+    else {
+      if (attempt.outcome === 'submitted') this.#submitted += 1;
+      this.#countTransportErrors(held, attempt);
+      held.shard.settle(
+        turn.position,
+        outcomeOf(turn.subscriberId, attempt, turn.possibleRepeat, this.#clock.now(), domainOf(message.envelope.to)),
+      );
+    }
+    if (this.#stopping && this.#onWire === 0) this.#idle?.();
+    if (held.closing && held.onWire === 0) void this.#guard(() => this.#giveBack(held));
+    this.#pump();
+    this.#recorder.wake();
+  }
+
+  #countTransportErrors(held: Held, attempt: Attempt): void {
+    this.#transportErrors = attempt.fault === 'transport' ? this.#transportErrors + 1 : 0;
+    if (this.#transportErrors < this.#pauseAfter || held.closing) return;
+    held.closing = true;
+    const reason = `${this.#transportErrors} transport errors in a row, the last: ${attempt.reply}`;
+    void this.#guard(() => this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason));
+    this.#transportErrors = 0;
+  }
+
+  #settleWith(held: Held, turn: Turn, state: LedgerState, reason: string): void {
+    held.shard.settle(turn.position, {
+      subscriberId: turn.subscriberId,
+      state,
+      code: undefined,
+      reply: reason,
+      possibleRepeat: false,
+      at: this.#clock.now(),
+    });
+  }
+
+  #committed(recorded: RecordedBatches, begunAt: number): void {
+    let ended = false;
+    for (const [name, verdict] of recorded.verdicts) {
+      const held = this.#held.get(name);
+      if (held === undefined) continue;
+      if (verdict === 'fenced') this.#lose(held);
+      else if (verdict === 'moved') held.deadline = begunAt + LEASE_MS - LEASE_MARGIN_MS;
+      if (held.shard.done) {
+        this.#drop(held);
+        ended = true;
+      }
+    }
+    if (ended) {
+      void this.#guard(() => this.#ports.settle());
+      this.wake();
+    }
+    this.#pump();
+  }
+
+  async #renew(): Promise<void> {
+    const mine = [...this.#held.values()].filter((held) => !held.fenced);
+    if (mine.length === 0) return;
+    const begunAt = this.#clock.monotonic();
+    const kept = await this.#ports.renew(this.#id, mine.map(keyOf));
+    for (const held of mine) {
+      if (!this.#held.has(held.name)) continue;
+      if (kept.has(held.name)) held.deadline = begunAt + LEASE_MS - LEASE_MARGIN_MS;
+      else if (!held.shard.done) this.#lose(held);
+    }
+    this.#pump();
+  }
+
+  /** Pause, resume and cancel take effect here, within half a second and what is on the wire. */
+  async #control(): Promise<void> {
+    if (this.#held.size === 0) return;
+    const ids = [...new Set([...this.#held.values()].map((held) => held.campaign.campaignId))];
+    const sending = await this.#ports.stillSending(ids);
+    for (const held of [...this.#held.values()]) {
+      if (sending.has(held.campaign.campaignId) && !held.closing) continue;
+      held.closing = true;
+      if (held.onWire === 0) await this.#giveBack(held);
+    }
+  }
+
+  /** Somebody else holds it now: what is on the wire is still recorded, as facts. */
+  #lose(held: Held): void {
+    if (held.fenced) return;
+    held.fenced = true;
+    held.closing = true;
+    this.#log.warn({ shard: held.name }, 'lost the lease of a shard to another worker');
+    if (held.onWire === 0) void this.#guard(() => this.#giveBack(held));
+  }
+
+  async #giveBack(held: Held): Promise<void> {
+    if (this.#held.get(held.name) !== held || held.onWire > 0) return;
+    await this.#recorder.retract(held.shard);
+    this.#drop(held);
+    if (!held.fenced) await this.#ports.release([keyOf(held)]);
+  }
+
+  #drop(held: Held): void {
+    this.#recorder.untrack(held.shard);
+    this.#held.delete(held.name);
+  }
+
+  async #register(): Promise<void> {
+    const progress = this.progress;
+    this.#lastCount = { at: this.#clock.monotonic(), submitted: this.#submitted };
+    await this.#ports.register(progress);
+  }
+}
+
+const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
+const keyOf = (held: Held): ShardKey & { fence: number } => held.shard.lease;
+
+const failedAttempt = (error: unknown): Attempt => ({
+  outcome: 'deferred',
+  code: undefined,
+  enhancedCode: undefined,
+  reply: error instanceof Error ? error.message : String(error),
+  fault: 'transport',
+});

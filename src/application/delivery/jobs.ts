@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { Job } from '../job.ts';
+
+const campaignIds = z.object({ projectId: z.uuid(), campaignId: z.uuid() });
+const messageIds = z.object({ projectId: z.uuid(), messageId: z.uuid() });
+const nothing = z.object({});
+
+/** Wakes the bulk workers: there are shards to claim. The lease owns the work, so a lost job only costs a quarter of a second. */
+export const bulkWake: Job<z.infer<typeof campaignIds>> = {
+  name: 'bulk.wake',
+  lane: 'bulk',
+  schema: campaignIds,
+  retry: { limit: 2, delaySeconds: 1 },
+};
+
+/** Hands one transactional message over. */
+export const sendMessage: Job<z.infer<typeof messageIds>> = {
+  name: 'transactional.send',
+  lane: 'transactional',
+  schema: messageIds,
+  retry: { limit: 5, delaySeconds: 1 },
+};
+
+/** Finds transactional messages that are due without a job, or whose worker vanished in the middle of an attempt. */
+export const sweepMessages: Job<z.infer<typeof nothing>> = {
+  name: 'background.sweep-messages',
+  lane: 'background',
+  schema: nothing,
+  retry: { limit: 0, delaySeconds: 1 },
+  schedule: '* * * * *',
+};
+
+/** Ends runs, settles campaigns, cuts retry runs, launches what is scheduled. */
+export const tendCampaigns: Job<z.infer<typeof nothing>> = {
+  name: 'background.tend-campaigns',
+  lane: 'background',
+  schema: nothing,
+  retry: { limit: 0, delaySeconds: 1 },
+  schedule: '* * * * *',
+};

@@ -1,0 +1,38 @@
+import type { Campaign, PlanContext } from '../../domain/campaign/index.ts';
+
+/** What every message of a campaign has in common, as a plan wants it. */
+export function marketingPlanContext(
+  campaign: Pick<Campaign, 'id' | 'name' | 'lists' | 'projectId' | 'trackOpens' | 'trackClicks'>,
+  project: PlanContext['project'],
+  tracking: { readonly baseUrl: string; linkToken(index: number, target: string): string } | undefined,
+): PlanContext {
+  const list = campaign.lists[0] ?? campaign.id;
+  return {
+    stream: 'marketing',
+    project,
+    campaign: { id: campaign.id, name: campaign.name },
+    staticHeaders: [
+      // RFC 2919: named by id, so that a rename keeps it.
+      `List-Id: <${list}.${project.senderDomain}>`,
+      // Google's feedback loop: campaign, list, kind, and a sender id of 5 to 15 characters that stays.
+      `Feedback-ID: ${campaign.id}:${list}:marketing:${campaign.projectId.replaceAll('-', '').slice(-12)}`,
+      'Precedence: bulk',
+      'X-Auto-Response-Suppress: OOF, AutoReply',
+    ],
+    ...(tracking === undefined
+      ? {}
+      : {
+          tracking: {
+            baseUrl: tracking.baseUrl,
+            linkToken: tracking.linkToken,
+            openPixel: campaign.trackOpens,
+            clicks: campaign.trackClicks,
+          },
+        }),
+  };
+}
+
+/** The same for one transactional message: no list, no footer, and no answer from machines (RFC 3834 section 5). */
+export function transactionalPlanContext(project: PlanContext['project']): PlanContext {
+  return { stream: 'transactional', project, campaign: {}, staticHeaders: ['X-Auto-Response-Suppress: OOF, AutoReply'] };
+}

@@ -1,0 +1,106 @@
+import type { RecipientFacts } from '../../domain/audience/index.ts';
+import type { HeldShard, Turn } from '../../domain/delivery/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+
+/** Facts older than this are read again: with the 1.5 s that a message may wait behind it, promise D11's five seconds hold. */
+export const FRESH_MS = 3_000;
+const SMALLEST_PAGE = 50;
+const LARGEST_PAGE = 1_000;
+
+/** One recipient ready to be composed, with the moment at which it was known that they may be mailed. */
+export interface ReadRecipient {
+  readonly turn: Turn;
+  /** Undefined when the subscriber is gone; `failure` says that a host application's data could not be had. */
+  readonly facts: RecipientFacts | undefined;
+  readonly failure: string | undefined;
+  readonly checkedAt: number;
+}
+
+/** Facts about a page of people, or why this page's data could not be had. */
+export interface ReadPage {
+  readonly facts: ReadonlyMap<Id, RecipientFacts>;
+  readonly failure: string | undefined;
+}
+
+/** Reads the people of one shard ahead of its hand-over, page by page, never staler than three seconds. */
+export class RecipientReader {
+  readonly #shard: HeldShard;
+  readonly #read: (ids: readonly Id[]) => Promise<ReadPage>;
+  readonly #clock: Clock;
+  readonly #onReady: () => void;
+  readonly #onError: (error: unknown) => void;
+  readonly #ahead = new Map<Id, Omit<ReadRecipient, 'turn'>>();
+  #loading = false;
+  #page = SMALLEST_PAGE;
+  #pageBegan = 0;
+  #taken = 0;
+
+  constructor(deps: {
+    shard: HeldShard;
+    read: (ids: readonly Id[]) => Promise<ReadPage>;
+    clock: Clock;
+    onReady: () => void;
+    onError: (error: unknown) => void;
+  }) {
+    this.#shard = deps.shard;
+    this.#read = deps.read;
+    this.#clock = deps.clock;
+    this.#onReady = deps.onReady;
+    this.#onError = deps.onError;
+  }
+
+  /** The next recipient, or undefined while a page or a claim is on its way. */
+  next(): ReadRecipient | undefined {
+    const turn = this.#shard.take();
+    if (turn === undefined) {
+      this.#loadAhead();
+      return undefined;
+    }
+    const known = this.#ahead.get(turn.subscriberId);
+    if (known === undefined || this.#clock.monotonic() - known.checkedAt > FRESH_MS) {
+      // Everything read together is as old: read it all again.
+      if (known !== undefined) this.#ahead.clear();
+      this.#shard.giveBack(turn.position);
+      this.#loadAhead();
+      return undefined;
+    }
+    this.#ahead.delete(turn.subscriberId);
+    this.#taken += 1;
+    this.#loadAhead();
+    return { turn, ...known };
+  }
+
+  /** Keeps between half a page and one and a half pages ahead. */
+  #loadAhead(): void {
+    if (this.#loading || this.#ahead.size > this.#page / 2) return;
+    const ids = this.#shard
+      .peek(this.#page + this.#ahead.size)
+      .flatMap((turn) => (this.#ahead.has(turn.subscriberId) ? [] : [turn.subscriberId]));
+    if (ids.length === 0) return;
+    this.#loading = true;
+    const checkedAt = this.#clock.monotonic();
+    this.#fitPage(checkedAt);
+    this.#read(ids)
+      .then((page) => {
+        for (const id of ids) this.#ahead.set(id, { facts: page.facts.get(id), failure: page.failure, checkedAt });
+      })
+      .catch(this.#onError)
+      .finally(() => {
+        this.#loading = false;
+        this.#onReady();
+      });
+  }
+
+  /** About one second's worth of recipients a page: quick campaigns read 1,000 at once, slow ones do not read in vain. */
+  #fitPage(now: number): void {
+    const seconds = (now - this.#pageBegan) / 1_000;
+    if (seconds < 0.05 && this.#taken < this.#page) return;
+    const wanted = this.#taken / Math.max(seconds, 0.001);
+    this.#page = Math.round(
+      Math.min(LARGEST_PAGE, Math.max(SMALLEST_PAGE, wanted, this.#taken >= this.#page ? this.#page * 2 : 0)),
+    );
+    this.#pageBegan = now;
+    this.#taken = 0;
+  }
+}

@@ -1,0 +1,99 @@
+import type { RecipientFacts } from '../../domain/audience/index.ts';
+import type { Campaign, ComposedMessage, MessagePlan, PlanContext, Renderer } from '../../domain/campaign/index.ts';
+import type { Envelope, Turn } from '../../domain/delivery/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import { issueLinkToken, MessageTokens } from '../../domain/tracking/index.ts';
+import type { KeyRing } from '../keys.ts';
+import { marketingPlanContext } from './plan-context.ts';
+
+/** Marks a message that an earlier holder may already have handed over. */
+const REPEAT_MARK = Buffer.from('X-Pennypost-Possible-Repeat: yes\r\n');
+
+export interface SendingMessage {
+  readonly envelope: Envelope;
+  readonly content: Uint8Array;
+  release(): void;
+}
+
+/** A launched campaign as a sending process holds it: its plan compiled once, its keys derived once. */
+export class SendingCampaign {
+  readonly projectId: Id;
+  readonly campaignId: Id;
+  readonly lists: readonly Id[];
+  readonly #plan: MessagePlan;
+  readonly #tokens: MessageTokens;
+  readonly #from: string;
+  readonly #domain: string;
+  readonly #baseUrl: string;
+
+  private constructor(
+    campaign: Campaign,
+    plan: MessagePlan,
+    tokens: MessageTokens,
+    from: string,
+    domain: string,
+    baseUrl: string,
+  ) {
+    this.projectId = campaign.projectId;
+    this.campaignId = campaign.id;
+    this.lists = campaign.lists;
+    this.#plan = plan;
+    this.#tokens = tokens;
+    this.#from = from;
+    this.#domain = domain;
+    this.#baseUrl = baseUrl;
+  }
+
+  /** @throws Error when the campaign was never launched, or signed with a key that this process does not have. */
+  static async load(campaign: Campaign, renderer: Renderer, keys: KeyRing): Promise<SendingCampaign> {
+    const frozen = campaign.frozen;
+    if (frozen === null) throw new Error(`Campaign ${campaign.id} has no frozen content.`);
+    const { projectId, id: campaignId } = campaign;
+    const key = keys.tokenKey(projectId, frozen.keyId);
+    if (key === undefined)
+      throw new Error(`Campaign ${campaignId} was launched under key ${frozen.keyId}, which this process does not have.`);
+    const tokens = new MessageTokens({ projectId, campaignId, key, keyId: frozen.keyId });
+    const context: PlanContext = marketingPlanContext(campaign, frozen.project, {
+      baseUrl: frozen.publicUrl,
+      linkToken: (index, target) => issueLinkToken({ kind: 'campaign', projectId, subjectId: campaignId, key }, index, target),
+    });
+    const plan = await renderer.compile(frozen.content, context);
+    return new SendingCampaign(
+      campaign,
+      plan,
+      tokens,
+      frozen.content.author.address,
+      frozen.project.senderDomain,
+      frozen.publicUrl,
+    );
+  }
+
+  /** @throws RenderFailed when this recipient's data break the template. */
+  compose(facts: RecipientFacts, turn: Turn, date: Date): SendingMessage {
+    const tokens = this.#tokens.issue(facts.id);
+    const message = this.#plan.compose({
+      address: facts.address,
+      smtputf8: facts.smtputf8,
+      variables: variablesOf(facts),
+      messageId: `${tokens.messageIdLeft}@${this.#domain}`,
+      date,
+      clickToken: tokens.click,
+      openToken: tokens.open,
+      unsubscribeUrl: `${this.#baseUrl}/u/${tokens.unsubscribe}`,
+    });
+    const envelope = { from: this.#from, to: facts.address, smtputf8: facts.smtputf8 };
+    return { envelope, content: turn.possibleRepeat ? marked(message) : message.bytes, release: () => message.release() };
+  }
+}
+
+/** Attributes stand at the top level, so that `{{ first_name }}` is all a marketer has to know. */
+export function variablesOf(
+  facts: Pick<RecipientFacts, 'id' | 'address' | 'locale' | 'attributes'>,
+): Readonly<Record<string, unknown>> {
+  return {
+    ...facts.attributes,
+    subscriber: { id: facts.id, email: facts.address, locale: facts.locale, attributes: facts.attributes },
+  };
+}
+
+const marked = (message: ComposedMessage): Uint8Array => Buffer.concat([REPEAT_MARK, message.bytes]);

@@ -1,0 +1,23 @@
+import type { AccessService } from '../domain/access/index.ts';
+import type { AnalyticsService } from '../domain/analytics/index.ts';
+import type { AudienceService } from '../domain/audience/index.ts';
+import type { CampaignService } from '../domain/campaign/index.ts';
+import type { DeliveryService } from '../domain/delivery/index.ts';
+import type { TrackingService } from '../domain/tracking/index.ts';
+import type { JobQueue } from './job.ts';
+
+/** The contexts and the job queue, all inside one transaction. */
+export interface Scope {
+  readonly access: AccessService;
+  readonly audience: AudienceService;
+  readonly campaign: CampaignService;
+  readonly delivery: DeliveryService;
+  readonly tracking: TrackingService;
+  readonly analytics: AnalyticsService;
+  readonly jobs: JobQueue;
+}
+
+/** One transaction over all contexts: commits everything that `work` did, or nothing when it throws. */
+export interface UnitOfWork {
+  run<T>(work: (scope: Scope) => Promise<T>): Promise<T>;
+}
