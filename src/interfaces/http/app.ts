@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { routePath } from 'hono/route';
 import type { Caller } from './authentication.ts';
 import { dispatch, type HttpEnv } from './dispatch.ts';
+import { errorsPage } from './errors-page.ts';
 import { openApiDocument } from './openapi.ts';
 import { HttpProblem, isUnexpected, problemResponse } from './problem.ts';
 import { RateLimiter } from './rate-limit.ts';
@@ -69,6 +70,7 @@ export function httpApp<Application>(surface: HttpSurface<Application>): Hono<Ht
     serverUrl: publicUrl === '' ? '/' : publicUrl,
   });
   app.get('/openapi.json', (context) => context.json(document));
+  app.route('/', errorsPage());
   app.route('/', referencePage());
 
   const options = {

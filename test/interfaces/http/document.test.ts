@@ -31,6 +31,20 @@ describe('the reference page', () => {
   });
 });
 
+describe('the page of errors', () => {
+  it('has the anchor that the type of a problem leads to', async () => {
+    const { type } = (await (await app.request('/v1/failure')).json()) as { type: string };
+    const page = await (await app.request(type)).text();
+    expect(page).toContain(`<a id="${type.split('#')[1]}"></a>`);
+  });
+
+  it('shows code, kind, meaning and remedy of each as a row, and no Markdown', async () => {
+    const page = await (await app.request('/docs/errors')).text();
+    expect(page).toContain('<tr><td><a id="input.invalid"></a><code>input.invalid</code></td><td>invalid</td>');
+    expect(page).not.toMatch(/^[|#]|&lt;a id/m);
+  });
+});
+
 describe('health', () => {
   it('says live and ready without a key', async () => {
     expect(await (await app.request('/health/live')).json()).toEqual({ status: 'live' });
