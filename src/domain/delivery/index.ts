@@ -42,16 +42,12 @@ export {
 } from './message.ts';
 export {
   attemptFromReply,
-  attemptFromReply,
-  classifyReply,
   classifyReply,
   cleanReply,
-  cleanReply,
-  enhancedCodeOf,
   enhancedCodeOf,
   type ReplyVerdict,
 } from './reply.ts';
-export type { ReplyReason, ReplyReason, ReplyStage, ReplyStage } from './reply-rules.ts';
+export type { ReplyReason, ReplyStage } from './reply-rules.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 export type { Run, RunPurpose, RunState } from './run.ts';
 export { HeldShard, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';

@@ -1,0 +1,49 @@
+import type { Attempt, OutgoingMessage, Withdrawn } from '../../domain/delivery/index.ts';
+
+export const WITHDRAWN: Withdrawn = Object.freeze({ outcome: 'withdrawn' });
+
+/** One `submit` until it settles. */
+export class PendingDelivery {
+  readonly message: OutgoingMessage;
+  /** How often a connection died before the body and the message went back into the queue. */
+  returns = 0;
+  private handedOver = false;
+  private readonly resolve: (result: Attempt | Withdrawn) => void;
+  private readonly reject: (error: unknown) => void;
+
+  constructor(message: OutgoingMessage, resolve: (result: Attempt | Withdrawn) => void, reject: (error: unknown) => void) {
+    this.message = message;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** False also when the caller's function throws: that ends its `submit`, not the connection of others. */
+  mayProceed(): boolean {
+    try {
+      return this.message.proceed === undefined || this.message.proceed();
+    } catch (error) {
+      this.reject(error);
+      return false;
+    }
+  }
+
+  /**
+   * Tells the caller once, also when the message begins a second time because a connection died under its envelope.
+   * @returns false when the caller's function threw
+   */
+  handOver(): boolean {
+    if (this.handedOver) return true;
+    this.handedOver = true;
+    try {
+      this.message.onHandOver?.();
+      return true;
+    } catch (error) {
+      this.reject(error);
+      return false;
+    }
+  }
+
+  settle(result: Attempt | Withdrawn): void {
+    this.resolve(result);
+  }
+}

@@ -1,0 +1,122 @@
+import { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
+import { enhancedCodeOf } from '../../domain/delivery/index.ts';
+import type { SmtpExtensions } from './smtp-envelope.ts';
+
+/** Where and how to connect. */
+export interface SmtpPeer {
+  readonly host: string;
+  readonly port: number;
+  /** `implicit`: TLS from the first byte. `required`: STARTTLS or nothing. `offered`: STARTTLS where offered, and then it must succeed. `none`: plain text. */
+  readonly security: 'implicit' | 'required' | 'offered' | 'none';
+  readonly auth: { readonly user: string; readonly pass: string } | undefined;
+  /** What we call ourselves in EHLO; the machine's name where undefined. */
+  readonly name: string | undefined;
+  readonly tls: ConnectionOptions;
+  /** Milliseconds for connection, greeting and TLS together. */
+  readonly connectTimeout: number;
+  /** Milliseconds for each reply of the handshake. */
+  readonly commandTimeout: number;
+}
+
+export interface OpenedConnection {
+  readonly socket: Socket;
+  readonly extensions: SmtpExtensions;
+}
+
+/** The handshake failed: nothing was said about any message. */
+export class SmtpConnectFailed extends Error {
+  /** SMTP reply code, where there was a reply. */
+  readonly replyCode: number | undefined;
+  readonly enhancedCode: string | undefined;
+  constructor(message: string, reply: string | undefined) {
+    super(message);
+    this.name = 'SmtpConnectFailed';
+    this.replyCode = reply === undefined ? undefined : Number(reply.slice(0, 3));
+    this.enhancedCode = reply === undefined ? undefined : enhancedCodeOf(reply.slice(4));
+  }
+}
+
+/** `smtp.example.com:587`, never with credentials. */
+export const peerName = (peer: Pick<SmtpPeer, 'host' | 'port'>): string =>
+  `${peer.host.includes(':') ? `[${peer.host}]` : peer.host}:${peer.port}`;
+
+/**
+ * Lets nodemailer connect, greet, secure and authenticate, then takes the socket away from it: what follows is spoken by
+ * `SmtpSession`. Relies on three private members of the pinned nodemailer version (`_socket`, `_supportedExtensions`,
+ * `_maxAllowedSize`); each is checked here, and a contract test fails when one moves.
+ * @throws SmtpConnectFailed
+ */
+export function openConnection(peer: SmtpPeer, signal: AbortSignal): Promise<OpenedConnection> {
+  const connection = new SMTPConnection({
+    host: peer.host,
+    port: peer.port,
+    secure: peer.security === 'implicit',
+    requireTLS: peer.security === 'required',
+    ignoreTLS: peer.security === 'none',
+    name: peer.name,
+    tls: peer.tls,
+    connectionTimeout: peer.connectTimeout,
+    greetingTimeout: peer.connectTimeout,
+    socketTimeout: peer.commandTimeout,
+    socketCloseTimeout: 0,
+  });
+  return new Promise((resolve, reject) => {
+    const abort = (): void => fail(new Error('the transport is closing'));
+    const fail = (error: Error): void => {
+      signal.removeEventListener('abort', abort);
+      connection.close();
+      reject(asConnectFailure(error, peer));
+    };
+    const takeOver = (): void => {
+      signal.removeEventListener('abort', abort);
+      connection.removeListener('error', fail);
+      try {
+        const opened = socketOf(connection);
+        // What the server said too early is noticed by nodemailer after this point; it makes the connection useless.
+        connection.on('error', (error) => opened.socket.destroy(error));
+        resolve(opened);
+      } catch (error) {
+        connection.on('error', fail);
+        fail(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
+    signal.addEventListener('abort', abort);
+    connection.on('error', fail);
+    connection.connect((error) => {
+      if (error !== undefined) return fail(error);
+      if (peer.auth === undefined) return takeOver();
+      if (!connection.allowsAuth) return fail(new Error('the server does not offer AUTH, but credentials are configured'));
+      connection.login({ user: peer.auth.user, pass: peer.auth.pass }, (refusal) => (refusal ? fail(refusal) : takeOver()));
+    });
+    if (signal.aborted) abort();
+  });
+}
+
+function socketOf(connection: SMTPConnection): OpenedConnection {
+  const socket: unknown = connection._socket;
+  const extensions: unknown = Reflect.get(connection, '_supportedExtensions');
+  const maxSize: unknown = Reflect.get(connection, '_maxAllowedSize');
+  if (!(socket instanceof Socket) || !Array.isArray(extensions) || typeof maxSize !== 'number') {
+    throw new Error('this nodemailer keeps its socket or the EHLO extensions elsewhere; use the pinned version');
+  }
+  // The only listener that would read our replies; those for errors and closing do no harm and free nodemailer's state.
+  socket.removeAllListeners('data');
+  socket.setTimeout(0);
+  return {
+    socket,
+    extensions: {
+      pipelining: extensions.includes('PIPELINING'),
+      maxSize: extensions.includes('SIZE') ? maxSize : undefined,
+      eightBitMime: extensions.includes('8BITMIME'),
+      smtputf8: extensions.includes('SMTPUTF8'),
+    },
+  };
+}
+
+function asConnectFailure(error: Error & { response?: unknown; command?: unknown }, peer: SmtpPeer): SmtpConnectFailed {
+  const reply = typeof error.response === 'string' && /^\d{3}(?:[ -]|$)/.test(error.response) ? error.response : undefined;
+  const step = typeof error.command === 'string' && error.command !== 'CONN' ? ` at ${error.command}` : '';
+  return new SmtpConnectFailed(`No connection to ${peerName(peer)}${step}: ${error.message}`, reply);
+}

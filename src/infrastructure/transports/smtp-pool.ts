@@ -1,0 +1,267 @@
+/**
+ * Owns the connections of one SMTP transport, and the line of messages that wait for them.
+ *
+ * Connections are opened when messages wait, one each, up to a limit that follows Postfix's feedback: it grows by 1/N with
+ * each transaction that was answered and shrinks when the server closes or refuses connections. After a failure no
+ * connection is opened for a while (full jitter, 1 s doubling to 30 s). A failure to connect costs a message only when no
+ * other connection is open or opening: then the one in front is deferred and tells why; the others go on waiting.
+ */
+import { type Attempt, cleanReply, type OutgoingMessage, type Transport, type Withdrawn } from '../../domain/delivery/index.ts';
+import { PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
+import type { SessionEnding, SessionHost, SmtpTimeouts } from './session-host.ts';
+import { refuseEnvelope } from './smtp-envelope.ts';
+import { openConnection, peerName, SmtpConnectFailed, type SmtpPeer } from './smtp-handshake.ts';
+import { SmtpSession } from './smtp-session.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+/** What `SmtpTransport` runs on, complete. */
+export interface SmtpSettings {
+  readonly peer: SmtpPeer;
+  readonly maxConnections: number;
+  readonly messagesPerConnection: number;
+  readonly timeouts: SmtpTimeouts;
+  /** Milliseconds between attempts to connect after a failure: from 0 to `minimum`, doubling up to `maximum`. */
+  readonly backoff: { readonly minimum: number; readonly maximum: number };
+  /** Milliseconds that `close` gives to what is on the wire. */
+  readonly closeTimeout: number;
+  /** Milliseconds that only grow. */
+  readonly monotonic: () => number;
+  /** 0 to 1, for the jitter. */
+  readonly random: () => number;
+  readonly onEvent: (event: SmtpEvent) => void;
+}
+
+/** For a log; never contains addresses, content or credentials. */
+export interface SmtpEvent {
+  readonly event: 'connect_failed' | 'connection_failed';
+  readonly server: string;
+  readonly reason: string;
+}
+
+export interface SmtpStats {
+  /** Connections that are open, those with a message on them, and those being opened. */
+  readonly open: number;
+  readonly busy: number;
+  readonly opening: number;
+  readonly waiting: number;
+  /** Connections that the feedback allows now. */
+  readonly limit: number;
+  /** Milliseconds until the next attempt to connect; 0 when nothing holds it back. */
+  readonly backingOff: number;
+}
+
+/** Postfix's `initial_destination_concurrency`. */
+const INITIAL_CONNECTIONS = 5;
+
+export class SmtpTransport implements Transport, SessionHost {
+  readonly name = 'smtp';
+  readonly slots: number;
+  readonly server: string;
+  readonly timeouts: SmtpTimeouts;
+  readonly messagesPerConnection: number;
+  closing = false;
+  now: number;
+  private readonly settings: SmtpSettings;
+  private readonly line = new WaitingLine();
+  private readonly sessions = new Set<SmtpSession>();
+  private readonly idle = new Set<SmtpSession>();
+  private readonly hungry = new Set<SmtpSession>();
+  private readonly shutdown = new AbortController();
+  private opening = 0;
+  private limit: number;
+  private failures = 0;
+  private backoffUntil = 0;
+  private backoffTimer: NodeJS.Timeout | undefined;
+  private ticker: NodeJS.Timeout | undefined;
+  private closed: Promise<void> | undefined;
+  private onAllEnded: (() => void) | undefined;
+
+  constructor(settings: SmtpSettings) {
+    this.settings = settings;
+    this.slots = settings.maxConnections;
+    this.server = peerName(settings.peer);
+    this.timeouts = settings.timeouts;
+    this.messagesPerConnection = settings.messagesPerConnection;
+    this.limit = Math.min(INITIAL_CONNECTIONS, settings.maxConnections);
+    this.now = settings.monotonic();
+  }
+
+  submit(message: OutgoingMessage): Promise<Attempt | Withdrawn> {
+    if (this.closing) return Promise.resolve(WITHDRAWN);
+    const refusal = refuseEnvelope(message.envelope);
+    if (refusal !== undefined) return Promise.resolve(refusal);
+    return new Promise((resolve, reject) => {
+      this.line.add(new PendingDelivery(message, resolve, reject));
+      this.dispatch();
+    });
+  }
+
+  async verify(): Promise<void> {
+    const { socket } = await openConnection(this.settings.peer, this.shutdown.signal);
+    await new Promise<void>((resolve) => {
+      socket.on('error', () => resolve());
+      socket.on('close', () => resolve());
+      socket.resume();
+      socket.end('QUIT\r\n');
+      socket.setTimeout(this.settings.peer.commandTimeout, () => socket.destroy());
+    });
+  }
+
+  stats(): SmtpStats {
+    let busy = 0;
+    for (const session of this.sessions) if (session.busy) busy += 1;
+    return {
+      open: this.sessions.size,
+      busy,
+      opening: this.opening,
+      waiting: this.line.length,
+      limit: Math.floor(this.limit),
+      backingOff: this.backoffTimer === undefined ? 0 : Math.max(0, this.backoffUntil - this.settings.monotonic()),
+    };
+  }
+
+  close(): Promise<void> {
+    this.closed ??= this.closeAll();
+    return this.closed;
+  }
+
+  private async closeAll(): Promise<void> {
+    this.closing = true;
+    clearTimeout(this.backoffTimer);
+    this.shutdown.abort();
+    for (let next = this.line.shift(); next !== undefined; next = this.line.shift()) next.settle(WITHDRAWN);
+    if (this.sessions.size === 0 && this.opening === 0) return;
+    const ended = new Promise<void>((resolve) => {
+      this.onAllEnded = resolve;
+    });
+    for (const session of this.sessions) session.quit('the transport is closing');
+    const cap = setTimeout(() => {
+      for (const session of [...this.sessions]) session.abandon('cut off: the transport is closing');
+    }, this.settings.closeTimeout);
+    await ended;
+    clearTimeout(cap);
+  }
+
+  // What the connections ask for.
+
+  take(working: boolean): PendingDelivery | undefined {
+    // Those being opened have been promised a message each; a connection with nothing to do does not wait for them.
+    while (this.line.length > (working ? this.opening : 0)) {
+      const delivery = this.line.shift();
+      if (delivery === undefined) return undefined;
+      if (delivery.mayProceed()) return delivery;
+      delivery.settle(WITHDRAWN);
+    }
+    return undefined;
+  }
+
+  giveBack(delivery: PendingDelivery): void {
+    delivery.returns += 1;
+    if (this.closing) delivery.settle(WITHDRAWN);
+    else this.line.returnToFront(delivery);
+  }
+
+  stateChanged(session: SmtpSession): void {
+    if (session.idle) this.idle.add(session);
+    else this.idle.delete(session);
+    if (session.hungry) this.hungry.add(session);
+    else this.hungry.delete(session);
+  }
+
+  answered(): void {
+    this.failures = 0;
+    if (this.limit < this.slots) this.limit = Math.min(this.slots, this.limit + 1 / this.limit);
+  }
+
+  ended(session: SmtpSession, ending: SessionEnding): void {
+    this.sessions.delete(session);
+    this.idle.delete(session);
+    this.hungry.delete(session);
+    if (ending.kind === 'failed') {
+      this.settings.onEvent({ event: 'connection_failed', server: this.server, reason: ending.reason });
+      this.limit = Math.max(1, this.limit - 1 / this.limit);
+      if (session.fresh) this.backOff();
+    }
+    this.afterEnd();
+  }
+
+  private afterEnd(): void {
+    if (this.sessions.size === 0 && this.opening === 0) {
+      clearInterval(this.ticker);
+      this.ticker = undefined;
+      this.onAllEnded?.();
+    }
+    this.dispatch();
+  }
+
+  private dispatch(): void {
+    if (this.closing) return;
+    for (const session of this.idle) {
+      if (this.line.length === 0) return;
+      session.pull();
+    }
+    while (this.line.length > this.opening && this.mayOpen()) void this.open();
+    for (const session of this.hungry) {
+      if (this.line.length <= this.opening) return;
+      session.pull();
+    }
+  }
+
+  private mayOpen(): boolean {
+    return this.backoffTimer === undefined && this.sessions.size + this.opening < Math.floor(this.limit);
+  }
+
+  private async open(): Promise<void> {
+    this.opening += 1;
+    this.ticker ??= this.startTicker();
+    try {
+      const connection = await openConnection(this.settings.peer, this.shutdown.signal);
+      this.opening -= 1;
+      const session = new SmtpSession(connection, this);
+      this.sessions.add(session);
+      if (this.closing) session.quit('the transport is closing');
+      else session.pull();
+    } catch (error) {
+      this.opening -= 1;
+      if (!(error instanceof SmtpConnectFailed)) throw error;
+      this.connectFailed(error);
+    }
+  }
+
+  private connectFailed(error: SmtpConnectFailed): void {
+    if (!this.closing) {
+      this.settings.onEvent({ event: 'connect_failed', server: this.server, reason: error.message });
+      this.limit = Math.max(1, this.sessions.size + this.opening);
+      this.backOff();
+      if (this.sessions.size + this.opening === 0) {
+        const { message: reply, replyCode: code, enhancedCode } = error;
+        this.take(false)?.settle({ outcome: 'deferred', code, enhancedCode, reply: cleanReply(reply), fault: 'transport' });
+      }
+    }
+    this.afterEnd();
+  }
+
+  private backOff(): void {
+    const { minimum, maximum } = this.settings.backoff;
+    // Connections that fail together are one failure.
+    if (this.backoffTimer !== undefined || this.closing) return;
+    const delay = this.settings.random() * Math.min(maximum, minimum * 2 ** this.failures);
+    this.failures += 1;
+    this.backoffUntil = this.settings.monotonic() + delay;
+    this.backoffTimer = setTimeout(() => {
+      this.backoffTimer = undefined;
+      this.dispatch();
+    }, delay);
+  }
+
+  /** One timer for all connections; a timer per message would cost more than the check. */
+  private startTicker(): NodeJS.Timeout {
+    const { command, data, block, dot, idle } = this.timeouts;
+    this.now = this.settings.monotonic();
+    const period = Math.min(1000, Math.max(10, Math.min(command, data, block, dot, idle) / 4));
+    return setInterval(() => {
+      this.now = this.settings.monotonic();
+      for (const session of [...this.sessions]) session.checkTime();
+    }, period);
+  }
+}

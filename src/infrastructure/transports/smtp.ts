@@ -1,0 +1,107 @@
+import type { ConnectionOptions } from 'node:tls';
+import type { SmtpTimeouts } from './session-host.ts';
+import type { SmtpPeer } from './smtp-handshake.ts';
+import { type SmtpEvent, SmtpTransport } from './smtp-pool.ts';
+
+/** Where to hand mail over: one URL, or its parts. */
+export type SmtpAddress =
+  | {
+      /**
+       * `smtp://user:password@host:587` or `smtps://host` (TLS from the first byte; default port 465, else 587). User and
+       * password percent-encoded. `?tls=required` refuses to go on without STARTTLS, `?tls=none` never uses it; the default
+       * is to use it where it is offered, and then it must succeed.
+       */
+      readonly url: string;
+    }
+  | {
+      readonly host: string;
+      readonly port: number;
+      /** TLS from the first byte. Default: false. */
+      readonly secure?: boolean | undefined;
+      /** Refuse to go on without STARTTLS. Default: false. */
+      readonly requireTls?: boolean | undefined;
+      readonly auth?: { readonly user: string; readonly pass: string } | undefined;
+    };
+
+export type SmtpTransportOptions = SmtpAddress & {
+  /** Default: 10. */
+  readonly maxConnections?: number | undefined;
+  /** Then QUIT and a new connection. Default: 1,000; many relays close after some hundred. */
+  readonly messagesPerConnection?: number | undefined;
+  /** What we call ourselves in EHLO. Default: the machine's full name, or its address literal. */
+  readonly name?: string | undefined;
+  /** Certificates, ciphers and so on, as for `tls.connect`. */
+  readonly tls?: ConnectionOptions | undefined;
+  /** Milliseconds for connection, greeting and TLS together. Default: 30,000. */
+  readonly connectTimeout?: number | undefined;
+  /** Milliseconds; default: RFC 5321 section 4.5.3.2, and 30 s of idleness. */
+  readonly timeouts?: Partial<SmtpTimeouts> | undefined;
+  /** Milliseconds. Default: 1,000 doubling to 30,000, each with full jitter. */
+  readonly backoff?: { readonly minimum: number; readonly maximum: number } | undefined;
+  /** Milliseconds that `close` gives to what is on the wire. Default: 30,000. */
+  readonly closeTimeout?: number | undefined;
+  /** Hears of connections that fail, without addresses or credentials. */
+  readonly onEvent?: ((event: SmtpEvent) => void) | undefined;
+  readonly clock?: { monotonic(): number } | undefined;
+  /** 0 to 1, for the jitter. */
+  readonly random?: (() => number) | undefined;
+};
+
+const MINUTE = 60_000;
+const RFC_5321_TIMEOUTS: SmtpTimeouts = {
+  command: 5 * MINUTE,
+  data: 2 * MINUTE,
+  block: 3 * MINUTE,
+  dot: 10 * MINUTE,
+  idle: MINUTE / 2,
+};
+
+/**
+ * Hands messages over by SMTP (RFC 5321): kept-alive connections, PIPELINING (RFC 2920), STARTTLS, AUTH, SIZE, 8BITMIME,
+ * SMTPUTF8. Nothing is connected before the first message or `verify`.
+ * @throws Error when the URL is not one of an SMTP server
+ */
+export function createSmtpTransport(options: SmtpTransportOptions): SmtpTransport {
+  const timeouts = { ...RFC_5321_TIMEOUTS, ...options.timeouts };
+  return new SmtpTransport({
+    peer: {
+      ...('url' in options ? parseSmtpUrl(options.url) : partsOf(options)),
+      name: options.name,
+      tls: options.tls ?? {},
+      connectTimeout: options.connectTimeout ?? MINUTE / 2,
+      commandTimeout: timeouts.command,
+    },
+    maxConnections: options.maxConnections ?? 10,
+    messagesPerConnection: options.messagesPerConnection ?? 1000,
+    timeouts,
+    backoff: options.backoff ?? { minimum: 1000, maximum: MINUTE / 2 },
+    closeTimeout: options.closeTimeout ?? MINUTE / 2,
+    monotonic: options.clock === undefined ? () => performance.now() : () => options.clock?.monotonic() ?? 0,
+    random: options.random ?? Math.random,
+    onEvent: options.onEvent ?? (() => undefined),
+  });
+}
+
+type PeerAddress = Pick<SmtpPeer, 'host' | 'port' | 'security' | 'auth'>;
+
+function partsOf(parts: Exclude<SmtpAddress, { url: string }>): PeerAddress {
+  const security = parts.secure === true ? 'implicit' : parts.requireTls === true ? 'required' : 'offered';
+  return { host: parts.host, port: parts.port, security, auth: parts.auth };
+}
+
+/** Never repeats the URL in an error: it can hold a password. */
+function parseSmtpUrl(text: string): PeerAddress {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'smtp:' && url.protocol !== 'smtps:') || url.hostname === '') {
+    throw new Error('The SMTP URL must look like smtp://user:password@host:587 or smtps://host:465.');
+  }
+  const implicit = url.protocol === 'smtps:';
+  const tls = url.searchParams.get('tls') ?? 'offered';
+  if (tls !== 'offered' && tls !== 'required' && tls !== 'none') {
+    throw new Error(`The SMTP URL says tls=${tls}; it can be offered, required or none.`);
+  }
+  const port = url.port === '' ? (implicit ? 465 : 587) : Number(url.port);
+  const auth =
+    url.username === '' ? undefined : { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) };
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port, security: implicit ? 'implicit' : tls, auth };
+}

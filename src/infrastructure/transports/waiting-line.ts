@@ -1,0 +1,37 @@
+import type { PendingDelivery } from './pending-delivery.ts';
+
+/** First in, first out; `Array.shift` alone moves every element once the line is long. */
+export class WaitingLine {
+  private items: (PendingDelivery | undefined)[] = [];
+  private head = 0;
+
+  get length(): number {
+    return this.items.length - this.head;
+  }
+
+  add(delivery: PendingDelivery): void {
+    this.items.push(delivery);
+  }
+
+  returnToFront(delivery: PendingDelivery): void {
+    if (this.head > 0) {
+      this.head -= 1;
+      this.items[this.head] = delivery;
+    } else this.items.unshift(delivery);
+  }
+
+  shift(): PendingDelivery | undefined {
+    const delivery = this.items[this.head];
+    if (delivery === undefined) return undefined;
+    this.items[this.head] = undefined;
+    this.head += 1;
+    if (this.head === this.items.length) {
+      this.items = [];
+      this.head = 0;
+    } else if (this.head >= 1024) {
+      this.items = this.items.slice(this.head);
+      this.head = 0;
+    }
+    return delivery;
+  }
+}
