@@ -19,6 +19,12 @@ export const id = z.string().openapi({ format: 'uuid', example: EXAMPLE_ID });
 /** A point in time in an answer: RFC 3339 in UTC, with milliseconds. */
 export const timestamp = z.date().openapi({ type: 'string', format: 'date-time', example: '2026-11-22T10:00:00.000Z' });
 
+/** The same, or null for what has not happened. */
+export const timestampOrNull = z
+  .date()
+  .nullable()
+  .openapi({ type: ['string', 'null'], format: 'date-time', example: '2026-11-22T10:00:00.000Z' });
+
 /** A point in time in a request: RFC 3339 with an offset or Z. */
 export const instant = z.iso
   .datetime({ offset: true })

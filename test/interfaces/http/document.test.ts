@@ -1,8 +1,53 @@
 import { describe, expect, it } from 'vitest';
 import { NotFound } from '../../../src/domain/shared/errors.ts';
+import { documentFaults, type OpenApiDocument, operationsOf } from './document-faults.ts';
 import { probeApp } from './support.ts';
 
 const { app } = probeApp();
+
+describe('the OpenAPI document', () => {
+  it('describes the routes that are mounted, without a loose end', async () => {
+    const document = (await (await app.request('/openapi.json')).json()) as OpenApiDocument;
+    expect(documentFaults(document)).toEqual([]);
+    expect(
+      operationsOf(document)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual([
+      'DELETE /v1/things/{thingId}',
+      'GET /v1/failure',
+      'GET /v1/things/{thingId}',
+      'POST /v1/things',
+      'POST /v1/uploads',
+    ]);
+  });
+
+  it('is found faulty when it is', () => {
+    const faults = documentFaults({
+      openapi: '3.0.0',
+      components: {},
+      paths: {
+        '/a/{b}': {
+          get: {
+            operationId: 'a',
+            responses: { 500: {} },
+            parameters: [{ name: 'c', in: 'path', schema: { $ref: '#/nowhere' } }],
+          },
+        },
+      },
+    });
+    expect(faults).toEqual(
+      expect.arrayContaining([
+        'openapi is 3.0.0',
+        '#/nowhere leads nowhere',
+        'GET /a/{b} has no security',
+        'GET /a/{b} never succeeds',
+      ]),
+    );
+    expect(faults).toContain('GET /a/{b} describes no problem for 500');
+    expect(faults).toContain('GET /a/{b} declares the path parameters "c"');
+  });
+});
 
 describe('the reference page', () => {
   it('is built from files of this installation only', async () => {

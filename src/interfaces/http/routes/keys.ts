@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Scope } from '../authentication.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, idOf, instant, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+import { id, idOf, instant, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
 
 const SCOPES = [
   'audience.read',
@@ -20,9 +20,9 @@ const keyShape = {
   scopes: z.array(z.enum(SCOPES)).readonly(),
   requestsPerSecond: z.int(),
   createdAt: timestamp,
-  expiresAt: timestamp.nullable(),
-  revokedAt: timestamp.nullable(),
-  lastUsedAt: timestamp.nullable().openapi({ description: 'Written at most once a minute.' }),
+  expiresAt: timestampOrNull,
+  revokedAt: timestampOrNull,
+  lastUsedAt: timestampOrNull.openapi({ description: 'Written at most once a minute.' }),
 };
 const keySchema = z.object(keyShape).openapi('Key');
 
