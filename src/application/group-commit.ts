@@ -52,7 +52,12 @@ const ABANDONED: Settlement = { outcome: 'abandoned' };
  * `add` refuses. A batch that is refused for its data is halved until the items at fault stand alone; the others are written.
  */
 export class GroupCommit<T> {
-  private readonly deps: Required<GroupCommitDeps<T>>;
+  private readonly commit: GroupCommitDeps<T>['commit'];
+  private readonly isTransient: GroupCommitDeps<T>['isTransient'];
+  private readonly clock: Clock;
+  private readonly floorMs: number;
+  private readonly maxWaiting: number;
+  private readonly maxBatch: number;
   private queue: Entry<T>[] = [];
   private held = 0;
   private running: Promise<void> | undefined;
@@ -68,8 +73,12 @@ export class GroupCommit<T> {
   private trouble: string | undefined;
 
   constructor(deps: GroupCommitDeps<T>) {
-    const { commit, isTransient, clock, floorMs = 20, maxWaiting = 10_000, maxBatch = 5_000 } = deps;
-    this.deps = { commit, isTransient, clock, floorMs, maxWaiting, maxBatch };
+    this.commit = deps.commit;
+    this.isTransient = deps.isTransient;
+    this.clock = deps.clock;
+    this.floorMs = deps.floorMs ?? 20;
+    this.maxWaiting = deps.maxWaiting ?? 10_000;
+    this.maxBatch = deps.maxBatch ?? 5_000;
   }
 
   get stats(): GroupCommitStats {
@@ -82,7 +91,7 @@ export class GroupCommit<T> {
    * @returns false when there is no room or the recorder is closing; then `settled` is never called
    */
   add(item: T, settled: (settlement: Settlement) => void): boolean {
-    if (this.closing || this.held >= this.deps.maxWaiting) return false;
+    if (this.closing || this.held >= this.maxWaiting) return false;
     this.queue.push({ item, settled });
     this.held += 1;
     this.running ??= this.work();
@@ -112,9 +121,9 @@ export class GroupCommit<T> {
     // What arrives in the same turn of the event loop goes into the same commit.
     await Promise.resolve();
     while (this.queue.length > 0) {
-      const rest = this.lastBegin + this.deps.floorMs - this.deps.clock.monotonic();
+      const rest = this.lastBegin + this.floorMs - this.clock.monotonic();
       if (rest > 0 && !this.closing) await this.pause(rest);
-      await this.write(this.queue.splice(0, this.deps.maxBatch));
+      await this.write(this.queue.splice(0, this.maxBatch));
     }
     this.running = undefined;
   }
@@ -135,9 +144,9 @@ export class GroupCommit<T> {
   private async commitUntilAnswered(entries: readonly Entry<T>[]): Promise<{ cause: unknown } | undefined> {
     const batch = entries.map((entry) => entry.item);
     for (let delay = FIRST_RETRY_MS; !this.givenUp; delay = Math.min(delay * 2, LAST_RETRY_MS)) {
-      this.lastBegin = this.deps.clock.monotonic();
+      this.lastBegin = this.clock.monotonic();
       try {
-        await this.deps.commit(batch);
+        await this.commit(batch);
         this.commits += 1;
         this.largestBatch = Math.max(this.largestBatch, batch.length);
         this.trouble = undefined;
@@ -145,7 +154,7 @@ export class GroupCommit<T> {
         return undefined;
       } catch (error) {
         this.trouble = String(error);
-        if (!this.deps.isTransient(error)) return { cause: error };
+        if (!this.isTransient(error)) return { cause: error };
         this.retries += 1;
       }
       if (!this.givenUp) await this.pause(delay);

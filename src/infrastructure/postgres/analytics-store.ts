@@ -22,7 +22,7 @@ export class PostgresAnalyticsStore implements AnalyticsStore {
   async add(projectId: Id, rows: readonly CounterRow[]): Promise<void> {
     await this.sql.query(
       `insert into pennypost_analytics.counter as c (project_id, subject, day, hour, kind, value)
-       select $1, * from unnest($2::text[], $3::date[], $4::smallint[], $5::text[], $6::bigint[])
+       select $1::uuid, * from unnest($2::text[], $3::date[], $4::smallint[], $5::text[], $6::bigint[])
        on conflict (project_id, subject, day, hour, kind) do update set value = c.value + excluded.value`,
       [
         projectId,

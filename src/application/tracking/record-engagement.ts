@@ -1,0 +1,59 @@
+import {
+  type AnalyticsService,
+  campaignSubject,
+  type Increment,
+  linkSubject,
+  PROJECT,
+  TRANSACTIONAL,
+} from '../../domain/analytics/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import type { EngagementEvent, RecordedEngagement, TrackingService, UnsubscribeEvent } from '../../domain/tracking/index.ts';
+
+/** The contexts that meet here, all inside one transaction. */
+export interface EngagementContexts {
+  readonly tracking: TrackingService;
+  readonly analytics: AnalyticsService;
+  /** The project's time zone. */
+  readonly timeZoneOf: (projectId: Id) => Promise<string>;
+}
+
+/**
+ * Stores a batch of opens and clicks of any projects and counts what they changed. Safe to repeat: counters move only by
+ * what was really stored.
+ */
+export async function recordEngagement(contexts: EngagementContexts, events: readonly EngagementEvent[]): Promise<void> {
+  const recorded = await contexts.tracking.recordEngagement(events);
+  const byProject = Map.groupBy(recorded, (event) => event.projectId);
+  // In the order of ids, as every writer of counters does.
+  for (const projectId of [...byProject.keys()].sort()) {
+    const increments = byProject.get(projectId)!.flatMap(incrementsOf);
+    await contexts.analytics.count(projectId, await contexts.timeZoneOf(projectId), increments);
+  }
+}
+
+/**
+ * Stores that somebody unsubscribed by a message of a campaign, and counts the person once. Leaving the lists is another
+ * verb, in the same transaction.
+ */
+export async function recordUnsubscribe(contexts: EngagementContexts, event: UnsubscribeEvent): Promise<void> {
+  const first = await contexts.tracking.recordUnsubscribe(event);
+  if (!first) return;
+  const { projectId, campaignId, at } = event;
+  const increments = [PROJECT, campaignSubject(campaignId)].map((subject) => ({ subject, kind: 'unsubscribed', at }) as const);
+  await contexts.analytics.count(projectId, await contexts.timeZoneOf(projectId), increments);
+}
+
+function incrementsOf(event: RecordedEngagement): readonly Increment[] {
+  const { kind, at, campaignId, link, firstOfPerson, firstOnLink } = event;
+  const [total, unique] =
+    kind === 'open' ? (['opened_total', 'opened_unique'] as const) : (['clicked_total', 'clicked_unique'] as const);
+  const subjects = campaignId === undefined ? [PROJECT, TRANSACTIONAL] : [PROJECT, campaignSubject(campaignId)];
+  const increments: Increment[] = subjects.map((subject) => ({ subject, kind: total, at }));
+  if (firstOfPerson) increments.push(...subjects.map((subject) => ({ subject, kind: unique, at })));
+  if (campaignId !== undefined && link !== undefined) {
+    const subject = linkSubject(campaignId, link);
+    increments.push({ subject, kind: total, at });
+    if (firstOnLink) increments.push({ subject, kind: unique, at });
+  }
+  return increments;
+}

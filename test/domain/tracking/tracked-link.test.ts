@@ -1,0 +1,127 @@
+import { createSecretKey, randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  issueLinkToken,
+  type KeyFor,
+  type LinkScope,
+  linkTarget,
+  type TokenSubject,
+  UnsafeLink,
+  verifyLinkToken,
+} from '../../../src/domain/tracking/index.ts';
+
+const projectId = '01936c5e-0000-7000-8000-000000000001';
+const campaignId = '01936c5e-1111-7111-9111-111111111111';
+const subscriberId = '01936c5e-2222-7222-a222-222222222222';
+const otherId = '01936c5e-3333-7333-b333-333333333333';
+
+const key = createSecretKey(randomBytes(32));
+const keyFor: KeyFor = () => key;
+const scope: LinkScope = { kind: 'campaign', projectId, subjectId: campaignId, key };
+const subject: TokenSubject = { kind: 'campaign', projectId, keyId: 'aaaaaa', campaignId, subscriberId };
+const target = 'https://shop.example/boots?size=44#red';
+
+describe('a link token', () => {
+  it('gives back index and target to every message of its campaign', () => {
+    const token = issueLinkToken(scope, 7, target);
+    expect(verifyLinkToken(token, subject, keyFor)).toEqual({ index: 7, target });
+    expect(verifyLinkToken(token, { ...subject, subscriberId: otherId }, keyFor)).toEqual({ index: 7, target });
+    expect(token).toMatch(/^[A-Za-z0-9_-]+$/);
+  });
+
+  it('belongs to one transactional message just as well', () => {
+    const token = issueLinkToken({ kind: 'transactional', projectId, subjectId: otherId, key }, 0, target);
+    const transactional: TokenSubject = { kind: 'transactional', projectId, keyId: 'aaaaaa', messageId: otherId };
+    expect(verifyLinkToken(token, transactional, keyFor)).toEqual({ index: 0, target });
+    expect(verifyLinkToken(token, { ...subject, campaignId: otherId }, keyFor)).toBeUndefined();
+  });
+
+  it('is unknown in another campaign, in another project and under another key', () => {
+    const token = issueLinkToken(scope, 7, target);
+    expect(verifyLinkToken(token, { ...subject, campaignId: otherId }, keyFor)).toBeUndefined();
+    expect(verifyLinkToken(token, { ...subject, projectId: otherId }, keyFor)).toBeUndefined();
+    expect(verifyLinkToken(token, subject, () => createSecretKey(randomBytes(32)))).toBeUndefined();
+    expect(verifyLinkToken(token, subject, () => undefined)).toBeUndefined();
+  });
+
+  it('is unknown with any bit changed or any part cut off', () => {
+    const bytes = Buffer.from(issueLinkToken(scope, 7, target), 'base64url');
+    for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+      const changed = Buffer.from(bytes);
+      changed[bit >> 3] = changed[bit >> 3]! ^ (1 << (bit & 7));
+      expect(verifyLinkToken(changed.toString('base64url'), subject, keyFor)).toBeUndefined();
+    }
+    for (let length = 0; length < bytes.length; length += 1) {
+      expect(verifyLinkToken(bytes.toString('base64url', 0, length), subject, keyFor)).toBeUndefined();
+    }
+  });
+
+  it('never throws on junk', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.base64String()), (token) => {
+        expect(verifyLinkToken(token, subject, keyFor)).toBeUndefined();
+      }),
+    );
+    expect(verifyLinkToken('A'.repeat(1_000_000), subject, keyFor)).toBeUndefined();
+  });
+
+  it('survives a round trip for any http address, ready for a Location field', () => {
+    fc.assert(
+      fc.property(
+        fc.webUrl({ withQueryParameters: true, withFragments: true }),
+        fc.integer({ min: 0, max: 65_535 }),
+        (url, index) => {
+          const link = verifyLinkToken(issueLinkToken(scope, index, url), subject, keyFor);
+          expect(link).toEqual({ index, target: new URL(url).href });
+          expect(link?.target).toMatch(/^https?:\/\/[\x21-\x7e]+$/);
+        },
+      ),
+    );
+  });
+});
+
+describe('the target of a link', () => {
+  it.each([
+    ['https://example.com', 'https://example.com/'],
+    ['HTTP://Example.COM/Path', 'http://example.com/Path'],
+    ['  https://example.com/a\n', 'https://example.com/a'],
+    ['https://bücher.example/straße?q=ü', 'https://xn--bcher-kva.example/stra%C3%9Fe?q=%C3%BC'],
+    ['https://example.com/a b', 'https://example.com/a%20b'],
+    ['https://example.com/@someone', 'https://example.com/@someone'],
+    ['https://example.com/?next=https:\\\\x', 'https://example.com/?next=https:\\\\x'],
+    ['https://[2001:db8::1]:8443/', 'https://[2001:db8::1]:8443/'],
+  ])('%j becomes %s', (written, location) => {
+    expect(linkTarget(written)).toBe(location);
+  });
+
+  it.each([
+    'javascript:alert(1)',
+    'data:text/html,hello',
+    'mailto:someone@example.com',
+    'ftp://example.com/',
+    '//evil.example/',
+    '/relative',
+    'evil.example',
+    'https:evil.example',
+    'https:/evil.example',
+    'https:///evil.example',
+    'https:\\\\evil.example',
+    'https://good.example\\@evil.example/',
+    'https://good.example@evil.example/',
+    'https://good.example:443@evil.example/',
+    'https://@evil.example/',
+    'https://good.example/\r\nSet-Cookie: a=b',
+    'ht\ttps://evil.example/',
+    'https://good.example/\0',
+    'https://',
+    'https://?x',
+    'https://exa mple.com/',
+    'https://%zz/',
+    '',
+    `https://example.com/${'a'.repeat(4_000)}`,
+  ])('is refused: %j', (written) => {
+    expect(() => linkTarget(written)).toThrow(UnsafeLink);
+    expect(() => issueLinkToken(scope, 0, written)).toThrow(UnsafeLink);
+  });
+});
