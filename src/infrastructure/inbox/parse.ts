@@ -1,13 +1,13 @@
 import { type HeaderField, headerValue, readHeaders } from './headers.ts';
 import type { ReceivedMessage } from './message-store.ts';
 
-export interface InboxLink {
+interface InboxLink {
   readonly url: string;
   /** What the reader sees of it: the text of the anchor, or where it was found. */
   readonly label: string;
 }
 
-export interface InboxAttachment {
+interface InboxAttachment {
   readonly name: string;
   readonly type: string;
   readonly size: number;
@@ -50,7 +50,7 @@ export async function parseMessage(message: ReceivedMessage): Promise<InboxMessa
     envelope: message.envelope,
     size: message.raw.byteLength,
     subject: headerValue(headers, 'subject'),
-    from: mail.from?.text ?? headerValue(headers, 'from'),
+    from: headerValue(headers, 'from'),
     to: headerValue(headers, 'to'),
     date: mail.date,
     messageId: mail.messageId ?? '',

@@ -131,7 +131,7 @@ function envelopeNote(message: InboxMessage): Html {
   return others.length === 0 ? html`` : html` <span class="quiet">· envelope: ${others.join(', ')}</span>`;
 }
 
-const longDate = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'medium' });
+const longDate = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'medium' });
 const dateOf = (message: InboxMessage): string => longDate.format(message.date ?? message.receivedAt);
 
 function sizeText(octets: number): string {

@@ -3,12 +3,12 @@ export const inboxStyles = `
 :root {
   color-scheme: light dark;
   --ground: #f5f3ee; --panel: #fff; --line: #e3dfd6; --ink: #1c2230; --soft: #5d6472; --faint: #efece5; --chosen: #f4efe6; --over: #faf8f4;
-  --accent: #c0342a; --accent-ink: #fff; --link: #a82c23; --live: #2a9d63; --focus: #2f5fd0; --note: #fbf3df; --note-line: #ecdcb4;
+  --accent: #c0342a; --accent-ink: #fff; --link: #a82c23; --live: #2a9d63; --focus: #2f5fd0; --device: #20242e; --note: #fbf3df; --note-line: #ecdcb4;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #10131a; --panel: #181c26; --line: #2a303d; --ink: #eceef3; --soft: #a3abba; --faint: #232834; --chosen: #262c3a; --over: #1e232f;
-    --accent: #d9493f; --accent-ink: #fff; --link: #ff9d92; --live: #54cf93; --focus: #8fb0ff; --note: #2c2718; --note-line: #4b4023;
+    --accent: #d9493f; --accent-ink: #fff; --link: #ff9d92; --live: #54cf93; --focus: #8fb0ff; --device: #3a4252; --note: #2c2718; --note-line: #4b4023;
   }
 }
 *, *::before, *::after { box-sizing: border-box; }
@@ -50,11 +50,11 @@ button:hover, .button:hover { background: var(--faint); }
 .search input::placeholder { color: var(--soft); opacity: 1; }
 #list { flex: 1; min-height: 0; overflow-y: auto; }
 .row {
-  display: grid; grid-template-columns: 2.375rem minmax(0, 1fr) auto; gap: 0 .75rem; align-items: center; padding: .6875rem .875rem .6875rem .75rem;
-  border-bottom: 1px solid var(--line); border-left: 3px solid transparent; color: inherit; text-decoration: none;
+  display: grid; grid-template-columns: 2.375rem minmax(0, 1fr) auto; gap: 0 .75rem; align-items: center; padding: .6875rem .875rem;
+  border-bottom: 1px solid var(--line); color: inherit; text-decoration: none;
 }
 .row:hover { background: var(--over); }
-.row[aria-current] { background: var(--chosen); border-left-color: var(--accent); }
+.row[aria-current] { background: var(--chosen); box-shadow: inset 3px 0 var(--accent); }
 .row:focus-visible { outline-offset: -2px; }
 .row > span, .row > time { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .face { grid-row: span 2; display: grid; place-items: center; width: 2.375rem; height: 2.375rem; border-radius: 50%; color: #fff; font-weight: 650; }
@@ -99,7 +99,7 @@ button:hover, .button:hover { background: var(--faint); }
 .stage { flex: 1; display: flex; min-height: 24rem; }
 .stage iframe { display: block; width: 100%; border: 0; background: #fff; color-scheme: light; }
 .stage.phone { padding: 1.5rem 1rem; }
-.stage.phone iframe { width: 25.625rem; max-width: 100%; height: 49rem; margin: 0 auto; border: 10px solid #20242e; border-radius: 2.25rem; box-shadow: 0 20px 50px -20px rgb(0 0 0 / 45%); }
+.stage.phone iframe { width: 25.625rem; max-width: 100%; height: 49rem; margin: 0 auto; border: 10px solid var(--device); border-radius: 2.25rem; box-shadow: 0 20px 50px -20px rgb(0 0 0 / 45%); }
 .sheet { padding: 1.25rem 1.5rem 2rem; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.6; }
 table { width: 100%; border-collapse: collapse; }

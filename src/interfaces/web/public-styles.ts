@@ -12,7 +12,7 @@ export const publicStyles = `
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #12151c; --card: #1b202b; --line: #2e3544; --ink: #eef0f4; --soft: #a9b0bf;
-    --press: #f1efea; --press-ink: #171b24; --press-over: #fff; --tile: #d9493f; --tile-ink: #fff;
+    --press: #f1efea; --press-ink: #171b24; --press-over: #fff; --tile: #c8372d; --tile-ink: #fff;
     --good: #6fd6a0; --good-ground: #17352a; --warn: #f0c265; --warn-ground: #3a2f17; --plain-ground: #262c39; --focus: #8fb0ff;
   }
 }

@@ -14,7 +14,7 @@ export interface ReadableInbox {
   clear(): void;
 }
 
-export interface InboxListRequest {
+interface InboxListRequest {
   readonly limit?: number | undefined;
   /** Only messages older than this id. */
   readonly after?: string | undefined;
