@@ -22,8 +22,8 @@ export interface PublicActions {
   /** Leaves every list of that campaign; safe to repeat. False for an unknown token. @throws when it could not be stored */
   unsubscribe(token: string, facts: RequestFacts): Promise<boolean>;
   /**
-   * Where the link leads, from the signed link token alone: it settles soon, with the target, even when the hit could not
-   * be stored. Undefined when the link token is unknown.
+   * Where the link leads, from the signed tokens alone: it settles soon, with the target, even when the hit could not be
+   * stored. Undefined for unknown tokens.
    */
   click(messageToken: string, linkToken: string, facts: RequestFacts): Promise<string | undefined>;
   /** Stores an open; unknown tokens are ignored. */
