@@ -1,0 +1,51 @@
+import { DomainError } from '../shared/errors.ts';
+import type { Id } from '../shared/ids.ts';
+import type { Import, ImportTotals, Rejection } from './import.ts';
+
+/** A row that was read and found right, ready to be merged. */
+export interface StagedRow {
+  readonly line: number;
+  /** Used when the address is new to the project. */
+  readonly subscriberId: Id;
+  /** Id of the person's consent entry; used when the import states a consent. */
+  readonly consentId: Id;
+  readonly address: string;
+  readonly emailKey: string;
+  /** What an erased address of this key would be kept as (`erasureMark`). */
+  readonly mark: string;
+  readonly locale: string | null;
+  readonly timeZone: string | null;
+  /** JSON object, checked and cleaned. */
+  readonly attributes: string;
+}
+
+/** Carries the rows of one file to the database and merges them there. Nobody is changed before `finish`. */
+export interface ImportLoad {
+  /** Takes the rows off the caller's hands; may return before they have arrived. @throws whatever went wrong with earlier rows */
+  add(rows: readonly StagedRow[], rejections: readonly Rejection[]): Promise<void>;
+  /**
+   * Merges in one transaction (or, on a dry run, counts what merging would do), stores totals and rejections, and marks the
+   * import done.
+   * @throws ImportUnreadable when the import was declared failed meanwhile
+   */
+  finish(columns: readonly string[] | null, now: Date): Promise<ImportTotals>;
+}
+
+/** Lends loads. */
+export interface ImportLoader {
+  /**
+   * Runs `work` with a load of its own. Until it returns the import counts as alive; a process that dies lets go of it by
+   * dying. What was not finished is dropped.
+   * @throws ImportsBusy
+   */
+  run<T>(imported: Import, work: (load: ImportLoad) => Promise<T>): Promise<T>;
+}
+
+/** A load holds a database connection as long as its file arrives. */
+export class ImportsBusy extends DomainError {
+  readonly code = 'import.busy';
+  readonly kind = 'limited';
+  constructor(limit: number) {
+    super(`${limit} imports are running in this process, which is as many as it takes at once. Try again when one has ended.`);
+  }
+}

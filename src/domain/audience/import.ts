@@ -1,0 +1,95 @@
+import { InvalidInput } from '../shared/errors.ts';
+import type { Id } from '../shared/ids.ts';
+import { cleanText } from './attributes.ts';
+import { type Evidence, parseEvidence } from './consent.ts';
+
+/** running -> done | failed. A failed import has changed nobody. */
+export type ImportState = 'running' | 'done' | 'failed';
+
+/** rows = imported + duplicates + rejected + protected, and imported = created + updated; always. */
+export interface ImportTotals {
+  /** Records of the file, without its header and empty lines. */
+  readonly rows: number;
+  readonly imported: number;
+  readonly created: number;
+  /** People who were there before, whether or not the file told anything new about them. */
+  readonly updated: number;
+  /** Rows that a later row of the same file replaced: the last one about an address wins. */
+  readonly duplicates: number;
+  /** Rows that could not be read; each with its line and reason in the list of rejections. */
+  readonly rejected: number;
+  /** Rows about people who left one of the lists, are suppressed or erased: nothing about them was changed. */
+  readonly protected: number;
+}
+
+export const NO_TOTALS: ImportTotals = { rows: 0, imported: 0, created: 0, updated: 0, duplicates: 0, rejected: 0, protected: 0 };
+
+export interface NewImport {
+  /** Everybody imported joins these. A person who left one of them is `protected` as a whole. */
+  readonly lists: readonly Id[];
+  /** Proof that everybody in the file agreed; confirms them on double opt-in lists, and is stored per person. */
+  readonly consent?: Evidence | undefined;
+  /** Column name to `email`, `locale`, `time_zone`, an attribute's name, or `-` to leave the column out. Wins over what is recognised. */
+  readonly map?: Readonly<Record<string, string>> | undefined;
+  /** Counts and rejects as a real import would, and changes nobody. */
+  readonly dryRun?: boolean | undefined;
+  readonly fileName?: string | undefined;
+}
+
+export interface Import {
+  readonly projectId: Id;
+  readonly id: Id;
+  readonly state: ImportState;
+  readonly dryRun: boolean;
+  readonly fileName: string | null;
+  readonly listIds: readonly Id[];
+  readonly consent: Evidence | null;
+  readonly map: Readonly<Record<string, string>>;
+  /** The file's columns, in order; null for JSON Lines and until the file was opened. */
+  readonly columns: readonly string[] | null;
+  readonly totals: ImportTotals;
+  /** Why it failed, for people; null otherwise. */
+  readonly failure: string | null;
+  readonly createdAt: Date;
+  readonly endedAt: Date | null;
+}
+
+/** A row that was not imported, as it stood in the file. */
+export interface Rejection {
+  /** 1-based line on which the row begins. */
+  readonly line: number;
+  readonly reason: string;
+  /** CSV: the cells. JSON Lines: the line, as one cell. Shortened to `REJECTED_CELLS` cells of `REJECTED_CELL` characters. */
+  readonly cells: readonly string[];
+}
+
+export const REJECTED_CELLS = 100;
+export const REJECTED_CELL = 500;
+/** Rejections kept per import; further ones are only counted. A file that is wrong throughout shows it in its first rows. */
+export const KEPT_REJECTIONS = 100_000;
+
+/** @throws InvalidInput with a pointer to the field at fault. */
+export function newImport(projectId: Id, id: Id, wish: NewImport, now: Date): Import {
+  const map = wish.map ?? {};
+  if (Object.keys(map).length > 500) throw new InvalidInput('A map may name 500 columns.', '/map');
+  return {
+    projectId,
+    id,
+    state: 'running',
+    dryRun: wish.dryRun ?? false,
+    fileName: wish.fileName === undefined ? null : cleanText(wish.fileName).slice(0, 300),
+    listIds: [...new Set(wish.lists)],
+    consent: wish.consent === undefined ? null : parseEvidence(wish.consent, now),
+    map,
+    columns: null,
+    totals: NO_TOTALS,
+    failure: null,
+    createdAt: now,
+    endedAt: null,
+  };
+}
+
+/** Shortened so that a bad file of a gigabyte leaves no gigabyte of rejections. */
+export function rejection(line: number, reason: string, cells: readonly string[]): Rejection {
+  return { line, reason, cells: cells.slice(0, REJECTED_CELLS).map((cell) => cleanText(cell.slice(0, REJECTED_CELL))) };
+}

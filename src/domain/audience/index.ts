@@ -1,0 +1,61 @@
+/**
+ * Audience: who may be mailed, and the proof of it.
+ *
+ * Owns subscribers (a person's address and attributes), lists, subscriptions (one person on one list), suppressions,
+ * consents and imports.
+ *
+ * States
+ * - subscription: unconfirmed -> confirmed -> unsubscribed (`subscription.ts` has the table). Only `confirmed` is mailed.
+ * - subscriber: active -> erased, for good. - import: running -> done | failed.
+ *
+ * Promises
+ * - One address is one subscriber: addresses are compared in NFC, lower case and with A-labels (RFC 5321, 5890, 6532).
+ * - Who unsubscribed comes back only by an own, stated word; neither an import nor anybody else's call brings them back.
+ * - An import changes everybody in its file that it counts as imported, or nobody at all. It never changes people who left
+ *   one of its lists, are suppressed or erased (`protected`). Of several rows about one address the last one wins.
+ *   rows = imported + duplicates + rejected + protected.
+ * - On a double opt-in list imported people are `unconfirmed` and not mailed, unless the import states a consent, which is
+ *   stored for each of them (GDPR Art. 7(1)).
+ * - Erasing a person leaves an id and a keyed hash of the address: nothing to read, yet no import mails it again.
+ *   Only the person's own return lifts that (`unsuppress`).
+ * - What `recipients` says of somebody is true at the moment of the question, whatever an audience fixed earlier says.
+ *
+ * Does not promise that an address exists, nor that a list scope of suppression keeps transactional mail away: that asks for
+ * the scope `project`. Attributes have 64 kB as JSON at most.
+ */
+export { ATTRIBUTES_OCTETS, type Attributes, type JsonValue } from './attributes.ts';
+export {
+  AddressTaken,
+  ImportUnreadable,
+  ListArchived,
+  ListSlugTaken,
+  SubscriberErased,
+  SubscriptionRefused,
+} from './audience-errors.ts';
+export { AudienceService } from './audience-service.ts';
+export type { AudienceStore, ListCounts, ListSearch, SubscriberSearch, SuppressionSearch } from './audience-store.ts';
+export type { Joining, Moved, SubscriberWish, Suppressing } from './audience-wish.ts';
+export type { Consent, ConsentAction, Evidence } from './consent.ts';
+export {
+  type Import,
+  type ImportState,
+  type ImportTotals,
+  KEPT_REJECTIONS,
+  type NewImport,
+  NO_TOTALS,
+  type Rejection,
+  rejection,
+} from './import.ts';
+export { ImportColumns, type ImportedPerson } from './import-columns.ts';
+export { type ImportLoad, type ImportLoader, ImportsBusy, type StagedRow } from './import-loader.ts';
+export { List, type ListChanges, type ListState, type NewList } from './list.ts';
+export type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
+export { Subscriber, type SubscriberChanges, type SubscriberState, type SubscriberStatus } from './subscriber.ts';
+export { SUBSCRIPTION_STATES, type Subscription, type SubscriptionState } from './subscription.ts';
+export {
+  erasureMark,
+  SUPPRESSION_REASONS,
+  type Suppression,
+  type SuppressionReason,
+  type SuppressionScope,
+} from './suppression.ts';

@@ -1,0 +1,45 @@
+import { createHmac, type KeyObject } from 'node:crypto';
+import { InvalidInput } from '../shared/errors.ts';
+import { type Id, isId } from '../shared/ids.ts';
+
+/** `project`: no mail at all. `marketing`: no campaigns, transactional mail goes on. `list:<id>`: nothing of that list. */
+export type SuppressionScope = 'project' | 'marketing' | `list:${Id}`;
+
+/** From the lightest to the gravest: a graver one replaces a lighter one of the same scope, never the other way round. */
+export const SUPPRESSION_REASONS = ['manual', 'unsubscribe', 'hard_bounce', 'complaint', 'erased'] as const;
+export type SuppressionReason = (typeof SUPPRESSION_REASONS)[number];
+
+/** An address that we refuse to mail. It hangs on the address, not on the subscriber, and so outlives both. */
+export interface Suppression {
+  readonly projectId: Id;
+  /** The address's key, or the mark of an erased one (`erasureMark`). */
+  readonly emailKey: string;
+  readonly scope: SuppressionScope;
+  readonly reason: SuppressionReason;
+  /** Facts as they were told: the reply of a bounce, the id of a message, a note. */
+  readonly evidence: Readonly<Record<string, string>>;
+  readonly at: Date;
+}
+
+/** @throws InvalidInput */
+export function parseScope(text: string, pointer = '/scope'): SuppressionScope {
+  if (text === 'project' || text === 'marketing') return text;
+  const listId = /^list:(.*)$/.exec(text)?.[1];
+  if (listId !== undefined && isId(listId)) return `list:${listId.toLowerCase()}`;
+  throw new InvalidInput('A scope is "project", "marketing" or "list:" and the id of a list.', pointer);
+}
+
+/** @throws InvalidInput; `erased` is what erasing a subscriber leaves behind and cannot be asked for. */
+export function parseReason(text: string, pointer = '/reason'): SuppressionReason {
+  const reason = SUPPRESSION_REASONS.find((known) => known === text);
+  if (reason !== undefined && reason !== 'erased') return reason;
+  throw new InvalidInput('A reason is one of manual, unsubscribe, hard_bounce and complaint.', pointer);
+}
+
+/**
+ * What is kept of an erased address: HMAC-SHA256 under a key of the project, so that the address is recognised when it
+ * comes back and can be read from nowhere. It holds no "@" and so never equals an address's key.
+ */
+export function erasureMark(key: Uint8Array | KeyObject, emailKey: string): string {
+  return `erased:${createHmac('sha256', key).update(emailKey).digest('hex')}`;
+}
