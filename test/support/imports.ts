@@ -43,7 +43,9 @@ export interface Module {
   readonly declared: readonly Mention[];
   /** `process.env`, `Date.now`, `new Date()`: member expressions of globals, and constructions without an argument. */
   readonly expressions: readonly Mention[];
-  /** Dotted codes outside of classes: `new HttpProblem(413, 'request.too_large', ...)` and `{ code: 'mjml.invalid' }`. */
+  /** Dotted words as string literals: codes, scopes, file names. */
+  readonly dotted: readonly Mention[];
+  /** Those that are said to be codes: `new HttpProblem(413, 'request.too_large', ...)`, `{ code: 'internal.error' }`. */
   readonly codes: readonly Mention[];
   /** Classes that `defineEntity({ class })` maps here. */
   readonly mapped: readonly Mention[];
@@ -125,7 +127,7 @@ function lineFinder(text: string): (offset: number) => number {
   };
 }
 
-type Facts = Pick<Module, 'classes' | 'codes' | 'declared' | 'expressions' | 'mapped' | 'syntax' | 'effects'>;
+type Facts = Pick<Module, 'classes' | 'codes' | 'declared' | 'dotted' | 'expressions' | 'mapped' | 'syntax' | 'effects'>;
 
 function walk(
   program: Program,
@@ -136,6 +138,7 @@ function walk(
   const declared: Mention[] = [];
   const expressions: Mention[] = [];
   const codes: Mention[] = [];
+  const dotted: Mention[] = [];
   const mapped: Mention[] = [];
   const syntax: Mention[] = [];
   const note = (into: Mention[], name: string, node: { start: number }): void => {
@@ -151,10 +154,8 @@ function walk(
     else if (pattern.type === 'ObjectPattern') for (const property of pattern.properties) declare(property);
     else if (pattern.type === 'Property') declare(pattern.value);
   };
-  const code = (node: object | undefined): void => {
-    const literal = node as { type: string; value?: unknown; start: number } | undefined;
-    if (literal?.type === 'Literal' && /^[a-z_]+\.[a-z_]+$/.test(String(literal.value)))
-      note(codes, String(literal.value), literal);
+  const noteDotted = (into: Mention[], node: { type: string; value?: unknown; start: number } | undefined): void => {
+    if (node?.type === 'Literal' && /^[a-z_]+\.[a-z_]+$/.test(String(node.value))) note(into, String(node.value), node);
   };
   const member = (node: { key: object; computed: boolean }): void => {
     if (!node.computed) declare(node.key);
@@ -199,11 +200,12 @@ function walk(
       if (node.object.type !== 'Identifier' || node.property.type !== 'Identifier' || node.computed) return;
       note(expressions, `${node.object.name}.${node.property.name}`, node);
     },
+    Literal: (node) => noteDotted(dotted, node),
     Property(node) {
-      if (node.key.type === 'Identifier' && node.key.name === 'code') code(node.value);
+      if (node.key.type === 'Identifier' && node.key.name === 'code') noteDotted(codes, node.value);
     },
     NewExpression(node) {
-      if (node.callee.type === 'Identifier' && node.callee.name === 'HttpProblem') code(node.arguments[1]);
+      if (node.callee.type === 'Identifier' && node.callee.name === 'HttpProblem') noteDotted(codes, node.arguments[1]);
       if (node.callee.type === 'Identifier' && node.arguments.length === 0) note(expressions, `new ${node.callee.name}()`, node);
     },
     CallExpression(node) {
@@ -230,7 +232,7 @@ function walk(
   const effects = program.body
     .filter((statement) => !harmless.test(statement.type))
     .map((statement) => ({ name: statement.type, line: lineOf(statement.start) }));
-  return { classes, codes, declared, expressions, mapped, syntax, effects };
+  return { classes, codes, declared, dotted, expressions, mapped, syntax, effects };
 }
 
 /** The corner of ESTree that binding patterns are made of. */
