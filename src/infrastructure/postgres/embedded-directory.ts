@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Program } from './embedded-program.ts';
 import { DirectoryUnreachable, ForeignDirectory, NoSpace, WrongDatabaseVersion } from './errors.ts';
@@ -18,6 +18,8 @@ export interface Layout {
   readonly passwordFile: string;
   readonly logFile: string;
   readonly lockFile: string;
+  /** Names the process that postgres lives as long as. */
+  readonly supervisorFile: string;
   /** Directory of the Unix socket: `<root>/run`, or one in /tmp when that path is too long. */
   readonly sockets: string;
   /** Binaries, copied when they cannot be reached where they are installed. */
@@ -60,6 +62,7 @@ export function layoutOf(root: string): Layout {
     passwordFile: join(root, 'postgres.password'),
     logFile: join(root, 'postgres.log'),
     lockFile: join(root, 'start.lock'),
+    supervisorFile: join(root, 'postgres.supervisor'),
     sockets: short ? inside : join('/tmp', `pennypost-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`),
     binaries: join(root, `pg-${MAJOR}-programs`),
   };
@@ -93,9 +96,14 @@ export async function readPassword(layout: Layout): Promise<string | undefined> 
 
 export async function makePassword(layout: Layout, program: Program): Promise<string> {
   const password = randomBytes(24).toString('base64url');
-  await writeFile(layout.passwordFile, `${password}\n`, { mode: 0o600 });
-  await give(layout.passwordFile, program);
+  await writeSecret(layout.passwordFile, `${password}\n`, program);
   return password;
+}
+
+/** A file of 0600 that belongs to the user that PostgreSQL runs as. */
+export async function writeSecret(path: string, text: string, program: Program): Promise<void> {
+  await writeFile(path, text, { mode: 0o600 });
+  await give(path, program);
 }
 
 /** An empty directory of 0700 that belongs to the user that PostgreSQL runs as. */
@@ -117,10 +125,18 @@ export async function makeSocketDirectory(layout: Layout, program: Program): Pro
   await give(layout.sockets, program);
 }
 
-/** Removes what interrupted first starts left. Only under the start lock. */
+/** Leaves nothing in /tmp. */
+export async function removeSocketDirectory(layout: Layout): Promise<void> {
+  await rmdir(layout.sockets).catch((error: unknown) => {
+    // Stopped twice, or another process has started meanwhile.
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTEMPTY') throw error;
+  });
+}
+
+/** Removes what interrupted first starts left, whose `initdb` may still be at work for a moment. Only under the start lock. */
 export async function sweep(layout: Layout): Promise<void> {
   for (const name of await readdir(layout.root)) {
-    if (name.startsWith(`pg-${MAJOR}.new-`)) await rm(join(layout.root, name), { recursive: true, force: true });
+    if (name.startsWith(`pg-${MAJOR}.new-`)) await rm(join(layout.root, name), { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

@@ -21,10 +21,10 @@ export const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 const NOBODY = 65_534;
 
 /**
- * Root's own access to its files, with another user id in the eyes of PostgreSQL (which refuses to run as root). For
- * directories that `nobody` cannot reach, such as everything under /root (0700).
+ * Our own access to files under another user's name: PostgreSQL refuses to run as root and as a user id without a name.
+ * Needs user namespaces, which some containers forbid.
  */
-const UNSHARE = ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--'] as const;
+const RENAMED = ['unshare', '--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, '--'] as const;
 
 /**
  * @param platform as in the names of the packages: `linux-x64`, `darwin-arm64`
@@ -45,43 +45,43 @@ export async function findBinaries(platform = `${process.platform}-${process.arc
 
 /**
  * Chooses how to run: as ourselves, unless we are root. Root lends it to the owner of `directory`, or to `nobody` when root
- * itself owns it; where that user cannot reach the directory, it runs in a user namespace; where only the binaries are out
- * of reach, they are copied (60 MB) to `copyTo`.
+ * itself owns it; where that user cannot reach the directory (all under /root, 0700), root runs it renamed; where only the
+ * binaries are out of reach, they are copied (60 MB) to `copyTo`. A user id that has no name, as containers have, is renamed.
  * @param directory an existing directory: the cluster, or the one it will be made in
  * @throws DirectoryUnreachable when nothing of this works
  */
 export async function chooseProgram(bin: string, directory: string, copyTo: string): Promise<Program> {
-  if (process.getuid?.() !== 0) return { bin, owner: undefined, prefix: [] };
+  const ourselves: Program = { bin, owner: undefined, prefix: [] };
+  if (process.getuid?.() !== 0) {
+    const choice = await firstThatWorks(directory, [ourselves, { ...ourselves, prefix: RENAMED }]);
+    if (choice !== undefined) return choice;
+    throw new DirectoryUnreachable(
+      `PostgreSQL cannot run in ${directory} as user id ${process.getuid?.()}. Give that id a name in /etc/passwd and access to the directory.`,
+    );
+  }
   const { uid, gid } = await stat(directory);
   const owner = uid === 0 ? { uid: NOBODY, gid: NOBODY } : { uid, gid };
   const lent: Program = { bin, owner, prefix: [] };
-  if (await works(lent, directory)) return lent;
-  const mapped: Program = { bin, owner: undefined, prefix: UNSHARE };
-  if (uid === 0 && (await works(mapped, directory))) return mapped;
-  const copied: Program = { ...lent, bin: join(copyTo, 'bin') };
-  if (await reaches(owner, directory)) {
+  const choice = await firstThatWorks(directory, [lent, { ...(uid === 0 ? ourselves : lent), prefix: RENAMED }]);
+  if (choice !== undefined) return choice;
+  if (await succeeds('/bin/sh', ['-c', 'cd "$0"', directory], owner)) {
     await cp(dirname(bin), copyTo, { recursive: true, verbatimSymlinks: true });
-    if (await works(copied, directory)) return copied;
+    const copied = await firstThatWorks(directory, [{ ...lent, bin: join(copyTo, 'bin') }]);
+    if (copied !== undefined) return copied;
   }
   throw new DirectoryUnreachable(
     `PostgreSQL does not run as root, and the user with id ${owner.uid}, to whom root would lend it, cannot reach ${directory}. Set PENNYPOST_DATA_DIR to a directory such as /var/lib/pennypost, or run as an ordinary user.`,
   );
 }
 
-function works(program: Program, directory: string): Promise<boolean> {
-  const [command, ...words] = [
-    ...program.prefix,
-    '/bin/sh',
-    '-c',
-    '"$0" --version >/dev/null 2>&1 && cd "$1"',
-    join(program.bin, 'postgres'),
-    directory,
-  ];
-  return succeeds(command!, words, program.owner);
-}
-
-function reaches(owner: { uid: number; gid: number }, directory: string): Promise<boolean> {
-  return succeeds('/bin/sh', ['-c', 'cd "$0"', directory], owner);
+/** What works reaches both program and directory, and has a name (initdb looks it up). */
+async function firstThatWorks(directory: string, programs: readonly Program[]): Promise<Program | undefined> {
+  const test = '"$0" --version >/dev/null 2>&1 && cd "$1" && id -un >/dev/null 2>&1';
+  for (const program of programs) {
+    const [command, ...words] = [...program.prefix, '/bin/sh', '-c', test, join(program.bin, 'postgres'), directory];
+    if (await succeeds(command!, words, program.owner)) return program;
+  }
+  return undefined;
 }
 
 function succeeds(command: string, words: readonly string[], owner: Program['owner']): Promise<boolean> {

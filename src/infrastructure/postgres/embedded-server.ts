@@ -3,7 +3,7 @@ import { chown, open, rename, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { ConnectionSettings } from './connection.ts';
+import { type ConnectionSettings, withDatabase } from './connection.ts';
 import { ENVIRONMENT, type Program } from './embedded-program.ts';
 import { DatabaseStartFailed, NoSpace } from './errors.ts';
 
@@ -127,7 +127,7 @@ export async function startServer(
 
   const deadline = performance.now() + START_SECONDS * 1000;
   for (;;) {
-    const answer = await Promise.race([ended, probe(connection)]);
+    const answer = await Promise.race([ended, probe(withDatabase(connection, 'postgres'))]);
     if (answer === 'answers') break;
     if (answer === 'ended' || performance.now() > deadline) {
       await stop();
@@ -145,7 +145,7 @@ export type Answer = 'answers' | 'absent' | 'busy';
 
 /** Decides by a real connection; a pid that exists says nothing. */
 export async function probe(connection: ConnectionSettings): Promise<Answer> {
-  const client = new pg.Client({ ...connection, database: 'postgres', connectionTimeoutMillis: 5000 });
+  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 5000 });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -153,8 +153,8 @@ export async function probe(connection: ConnectionSettings): Promise<Answer> {
     return 'answers';
   } catch (error) {
     if (error instanceof pg.DatabaseError) {
-      // 57P03 starting up or shutting down, 57P01 shut down while we asked, 53300 too many connections.
-      if (error.code === '57P03' || error.code === '57P01' || error.code === '53300') return 'busy';
+      // 57P03 starting up or shutting down, 57P01 shut down while we asked, 53300 too many connections, 3D000 not made yet.
+      if (['57P03', '57P01', '53300', '3D000'].includes(error.code ?? '')) return 'busy';
       throw new DatabaseStartFailed(`The embedded PostgreSQL refuses us: ${error.message}.`);
     }
     return 'absent';

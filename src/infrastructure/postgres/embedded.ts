@@ -30,11 +30,14 @@ import {
   makeSocketDirectory,
   readIfThere,
   readPassword,
+  removeSocketDirectory,
   sweep,
+  writeSecret,
 } from './embedded-directory.ts';
 import { chooseProgram, findBinaries, type Program } from './embedded-program.ts';
 import { initialise, probe, type Server, type ServerOptions, startServer } from './embedded-server.ts';
 import { DatabaseStartFailed } from './errors.ts';
+import { lives, ownMark } from './process-mark.ts';
 import { underStartLock } from './start-lock.ts';
 
 export interface EmbeddedOptions {
@@ -61,6 +64,8 @@ const DATABASE = 'pennypost';
 const PORT = 5432;
 /** How long a server that is starting or shutting down is waited for. */
 const PATIENCE_SECONDS = 60;
+/** How long a server without a supervisor is given to go; a fast shutdown takes 0.02 to 0.1 s. */
+const DYING_SECONDS = 3;
 
 /**
  * @throws ForeignDirectory | WrongDatabaseVersion | NoSpace | NoEmbeddedDatabase | DirectoryUnreachable | DatabaseStartFailed
@@ -79,19 +84,23 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
 
 /** Connects to a server that somebody else runs on this cluster; undefined when there is none. */
 async function attach(layout: Layout): Promise<EmbeddedDatabase | undefined> {
-  const deadline = performance.now() + PATIENCE_SECONDS * 1000;
+  const since = performance.now();
+  const waited = (seconds: number): boolean => performance.now() - since > seconds * 1000;
   for (;;) {
     const running = await readPostmaster(layout);
     const password = await readPassword(layout);
     if (running === undefined || password === undefined) return undefined;
     const connection = connectionTo(layout, running.port, password);
     const answer = await probe(connection);
-    if (answer === 'answers') {
-      await ensureDatabase(connection);
+    // A server answers for some moments after its supervising process was killed: not worth attaching to. When it still does
+    // later, its supervisor is out of our sight (in another container) or nobody shuts it down any more.
+    const supervisor = await readIfThere(layout.supervisorFile);
+    const dying = supervisor === undefined || !(await lives(supervisor));
+    if (answer === 'answers' && (!dying || waited(DYING_SECONDS))) {
       return { connection, role: 'attached', stop: async () => undefined };
     }
     if (answer === 'absent' && !(await holds(running, layout))) return undefined;
-    if (performance.now() > deadline) {
+    if (waited(PATIENCE_SECONDS)) {
       throw new DatabaseStartFailed(
         `A PostgreSQL with process id ${running.pid} holds ${layout.cluster} and has not answered for ${PATIENCE_SECONDS} s. See ${layout.logFile}.`,
       );
@@ -118,6 +127,7 @@ async function supervise(layout: Layout, options: EmbeddedOptions): Promise<Embe
   await makeSocketDirectory(layout, program);
   const connection = connectionTo(layout, PORT, password);
   const stale = (await readPostmaster(layout))?.pid;
+  await writeSecret(layout.supervisorFile, await ownMark(), program);
   const server = await startPatiently(program, {
     cluster: layout.cluster,
     connection,
@@ -133,9 +143,10 @@ async function supervise(layout: Layout, options: EmbeddedOptions): Promise<Embe
   return {
     connection,
     role: 'supervising',
-    stop() {
+    async stop() {
       stopping = true;
-      return server.stop();
+      await server.stop();
+      await removeSocketDirectory(layout);
     },
   };
 }
@@ -179,9 +190,6 @@ async function ensureDatabase(connection: ConnectionSettings): Promise<void> {
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
     if (rowCount === 0) await client.query(`create database ${DATABASE}`);
-  } catch (error) {
-    // 42P04: an attaching process was quicker.
-    if (codeOf(error) !== '42P04') throw error;
   } finally {
     await client.end();
   }

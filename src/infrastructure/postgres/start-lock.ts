@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, readIfThere } from './embedded-directory.ts';
+import { lives, ownMark } from './process-mark.ts';
 
 /**
  * Lets one process at a time through `work`. The lock is a file made by `link`, which fails when it exists and is never seen
@@ -11,7 +12,7 @@ import { codeOf, readIfThere } from './embedded-directory.ts';
  */
 export async function underStartLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const own = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
-  const holder = `${process.pid} ${await startOf(process.pid)}\n`;
+  const holder = await ownMark();
   await writeFile(own, holder, { mode: 0o600 });
   try {
     while (!(await take(own, path))) {
@@ -50,27 +51,4 @@ async function discard(path: string, stale: string, own: string): Promise<void> 
   }
   if ((await readIfThere(aside)) !== stale) await take(aside, path);
   await rm(aside, { force: true });
-}
-
-async function lives(holder: string): Promise<boolean> {
-  const [pid, start] = holder.trim().split(' ');
-  try {
-    process.kill(Number(pid), 0);
-  } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
-    if (codeOf(error) !== 'EPERM') return false;
-  }
-  return (await startOf(Number(pid))) === start;
-}
-
-/** When the process started, in clock ticks since boot (field 22 of /proc/pid/stat); `-` where there is no /proc. */
-async function startOf(pid: number): Promise<string> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name in field 2 may hold spaces and brackets, so count from its closing bracket.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '-';
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return '-';
-    throw error;
-  }
 }
