@@ -1,0 +1,85 @@
+import type { Attempt, Envelope, OutgoingMessage, Transport, Withdrawn } from '../../domain/delivery/index.ts';
+import { PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
+import { refuseEnvelope } from './smtp-envelope.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+export interface MemoryMessage {
+  readonly envelope: Envelope;
+  readonly content: Buffer;
+}
+
+export interface MemoryTransportOptions {
+  /** Default: 10. */
+  readonly slots?: number | undefined;
+  /** What becomes of a message. Default: everything is submitted. */
+  readonly answer?: ((message: OutgoingMessage) => Attempt | Promise<Attempt>) | undefined;
+  /** Keep what was submitted. Default: true; a dry run over millions says false. */
+  readonly keep?: boolean | undefined;
+}
+
+const ACCEPTED: Attempt = { outcome: 'submitted', code: 250, enhancedCode: '2.0.0', reply: '250 2.0.0 Ok', fault: 'none' };
+
+/** Hands nothing over: for dry runs, and for tests that script the answers. */
+export class MemoryTransport implements Transport {
+  readonly name = 'memory';
+  readonly slots: number;
+  /** What was submitted, in order. */
+  readonly messages: MemoryMessage[] = [];
+  private readonly answer: (message: OutgoingMessage) => Attempt | Promise<Attempt>;
+  private readonly keep: boolean;
+  private readonly line = new WaitingLine();
+  private readonly working = new Set<Promise<void>>();
+  private closing = false;
+
+  constructor(options: MemoryTransportOptions = {}) {
+    this.slots = options.slots ?? 10;
+    this.answer = options.answer ?? (() => ACCEPTED);
+    this.keep = options.keep ?? true;
+  }
+
+  submit(message: OutgoingMessage): Promise<Attempt | Withdrawn> {
+    if (this.closing) return Promise.resolve(WITHDRAWN);
+    const refusal = refuseEnvelope(message.envelope);
+    if (refusal !== undefined) return Promise.resolve(refusal);
+    return new Promise((resolve, reject) => {
+      this.line.add(new PendingDelivery(message, resolve, reject));
+      this.dispatch();
+    });
+  }
+
+  async verify(): Promise<void> {
+    if (this.closing) throw new Error('The memory transport is closed.');
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    for (let next = this.line.shift(); next !== undefined; next = this.line.shift()) next.settle(WITHDRAWN);
+    await Promise.all(this.working);
+  }
+
+  private dispatch(): void {
+    while (this.working.size < this.slots) {
+      const delivery = this.line.shift();
+      if (delivery === undefined) return;
+      const work = this.handOver(delivery).finally(() => {
+        this.working.delete(work);
+        this.dispatch();
+      });
+      this.working.add(work);
+    }
+  }
+
+  private async handOver(delivery: PendingDelivery): Promise<void> {
+    if (!delivery.mayProceed()) {
+      delivery.settle(WITHDRAWN);
+      return;
+    }
+    if (!delivery.handOver()) return;
+    const { message } = delivery;
+    const attempt = await this.answer(message);
+    if (this.keep && attempt.outcome === 'submitted') {
+      this.messages.push({ envelope: message.envelope, content: Buffer.from(message.content) });
+    }
+    delivery.settle(attempt);
+  }
+}

@@ -1,0 +1,202 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Attempt, OutgoingMessage, Transport } from '../../src/domain/delivery/index.ts';
+import { MemoryTransport } from '../../src/infrastructure/transports/memory.ts';
+import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
+import { type FaultSink, startFaultSink } from '../support/fault-sink.ts';
+
+interface Bench {
+  transport: Transport;
+  /** What the next hop took, in order. */
+  accepted(): { from: string; to: string; content: string }[];
+  stop(): Promise<void>;
+}
+
+const attempt = (outcome: Attempt['outcome'], code: number | undefined, fault: Attempt['fault']): Attempt => ({
+  outcome,
+  code,
+  enhancedCode: undefined,
+  reply: 'scripted',
+  fault,
+});
+
+/** The same scripts as the sink's, as answers. */
+function scriptedAnswer({ envelope }: OutgoingMessage): Attempt {
+  if (envelope.to.startsWith('550')) return attempt('rejected', 550, 'recipient');
+  if (envelope.to.startsWith('451')) return attempt('deferred', 451, 'transport');
+  if (envelope.to.startsWith('reset-at-dot')) return attempt('in_doubt', undefined, 'transport');
+  return attempt('submitted', 250, 'none');
+}
+
+const benches: Record<string, (slots: number) => Promise<Bench>> = {
+  async MemoryTransport(slots) {
+    const transport = new MemoryTransport({ slots, answer: scriptedAnswer });
+    return {
+      transport,
+      accepted: () => transport.messages.map(({ envelope, content }) => ({ ...envelope, content: content.toString() })),
+      stop: () => transport.close(),
+    };
+  },
+  async SmtpTransport(slots) {
+    const sink: FaultSink = await startFaultSink({ keepRaw: true });
+    const transport = createSmtpTransport({ url: sink.url, maxConnections: slots, backoff: { minimum: 1, maximum: 2 } });
+    return {
+      transport,
+      accepted: () => sink.messages.map(({ from, to, raw }) => ({ from, to, content: raw?.toString() ?? '' })),
+      async stop() {
+        await transport.close();
+        await sink.close();
+      },
+    };
+  },
+};
+
+const CONTENT = Buffer.from('Subject: Hello\r\nMessage-ID: <1@example.com>\r\n\r\nHello.\r\n');
+const to = (address: string, more: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
+  envelope: { from: 'b+1@bounces.example.com', to: address, smtputf8: false },
+  content: CONTENT,
+  ...more,
+});
+
+describe.each(Object.entries(benches))('%s', (_, open) => {
+  let bench: Bench | undefined;
+  const using = async (slots = 3): Promise<Bench> => {
+    bench = await open(slots);
+    return bench;
+  };
+  afterEach(async () => {
+    await bench?.stop();
+    bench = undefined;
+  });
+
+  it('submits a message as it is, with its envelope', async () => {
+    const { transport, accepted } = await using();
+    expect(await transport.submit(to('reader@example.net'))).toMatchObject({ outcome: 'submitted', code: 250, fault: 'none' });
+    expect(accepted()).toMatchObject([
+      { from: 'b+1@bounces.example.com', to: 'reader@example.net', content: CONTENT.toString() },
+    ]);
+  });
+
+  it('takes the null return path', async () => {
+    const { transport, accepted } = await using();
+    await transport.submit({ envelope: { from: '', to: 'reader@example.net', smtputf8: false }, content: CONTENT });
+    expect(accepted()).toMatchObject([{ from: '', to: 'reader@example.net' }]);
+  });
+
+  it('tells a refusal for good, a refusal for now and an unknown end apart', async () => {
+    const { transport } = await using();
+    const addresses = ['550+1@example.net', '451+1@example.net', 'reset-at-dot+1@example.net'];
+    const results = await Promise.all(addresses.map((address) => transport.submit(to(address))));
+    expect(results).toMatchObject([
+      { outcome: 'rejected', code: 550, fault: 'recipient' },
+      { outcome: 'deferred', code: 451, fault: 'transport' },
+      { outcome: 'in_doubt', code: undefined, fault: 'transport' },
+    ]);
+  });
+
+  it('settles every message exactly as often as it was submitted, many at once', async () => {
+    const { transport, accepted } = await using();
+    const addresses = Array.from({ length: 200 }, (_, at) => `reader${at}@example.net`);
+    const results = await Promise.all(addresses.map((address) => transport.submit(to(address))));
+    expect(results.filter((result) => result.outcome === 'submitted')).toHaveLength(200);
+    expect(
+      accepted()
+        .map((message) => message.to)
+        .sort(),
+    ).toEqual(addresses.sort());
+  });
+
+  it('withdraws a message that may not proceed, without a trace', async () => {
+    const { transport, accepted } = await using();
+    let handedOver = 0;
+    const result = await transport.submit(
+      to('reader@example.net', { proceed: () => false, onHandOver: () => (handedOver += 1) }),
+    );
+    expect(result).toEqual({ outcome: 'withdrawn' });
+    expect([handedOver, accepted()]).toEqual([0, []]);
+  });
+
+  it('asks whether to proceed when a slot is free, not before', async () => {
+    const { transport } = await using(1);
+    const order: string[] = [];
+    let paused = false;
+    const first = transport.submit(to('a@example.net', { onHandOver: () => order.push('a begins') })).then(() => {
+      paused = true;
+    });
+    const others = Array.from({ length: 5 }, () => transport.submit(to('b@example.net', { proceed: () => !paused })));
+    await first;
+    const outcomes = (await Promise.all(others)).map((result) => result.outcome);
+    expect(order).toEqual(['a begins']);
+    expect(outcomes.at(-1)).toBe('withdrawn');
+  });
+
+  it('says once that the hand-over begins, before anything is accepted', async () => {
+    const { transport, accepted } = await using();
+    const seen: number[] = [];
+    await transport.submit(to('reader@example.net', { onHandOver: () => seen.push(accepted().length) }));
+    expect(seen).toEqual([0]);
+  });
+
+  it('refuses an address that could end the command line, without a trace', async () => {
+    const { transport, accepted } = await using();
+    const bad = [
+      'a@example.net\r\nRCPT TO:<evil@example.org',
+      'a@example.net>\nDATA',
+      'a b@example.net',
+      'no-domain',
+      '',
+      'a@b\0',
+    ];
+    for (const address of bad) {
+      expect(await transport.submit(to(address))).toMatchObject({
+        outcome: 'rejected',
+        enhancedCode: '5.1.3',
+        fault: 'recipient',
+      });
+    }
+    const envelope = { from: 'b@example.com>\r\nRSET', to: 'reader@example.net', smtputf8: false };
+    expect(await transport.submit({ envelope, content: CONTENT })).toMatchObject({
+      outcome: 'rejected',
+      enhancedCode: '5.1.7',
+      fault: 'sender',
+    });
+    expect(accepted()).toEqual([]);
+  });
+
+  it('rejects the promise when the caller breaks, and serves the others', async () => {
+    const { transport } = await using();
+    const broken = transport.submit(
+      to('a@example.net', {
+        proceed: () => {
+          throw new Error('planted');
+        },
+      }),
+    );
+    await expect(broken).rejects.toThrow('planted');
+    expect(await transport.submit(to('b@example.net'))).toMatchObject({ outcome: 'submitted' });
+  });
+
+  it('finishes what has begun and withdraws what waits when it closes', async () => {
+    const { transport, accepted } = await using(1);
+    const begun = new Promise<void>((resolve) => {
+      void transport.submit(to('first@example.net', { onHandOver: resolve }));
+    });
+    const waiting = Array.from({ length: 10 }, (_, at) => transport.submit(to(`waiting${at}@example.net`)));
+    await begun;
+    await transport.close();
+    const outcomes = (await Promise.all(waiting)).map((result) => result.outcome);
+    expect(outcomes.at(-1)).toBe('withdrawn');
+    expect(accepted()).toHaveLength(1 + outcomes.filter((outcome) => outcome === 'submitted').length);
+    expect(await transport.submit(to('late@example.net'))).toEqual({ outcome: 'withdrawn' });
+  });
+
+  it('verifies without mail', async () => {
+    const { transport, accepted } = await using();
+    await transport.verify();
+    expect(accepted()).toEqual([]);
+  });
+
+  it('closes twice, and closes unused', async () => {
+    const { transport } = await using();
+    await Promise.all([transport.close(), transport.close()]);
+  });
+});
