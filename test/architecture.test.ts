@@ -269,13 +269,29 @@ describe('the source tree', () => {
     const { dependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { dependencies: Record<string, string> };
     expect(Object.keys(dependencies).filter((name) => !OWNERS.some(([owner]) => isPackage(owner, name)))).toEqual([]);
   });
+});
 
-  it('has no test file of 400 lines or more', () => {
-    expect(
-      [...treeOnDisk('test').values()]
-        .filter((module) => module.lines >= 400)
-        .map((module) => `${module.path} has ${module.lines} lines`),
-    ).toEqual([]);
+describe('the tests', () => {
+  const tree = treeOnDisk('test');
+
+  it('stay under 400 lines', () => {
+    expect(each(tree, (module) => (module.lines < 400 ? [] : [{ line: module.lines, text: 'is too long' }]))).toEqual([]);
+  });
+
+  it('are neither focused nor skipped without a condition', () => {
+    const switched = /^(it|test|describe)\.(only|skip|todo)$/;
+    expect(each(tree, (module) => named(module.expressions, switched, (name) => `says ${name}`))).toEqual([]);
+  });
+
+  it('all belong to a project of vitest.config.ts', () => {
+    const folders = [...readFileSync(`${root}vitest.config.ts`, 'utf8').matchAll(/'test\/(\w[\w-]*)\/\*\*/g)].map(
+      (match) => match[1]!,
+    );
+    const homeless = [...tree.keys()].filter((path) => {
+      const folder = /^test\/([\w-]+)\/.*\.test\.ts$/.exec(path)?.[1];
+      return folder !== undefined && !folders.includes(folder);
+    });
+    expect(homeless).toEqual([]);
   });
 });
 
