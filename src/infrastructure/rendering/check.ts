@@ -1,0 +1,208 @@
+import type { Liquid, Template } from 'liquidjs';
+import type { Content, ContentProblem, PlanContext } from '../../domain/campaign/index.ts';
+import { type Assembled, assemble } from './assemble.ts';
+import { isClean } from './headers.ts';
+import { scanTags } from './html-scan.ts';
+import { findLinkFaults } from './links.ts';
+import { findRegions, lineIndex, mask, parseSource, reasonOf, SOURCE_LIMIT } from './liquid.ts';
+import { mjmlToHtml } from './mjml.ts';
+import { unknownReason, usesOf } from './variables.ts';
+
+/** Everything that is known about content before it is compiled; `assembled` is absent when an error stands in the way. */
+export interface Examination {
+  readonly problems: readonly ContentProblem[];
+  /** The source as HTML, MJML turned into it; absent for kind `text` and where it cannot be had. */
+  readonly html: string | undefined;
+  readonly assembled: Assembled | undefined;
+}
+
+/** Gmail cuts a message whose HTML is longer. */
+const CLIP_LIMIT = 102 * 1024;
+
+/** Examines content part by part, then brings the parts together. Never throws for bad content. */
+export async function examine(reader: Liquid, engine: Liquid, content: Content, context: PlanContext): Promise<Examination> {
+  const problems: ContentProblem[] = [...headerProblems(content)];
+  const failed = (): boolean => problems.some((problem) => problem.severity === 'error');
+  const none = (): Examination => ({ problems, html: undefined, assembled: undefined });
+
+  if (content.subject.trim() === '') problems.push(error('subject.empty', 'subject', 'The subject is empty.'));
+  if (content.source.trim() === '') problems.push(error('source.empty', 'source', 'There is no content.'));
+  for (const [part, text] of writtenParts(content)) problems.push(...liquidProblems(reader, part, text, content, context));
+  if (failed()) return none();
+
+  let html: string | undefined;
+  if (content.kind === 'mjml') {
+    const converted = await mjmlToHtml(engine, content.source);
+    problems.push(...converted.problems);
+    html = converted.html;
+    if (html === undefined) return none();
+  } else if (content.kind === 'html') {
+    html = content.source;
+  }
+  if (content.kind !== 'text') problems.push(...markupProblems(engine, content.source));
+  if (failed()) return none();
+
+  try {
+    const assembled = await assemble(engine, content, html, context);
+    problems.push(...assembled.problems);
+    const size = Buffer.byteLength(assembled.html ?? '');
+    if (size > CLIP_LIMIT) {
+      const message = `The HTML has ${Math.ceil(size / 1024)} kB; Gmail cuts it off at 102 kB, and with it the unsubscribe link at its end.`;
+      problems.push({ severity: 'warning', code: 'html.clipped', part: 'source', line: undefined, message });
+    }
+    return failed() ? none() : { problems, html, assembled };
+  } catch (thrown) {
+    // The parts were read before; what fails now is Liquid that MJML moved to where it makes no sense.
+    problems.push(error('template.syntax', 'source', `The Liquid does not survive its place in the source: ${reasonOf(thrown)}`));
+    return none();
+  }
+}
+
+/** The parts in Liquid, as written. */
+function writtenParts(content: Content): [ContentProblem['part'], string][] {
+  const parts: [ContentProblem['part'], string | undefined][] = [
+    ['subject', content.subject],
+    ['preheader', content.kind === 'text' ? undefined : content.preheader],
+    ['source', content.source],
+    ['text', content.kind === 'text' ? undefined : content.text],
+  ];
+  return parts.flatMap(([part, text]) => (text === undefined || text === '' ? [] : [[part, text]]));
+}
+
+function error(code: string, part: ContentProblem['part'], message: string, line?: number): ContentProblem {
+  return { severity: 'error', code, part, line, message };
+}
+
+function liquidProblems(
+  reader: Liquid,
+  part: ContentProblem['part'],
+  text: string,
+  content: Content,
+  context: PlanContext,
+): ContentProblem[] {
+  if (text.length > SOURCE_LIMIT) {
+    return [error('source.too_long', part, `This part has ${text.length} characters; ${SOURCE_LIMIT} is the limit.`)];
+  }
+  const parsed = parseSource(reader, text);
+  if (parsed.problems.length > 0) {
+    return parsed.problems.map((problem) => error('template.syntax', part, `Liquid: ${problem.message}.`, problem.line));
+  }
+  return variableProblems(parsed.templates, part, content, context);
+}
+
+function variableProblems(
+  templates: readonly Template[],
+  part: ContentProblem['part'],
+  content: Content,
+  context: PlanContext,
+): ContentProblem[] {
+  const found = usesOf(templates);
+  const problems = new Map<string, ContentProblem>();
+  // A variable that is printed anywhere without a guard is an error there; one that is only asked for is worth a word.
+  const order = [...found.uses].sort((one, other) => Number(one.use !== 'printed') - Number(other.use !== 'printed'));
+  for (const use of order) {
+    const name = use.path.join('.');
+    if (problems.has(name) || use.use === 'guarded' || found.locals.has(use.path[0] ?? '')) continue;
+    const reason = unknownReason(use.path, content, context);
+    if (reason === undefined) continue;
+    problems.set(name, {
+      severity: use.use === 'printed' ? 'error' : 'warning',
+      code: 'template.unknown_variable',
+      part,
+      line: use.line,
+      message:
+        use.use === 'printed'
+          ? `Unknown variable ${name}. ${reason}`
+          : `A condition asks for ${name}, which has no default: it counts as false where it is missing.`,
+    });
+  }
+  const raw = found.rawOutputs.map((line) => ({
+    severity: 'warning' as const,
+    code: 'template.raw_output',
+    part,
+    line,
+    message:
+      'The filter "raw" prints a value as markup. Use it only for values that you made yourself, never for what a subscriber typed.',
+  }));
+  return [...problems.values(), ...(part === 'source' && content.kind !== 'text' ? raw : [])];
+}
+
+const ACTIVE = new Set(['script', 'iframe', 'object', 'embed', 'applet']);
+
+function* markupProblems(engine: Liquid, source: string): Generator<ContentProblem> {
+  for (const fault of findLinkFaults(engine, source)) {
+    const target = fault.target.slice(0, 80);
+    if (fault.kind === 'unsafe') {
+      yield error('link.unsafe', 'source', `A link may lead to http, https, mailto or tel, not to "${target}".`, fault.line);
+    } else {
+      const message = `The link "${target}" has no host; a mail has no page that it could be relative to.`;
+      yield { severity: 'warning', code: 'link.relative', part: 'source', line: fault.line, message };
+    }
+  }
+  const lineOf = lineIndex(source);
+  const masked = mask(source, findRegions(engine, source));
+  for (const tag of scanTags(masked)) {
+    if (tag.closing) continue;
+    const line = lineOf(tag.begin);
+    if (tag.name === 'form') {
+      const message = 'Many mail programs remove <form>; link to a page instead.';
+      yield { severity: 'warning', code: 'html.form', part: 'source', line, message };
+    }
+    // Mail programs read JSON-LD for actions and offers; nothing in it runs.
+    const harmless = tag.name === 'script' && /type\s*=\s*["']?application\/ld\+json/i.test(masked.slice(tag.begin, tag.end));
+    if (ACTIVE.has(tag.name) && !harmless) {
+      yield error(
+        'html.unsafe',
+        'source',
+        `<${tag.name}> is not allowed: mail programs remove it, and filters distrust the rest.`,
+        line,
+      );
+    }
+  }
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** Fields that are ours: who, to whom, when, which, how encoded, and what receivers use to judge bulk mail. */
+const OWNED =
+  /^(?:from|sender|to|cc|bcc|date|message-id|subject|reply-to|return-path|received|mime-version|content-.*|dkim-signature|arc-.*|authentication-results|list-unsubscribe|list-unsubscribe-post|list-id|feedback-id|precedence|auto-submitted|resent-.*|errors-to|disposition-notification-to|x-auto-response-suppress)$/i;
+
+/** 998 less the name and a little room. */
+const UNFOLDABLE = 900;
+
+function* headerProblems(content: Content): Generator<ContentProblem> {
+  for (const [name, value] of Object.entries(content.headers)) {
+    const shown = JSON.stringify(name.slice(0, 60));
+    if (!TOKEN.test(name) || name.length > 76) {
+      yield error('header.invalid', 'headers', `${shown} is no header name: letters, digits and hyphens, up to 76.`);
+    } else if (OWNED.test(name)) {
+      yield error('header.reserved', 'headers', `The header ${shown} is written by pennypost and cannot be set.`);
+    }
+    if (!isClean(value)) {
+      yield error('header.injection', 'headers', `The value of the header ${shown} holds a line break or control character.`);
+    } else if (value.split(' ').some((word) => word.length > UNFOLDABLE)) {
+      yield error(
+        'line.too_long',
+        'headers',
+        `The value of the header ${shown} has more than ${UNFOLDABLE} characters without a blank; a line may have 998 (RFC 5322).`,
+      );
+    }
+  }
+  for (const [field, mailbox] of [['author', content.author] as const, ['reply-to', content.replyTo] as const]) {
+    if (mailbox === undefined) continue;
+    if (!/^[\x21-\x7e]+@[\x21-\x7e]+$/.test(mailbox.address) || /[<>,;]/.test(mailbox.address) || mailbox.address.length > 320) {
+      yield error(
+        'header.invalid',
+        'headers',
+        `The ${field} address ${JSON.stringify(mailbox.address.slice(0, 80))} is no plain ASCII address.`,
+      );
+    }
+    if (mailbox.name !== undefined && (!isClean(mailbox.name) || mailbox.name.length > 320)) {
+      yield error(
+        'header.injection',
+        'headers',
+        `The ${field} name holds a line break or control character, or is longer than 320 characters.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { TemplateUses } from './variables.ts';
+
+/** What marketing mail must show and a part does not show yet. */
+export interface FooterNeeds {
+  readonly unsubscribe: boolean;
+  readonly postalAddress: boolean;
+}
+
+/**
+ * What a part lacks of the two things that law and mailbox providers ask of marketing mail: a visible way out and a postal
+ * address (CAN-SPAM). An address written out by hand counts as well as `{{ postal_address }}`.
+ */
+export function footerNeeds(uses: TemplateUses, source: string, postalAddress: string): FooterNeeds {
+  const shows = (name: string): boolean => uses.uses.some((use) => use.path[0] === name && use.use !== 'asked');
+  const flat = (text: string): string =>
+    text
+      .replace(/<[^<>]*>/g, ' ')
+      .replace(/[\s,]+/g, ' ')
+      .trim()
+      .toLowerCase();
+  const written = postalAddress.trim() !== '' && flat(source).includes(flat(postalAddress));
+  return { unsubscribe: !shows('unsubscribe_url'), postalAddress: !shows('postal_address') && !written };
+}
+
+const ADDRESS_STYLE = 'margin:0 0 8px;white-space:pre-line;';
+
+/** The project's footer for the HTML part, with only what is missing; Liquid. */
+export function htmlFooter(needs: FooterNeeds): string {
+  if (!needs.unsubscribe && !needs.postalAddress) return '';
+  const address = `<p style="${ADDRESS_STYLE}"><strong style="font-weight:600;">{{ project.name }}</strong>\n{{ postal_address }}</p>`;
+  const link = `<p style="margin:0;"><a href="{{ unsubscribe_url }}" style="color:#667085;text-decoration:underline;">{% pennypost_label unsubscribe %}</a></p>`;
+  return (
+    '\n<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr>' +
+    '<td align="center" style="padding:24px 16px 32px;font-family:-apple-system,\'Segoe UI\',Roboto,Helvetica,Arial,sans-serif;' +
+    'font-size:12px;line-height:18px;color:#667085;text-align:center;">' +
+    (needs.postalAddress ? address : '') +
+    (needs.unsubscribe ? link : '') +
+    '</td></tr></table>\n'
+  );
+}
+
+/** The same for the text part. */
+export function textFooter(needs: FooterNeeds): string {
+  if (!needs.unsubscribe && !needs.postalAddress) return '';
+  const address = needs.postalAddress ? '\n{{ project.name }}\n{{ postal_address }}' : '';
+  const link = needs.unsubscribe ? '\n{% pennypost_label unsubscribe %}: {{ unsubscribe_url }}' : '';
+  return `\n\n----------${address}${link}\n`;
+}
+
+const LABELS = {
+  unsubscribe: { en: 'Unsubscribe', de: 'Abmelden' },
+} as const;
+
+export type Label = keyof typeof LABELS;
+
+export const isLabel = (name: string): name is Label => Object.hasOwn(LABELS, name);
+
+/** A word of the footer in the subscriber's language; English where we lack it. */
+export function labelFor(label: Label, locale: unknown): string {
+  return typeof locale === 'string' && /^de(?:[-_]|$)/i.test(locale) ? LABELS[label].de : LABELS[label].en;
+}

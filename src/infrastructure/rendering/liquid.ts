@@ -1,0 +1,255 @@
+import {
+  CaptureTag,
+  type Context,
+  type Emitter,
+  Liquid,
+  LiquidError,
+  type LiquidErrors,
+  type LiquidOptions,
+  Tag,
+  type TagToken,
+  type Template,
+  Tokenizer,
+  type TopLevelToken,
+  TypeGuards,
+} from 'liquidjs';
+import { toText } from './message-sink.ts';
+
+/**
+ * The one set-up of liquidjs for templates that we do not trust. No files (`templates: {}` replaces the default file system,
+ * which reads the working directory), no prototypes, unknown filters refused. The limits of liquidjs are cooperative: it
+ * looks at the clock between two tags and counts what most filters allocate; HardLimit stops what slips through.
+ */
+const SETUP = {
+  templates: {},
+  ownPropertyOnly: true,
+  strictFilters: true,
+  strictVariables: false,
+  /** Characters of one source. */
+  parseLimit: 1_000_000,
+  /** Milliseconds of one render; generous, since a busy machine may stop us for a while. */
+  renderLimit: 1_000,
+  /** Characters and list elements that filters may make in one render. */
+  memoryLimit: 10_000_000,
+  /** Dates come out the same on every machine. */
+  timezoneOffset: 0,
+  locale: 'en-US',
+} as const satisfies LiquidOptions;
+
+/** Longest source of one part, in characters. */
+export const SOURCE_LIMIT = SETUP.parseLimit;
+
+/** Wall-clock milliseconds after which a render is stopped from outside. */
+export const HARD_LIMIT = 2_000;
+
+/** `html` escapes what `{{ }}` prints; `text` prints it as it is (text part, subject, link targets). */
+export type Escaping = 'html' | 'text';
+
+export function createEngine(escaping: Escaping): Liquid {
+  const engine = new Liquid({ ...SETUP, templates: {}, outputEscape: escaping === 'html' ? 'escape' : toText });
+  for (const name of ['include', 'render', 'layout', 'block']) engine.registerTag(name, RefusedTag);
+  engine.registerTag('capture', BoundedCaptureTag);
+  return engine;
+}
+
+/** The engine that only reads what a person wrote: it goes on after an error, so that all of them can be shown. */
+export function createReader(): Liquid {
+  const engine = new Liquid({ ...SETUP, templates: {}, catchAllErrors: true });
+  for (const name of ['include', 'render', 'layout', 'block']) engine.registerTag(name, RefusedTag);
+  return engine;
+}
+
+class RefusedTag extends Tag {
+  constructor(token: TagToken, rest: TopLevelToken[], liquid: Liquid) {
+    super(token, rest, liquid);
+    throw new Error(`the tag "${token.name}" is not available: a message is one template, there is nothing to include`);
+  }
+  render(): void {
+    throw new Error('not available');
+  }
+}
+
+/** liquidjs does not count what is captured: 30 captures of a doubled value would fill the memory. */
+class BoundedCaptureTag extends CaptureTag {
+  override *render(context: Context): Generator<unknown, void, string> {
+    const emitter = new CaptureEmitter(context);
+    yield this.liquid.renderer.renderTemplates(this.templates, context, emitter);
+    const scope: Record<string, unknown> = context.bottom();
+    scope[this.variable] = emitter.buffer;
+  }
+}
+
+class CaptureEmitter implements Emitter {
+  buffer = '';
+  private readonly context: Context;
+  constructor(context: Context) {
+    this.context = context;
+  }
+  write(value: unknown): void {
+    const text = toText(value);
+    this.context.memoryLimit.use(text.length);
+    this.buffer += text;
+  }
+}
+
+/** A syntax error in a part as the person wrote it. */
+export interface SyntaxProblem {
+  readonly line: number | undefined;
+  readonly message: string;
+}
+
+/** Parses what a person wrote. Never throws: at most 20 problems, or the templates. */
+export function parseSource(reader: Liquid, source: string): { templates: Template[]; problems: readonly SyntaxProblem[] } {
+  try {
+    return { templates: reader.parse(source), problems: [] };
+  } catch (error) {
+    const errors = isMany(error) ? error.errors : [error];
+    return { templates: [], problems: errors.slice(0, 20).map(toProblem) };
+  }
+}
+
+const isMany = (error: unknown): error is LiquidErrors =>
+  LiquidError.is(error) && 'errors' in error && Array.isArray(error.errors);
+
+function toProblem(error: unknown): SyntaxProblem {
+  if (error instanceof RangeError) return { line: undefined, message: 'Tags are nested too deeply.' };
+  return { line: lineOf(error), message: reasonOf(error) };
+}
+
+/** 1-based line of a Liquid error in the text that was parsed. */
+function lineOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('token' in error)) return undefined;
+  const { token } = error;
+  if (typeof token !== 'object' || token === null || !('getPosition' in token) || typeof token.getPosition !== 'function')
+    return undefined;
+  const position: unknown = token.getPosition();
+  return Array.isArray(position) && typeof position[0] === 'number' ? position[0] : undefined;
+}
+
+/** What went wrong, without the place in a text that the author never saw. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/, line:\d+, col:\d+$/, '').slice(0, 300);
+}
+
+/** A stretch of Liquid in a source: `{{ }}`, `{% %}`, or a whole `{% comment %}`. */
+export interface LiquidRegion {
+  readonly begin: number;
+  readonly end: number;
+  readonly kind: 'output' | 'tag';
+}
+
+export interface LiquidRegions {
+  readonly regions: readonly LiquidRegion[];
+  /** Inside `{% raw %}`, where `{{` is nothing but two braces. */
+  readonly raw: readonly { readonly begin: number; readonly end: number }[];
+}
+
+/** Finds the Liquid in a text exactly as liquidjs would. @throws TokenizationError */
+export function findRegions(engine: Liquid, source: string): LiquidRegions {
+  const regions: LiquidRegion[] = [];
+  const raw: { begin: number; end: number }[] = [];
+  let comment: number | undefined;
+  let rawBegin: number | undefined;
+  for (const token of new Tokenizer(source).readTopLevelTokens(engine.options)) {
+    if (TypeGuards.isTagToken(token)) {
+      if (token.name === 'comment' && comment === undefined) {
+        comment = token.begin;
+        continue;
+      }
+      if (comment !== undefined) {
+        if (token.name === 'endcomment') {
+          regions.push({ begin: comment, end: token.end, kind: 'tag' });
+          comment = undefined;
+        }
+        continue;
+      }
+      if (token.name === 'raw') rawBegin = token.end;
+      if (token.name === 'endraw' && rawBegin !== undefined) {
+        raw.push({ begin: rawBegin, end: token.begin });
+        rawBegin = undefined;
+      }
+      regions.push({ begin: token.begin, end: token.end, kind: 'tag' });
+    } else if (comment === undefined && TypeGuards.isOutputToken(token)) {
+      regions.push({ begin: token.begin, end: token.end, kind: 'output' });
+    }
+  }
+  return { regions, raw };
+}
+
+/**
+ * The same text, as long, with its Liquid made harmless for a scanner of HTML or URLs: outputs become letters, so that a
+ * value may stand inside a word; tags become blanks, so that `<a {% if x %}href="...">` still has its attribute.
+ */
+export function mask(source: string, found: LiquidRegions): string {
+  let masked = '';
+  let from = 0;
+  for (const region of found.regions) {
+    masked += source.slice(from, region.begin) + (region.kind === 'output' ? 'x' : ' ').repeat(region.end - region.begin);
+    from = region.end;
+  }
+  return masked + source.slice(from);
+}
+
+/** A text whose Liquid was replaced by words that MJML and html-to-text leave alone. */
+export interface ProtectedText {
+  readonly text: string;
+  /** What every word begins with; a number and `z` follow. */
+  readonly stem: string;
+  word(index: number): string;
+  /** Puts the Liquid back into whatever became of the text. */
+  restore(text: string): string;
+  /** The line in the source that a line of `text` comes from. */
+  sourceLine(line: number): number;
+}
+
+export function protect(source: string, found: LiquidRegions): ProtectedText {
+  let stem = 'zqliquid';
+  while (source.includes(stem)) stem += 'q';
+  const word = (index: number): string => `${stem}${index}z`;
+  let text = '';
+  let from = 0;
+  const multiline: { readonly line: number; readonly removed: number }[] = [];
+  found.regions.forEach((region, index) => {
+    text += source.slice(from, region.begin) + word(index);
+    from = region.end;
+    const removed = lineAt(source.slice(region.begin, region.end), Number.POSITIVE_INFINITY) - 1;
+    if (removed > 0) multiline.push({ line: lineAt(text, text.length), removed });
+  });
+  text += source.slice(from);
+  const pattern = new RegExp(`${stem}(\\d+)z`, 'g');
+  const original = (match: string, index: string): string => {
+    const region = found.regions[Number(index)];
+    return region === undefined ? match : source.slice(region.begin, region.end);
+  };
+  return {
+    text,
+    stem,
+    word,
+    restore: (changed) => changed.replace(pattern, original),
+    sourceLine: (line) => multiline.reduce((sum, region) => (region.line < line ? sum + region.removed : sum), line),
+  };
+}
+
+/** 1-based line of a position. */
+export function lineAt(source: string, position: number): number {
+  let line = 1;
+  for (let at = source.indexOf('\n'); at !== -1 && at < position; at = source.indexOf('\n', at + 1)) line += 1;
+  return line;
+}
+
+/** `lineAt` for many positions of one text. */
+export function lineIndex(source: string): (position: number) => number {
+  const ends: number[] = [];
+  for (let at = source.indexOf('\n'); at !== -1; at = source.indexOf('\n', at + 1)) ends.push(at);
+  return (position) => {
+    let low = 0;
+    let high = ends.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ends[middle]! < position) low = middle + 1;
+      else high = middle;
+    }
+    return low + 1;
+  };
+}

@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import { type Content, type PlanContext, type PlanRecipient, RenderFailed } from '../../domain/campaign/index.ts';
+import { collapse, dateTime, mailbox, structured, unstructured } from './headers.ts';
+import type { MessageSink } from './message-sink.ts';
+
+/** A rendered subject may not be longer; Postfix cuts headers at 102,400 octets. */
+const SUBJECT_LIMIT = 16_384;
+
+/** Longest List-Unsubscribe address: it cannot be folded, and 998 octets are the limit of a line. */
+const URL_LIMIT = 900;
+
+const utf8 = (text: string): Uint8Array => Buffer.from(text, 'utf8');
+
+/** Writes the header of every message of a plan: what never changes as bytes made once, the rest per message. */
+export class HeaderWriter {
+  private readonly first: Uint8Array;
+  private readonly last: Uint8Array;
+  private readonly betweenParts: Uint8Array;
+  private readonly closing: Uint8Array;
+  private readonly marketing: boolean;
+  private second = -1;
+  private dateText = '';
+  private subject = '';
+  private subjectText: string | undefined;
+
+  constructor(content: Content, context: PlanContext, multipart: boolean) {
+    this.marketing = context.stream === 'marketing';
+    const lines = [mailbox('From', content.author.name, content.author.address)];
+    if (content.replyTo !== undefined) lines.push(mailbox('Reply-To', content.replyTo.name, content.replyTo.address));
+    this.first = utf8(`${lines.join('\r\n')}\r\n`);
+    // RFC 2046 5.1.1: `=_` occurs in no quoted-printable text, so this line cannot occur in a part.
+    const boundary = `=_${createHash('sha256').update(`${content.subject}\n${content.source}`).digest('base64url').slice(0, 24)}`;
+    const plain = 'Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n';
+    const html = 'Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n';
+    const fixed = [...standing(context), ...custom(content), 'MIME-Version: 1.0'].map((line) => `${line}\r\n`).join('');
+    const type = `Content-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n\r\n--${boundary}\r\n`;
+    this.last = utf8(fixed + (multipart ? type : '') + plain);
+    this.betweenParts = utf8(`\r\n--${boundary}\r\n${html}`);
+    this.closing = utf8(`\r\n--${boundary}--\r\n`);
+  }
+
+  /** Header and everything up to the text of the first part. */
+  open(sink: MessageSink, recipient: PlanRecipient, subject: string): void {
+    sink.bytes(this.first);
+    sink.ascii('To: <');
+    if (recipient.smtputf8) sink.utf8(safeAddress(recipient.address, true));
+    else sink.ascii(safeAddress(recipient.address, false));
+    sink.ascii('>\r\n');
+    sink.ascii(this.subjectField(subject));
+    sink.ascii('\r\nDate: ');
+    sink.ascii(this.date(recipient.date));
+    sink.ascii('\r\nMessage-ID: <');
+    sink.ascii(visible(recipient.messageId, 'Message-ID', 900));
+    if (this.marketing && recipient.unsubscribeUrl !== '') {
+      sink.ascii('>\r\nList-Unsubscribe: <');
+      sink.ascii(visible(recipient.unsubscribeUrl, 'unsubscribe address', URL_LIMIT));
+      sink.ascii('>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n');
+    } else {
+      sink.ascii('>\r\n');
+    }
+    sink.bytes(this.last);
+  }
+
+  openHtml(sink: MessageSink): void {
+    sink.bytes(this.betweenParts);
+  }
+
+  close(sink: MessageSink): void {
+    sink.bytes(this.closing);
+  }
+
+  private date(date: Date): string {
+    const second = Math.floor(date.getTime() / 1000);
+    if (second !== this.second) {
+      if (Number.isNaN(second)) throw new RenderFailed('The date of the message is no date.');
+      this.second = second;
+      this.dateText = dateTime(date);
+    }
+    return this.dateText;
+  }
+
+  /** Most campaigns give everyone the same subject. */
+  private subjectField(subject: string): string {
+    if (this.subjectText === subject) return this.subject;
+    if (subject.length > SUBJECT_LIMIT) {
+      throw new RenderFailed(`The subject has ${subject.length} characters for this recipient; ${SUBJECT_LIMIT} is the limit.`);
+    }
+    this.subject = unstructured('Subject', collapse(subject));
+    this.subjectText = subject;
+    return this.subject;
+  }
+}
+
+/** Lines that the caller made, and those that follow from the stream. */
+function standing(context: PlanContext): string[] {
+  const lines = context.staticHeaders.map((line) => {
+    const colon = line.indexOf(':');
+    return structured(line.slice(0, colon), collapse(line.slice(colon + 1)));
+  });
+  const add = (name: string, value: string): void => {
+    if (!lines.some((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`))) lines.push(`${name}: ${value}`);
+  };
+  // RFC 3834: on what a machine writes by itself, not on newsletters that people write.
+  if (context.stream === 'transactional') add('Auto-Submitted', 'auto-generated');
+  add('X-Auto-Response-Suppress', 'OOF, AutoReply');
+  return lines;
+}
+
+function custom(content: Content): string[] {
+  return Object.entries(content.headers).map(([name, value]) =>
+    /^[\x20-\x7e]*$/.test(value) ? structured(name, value.trim()) : unstructured(name, collapse(value)),
+  );
+}
+
+/** @throws RenderFailed for what would break the header or be read as a second recipient */
+function safeAddress(address: string, international: boolean): string {
+  if (address.length > 320 || !address.includes('@'))
+    throw new RenderFailed('The address of this recipient is no e-mail address.');
+  for (let index = 0; index < address.length; index += 1) {
+    const code = address.charCodeAt(index);
+    if (code < 0x20 || code === 0x7f || code === 0x3c || code === 0x3e) {
+      throw new RenderFailed('The address of this recipient holds a character that no address may have.');
+    }
+    if (code > 0x7f && !international) {
+      throw new RenderFailed(
+        'The address of this recipient is international and needs SMTPUTF8, which was not announced for it.',
+      );
+    }
+  }
+  return international ? address.toWellFormed() : address;
+}
+
+/** @throws RenderFailed unless the value is visible ASCII without angle brackets */
+function visible(value: string, what: string, limit: number): string {
+  if (value.length > limit || value === '')
+    throw new RenderFailed(`The ${what} has ${value.length} characters; 1 to ${limit} are possible.`);
+  for (let index = 0; index < value.length; index += 1) {
+    const code = value.charCodeAt(index);
+    if (code <= 0x20 || code > 0x7e || code === 0x3c || code === 0x3e) {
+      throw new RenderFailed(`The ${what} holds a blank, a bracket or a character outside ASCII.`);
+    }
+  }
+  return value;
+}

@@ -1,0 +1,158 @@
+import {
+  type Context,
+  type Emitter,
+  type Liquid,
+  Tag,
+  type TagToken,
+  type Template,
+  type TopLevelToken,
+  toValueSync,
+} from 'liquidjs';
+import { type PlanContext, RenderFailed } from '../../domain/campaign/index.ts';
+import { isLabel, type Label, labelFor } from './footer.ts';
+import type { Frame } from './frame.ts';
+import { authoredTarget, type LinkSlot, webTarget } from './links.ts';
+import { createEngine, type Escaping } from './liquid.ts';
+
+/**
+ * The three tags that stand in a compiled template where something of ours belongs: a link, the open pixel's address, a word
+ * of the footer. Authors cannot write them: their source is parsed by an engine that does not know them.
+ */
+export interface PlanTools {
+  readonly frame: Frame;
+  readonly links: LinkWriter;
+}
+
+const escapeHtml = (text: string): string =>
+  text.replace(/[&<>"']/g, (mark) =>
+    mark === '&' ? '&amp;' : mark === '<' ? '&lt;' : mark === '>' ? '&gt;' : mark === '"' ? '&#34;' : '&#39;',
+  );
+
+/** Makes the address that a link leads to, in either part. */
+export class LinkWriter {
+  private readonly frame: Frame;
+  private readonly slots: readonly LinkSlot[];
+  private readonly tracking: PlanContext['tracking'];
+  private readonly bodies: readonly (readonly Template[] | undefined)[];
+  private readonly engine: Liquid;
+  /** The link token depends on index and target only, and most recipients share the target. */
+  private readonly last = new Map<number, { readonly target: string; readonly token: string }>();
+
+  constructor(frame: Frame, slots: readonly LinkSlot[], tracking: PlanContext['tracking']) {
+    this.frame = frame;
+    this.slots = slots;
+    this.tracking = tracking;
+    this.engine = createEngine('text');
+    this.bodies = slots.map((slot) => (slot.dynamic ? this.engine.parse(slot.target) : undefined));
+  }
+
+  /** What stands before and behind the click token of a static tracked link, or the whole of an untracked one. */
+  fixed(position: number, html: boolean): { readonly before: string; readonly after: string | undefined } | undefined {
+    const slot = this.slots[position];
+    if (slot === undefined || slot.dynamic) return undefined;
+    if (this.tracking === undefined || slot.index === undefined) {
+      return { before: html ? slot.written.replaceAll('"', '&#34;') : slot.target, after: undefined };
+    }
+    const quote = html ? escapeHtml : String;
+    const token = this.tracking.linkToken(slot.index, authoredTarget(slot.target));
+    return { before: quote(`${this.tracking.baseUrl}/c/`), after: quote(`/${token}`) };
+  }
+
+  /** The Liquid of a dynamic link. */
+  body(position: number): readonly Template[] | undefined {
+    return this.bodies[position];
+  }
+
+  /**
+   * The address for what the Liquid of a dynamic link rendered to.
+   * @throws RenderFailed when that is not an address that may be sent
+   */
+  follow(position: number, rendered: string): string {
+    const slot = this.slots[position]!;
+    const target = webTarget(rendered);
+    if (target === undefined) {
+      const trimmed = rendered.trim();
+      if (/^(?:mailto|tel|sms):/i.test(trimmed) || trimmed.startsWith('#') || trimmed === this.frame.recipient.unsubscribeUrl)
+        return trimmed;
+      const became = trimmed === '' ? 'is empty' : `becomes "${trimmed.slice(0, 80)}", which is no http or https address`;
+      throw new RenderFailed(`The link ${slot.target.slice(0, 80)} ${became} for this recipient.`);
+    }
+    if (this.tracking === undefined || slot.index === undefined) return target;
+    const known = this.last.get(slot.index);
+    const token = known?.target === target ? known.token : this.tracking.linkToken(slot.index, target);
+    if (known?.target !== target) this.last.set(slot.index, { target, token });
+    return `${this.tracking.baseUrl}/c/${this.frame.recipient.clickToken}/${token}`;
+  }
+
+  /** The plain way, for a tag deep inside others and for previews. */
+  address(position: number, html: boolean, context: Context): string {
+    const fixed = this.fixed(position, html);
+    if (fixed !== undefined)
+      return fixed.after === undefined ? fixed.before : fixed.before + this.frame.recipient.clickToken + fixed.after;
+    const rendered: unknown = toValueSync(this.engine.renderer.renderTemplates([...(this.bodies[position] ?? [])], context));
+    const address = this.follow(position, String(rendered));
+    return html ? escapeHtml(address) : address;
+  }
+
+  openAddress(): { readonly before: string } {
+    return { before: `${this.tracking?.baseUrl ?? ''}/o/` };
+  }
+}
+
+export abstract class LinkTag extends Tag {
+  abstract readonly position: number;
+}
+export abstract class OpenTag extends Tag {}
+export abstract class LabelTag extends Tag {
+  abstract readonly label: Label;
+}
+
+/** The engine for compiled templates of one plan: `html` or `text`, with our tags. */
+export function createPlanEngine(escaping: Escaping, tools: PlanTools): Liquid {
+  const engine = createEngine(escaping);
+  const html = escaping === 'html';
+  const { frame, links } = tools;
+  engine.registerTag(
+    'pennypost_link',
+    class extends LinkTag {
+      readonly position: number;
+      constructor(token: TagToken, rest: TopLevelToken[], liquid: Liquid) {
+        super(token, rest, liquid);
+        this.position = Number(token.args);
+      }
+      render(context: Context, emitter: Emitter): void {
+        emitter.write(links.address(this.position, html, context));
+      }
+    },
+  );
+  engine.registerTag(
+    'pennypost_open',
+    class extends OpenTag {
+      render(_context: Context, emitter: Emitter): void {
+        emitter.write(links.openAddress().before + frame.recipient.openToken);
+      }
+    },
+  );
+  engine.registerTag(
+    'pennypost_label',
+    class extends LabelTag {
+      readonly label: Label;
+      constructor(token: TagToken, rest: TopLevelToken[], liquid: Liquid) {
+        super(token, rest, liquid);
+        const name = token.args.trim();
+        this.label = isLabel(name) ? name : 'unsubscribe';
+      }
+      render(_context: Context, emitter: Emitter): void {
+        emitter.write(readLabel(this.label, frame));
+      }
+    },
+  );
+  return engine;
+}
+
+/** The footer's word in the language of the recipient at hand. */
+export function readLabel(label: Label, frame: Frame): string {
+  const subscriber: unknown = frame.recipient.variables.subscriber;
+  const locale = typeof subscriber === 'object' && subscriber !== null && 'locale' in subscriber ? subscriber.locale : undefined;
+  return labelFor(label, locale);
+}

@@ -1,0 +1,124 @@
+import { CaseTag, IfTag, Output, type Template, TypeGuards, UnlessTag, Value } from 'liquidjs';
+import type { Content, PlanContext } from '../../domain/campaign/index.ts';
+
+/** Where a template reads a variable. */
+export interface VariableUse {
+  readonly path: readonly string[];
+  /** 1-based, in the text that was parsed. */
+  readonly line: number;
+  /**
+   * `printed`: shows in the message or feeds a loop or filter, so it must have a value. `asked`: only a condition looks at it.
+   * `guarded`: printed, but inside a condition that asks for it, or with the filter `default` behind it.
+   */
+  readonly use: 'printed' | 'asked' | 'guarded';
+}
+
+export interface TemplateUses {
+  readonly uses: readonly VariableUse[];
+  /** Names that the template itself sets: assign, capture, increment, loops. */
+  readonly locals: ReadonlySet<string>;
+  readonly filters: ReadonlySet<string>;
+  readonly tags: ReadonlySet<string>;
+  /** Lines of outputs that end in `| raw`. */
+  readonly rawOutputs: readonly number[];
+}
+
+/** Walks parsed templates, bodies of all branches included. */
+export function usesOf(templates: readonly Template[]): TemplateUses {
+  const uses: VariableUse[] = [];
+  const locals = new Set<string>();
+  const filters = new Set<string>();
+  const tags = new Set<string>();
+  const rawOutputs: number[] = [];
+
+  const readToken = (token: unknown, use: VariableUse['use'], guards: readonly string[]): void => {
+    if (TypeGuards.isRangeToken(token)) {
+      readToken(token.lhs, use, guards);
+      readToken(token.rhs, use, guards);
+    } else if (TypeGuards.isFilteredValueToken(token)) {
+      for (const inner of token.initial.postfix) readToken(inner, use, guards);
+      for (const filter of token.filters) {
+        filters.add(filter.name);
+        for (const argument of filter.args) readToken(Array.isArray(argument) ? argument[1] : argument, use, guards);
+      }
+    } else if (TypeGuards.isPropertyAccessToken(token)) {
+      const path: string[] = [];
+      let fixed = token.variable === undefined;
+      for (const prop of token.props) {
+        if (TypeGuards.isWordToken(prop) || TypeGuards.isQuotedToken(prop) || TypeGuards.isNumberToken(prop)) {
+          if (fixed) path.push(String(prop.content));
+        } else {
+          // `products[position].name`: what stands in the brackets is a use of its own; the path is known up to here.
+          fixed = false;
+          readToken(prop, use, guards);
+        }
+      }
+      if (path.length > 0) {
+        const name = path.join('.');
+        const guarded = use === 'printed' && guards.some((guard) => name === guard || name.startsWith(`${guard}.`));
+        uses.push({ path, line: token.getPosition()[0] ?? 1, use: guarded ? 'guarded' : use });
+      }
+    }
+  };
+  const readValue = (value: Value, use: VariableUse['use'], guards: readonly string[]): void => {
+    const optional = use === 'printed' && value.filters[0]?.name === 'default';
+    for (const token of value.initial.postfix) readToken(token, optional ? 'guarded' : use, guards);
+    for (const filter of value.filters) {
+      if (!filter.name.startsWith('[')) filters.add(filter.name);
+      for (const argument of filter.args) readToken(Array.isArray(argument) ? argument[1] : argument, use, guards);
+    }
+  };
+  const visit = (template: Template, guards: readonly string[]): void => {
+    if (TypeGuards.isTagToken(template.token)) tags.add(template.token.name);
+    const conditional = template instanceof IfTag || template instanceof UnlessTag || template instanceof CaseTag;
+    const before = uses.length;
+    for (const argument of template.arguments?.() ?? []) {
+      if (argument instanceof Value) readValue(argument, conditional ? 'asked' : 'printed', guards);
+      else readToken(argument, conditional ? 'asked' : 'printed', guards);
+    }
+    if (template instanceof Output && template.value.filters.at(-1)?.name === 'raw')
+      rawOutputs.push(template.token.getPosition()[0] ?? 1);
+    for (const identifier of template.localScope?.() ?? []) locals.add(identifier.content);
+    for (const name of template.blockScope?.() ?? []) locals.add(name);
+    const inner = conditional ? [...guards, ...uses.slice(before).map((asked) => asked.path.join('.'))] : guards;
+    for (const child of childrenOf(template)) visit(child, inner);
+  };
+  for (const template of templates) visit(template, []);
+  return { uses, locals, filters, tags, rawOutputs };
+}
+
+/** The templates inside a tag, without loading anything. */
+export function childrenOf(template: Template): readonly Template[] {
+  if (template.children === undefined) return [];
+  const step = template.children(false, true).next();
+  return Array.isArray(step.value) ? step.value : [];
+}
+
+const SUBSCRIBER_FIELDS = new Set(['id', 'email', 'locale', 'attributes']);
+
+/** Why a variable cannot be trusted to have a value, or undefined when it can. */
+export function unknownReason(path: readonly string[], content: Content, context: PlanContext): string | undefined {
+  const [root, second, third] = path;
+  const has = (name: string): boolean => Object.hasOwn(content.defaults, name);
+  const declare = (name: string): string =>
+    `Declare a default for it (defaults: { ${JSON.stringify(name)}: ... }) for recipients who lack it, or correct the name.`;
+  switch (root) {
+    case undefined:
+    case 'unsubscribe_url':
+    case 'postal_address':
+    case 'message_id':
+      return undefined;
+    case 'project':
+      return second === undefined || second === 'name' ? undefined : 'Of the project only project.name is known here.';
+    case 'campaign':
+      if (second === undefined || Object.hasOwn(context.campaign, second)) return undefined;
+      return `Of the campaign these are known: ${Object.keys(context.campaign).join(', ') || 'nothing'}.`;
+    case 'subscriber':
+      if (second !== undefined && !SUBSCRIBER_FIELDS.has(second)) {
+        return 'A subscriber has id, email, locale and attributes; attributes stand at the top level too.';
+      }
+      return second !== 'attributes' || third === undefined || has(third) ? undefined : declare(third);
+    default:
+      return has(root) ? undefined : declare(root);
+  }
+}
