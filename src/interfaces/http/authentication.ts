@@ -1,15 +1,8 @@
+import type { Application } from '../../application/application.ts';
 import { HttpProblem } from './problem.ts';
 
 /** What a key may be allowed to do; a route names the one that it needs. */
-export type Scope =
-  | 'audience.read'
-  | 'audience.write'
-  | 'campaign.read'
-  | 'campaign.write'
-  | 'campaign.send'
-  | 'message.send'
-  | 'report.read'
-  | 'admin';
+export type Scope = Parameters<Awaited<ReturnType<Application['access']['authenticate']>>['requireScope']>[0];
 
 /** Who asks, as the application tells it. */
 export interface Caller {

@@ -38,7 +38,10 @@ export async function dispatch<Application>(
   const headers = parsePart('header', route.headers, Object.fromEntries(request.headers));
   const maxUploadBytes = route.upload?.maxBytes ?? options.maxUploadBytes;
   if (route.upload !== undefined) requireType(request, route.upload.types);
-  const body = route.body === undefined ? undefined : parsePart('body', route.body, await bodyOf(request, options.maxJsonBytes));
+  const body =
+    route.body === undefined
+      ? undefined
+      : parsePart('body', route.body, await bodyOf(request, route.maxBodyBytes ?? options.maxJsonBytes));
 
   const result = await route.handle({
     application: options.application,

@@ -44,6 +44,8 @@ export interface RouteDeclaration<Application, P, Q, H, B, R> {
   readonly headers?: H;
   /** JSON. An optional schema allows a request without a body. */
   readonly body?: B;
+  /** Default: the `maxJsonBytes` of the app. */
+  readonly maxBodyBytes?: number;
   readonly upload?: Upload;
   /** Default 200; without `reply` 204. */
   readonly status?: 200 | 201 | 202 | 204;

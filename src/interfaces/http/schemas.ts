@@ -22,14 +22,48 @@ export const timestamp = z.date().openapi({ type: 'string', format: 'date-time',
 /** The same, or null for what has not happened. */
 export const timestampOrNull = z
   .date()
-  .nullable()
+  .nullish()
+  .transform((time) => time ?? null)
   .openapi({ type: ['string', 'null'], format: 'date-time', example: '2026-11-22T10:00:00.000Z' });
+
+/** A value that may be missing inside and is null in an answer, so that an object always has all its fields. */
+export function orNull<Schema extends z.ZodType>(schema: Schema) {
+  return schema.nullish().transform((value) => value ?? null);
+}
 
 /** A point in time in a request: RFC 3339 with an offset or Z. */
 export const instant = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
   .openapi({ type: 'string', format: 'date-time', example: '2026-11-22T10:00:00Z' });
+
+/** `true` or `false` in a query. */
+export const flag = z
+  .enum(['true', 'false'])
+  .transform((text) => text === 'true')
+  .openapi({ type: 'boolean' });
+
+/** Ids separated by commas, in a query. */
+export function idsOf(kind: ObjectKind) {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((id) => id.trim().toLowerCase()))
+    .pipe(z.array(z.guid()).min(1).max(100))
+    .openapi({ type: 'string', description: 'Ids, separated by commas.', 'x-object': kind, example: EXAMPLE_ID });
+}
+
+/** An object of names and JSON values, checked further inside. */
+export const jsonObject = z.record(z.string(), z.unknown()).openapi({ type: 'object', additionalProperties: true });
+
+/** How we know of a person's will. */
+export const evidenceSchema = z.strictObject({
+  source: z.string().openapi({ description: 'Where it was said.', example: 'signup form /spring' }),
+  ip: z.string().optional(),
+  userAgent: z.string().optional(),
+  text: z.string().optional().openapi({ description: 'The words that the person agreed to.' }),
+  textVersion: z.string().optional(),
+  at: instant.optional().openapi({ description: 'Default: now.' }),
+});
 
 /** The query of every listing: `limit` 1 to 500 (default 50), `cursor` = the `next` of the page before. */
 export const pageQuery = z.strictObject({
@@ -54,4 +88,10 @@ export function pageOfItems<Item extends z.ZodType>(item: Item) {
     items: z.array(item).readonly(),
     next: z.string().optional().openapi({ description: 'Cursor of the next page; absent on the last.' }),
   });
+}
+
+/** The fields that a change really names: to the verbs, a field that is there and undefined would be another thing. */
+export function named<Fields extends object>(fields: Fields) {
+  type Named = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Named;
 }

@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { type Scope, ScopeMissing, Unauthenticated } from '../../../src/domain/access/index.ts';
-import { type HttpSurface, httpApp } from '../../../src/interfaces/http/app.ts';
 import type { Caller } from '../../../src/interfaces/http/authentication.ts';
 import { type Route, routesOf } from '../../../src/interfaces/http/route.ts';
 import { idOf, pageQuery } from '../../../src/interfaces/http/schemas.ts';
+import { type HttpSurface, httpSurface } from '../../../src/interfaces/http/surface.ts';
 
 /** What the probe routes do with a request, instead of an application. */
 export interface Probe {
@@ -100,7 +100,7 @@ export function probeApp(options: Partial<HttpSurface<Probe>> = {}) {
   const probe: Probe = { failure: new Error('unset'), uploaded: 0, handled: 0 };
   const clock = { now: 0 };
   const reported: unknown[] = [];
-  const app = httpApp<Probe>({
+  const app = httpSurface<Probe>({
     application: probe,
     routes: probeRoutes,
     monotonic: () => clock.now,

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import type { Application } from '../../../application/application.ts';
 import type { Scope } from '../authentication.ts';
 import { type Route, routesOf } from '../route.ts';
 import { id, idOf, instant, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
@@ -26,26 +27,9 @@ const keyShape = {
 };
 const keySchema = z.object(keyShape).openapi('Key');
 
-interface Key extends z.input<typeof keySchema> {}
+const route = routesOf<Application>();
 
-/** What these routes need of the table of contents. */
-export interface KeyVerbs {
-  readonly access: {
-    createKey(
-      projectId: string,
-      wish: { name: string; scopes: readonly string[]; expiresAt?: Date | undefined; requestsPerSecond?: number | undefined },
-    ): Promise<{ readonly key: Key; readonly secret: string }>;
-    listKeys(
-      projectId: string,
-      page: { limit?: number | undefined; after?: string | undefined },
-    ): Promise<{ readonly items: readonly Key[]; readonly next: string | undefined }>;
-    revokeKey(projectId: string, keyId: string): Promise<Key>;
-  };
-}
-
-const route = routesOf<KeyVerbs>();
-
-export const keyRoutes: readonly Route<KeyVerbs>[] = [
+export const keyRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/keys',
@@ -61,12 +45,14 @@ export const keyRoutes: readonly Route<KeyVerbs>[] = [
     summary: 'Create an API key',
     description: 'The answer is the only place where the secret ever stands.',
     permission: 'admin',
-    body: z.strictObject({
-      name: z.string().min(1).max(100),
-      scopes: z.array(z.enum(SCOPES)).min(1),
-      expiresAt: instant.optional(),
-      requestsPerSecond: z.int().min(1).max(10_000).optional().openapi({ default: 50 }),
-    }),
+    body: z
+      .strictObject({
+        name: z.string().min(1).max(100),
+        scopes: z.array(z.enum(SCOPES)).min(1),
+        expiresAt: instant.optional(),
+        requestsPerSecond: z.int().min(1).max(10_000).optional().openapi({ default: 50 }),
+      })
+      .openapi({ example: { name: 'deployment', scopes: ['audience.read'] } }),
     status: 201,
     reply: z.object({ ...keyShape, secret: z.string().openapi({ example: 'pp_...' }) }).openapi('NewKey'),
     async handle({ application, projectId, body }) {

@@ -1,0 +1,243 @@
+import { z } from '@hono/zod-openapi';
+import type { Application } from '../../../application/application.ts';
+import { type Call, type Route, routesOf } from '../route.ts';
+import {
+  flag,
+  id,
+  idOf,
+  instant,
+  named,
+  orNull,
+  pageOf,
+  pageOfItems,
+  pageQuery,
+  timestamp,
+  timestampOrNull,
+} from '../schemas.ts';
+import { CONTENT_BODY_BYTES, contentExample, contentInput, contentSchema, problemSchema, renderedSchema } from './content.ts';
+import { messageSchema, shownMessage } from './messages.ts';
+
+const route = routesOf<Application>();
+
+const state = z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']);
+const campaignShape = {
+  id,
+  name: z.string(),
+  state,
+  pauseReason: orNull(z.string()),
+  audience: z.int().openapi({ description: 'Recipients, fixed at launch.' }),
+  lists: z.array(id).readonly(),
+  excludeLists: z.array(id).readonly(),
+  trackOpens: z.boolean(),
+  trackClicks: z.boolean(),
+  createdAt: timestamp,
+  scheduledAt: timestampOrNull,
+  launchedAt: timestampOrNull,
+  submittedAt: timestampOrNull,
+  settledAt: timestampOrNull,
+  archivedAt: timestampOrNull,
+};
+const campaignSchema = z.object({ ...campaignShape, content: contentSchema }).openapi('Campaign');
+const listedCampaignSchema = z.object({ ...campaignShape, subject: z.string() }).openapi('ListedCampaign');
+const params = z.object({ campaignId: idOf('campaign') });
+
+const draft = z.strictObject({
+  name: z.string(),
+  content: contentInput,
+  lists: z.array(idOf('list')).max(100),
+  excludeLists: z.array(idOf('list')).max(100).optional(),
+  trackOpens: z.boolean().optional().openapi({ default: true }),
+  trackClicks: z.boolean().optional().openapi({ default: true }),
+});
+const asSubscriber = { subscriberId: idOf('subscriber').optional() };
+const ledgerStates = ['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled'] as const;
+
+type Campaign = Awaited<ReturnType<Application['campaign']['get']>>;
+type Verb = (call: Call<Application, { campaignId: string }>) => Promise<Campaign>;
+
+/** `POST /v1/campaigns/{campaignId}/<verb>`: one step of the state machine, without a body. */
+function step(name: string, permission: 'campaign.write' | 'campaign.send', summary: string, description: string, handle: Verb) {
+  return route({
+    method: 'post',
+    path: `/v1/campaigns/{campaignId}/${name}`,
+    summary,
+    description,
+    permission,
+    params,
+    reply: campaignSchema,
+    handle,
+  });
+}
+
+export const campaignRoutes: readonly Route<Application>[] = [
+  route({
+    method: 'get',
+    path: '/v1/campaigns',
+    summary: 'List campaigns, without their content',
+    permission: 'campaign.read',
+    query: pageQuery.extend({
+      state: state.optional(),
+      archived: flag.optional().openapi({ description: 'Whether archived ones are shown too.' }),
+    }),
+    reply: pageOfItems(listedCampaignSchema),
+    async handle({ application, projectId, query }) {
+      const page = await application.campaign.list(projectId, { ...pageOf(query), state: query.state, archived: query.archived });
+      return { items: page.items.map((campaign) => ({ ...campaign, subject: campaign.content.subject })), next: page.next };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/v1/campaigns',
+    summary: 'Create a campaign as a draft',
+    permission: 'campaign.write',
+    maxBodyBytes: CONTENT_BODY_BYTES,
+    body: draft.openapi({
+      example: { name: 'November news', content: contentExample, lists: ['0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'] },
+    }),
+    status: 201,
+    reply: campaignSchema,
+    handle: ({ application, projectId, body }) => application.campaign.create(projectId, body),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/campaigns/{campaignId}',
+    summary: 'One campaign',
+    permission: 'campaign.read',
+    params,
+    reply: campaignSchema,
+    handle: ({ application, projectId, params: { campaignId } }) => application.campaign.get(projectId, campaignId),
+  }),
+  route({
+    method: 'patch',
+    path: '/v1/campaigns/{campaignId}',
+    summary: 'Change a draft',
+    permission: 'campaign.write',
+    params,
+    maxBodyBytes: CONTENT_BODY_BYTES,
+    body: draft.partial().openapi({ example: { name: 'December news' } }),
+    reply: campaignSchema,
+    handle: ({ application, projectId, params: { campaignId }, body }) =>
+      application.campaign.edit(projectId, campaignId, named(body)),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/campaigns/{campaignId}/check',
+    summary: 'Everything that would stand in the way of a launch',
+    permission: 'campaign.read',
+    params,
+    reply: z.object({ problems: z.array(problemSchema).readonly() }),
+    handle: async ({ application, projectId, params: { campaignId } }) => ({
+      problems: await application.campaign.check(projectId, campaignId),
+    }),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/campaigns/{campaignId}/preview',
+    summary: 'The campaign as one subscriber would see it',
+    description: "Without a subscriber: with the content's defaults.",
+    permission: 'campaign.read',
+    params,
+    body: z.strictObject(asSubscriber).optional().openapi({ example: {} }),
+    reply: renderedSchema,
+    handle: ({ application, projectId, params: { campaignId }, body }) =>
+      application.campaign.preview(projectId, campaignId, body),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/campaigns/{campaignId}/test',
+    summary: 'Send the campaign to a few addresses as a test',
+    description: 'One transactional message each, with `[Test]` before the subject. Counts in no report.',
+    permission: 'campaign.send',
+    params,
+    body: z
+      .strictObject({ to: z.array(z.string()).min(1).max(20), ...asSubscriber })
+      .openapi({ example: { to: ['me@example.com'] } }),
+    status: 202,
+    reply: z.object({ messages: z.array(messageSchema).readonly() }),
+    handle: async ({ application, projectId, params: { campaignId }, body }) => ({
+      messages: (await application.campaign.test(projectId, campaignId, body.to, { subscriberId: body.subscriberId })).map(
+        shownMessage,
+      ),
+    }),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/campaigns/{campaignId}/schedule',
+    summary: 'Launch a draft later',
+    permission: 'campaign.send',
+    params,
+    body: z.strictObject({ at: instant }).openapi({ example: { at: '2030-01-01T08:00:00+01:00' } }),
+    reply: campaignSchema,
+    handle: ({ application, projectId, params: { campaignId }, body }) =>
+      application.campaign.schedule(projectId, campaignId, body.at),
+  }),
+  step(
+    'launch',
+    'campaign.send',
+    'Launch a campaign',
+    'Content and recipients are fixed from here on.',
+    ({ application, projectId, params }) => application.campaign.launch(projectId, params.campaignId),
+  ),
+  step(
+    'unschedule',
+    'campaign.send',
+    'Make a scheduled campaign a draft again',
+    'It can be edited then.',
+    ({ application, projectId, params }) => application.campaign.unschedule(projectId, params.campaignId),
+  ),
+  step(
+    'pause',
+    'campaign.send',
+    'Pause a sending campaign',
+    'Within two seconds nothing more is handed over.',
+    ({ application, projectId, params }) => application.campaign.pause(projectId, params.campaignId),
+  ),
+  step(
+    'resume',
+    'campaign.send',
+    'Go on with a paused campaign',
+    'Nobody is skipped, nobody is mailed again.',
+    ({ application, projectId, params }) => application.campaign.resume(projectId, params.campaignId),
+  ),
+  step(
+    'cancel',
+    'campaign.send',
+    'Cancel a campaign',
+    'For good. What was handed over stays sent.',
+    ({ application, projectId, params }) => application.campaign.cancel(projectId, params.campaignId),
+  ),
+  step(
+    'archive',
+    'campaign.write',
+    'Archive a campaign',
+    'It no longer shows in listings; its report stays.',
+    ({ application, projectId, params }) => application.campaign.archive(projectId, params.campaignId),
+  ),
+  route({
+    method: 'get',
+    path: '/v1/campaigns/{campaignId}/recipients',
+    summary: 'Who received it, and who did not and why',
+    permission: 'report.read',
+    params,
+    query: pageQuery.extend({ state: z.enum(ledgerStates).optional() }),
+    reply: pageOfItems(
+      z
+        .object({
+          subscriberId: id,
+          state: z.enum(ledgerStates),
+          run: z.int(),
+          attempts: z.int(),
+          copies: z.int().openapi({ description: 'How often the next hop accepted it; more than 1 is a repeat.' }),
+          possibleRepeat: z.boolean(),
+          code: orNull(z.int()),
+          reply: orNull(z.string()),
+          firstAttemptAt: timestamp,
+          nextAttemptAt: timestampOrNull,
+          at: timestamp,
+        })
+        .openapi('LedgerRow'),
+    ),
+    handle: ({ application, projectId, params: { campaignId }, query }) =>
+      application.campaign.recipients(projectId, campaignId, { ...pageOf(query), state: query.state }),
+  }),
+];

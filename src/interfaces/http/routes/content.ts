@@ -1,0 +1,64 @@
+import { z } from '@hono/zod-openapi';
+import { jsonObject } from '../schemas.ts';
+
+/** A source may have 5 MB, and JSON escapes what it quotes. */
+export const CONTENT_BODY_BYTES = 8 * 1024 * 1024;
+
+const mailbox = z.strictObject({ name: z.string().optional(), address: z.string() });
+
+/** Content as a caller gives it; `subject`, `preheader`, `source` and `text` are Liquid. */
+export const contentInput = z
+  .strictObject({
+    kind: z.enum(['mjml', 'html', 'text']),
+    source: z.string(),
+    text: z.string().optional().openapi({ description: 'The plain-text part; absent: made from the HTML.' }),
+    subject: z.string(),
+    preheader: z.string().optional(),
+    author: mailbox.openapi({ description: 'The From: address that people see.' }),
+    replyTo: mailbox.optional(),
+    headers: z.record(z.string(), z.string()).optional(),
+    defaults: jsonObject.optional().openapi({ description: 'Values for variables that a recipient may lack.' }),
+    footer: z.enum(['project', 'none']).optional().openapi({ default: 'project' }),
+  })
+  .openapi('ContentInput');
+
+const knownMailbox = z.object({ name: z.string().optional(), address: z.string() });
+
+/** Content as it is kept. */
+export const contentSchema = z
+  .object({
+    kind: z.enum(['mjml', 'html', 'text']),
+    source: z.string(),
+    text: z.string().optional(),
+    subject: z.string(),
+    preheader: z.string().optional(),
+    author: knownMailbox,
+    replyTo: knownMailbox.optional(),
+    headers: z.record(z.string(), z.string()),
+    defaults: jsonObject,
+    footer: z.enum(['project', 'none']),
+  })
+  .openapi('Content');
+
+export const contentExample = {
+  kind: 'html',
+  subject: 'Hello {{ first_name }}',
+  source: '<p>Hello {{ first_name }}, <a href="https://example.com/news">read on</a>.</p>',
+  author: { name: 'Example', address: 'news@example.com' },
+  defaults: { first_name: 'friend' },
+} as const;
+
+/** A fault in content: which part, where in it, what to do. */
+export const problemSchema = z
+  .object({
+    severity: z.enum(['error', 'warning']),
+    code: z.string(),
+    part: z.enum(['source', 'subject', 'preheader', 'text', 'headers']),
+    line: z.int().optional(),
+    message: z.string(),
+  })
+  .openapi('ContentProblem');
+
+export const renderedSchema = z
+  .object({ subject: z.string(), preheader: z.string(), html: z.string().optional(), text: z.string() })
+  .openapi('RenderedMessage');

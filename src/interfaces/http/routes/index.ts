@@ -1,0 +1,24 @@
+/** Every route there is: the app mounts this table, the OpenAPI document describes it, the isolation test walks it. */
+import type { Application } from '../../../application/application.ts';
+import type { Route } from '../route.ts';
+import { campaignRoutes } from './campaigns.ts';
+import { keyRoutes } from './keys.ts';
+import { listRoutes } from './lists.ts';
+import { messageRoutes } from './messages.ts';
+import { reportRoutes } from './reports.ts';
+import { statusRoutes } from './status.ts';
+import { subscriberRoutes } from './subscribers.ts';
+import { suppressionRoutes } from './suppressions.ts';
+import { templateRoutes } from './templates.ts';
+
+export const routes: readonly Route<Application>[] = [
+  ...listRoutes,
+  ...subscriberRoutes,
+  ...suppressionRoutes,
+  ...templateRoutes,
+  ...campaignRoutes,
+  ...messageRoutes,
+  ...reportRoutes,
+  ...keyRoutes,
+  ...statusRoutes,
+];

@@ -1,0 +1,84 @@
+import { z } from '@hono/zod-openapi';
+import type { Application } from '../../../application/application.ts';
+import { type Route, routesOf } from '../route.ts';
+import { id, idOf, timestampOrNull } from '../schemas.ts';
+
+const route = routesOf<Application>();
+
+const params = z.object({ campaignId: idOf('campaign') });
+const figures = z.object({ unique: z.int().openapi({ description: 'People.' }), total: z.int() });
+const states = ['pending', 'submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled'] as const;
+
+const reportSchema = z
+  .object({
+    campaignId: id,
+    name: z.string(),
+    state: z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']),
+    launchedAt: timestampOrNull,
+    submittedAt: timestampOrNull,
+    settledAt: timestampOrNull,
+    audience: z.int().openapi({ description: 'The sum of all states.' }),
+    states: z.record(z.enum(states), z.int()),
+    repeated: z.int(),
+    opened: figures,
+    clicked: figures,
+    unsubscribed: z.int(),
+    bounced: z.int(),
+    complained: z.int(),
+    rates: z
+      .array(z.object({ name: z.string(), value: z.number().nullable(), definition: z.string() }))
+      .readonly()
+      .openapi({ description: 'Each with what is divided by what; null when there is nothing to divide by.' }),
+    links: z.array(z.object({ index: z.int(), target: z.string(), ...figures.shape })).readonly(),
+    domains: z.array(z.object({ domain: z.string(), counts: z.record(z.string(), z.int()) })).readonly(),
+  })
+  .openapi('CampaignReport');
+
+const days = z.strictObject({
+  from: z.iso
+    .date()
+    .optional()
+    .openapi({ description: 'First day, included; default: 30 days up to `to`.', example: '2026-11-01' }),
+  to: z.iso.date().optional().openapi({ description: 'Last day, included; default: today.', example: '2026-11-30' }),
+});
+const seriesSchema = z
+  .object({
+    subject: z.string(),
+    from: z.string(),
+    to: z.string(),
+    timeZone: z.string(),
+    days: z.array(z.object({ day: z.string(), counts: z.record(z.string(), z.int()) })).readonly(),
+  })
+  .openapi('DailySeries', { description: "Every day of the range in the project's time zone; empty ones are zero." });
+
+export const reportRoutes: readonly Route<Application>[] = [
+  route({
+    method: 'get',
+    path: '/v1/reports/campaigns/{campaignId}',
+    summary: 'The report of a campaign',
+    permission: 'report.read',
+    params,
+    reply: reportSchema,
+    handle: ({ application, projectId, params: { campaignId } }) => application.reports.campaign(projectId, campaignId),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/reports/campaigns/{campaignId}/daily',
+    summary: "A campaign's days",
+    permission: 'report.read',
+    params,
+    query: days,
+    reply: seriesSchema,
+    handle: ({ application, projectId, params: { campaignId }, query }) =>
+      application.reports.campaignDaily(projectId, campaignId, query),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/reports/daily',
+    summary: "The project's days",
+    permission: 'report.read',
+    query: days,
+    reply: seriesSchema,
+    handle: ({ application, projectId, query }) => application.reports.projectDaily(projectId, query),
+  }),
+];

@@ -1,0 +1,37 @@
+import { z } from '@hono/zod-openapi';
+import type { Application } from '../../../application/application.ts';
+import { type Route, routesOf } from '../route.ts';
+import { id, timestamp } from '../schemas.ts';
+
+const route = routesOf<Application>();
+
+const lane = z.enum(['transactional', 'bulk', 'background']);
+
+export const statusRoutes: readonly Route<Application>[] = [
+  route({
+    method: 'get',
+    path: '/v1/status',
+    summary: 'How much is waiting, for how long, and who works on it',
+    description: 'Of the whole instance, hence for administrators only.',
+    permission: 'admin',
+    reply: z
+      .object({
+        lanes: z.array(z.object({ lane, waiting: z.int(), active: z.int(), oldestAgeMs: z.number() })).readonly(),
+        campaigns: z.object({ shards: z.int(), recipients: z.int(), oldestAgeMs: z.number() }),
+        workers: z
+          .array(
+            z.object({
+              id,
+              host: z.string(),
+              pid: z.int(),
+              lanes: z.array(lane).readonly(),
+              startedAt: timestamp,
+              progress: z.object({ shards: z.int(), submitted: z.int(), perSecond: z.number(), unrecorded: z.int() }),
+            }),
+          )
+          .readonly(),
+      })
+      .openapi('Status'),
+    handle: ({ application }) => application.status(),
+  }),
+];

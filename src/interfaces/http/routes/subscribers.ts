@@ -1,0 +1,187 @@
+import { z } from '@hono/zod-openapi';
+import type { Application } from '../../../application/application.ts';
+import { type Route, routesOf } from '../route.ts';
+import {
+  evidenceSchema,
+  id,
+  idOf,
+  jsonObject,
+  named,
+  orNull,
+  pageOf,
+  pageOfItems,
+  pageQuery,
+  timestamp,
+  timestampOrNull,
+} from '../schemas.ts';
+
+const route = routesOf<Application>();
+
+const subscriptionState = z.enum(['unconfirmed', 'confirmed', 'unsubscribed']);
+const subscriberShape = {
+  id,
+  email: orNull(z.string()).openapi({ description: 'As first written; null once erased.' }),
+  status: z.enum(['active', 'erased']),
+  locale: orNull(z.string()),
+  timeZone: orNull(z.string()),
+  attributes: jsonObject,
+  createdAt: timestamp,
+  updatedAt: timestamp,
+  erasedAt: timestampOrNull,
+};
+const subscriptionSchema = z
+  .object({ listId: id, state: subscriptionState, createdAt: timestamp, at: timestamp })
+  .openapi('Subscription');
+const subscriberSchema = z.object(subscriberShape).openapi('Subscriber');
+const params = z.object({ subscriberId: idOf('subscriber') });
+const subscriptionParams = z.object({ listId: idOf('list'), subscriberId: idOf('subscriber') });
+
+const changes = {
+  locale: z.string().nullable().optional().openapi({ description: 'BCP 47; null clears.' }),
+  timeZone: z.string().nullable().optional().openapi({ description: 'IANA name; null clears.' }),
+  attributes: jsonObject.optional().openapi({ description: 'A value replaces, null removes, what is not named stays.' }),
+};
+const joining = {
+  consent: evidenceSchema
+    .optional()
+    .openapi({ description: "Proof of the person's own word. Without it, somebody else adds the person." }),
+  confirmed: z.boolean().optional().openapi({ description: 'The consent was confirmed by mail elsewhere; needs `consent`.' }),
+};
+
+type Known = Awaited<ReturnType<Application['audience']['getSubscriber']>>;
+const shown = (subscriber: Known) => ({ ...subscriber, email: subscriber.address });
+
+export const subscriberRoutes: readonly Route<Application>[] = [
+  route({
+    method: 'get',
+    path: '/v1/subscribers',
+    summary: 'Search subscribers, newest first',
+    permission: 'audience.read',
+    query: pageQuery.extend({
+      text: z.string().max(200).optional().openapi({ description: 'Part of the address.' }),
+      listId: idOf('list').optional(),
+      state: subscriptionState.optional().openapi({ description: 'Of the subscription to `listId`.' }),
+      status: z.enum(['active', 'erased']).optional(),
+    }),
+    reply: pageOfItems(subscriberSchema),
+    async handle({ application, projectId, query }) {
+      const { text, listId, state, status } = query;
+      if (listId !== undefined) await application.audience.getList(projectId, listId);
+      const page = await application.audience.searchSubscribers(projectId, { ...pageOf(query), text, listId, state, status });
+      return { items: page.items.map(shown), next: page.next };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/v1/subscribers',
+    summary: 'Create a subscriber, or change the one with this address',
+    permission: 'audience.write',
+    body: z
+      .strictObject({ email: z.string(), ...changes })
+      .openapi({ example: { email: 'ada@example.com', attributes: { first_name: 'Ada' } } }),
+    reply: z.object({ ...subscriberShape, created: z.boolean() }).openapi('UpsertedSubscriber'),
+    async handle({ application, projectId, body }) {
+      const { subscriber, created } = await application.audience.upsertSubscriber(projectId, body);
+      return { ...shown(subscriber), created };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/v1/subscribers/{subscriberId}',
+    summary: 'One subscriber, with the lists',
+    permission: 'audience.read',
+    params,
+    reply: z.object({ ...subscriberShape, subscriptions: z.array(subscriptionSchema).readonly() }).openapi('SubscriberWithLists'),
+    async handle({ application, projectId, params: { subscriberId } }) {
+      const subscriber = await application.audience.getSubscriber(projectId, subscriberId);
+      return { ...shown(subscriber), subscriptions: await application.audience.subscriptionsOf(projectId, [subscriberId]) };
+    },
+  }),
+  route({
+    method: 'patch',
+    path: '/v1/subscribers/{subscriberId}',
+    summary: 'Change a subscriber',
+    permission: 'audience.write',
+    params,
+    body: z
+      .strictObject({ email: z.string().optional(), ...changes })
+      .openapi({ example: { attributes: { first_name: 'Ada' } } }),
+    reply: subscriberSchema,
+    handle: async ({ application, projectId, params: { subscriberId }, body }) =>
+      shown(await application.audience.updateSubscriber(projectId, subscriberId, named(body))),
+  }),
+  route({
+    method: 'delete',
+    path: '/v1/subscribers/{subscriberId}',
+    summary: 'Erase a subscriber',
+    description:
+      'Final. What stays is an id, so that reports add up, and a keyed hash of the address, so that no import can mail it again.',
+    permission: 'audience.write',
+    params,
+    handle: async ({ application, projectId, params: { subscriberId } }) => {
+      await application.audience.deleteSubscriber(projectId, subscriberId);
+      return undefined;
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/v1/lists/{listId}/subscribers/{subscriberId}',
+    summary: 'Put a subscriber on a list',
+    description: 'Confirmed, or unconfirmed where the list wants double opt-in. Doing it twice changes nothing.',
+    permission: 'audience.write',
+    params: subscriptionParams,
+    body: z
+      .strictObject(joining)
+      .optional()
+      .openapi({ example: { consent: { source: 'signup form /spring' } } }),
+    reply: subscriptionSchema,
+    handle: async ({ application, projectId, params: { listId, subscriberId }, body }) =>
+      (await application.audience.subscribe(projectId, listId, subscriberId, body)).subscription,
+  }),
+  route({
+    method: 'delete',
+    path: '/v1/lists/{listId}/subscribers/{subscriberId}',
+    summary: 'Take a subscriber off a list',
+    description: 'The person comes back only by an own word.',
+    permission: 'audience.write',
+    params: subscriptionParams,
+    handle: async ({ application, projectId, params: { listId, subscriberId } }) => {
+      await application.audience.getList(projectId, listId);
+      await application.audience.getSubscriber(projectId, subscriberId);
+      await application.audience.unsubscribe(projectId, [listId], subscriberId, { source: 'API' });
+      return undefined;
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/v1/subscribers/{subscriberId}/consents',
+    summary: 'The proof of what a subscriber agreed to',
+    permission: 'audience.read',
+    params,
+    reply: z.object({
+      items: z
+        .array(
+          z
+            .object({
+              id,
+              listIds: z.array(id).readonly(),
+              action: z.enum(['subscribe', 'confirm', 'unsubscribe', 'import']),
+              source: z.string(),
+              ip: orNull(z.string()),
+              userAgent: orNull(z.string()),
+              text: orNull(z.string()),
+              textVersion: orNull(z.string()),
+              importId: orNull(id),
+              givenAt: timestamp,
+              recordedAt: timestamp,
+            })
+            .openapi('Consent'),
+        )
+        .readonly(),
+    }),
+    async handle({ application, projectId, params: { subscriberId } }) {
+      await application.audience.getSubscriber(projectId, subscriberId);
+      return { items: await application.audience.consentsOf(projectId, subscriberId) };
+    },
+  }),
+];

@@ -1,0 +1,85 @@
+import { z } from '@hono/zod-openapi';
+import type { Application } from '../../../application/application.ts';
+import { type Route, routesOf } from '../route.ts';
+import { pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+
+const route = routesOf<Application>();
+
+const scope = z
+  .templateLiteral(['list:', z.guid()])
+  .or(z.enum(['project', 'marketing']))
+  .openapi({
+    type: 'string',
+    description: '`project`: no mail at all. `marketing`: no campaigns. `list:<id>`: nothing of that list.',
+    example: 'project',
+  });
+const reasons = ['manual', 'unsubscribe', 'hard_bounce', 'complaint'] as const;
+const suppressionSchema = z
+  .object({
+    emailKey: z.string().openapi({ description: 'The address in the form that is compared, or the mark of an erased one.' }),
+    scope: z.string(),
+    reason: z.enum([...reasons, 'erased']),
+    evidence: z.record(z.string(), z.string()),
+    at: timestamp,
+  })
+  .openapi('Suppression');
+const allOf = z.object({ items: z.array(suppressionSchema).readonly() });
+
+export const suppressionRoutes: readonly Route<Application>[] = [
+  route({
+    method: 'get',
+    path: '/v1/suppressions',
+    summary: 'List suppressions, newest first',
+    permission: 'audience.read',
+    query: pageQuery.extend({ scope: scope.optional(), reason: z.enum([...reasons, 'erased']).optional() }),
+    reply: pageOfItems(suppressionSchema),
+    handle: ({ application, projectId, query }) =>
+      application.audience.listSuppressions(projectId, { ...pageOf(query), scope: query.scope, reason: query.reason }),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/suppressions',
+    summary: 'Refuse to mail an address',
+    description: 'Doing it twice changes nothing; a graver reason replaces a lighter one.',
+    permission: 'audience.write',
+    body: z
+      .strictObject({
+        email: z.string(),
+        scope: z.string().optional().openapi({ default: 'project' }),
+        reason: z.enum(reasons).optional().openapi({ default: 'manual' }),
+        evidence: z.record(z.string().max(100), z.string().max(1000)).optional(),
+      })
+      .openapi({ example: { email: 'ada@example.com', reason: 'manual' } }),
+    reply: allOf,
+    async handle({ application, projectId, body: { email, ...wish } }) {
+      await application.audience.suppress(projectId, email, wish);
+      return { items: await application.audience.suppressionsOf(projectId, email) };
+    },
+  }),
+  // POST, not GET and DELETE: addresses do not belong into URLs, which end up in logs.
+  route({
+    method: 'post',
+    path: '/v1/suppressions/lookup',
+    summary: 'What stands against an address',
+    permission: 'audience.read',
+    body: z.strictObject({ email: z.string() }).openapi({ example: { email: 'ada@example.com' } }),
+    reply: allOf,
+    handle: async ({ application, projectId, body }) => ({
+      items: await application.audience.suppressionsOf(projectId, body.email),
+    }),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/suppressions/lift',
+    summary: 'Mail an address again',
+    description: "Lifts what stands against it in one scope, an erasure included. Only on the person's own word.",
+    permission: 'audience.write',
+    body: z
+      .strictObject({ email: z.string(), scope: z.string().optional().openapi({ default: 'project' }) })
+      .openapi({ example: { email: 'ada@example.com' } }),
+    reply: z.object({ lifted: z.boolean().openapi({ description: 'False when nothing stood against it.' }) }),
+    handle: async ({ application, projectId, body }) => ({
+      lifted: await application.audience.unsuppress(projectId, body.email, body.scope),
+    }),
+  }),
+];

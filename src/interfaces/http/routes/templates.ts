@@ -1,0 +1,72 @@
+import { z } from '@hono/zod-openapi';
+import type { Application } from '../../../application/application.ts';
+import { type Route, routesOf } from '../route.ts';
+import { id, idOf, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+import { CONTENT_BODY_BYTES, contentExample, contentInput, contentSchema } from './content.ts';
+
+const route = routesOf<Application>();
+
+const templateSchema = z
+  .object({ id, name: z.string(), content: contentSchema, createdAt: timestamp, updatedAt: timestamp })
+  .openapi('Template');
+const params = z.object({ templateId: idOf('template') });
+
+export const templateRoutes: readonly Route<Application>[] = [
+  route({
+    method: 'get',
+    path: '/v1/templates',
+    summary: 'List templates',
+    permission: 'campaign.read',
+    query: pageQuery,
+    reply: pageOfItems(templateSchema),
+    handle: ({ application, projectId, query }) => application.templates.list(projectId, pageOf(query)),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/templates',
+    summary: 'Create a template',
+    permission: 'campaign.write',
+    maxBodyBytes: CONTENT_BODY_BYTES,
+    body: z
+      .strictObject({ name: z.string(), content: contentInput })
+      .openapi({ example: { name: 'Welcome', content: contentExample } }),
+    status: 201,
+    reply: templateSchema,
+    handle: ({ application, projectId, body }) => application.templates.create(projectId, body.name, body.content),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/templates/{templateId}',
+    summary: 'One template',
+    permission: 'campaign.read',
+    params,
+    reply: templateSchema,
+    handle: ({ application, projectId, params: { templateId } }) => application.templates.get(projectId, templateId),
+  }),
+  route({
+    method: 'patch',
+    path: '/v1/templates/{templateId}',
+    summary: 'Change a template',
+    description: 'Messages that were accepted before keep the content that they were accepted with.',
+    permission: 'campaign.write',
+    params,
+    maxBodyBytes: CONTENT_BODY_BYTES,
+    body: z
+      .strictObject({ name: z.string(), content: contentInput })
+      .partial()
+      .openapi({ example: { name: 'Welcome back' } }),
+    reply: templateSchema,
+    handle: ({ application, projectId, params: { templateId }, body }) => application.templates.edit(projectId, templateId, body),
+  }),
+  route({
+    method: 'delete',
+    path: '/v1/templates/{templateId}',
+    summary: 'Delete a template',
+    permission: 'campaign.write',
+    params,
+    handle: async ({ application, projectId, params: { templateId } }) => {
+      await application.templates.delete(projectId, templateId);
+      return undefined;
+    },
+  }),
+];

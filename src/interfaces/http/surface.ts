@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { Hono } from 'hono';
+import { routePath } from 'hono/route';
+import type { Caller } from './authentication.ts';
+import { dispatch, type HttpEnv } from './dispatch.ts';
+import { errorsPage } from './errors-page.ts';
+import { openApiDocument } from './openapi.ts';
+import { HttpProblem, isUnexpected, problemResponse } from './problem.ts';
+import { RateLimiter } from './rate-limit.ts';
+import { referencePage } from './reference-page.ts';
+import type { Route } from './route.ts';
+
+export interface HttpOptions {
+  /** Shown in the OpenAPI document; default `0.0.0`. */
+  readonly version?: string;
+  /** Where clients reach this instance, without a slash at its end; default: relative addresses. */
+  readonly publicUrl?: string;
+  /** Of a JSON body; default 1 MB (1,048,576). */
+  readonly maxJsonBytes?: number;
+  /** Of a streamed body such as an import; default 4 GiB. */
+  readonly maxUploadBytes?: number;
+  /** Milliseconds that only grow, for rate limits; default `performance.now`. */
+  readonly monotonic?: () => number;
+  /** Told of every failure that is ours (500, 503); never gets a body or a secret. */
+  readonly report?: (error: unknown, request: { readonly id: string; readonly method: string; readonly route: string }) => void;
+  /** Further pages at the root, such as those for recipients; they answer before the API does. */
+  readonly pages?: readonly Hono[];
+  /** Rejects when this process cannot serve now; the default says ready. */
+  readonly ready?: () => Promise<void>;
+}
+
+export interface HttpSurface<Application> extends HttpOptions {
+  readonly application: Application;
+  readonly authenticate: (secret: string) => Promise<Caller>;
+  readonly routes: readonly Route<Application>[];
+}
+
+/** The HTTP face over any table of contents; `createHttpApp` is this one over pennypost's own, tests have smaller ones. */
+export function httpSurface<Application>(surface: HttpSurface<Application>): Hono<HttpEnv> {
+  const publicUrl = surface.publicUrl ?? '';
+  const app = new Hono<HttpEnv>();
+  const problem = (error: unknown, requestId: string) =>
+    problemResponse(error, { requestId, errorPage: `${publicUrl}/docs/errors` });
+
+  app.use(async (context, next) => {
+    const wanted = context.req.header('x-request-id') ?? '';
+    const requestId = /^[\w.:-]{1,100}$/.test(wanted) ? wanted : randomUUID();
+    context.set('requestId', requestId);
+    await next();
+    const { headers } = context.res;
+    headers.set('x-request-id', requestId);
+    for (const [name, value] of Object.entries(context.get('rateLimit') ?? {})) headers.set(name, value);
+    for (const [name, value] of Object.entries(DEFAULT_HEADERS)) if (!headers.has(name)) headers.set(name, value);
+  });
+  app.onError((error, context) => {
+    const requestId = context.get('requestId');
+    if (isUnexpected(error))
+      surface.report?.(error, { id: requestId, method: context.req.method, route: routePath(context, -1) });
+    return problem(error, requestId);
+  });
+
+  for (const page of surface.pages ?? []) app.route('/', page);
+  app.get('/health/live', (context) => context.json({ status: 'live' }));
+  app.get('/health/ready', async (context) => {
+    await surface.ready?.();
+    return context.json({ status: 'ready' });
+  });
+  const document = openApiDocument(surface.routes, {
+    version: surface.version ?? '0.0.0',
+    serverUrl: publicUrl === '' ? '/' : publicUrl,
+  });
+  app.get('/openapi.json', (context) => context.json(document));
+  app.route('/', errorsPage());
+  app.route('/', referencePage());
+
+  const options = {
+    application: surface.application,
+    authenticate: surface.authenticate,
+    rateLimiter: new RateLimiter(surface.monotonic ?? (() => performance.now())),
+    maxJsonBytes: surface.maxJsonBytes ?? 1_048_576,
+    maxUploadBytes: surface.maxUploadBytes ?? 4 * 1024 ** 3,
+  };
+  for (const route of surface.routes) {
+    app.on(route.method.toUpperCase(), honoPath(route.path), (context) => dispatch(route, context, options));
+  }
+
+  const methodsAt = methodTable(surface.routes);
+  app.notFound((context) => {
+    const requestId = context.get('requestId');
+    const allowed = methodsAt(context.req.path);
+    if (allowed.length === 0) {
+      return problem(
+        new HttpProblem(
+          404,
+          'route.not_found',
+          `There is no ${context.req.method} ${context.req.path.slice(0, 200)}. See ${publicUrl}/docs/.`,
+        ),
+        requestId,
+      );
+    }
+    const allow = allowed.join(', ');
+    return problem(
+      new HttpProblem(405, 'route.method_not_allowed', `${context.req.method} is not possible here; ${allow} is.`, {
+        headers: { allow },
+      }),
+      requestId,
+    );
+  });
+  return app;
+}
+
+/** What every answer carries unless the page behind it says otherwise. */
+const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+function honoPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1');
+}
+
+const FIXED_PATHS = ['/health/live', '/health/ready', '/openapi.json', '/docs', '/docs/'];
+
+/** The methods that a path has, for 405 (RFC 9110 section 15.5.6). */
+function methodTable(routes: readonly { readonly method: string; readonly path: string }[]): (path: string) => readonly string[] {
+  const table = routes.map((route) => ({
+    method: route.method.toUpperCase(),
+    pattern: new RegExp(`^${route.path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+  }));
+  return (path) => {
+    if (FIXED_PATHS.includes(path)) return ['GET', 'HEAD'];
+    const methods = new Set(table.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method));
+    if (methods.has('GET')) methods.add('HEAD');
+    return [...methods].sort();
+  };
+}
