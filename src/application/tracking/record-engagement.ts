@@ -1,34 +1,22 @@
-import {
-  type AnalyticsService,
-  campaignSubject,
-  type Increment,
-  linkSubject,
-  PROJECT,
-  TRANSACTIONAL,
-} from '../../domain/analytics/index.ts';
-import type { Id } from '../../domain/shared/ids.ts';
-import type { EngagementEvent, RecordedEngagement, TrackingService } from '../../domain/tracking/index.ts';
-
-/** The contexts that meet here, inside one transaction. */
-export interface EngagementContexts {
-  readonly tracking: TrackingService;
-  readonly analytics: AnalyticsService;
-  /** @throws NotFound for a project that is gone */
-  readonly timeZoneOf: (projectId: Id) => Promise<string>;
-}
+import { campaignSubject, type Increment, linkSubject, PROJECT, TRANSACTIONAL } from '../../domain/analytics/index.ts';
+import type { EngagementEvent, RecordedEngagement } from '../../domain/tracking/index.ts';
+import type { Scope } from '../unit-of-work.ts';
 
 /**
- * Stores a batch of opens and clicks of any projects and counts what they changed. Safe to repeat: counters move only by
- * what was really stored.
+ * Stores a batch of opens and clicks of any projects and counts what they changed, inside one transaction. Safe to repeat:
+ * counters move only by what was really stored.
  * @throws NotFound for events of a project that is gone
  */
-export async function recordEngagement(contexts: EngagementContexts, events: readonly EngagementEvent[]): Promise<void> {
-  const recorded = await contexts.tracking.recordEngagement(events);
+export async function recordEngagement(
+  scope: Pick<Scope, 'access' | 'tracking' | 'analytics'>,
+  events: readonly EngagementEvent[],
+): Promise<void> {
+  const recorded = await scope.tracking.recordEngagement(events);
   const byProject = Map.groupBy(recorded, (event) => event.projectId);
   // In the order of ids, as every writer of counters does.
   for (const projectId of [...byProject.keys()].sort()) {
-    const increments = byProject.get(projectId)!.flatMap(incrementsOf);
-    await contexts.analytics.count(projectId, await contexts.timeZoneOf(projectId), increments);
+    const { timeZone } = await scope.access.getProject(projectId);
+    await scope.analytics.count(projectId, timeZone, byProject.get(projectId)!.flatMap(incrementsOf));
   }
 }
 

@@ -39,10 +39,7 @@ export async function openEngagementWorld(): Promise<EngagementWorld> {
         const slug = `project-${randomUUID().slice(0, 8)}`;
         return (await access.createProject({ name: slug, slug, senderDomain: 'news.example.com', timeZone })).id;
       }),
-    record: (events: readonly EngagementEvent[]): Promise<void> =>
-      world.run(({ access, ...contexts }) =>
-        recordEngagement({ ...contexts, timeZoneOf: async (id) => (await access.getProject(id)).timeZone }, events),
-      ),
+    record: (events: readonly EngagementEvent[]): Promise<void> => world.run((contexts) => recordEngagement(contexts, events)),
     rows: <Row extends object>(sql: string, values: readonly unknown[] = []): Promise<Row[]> =>
       world.run(({ session }) => session.sql.query<Row>(sql, values)),
     close,
