@@ -1,11 +1,10 @@
-import type { Project } from '../../domain/access/index.ts';
+import type { KeyRing, Project } from '../../domain/access/index.ts';
 import type { Campaign, FrozenContent, Renderer } from '../../domain/campaign/index.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { issueLinkToken } from '../../domain/tracking/index.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
-import type { KeyRing } from '../keys.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 
 export class AudienceEmpty extends DomainError {
@@ -61,15 +60,14 @@ export class LaunchCampaign {
     this.#options = deps.options;
   }
 
+  /** Everything that launching would refuse, but for the audience, which is asked at the launch. @throws ContentInvalid, PublicUrlNotSecure */
+  async check(projectId: Id, campaignId: Id): Promise<void> {
+    await this.#prepare(projectId, campaignId);
+  }
+
   /** @throws NotFound, CampaignTransitionRefused, ContentInvalid, AudienceEmpty, PublicUrlNotSecure, EditedMeanwhile */
   async launch(projectId: Id, campaignId: Id, options: { allowEmpty?: boolean } = {}): Promise<Campaign> {
-    const { draft, project } = await this.#work.run(async (scope) => ({
-      draft: await scope.campaign.get(projectId, campaignId),
-      project: await scope.access.getProject(projectId),
-    }));
-    const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
-    if (!this.#options.localTransport && !isSecure(publicUrl)) throw new PublicUrlNotSecure(publicUrl);
-    const frozen = await this.#freeze(draft, project, publicUrl);
+    const { draft, frozen } = await this.#prepare(projectId, campaignId);
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.launch(projectId, campaignId, frozen);
       if (campaign.version !== draft.version) throw new EditedMeanwhile();
@@ -84,6 +82,16 @@ export class LaunchCampaign {
       await scope.jobs.enqueue(bulkWake, { projectId, campaignId }, { key: campaignId });
       return campaign;
     });
+  }
+
+  async #prepare(projectId: Id, campaignId: Id): Promise<{ draft: Campaign; frozen: FrozenContent }> {
+    const { draft, project } = await this.#work.run(async (scope) => ({
+      draft: await scope.campaign.get(projectId, campaignId),
+      project: await scope.access.getProject(projectId),
+    }));
+    const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
+    if (!this.#options.localTransport && !isSecure(publicUrl)) throw new PublicUrlNotSecure(publicUrl);
+    return { draft, frozen: await this.#freeze(draft, project, publicUrl) };
   }
 
   async #freeze(draft: Campaign, project: Project, publicUrl: string): Promise<FrozenContent> {

@@ -1,3 +1,4 @@
+import type { RecipientFacts } from '../../domain/audience/index.ts';
 import { RenderFailed } from '../../domain/campaign/index.ts';
 import {
   type Attempt,
@@ -6,6 +7,7 @@ import {
   type LedgerState,
   outcomeOf,
   type RecordedBatches,
+  type ShardBatch,
   type ShardKey,
   type ShardLease,
   shardName,
@@ -17,7 +19,7 @@ import {
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
-import { OutcomeRecorder, type OutcomeRecorderDeps } from './outcome-recorder.ts';
+import { OutcomeRecorder } from './outcome-recorder.ts';
 import { FRESH_MS, type ReadPage, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
 import type { SendingCampaign, SendingMessage } from './sending-campaign.ts';
 
@@ -29,7 +31,7 @@ const TICK_MS = 250;
 const RENEW_MS = 3_000;
 const CONTROL_MS = 500;
 const SETTLE_MS = 2_000;
-const REGISTER_MS = 5_000;
+const RATE_MS = 1_000;
 const MOST_SHARDS = 8;
 
 /** What the sender asks of the rest of the house; each is one transaction. */
@@ -41,13 +43,12 @@ export interface BulkSenderPorts {
   readRecipients(campaign: SendingCampaign, ids: readonly Id[]): Promise<ReadPage>;
   /** Campaigns of these that are still `sending`. */
   stillSending(ids: readonly Id[]): Promise<ReadonlySet<Id>>;
-  commit: OutcomeRecorderDeps['commit'];
+  commit(batches: readonly ShardBatch[]): Promise<RecordedBatches>;
   isTransient(error: unknown): boolean;
   /** Ends runs that have no open shard left, settles campaigns, cuts retry runs. */
   settle(): Promise<void>;
   /** Too many transport errors in a row. */
   pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void>;
-  register(progress: WorkerProgress): Promise<void>;
 }
 
 export interface BulkSenderOptions {
@@ -98,6 +99,7 @@ export class BulkSender {
   #transportErrors = 0;
   #submitted = 0;
   #lastCount = { at: 0, submitted: 0 };
+  #perSecondNow = 0;
   #tokens = 0;
   #tokensAt = 0;
   #idle: (() => void) | undefined;
@@ -122,8 +124,8 @@ export class BulkSender {
     this.#pauseAfter = deps.options?.pauseAfterTransportErrors ?? 500;
     this.#fatal = deps.onFatal;
     this.#recorder = new OutcomeRecorder({
-      commit: deps.ports.commit,
-      isTransient: deps.ports.isTransient,
+      commit: (batches) => deps.ports.commit(batches),
+      isTransient: (error) => deps.ports.isTransient(error),
       clock: deps.clock,
       log: deps.log,
       maxUnrecorded: this.#maxUnrecorded,
@@ -138,8 +140,7 @@ export class BulkSender {
     this.#every(RENEW_MS, () => this.#renew());
     this.#every(CONTROL_MS, () => this.#control());
     this.#every(SETTLE_MS, () => this.#ports.settle());
-    this.#every(REGISTER_MS, () => this.#register());
-    void this.#guard(() => this.#register());
+    this.#every(RATE_MS, async () => this.#measure());
     this.wake();
   }
 
@@ -149,12 +150,10 @@ export class BulkSender {
   }
 
   get progress(): WorkerProgress {
-    const now = this.#clock.monotonic();
-    const seconds = Math.max((now - this.#lastCount.at) / 1_000, 0.001);
     return {
       shards: this.#held.size,
       submitted: this.#submitted,
-      perSecond: Math.round((this.#submitted - this.#lastCount.submitted) / seconds),
+      perSecond: this.#perSecondNow,
       unrecorded: this.#recorder.unrecorded,
     };
   }
@@ -291,11 +290,15 @@ export class BulkSender {
 
   #process(held: Held, recipient: ReadRecipient): void {
     const { turn, facts, failure } = recipient;
-    if (failure !== undefined) return this.#settleWith(held, turn, 'deferred', failure);
-    if (facts === undefined) return this.#settleWith(held, turn, 'skipped', 'deleted');
-    if (facts.refusal !== undefined) return this.#settleWith(held, turn, 'skipped', facts.refusal);
+    if (failure !== undefined) this.#settleWith(held, turn, 'deferred', failure);
+    else if (facts === undefined) this.#settleWith(held, turn, 'skipped', 'deleted');
+    else if (facts.refusal !== undefined) this.#settleWith(held, turn, 'skipped', facts.refusal);
+    else this.#compose(held, recipient, facts);
+  }
+
+  #compose(held: Held, { turn, checkedAt }: ReadRecipient, facts: RecipientFacts): void {
     try {
-      this.#handOver(held, turn, held.campaign.compose(facts, turn, this.#clock.now()), recipient.checkedAt);
+      this.#handOver(held, turn, held.campaign.compose(facts, turn, this.#clock.now()), checkedAt);
     } catch (error) {
       if (!(error instanceof RenderFailed)) this.#log.error({ reason: String(error) }, 'a message could not be composed');
       this.#settleWith(held, turn, 'failed', error instanceof Error ? error.message : String(error));
@@ -422,10 +425,12 @@ export class BulkSender {
     this.#held.delete(held.name);
   }
 
-  async #register(): Promise<void> {
-    const progress = this.progress;
-    this.#lastCount = { at: this.#clock.monotonic(), submitted: this.#submitted };
-    await this.#ports.register(progress);
+  #measure(): void {
+    const now = this.#clock.monotonic();
+    this.#perSecondNow = Math.round(
+      ((this.#submitted - this.#lastCount.submitted) * 1_000) / Math.max(now - this.#lastCount.at, 1),
+    );
+    this.#lastCount = { at: now, submitted: this.#submitted };
   }
 }
 

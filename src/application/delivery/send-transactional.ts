@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-import { type Content, type Renderer, RenderFailed } from '../../domain/campaign/index.ts';
-import type { TransactionalMessage, Transport } from '../../domain/delivery/index.ts';
+import type { KeyRing } from '../../domain/access/index.ts';
+import { type Content, type ContentInput, ContentInvalid, type Renderer, RenderFailed } from '../../domain/campaign/index.ts';
+import { requestFingerprint, type TransactionalMessage, type Transport } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { DomainError, InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { issueTransactionalTokens } from '../../domain/tracking/index.ts';
-import type { KeyRing } from '../keys.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import { sendMessage } from './jobs.ts';
 import { transactionalPlanContext } from './plan-context.ts';
 
@@ -27,7 +26,7 @@ export interface SendInput {
   readonly to: string;
   /** Either a template or inline content. */
   readonly templateId?: Id | undefined;
-  readonly content?: Content | undefined;
+  readonly content?: ContentInput | undefined;
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** 1 to 256 characters; the same key and request give the same message. */
   readonly idempotencyKey?: string | undefined;
@@ -55,9 +54,7 @@ export class SendTransactional {
     const variables = input.variables ?? {};
     if (Buffer.byteLength(JSON.stringify(variables)) > VARIABLES_LIMIT)
       throw new InvalidInput('The variables are larger than 256 kB.', '/variables');
-    const fingerprint = createHash('sha256')
-      .update(JSON.stringify([address.address, input.templateId ?? null, input.content ?? null, variables]))
-      .digest('hex');
+    const fingerprint = requestFingerprint([address.address, input.templateId ?? null, input.content ?? null, variables]);
     return this.#work.run(async (scope) => {
       if (input.idempotencyKey !== undefined) {
         const known = await scope.delivery.messageByIdempotencyKey(projectId, input.idempotencyKey);
@@ -66,9 +63,10 @@ export class SendTransactional {
           return known;
         }
       }
-      const content =
-        input.templateId === undefined ? input.content : (await scope.campaign.template(projectId, input.templateId)).content;
-      if (content === undefined) throw new InvalidInput('Give either a template or content.', '/content');
+      const content = await this.#content(scope, projectId, input);
+      const problems = await this.#renderer.check(content, transactionalPlanContext(await scope.access.getProject(projectId)));
+      const errors = problems.filter((problem) => problem.severity === 'error' && problem.code !== 'template.unknown_variable');
+      if (errors.length > 0) throw new ContentInvalid(errors);
       const message = await scope.delivery.accept({
         projectId,
         recipient: { address: address.address, smtputf8: address.smtputf8 },
@@ -88,9 +86,11 @@ export class SendTransactional {
     const begun = await this.#work.run(async (scope) => {
       const message = await scope.delivery.beginAttempt(projectId, messageId);
       if (message === undefined) return undefined;
-      const refusal = await scope.audience.transactionalRefusal(projectId, parseEmailAddress(message.recipient.address).key);
+      // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
+      const suppressions = await scope.audience.suppressionsOf(projectId, message.recipient.address);
+      const refusal = suppressions.find((suppression) => suppression.scope === 'project');
       if (refusal !== undefined) {
-        await scope.delivery.giveUp(message, 'skipped', refusal);
+        await scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal.reason})`);
         return undefined;
       }
       return { message, project: await scope.access.getProject(projectId) };
@@ -159,6 +159,12 @@ export class SendTransactional {
         await scope.jobs.enqueue(sendMessage, { projectId: message.projectId, messageId: message.id }, { key: message.id });
       }
     });
+  }
+
+  async #content(scope: Scope, projectId: Id, input: SendInput): Promise<Content> {
+    if (input.templateId !== undefined) return (await scope.campaign.template(projectId, input.templateId)).content;
+    if (input.content === undefined) throw new InvalidInput('Give either a template or content.', '/content');
+    return scope.campaign.parseContent(input.content);
   }
 
   #messageIdLeft(projectId: Id, messageId: Id): string {

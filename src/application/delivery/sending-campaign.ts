@@ -1,9 +1,9 @@
+import type { KeyRing } from '../../domain/access/index.ts';
 import type { RecipientFacts } from '../../domain/audience/index.ts';
 import type { Campaign, ComposedMessage, MessagePlan, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import type { Envelope, Turn } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { issueLinkToken, MessageTokens } from '../../domain/tracking/index.ts';
-import type { KeyRing } from '../keys.ts';
 import { marketingPlanContext } from './plan-context.ts';
 
 /** Marks a message that an earlier holder may already have handed over. */

@@ -1,3 +1,4 @@
+import type { KeyRing } from '../../domain/access/index.ts';
 import { campaignSubject, PROJECT } from '../../domain/analytics/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Ids } from '../../domain/shared/ids.ts';
@@ -11,11 +12,10 @@ import {
   verifyLinkToken,
   verifyMessageToken,
 } from '../../domain/tracking/index.ts';
-import type { KeyRing } from '../keys.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 
 /** What the unsubscribe page may say to whoever holds the link; the mail may have been forwarded, so no more than this. */
-export interface UnsubscribeView {
+export interface UnsubscribeDetails {
   readonly projectName: string;
   readonly maskedAddress: string;
   readonly listNames: readonly string[];
@@ -62,7 +62,7 @@ export class PublicActions {
   }
 
   /** Reads only. */
-  async openUnsubscribe(token: string): Promise<UnsubscribeView | undefined> {
+  async openUnsubscribe(token: string): Promise<UnsubscribeDetails | undefined> {
     const subject = this.#campaignSubject(token);
     if (subject === undefined) return undefined;
     const { projectId, campaignId, subscriberId } = subject;
@@ -90,17 +90,17 @@ export class PublicActions {
     await this.#work.run(async (scope) => {
       const { lists } = await scope.campaign.get(projectId, campaignId);
       await scope.audience.unsubscribe(projectId, lists, subscriberId, {
-        source: 'one_click',
-        campaignId,
-        ...(request.userAgent === undefined ? {} : { userAgent: request.userAgent }),
+        source: `one-click unsubscribe, campaign ${campaignId}`,
+        userAgent: request.userAgent,
       });
       if (!(await scope.tracking.recordUnsubscribe(event))) return;
       const { timeZone } = await scope.access.getProject(projectId);
-      const fact = { kind: 'unsubscribed', at: event.at } as const;
-      await scope.analytics.count(projectId, timeZone, [
-        { subject: campaignSubject(campaignId), ...fact },
-        { subject: PROJECT, ...fact },
-      ]);
+      const subjects = [campaignSubject(campaignId), PROJECT];
+      await scope.analytics.count(
+        projectId,
+        timeZone,
+        subjects.map((subject) => ({ subject, kind: 'unsubscribed', at: event.at }) as const),
+      );
     });
     return true;
   }

@@ -29,6 +29,7 @@ export type { AccessStore } from './access-store.ts';
 export { ApiKey, type ApiKeyState, type ApiKeyStatus, type NewApiKey } from './api-key.ts';
 export { generateApiSecret, hashApiSecret, isApiSecret } from './api-secret.ts';
 export { Caller } from './caller.ts';
+export { KeyRing } from './key-ring.ts';
 export { type NewProject, Project, type ProjectChanges, type ProjectState } from './project.ts';
 export { isScope, SCOPES, type Scope } from './scope.ts';
 export { deriveKey, fingerprint, generateSecretKey, keyId, parseSecretKey } from './secret-key.ts';

@@ -115,41 +115,41 @@ export class Campaign {
   schedule(at: Date, now: Date): void {
     if (at <= now)
       throw new InvalidInput('The scheduled time has passed already. Launch it now, or choose a later time.', '/scheduled_at');
-    this.#transition('scheduled');
+    this.transition('scheduled');
     this.scheduledAt = at;
   }
 
   unschedule(): void {
-    this.#transition('draft');
+    this.transition('draft');
     this.scheduledAt = null;
   }
 
   /** Content and people are fixed from here on. */
   launch(frozen: FrozenContent, now: Date): void {
     if (this.lists.length === 0) throw new InvalidInput('The campaign has no list to send to. Add at least one list.', '/lists');
-    this.#transition('sending');
+    this.transition('sending');
     this.frozen = frozen;
     this.launchedAt = now;
     this.launchedOn = now.toISOString().slice(0, 10);
   }
 
   pause(reason: string | null): void {
-    this.#transition('paused');
+    this.transition('paused');
     this.pauseReason = reason;
   }
 
   resume(): void {
-    this.#transition('sending');
+    this.transition('sending');
     this.pauseReason = null;
   }
 
   cancel(): void {
-    this.#transition('cancelled');
+    this.transition('cancelled');
   }
 
   /** Everyone has a first outcome. */
   finish(now: Date): void {
-    this.#transition('submitted');
+    this.transition('submitted');
     this.submittedAt = now;
   }
 
@@ -163,7 +163,7 @@ export class Campaign {
     this.archivedAt ??= now;
   }
 
-  #transition(to: CampaignState): void {
+  private transition(to: CampaignState): void {
     if (!TRANSITIONS[this.state].includes(to)) throw new CampaignTransitionRefused(this.state, to);
     this.state = to;
   }

@@ -48,6 +48,7 @@ export {
   type ReplyVerdict,
 } from './reply.ts';
 export type { ReplyReason, ReplyStage } from './reply-rules.ts';
+export { requestFingerprint } from './request-fingerprint.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 export type { Run, RunPurpose, RunState } from './run.ts';
 export { HeldShard, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';

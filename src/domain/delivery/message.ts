@@ -80,6 +80,7 @@ export function outcomeOf(subscriberId: Id, attempt: Attempt, possibleRepeat: bo
     reply: accepted ? undefined : attempt.reply,
     possibleRepeat,
     at,
+    domain,
   };
 }
 

@@ -1,0 +1,79 @@
+import {
+  type CampaignReport,
+  type CounterKind,
+  campaignSubject,
+  type DailySeries,
+  PROJECT,
+} from '../../domain/analytics/index.ts';
+import type { Campaign } from '../../domain/campaign/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
+
+const DAILY_KINDS: readonly CounterKind[] = ['submitted', 'opened_unique', 'clicked_unique', 'unsubscribed'];
+
+export interface CampaignReportView extends CampaignReport {
+  readonly state: Campaign['state'];
+  readonly launchedAt: Date | null;
+  readonly submittedAt: Date | null;
+  readonly settledAt: Date | null;
+  /** Recipients whom the next hop accepted more than once, as far as we know. */
+  readonly repeated: number;
+}
+
+export interface DaysAsked {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/** Figures for people: where the ledger, the counters and the campaign meet. */
+export class Reports {
+  readonly #work: UnitOfWork;
+
+  constructor(deps: { work: UnitOfWork }) {
+    this.#work = deps.work;
+  }
+
+  /** @throws NotFound */
+  campaign(projectId: Id, campaignId: Id): Promise<CampaignReportView> {
+    return this.#work.run(async (scope) => {
+      const campaign = await scope.campaign.get(projectId, campaignId);
+      const { audience, states, repeated } = await scope.delivery.totals(projectId, campaignId);
+      const known = Object.values(states).reduce((sum, count) => sum + count, 0);
+      const pending = audience - known;
+      const report = await scope.analytics.campaignReport(projectId, {
+        campaignId,
+        name: campaign.name,
+        audience,
+        states:
+          campaign.state === 'cancelled'
+            ? { ...states, cancelled: states.cancelled + pending + states.deferred, deferred: 0 }
+            : { ...states, pending },
+        links: campaign.frozen?.links ?? [],
+      });
+      const { state, launchedAt, submittedAt, settledAt } = campaign;
+      return { ...report, state, launchedAt, submittedAt, settledAt, repeated };
+    });
+  }
+
+  /** One campaign's days in the project's time zone. @throws NotFound, InvalidInput */
+  campaignDaily(projectId: Id, campaignId: Id, days: DaysAsked = {}): Promise<DailySeries> {
+    return this.#work.run(async (scope) => {
+      await scope.campaign.get(projectId, campaignId);
+      const { timeZone } = await scope.access.getProject(projectId);
+      return scope.analytics.dailySeries(projectId, {
+        subject: campaignSubject(campaignId),
+        kinds: DAILY_KINDS,
+        timeZone,
+        ...days,
+      });
+    });
+  }
+
+  /** The whole project's days. @throws InvalidInput */
+  projectDaily(projectId: Id, days: DaysAsked = {}): Promise<DailySeries> {
+    return this.#work.run(async (scope) => {
+      const { timeZone } = await scope.access.getProject(projectId);
+      return scope.analytics.dailySeries(projectId, { subject: PROJECT, kinds: DAILY_KINDS, timeZone, ...days });
+    });
+  }
+}

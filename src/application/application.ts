@@ -1,0 +1,185 @@
+/**
+ * The table of contents: everything that a face (HTTP, CLI, npm) can ask for, and nothing else. Every verb is one transaction
+ * unless its own page says otherwise; tenants' verbs take the project first.
+ */
+import type { AccessService } from '../domain/access/index.ts';
+import type { CampaignReport, CounterKind, DailySeries } from '../domain/analytics/index.ts';
+import type { AudienceService } from '../domain/audience/index.ts';
+import type {
+  Campaign,
+  CampaignFilter,
+  CampaignInput,
+  ContentInput,
+  ContentProblem,
+  RenderedMessage,
+  Template,
+} from '../domain/campaign/index.ts';
+import type { LedgerFilter, LedgerRow, MessageAttempt, MessageState, TransactionalMessage } from '../domain/delivery/index.ts';
+import type { Id } from '../domain/shared/ids.ts';
+import type { Page, PageRequest } from '../domain/shared/page.ts';
+import type { Reports } from './analytics/reports.ts';
+import type { ImportSubscribers } from './audience/import-subscribers.ts';
+import type { CampaignDesk } from './campaign/campaign-desk.ts';
+import type { SendTransactional } from './delivery/send-transactional.ts';
+import type { Status, StatusBoard } from './delivery/status-board.ts';
+import type { PublicActions } from './tracking/public-actions.ts';
+import type { UnitOfWork } from './unit-of-work.ts';
+
+type Methods<Service> = {
+  [Name in keyof Service]: Service[Name] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Promise<Awaited<Result>>
+    : never;
+};
+
+export type {
+  Campaign,
+  CampaignReport,
+  ContentInput,
+  ContentProblem,
+  CounterKind,
+  DailySeries,
+  LedgerRow,
+  MessageState,
+  Page,
+  PageRequest,
+  RenderedMessage,
+  Status,
+  Template,
+  TransactionalMessage,
+};
+
+export interface Application {
+  readonly access: Methods<AccessService>;
+  readonly audience: Methods<AudienceService>;
+  /** Streams of people into the audience; see its own page for what is one transaction. */
+  readonly imports: ImportSubscribers;
+  readonly campaign: {
+    create(projectId: Id, input: CampaignInput): Promise<Campaign>;
+    edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<Campaign>;
+    get(projectId: Id, id: Id): Promise<Campaign>;
+    list(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
+    /** Everything that would stand in the way of a launch; empty when nothing does. */
+    check(projectId: Id, id: Id): Promise<readonly ContentProblem[]>;
+    /** As one subscriber would see it; without one, with the content's defaults. */
+    preview(projectId: Id, id: Id, as?: { readonly subscriberId?: Id | undefined }): Promise<RenderedMessage>;
+    /** One transactional message per address, with `[Test]` before the subject. Not counted in any report. */
+    test(
+      projectId: Id,
+      id: Id,
+      to: readonly string[],
+      as?: { readonly subscriberId?: Id | undefined },
+    ): Promise<readonly TransactionalMessage[]>;
+    launch(projectId: Id, id: Id): Promise<Campaign>;
+    schedule(projectId: Id, id: Id, at: Date): Promise<Campaign>;
+    unschedule(projectId: Id, id: Id): Promise<Campaign>;
+    pause(projectId: Id, id: Id): Promise<Campaign>;
+    resume(projectId: Id, id: Id): Promise<Campaign>;
+    cancel(projectId: Id, id: Id): Promise<Campaign>;
+    archive(projectId: Id, id: Id): Promise<Campaign>;
+    /** Who received it and who did not, and why: one row per recipient with an outcome. */
+    recipients(projectId: Id, id: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
+  };
+  readonly templates: {
+    create(projectId: Id, name: string, content: ContentInput): Promise<Template>;
+    edit(projectId: Id, id: Id, change: { name?: string | undefined; content?: ContentInput | undefined }): Promise<Template>;
+    get(projectId: Id, id: Id): Promise<Template>;
+    list(projectId: Id, page: PageRequest): Promise<Page<Template>>;
+    delete(projectId: Id, id: Id): Promise<void>;
+  };
+  readonly messages: {
+    send(
+      projectId: Id,
+      input: {
+        readonly to: string;
+        readonly templateId?: Id | undefined;
+        readonly content?: ContentInput | undefined;
+        readonly variables?: Readonly<Record<string, unknown>> | undefined;
+        readonly idempotencyKey?: string | undefined;
+      },
+    ): Promise<TransactionalMessage>;
+    get(projectId: Id, id: Id): Promise<TransactionalMessage & { readonly tries: readonly MessageAttempt[] }>;
+    list(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>>;
+  };
+  readonly reports: Reports;
+  /** What recipients may do, proved by tokens. */
+  readonly recipients: PublicActions;
+  /** Queue depth and age per lane, live workers. */
+  status(): Promise<Status>;
+}
+
+export interface ApplicationParts {
+  readonly work: UnitOfWork;
+  readonly desk: CampaignDesk;
+  readonly transactional: SendTransactional;
+  readonly imports: ImportSubscribers;
+  readonly reports: Reports;
+  readonly recipients: PublicActions;
+  readonly statusBoard: StatusBoard;
+}
+
+export function createApplication(parts: ApplicationParts): Application {
+  const { work, desk, transactional } = parts;
+  return {
+    access: inTransactions(work, 'access'),
+    audience: inTransactions(work, 'audience'),
+    imports: parts.imports,
+    campaign: {
+      create: (projectId, input) => desk.create(projectId, input),
+      edit: (projectId, id, change) => desk.edit(projectId, id, change),
+      get: (projectId, id) => work.run((scope) => scope.campaign.get(projectId, id)),
+      list: (projectId, filter) => work.run((scope) => scope.campaign.list(projectId, filter)),
+      check: (projectId, id) => desk.check(projectId, id),
+      preview: (projectId, id, as) => desk.preview(projectId, id, as),
+      test: (projectId, id, to, as) => desk.test(projectId, id, to, as),
+      launch: (projectId, id) => desk.launch(projectId, id),
+      schedule: (projectId, id, at) => desk.schedule(projectId, id, at),
+      unschedule: (projectId, id) => work.run((scope) => scope.campaign.unschedule(projectId, id)),
+      pause: (projectId, id) => desk.pause(projectId, id),
+      resume: (projectId, id) => desk.resume(projectId, id),
+      cancel: (projectId, id) => desk.cancel(projectId, id),
+      archive: (projectId, id) => work.run((scope) => scope.campaign.archive(projectId, id)),
+      recipients: (projectId, id, filter) =>
+        work.run(async (scope) => {
+          await scope.campaign.get(projectId, id);
+          return scope.delivery.ledger(projectId, id, filter);
+        }),
+    },
+    templates: {
+      create: (projectId, name, content) => work.run(async (scope) => scope.campaign.createTemplate(projectId, name, content)),
+      edit: (projectId, id, change) => work.run((scope) => scope.campaign.editTemplate(projectId, id, change)),
+      get: (projectId, id) => work.run((scope) => scope.campaign.template(projectId, id)),
+      list: (projectId, page) => work.run((scope) => scope.campaign.templates(projectId, page)),
+      delete: (projectId, id) => work.run((scope) => scope.campaign.deleteTemplate(projectId, id)),
+    },
+    messages: {
+      send: (projectId, input) => transactional.accept(projectId, input),
+      get: (projectId, id) =>
+        work.run(async (scope) => {
+          const message = await scope.delivery.message(projectId, id);
+          return { ...message, tries: await scope.delivery.attempts(projectId, id) };
+        }),
+      list: (projectId, page) => work.run((scope) => scope.delivery.messages(projectId, page)),
+    },
+    reports: parts.reports,
+    recipients: parts.recipients,
+    status: () => parts.statusBoard.read(),
+  };
+}
+
+/** A context's verbs as they are, each in a transaction of its own. */
+function inTransactions<Name extends 'access' | 'audience'>(
+  work: UnitOfWork,
+  name: Name,
+): Methods<Parameters<Parameters<UnitOfWork['run']>[0]>[0][Name]> {
+  return new Proxy(Object.create(null), {
+    get:
+      (_, verb) =>
+      (...args: unknown[]) =>
+        work.run(async (scope) => {
+          const service: object = scope[name];
+          const method: unknown = Reflect.get(service, verb);
+          if (typeof method !== 'function') throw new TypeError(`${name} has no verb ${String(verb)}.`);
+          return method.apply(service, args);
+        }),
+  });
+}

@@ -1,0 +1,147 @@
+import type {
+  Campaign,
+  CampaignInput,
+  ContentProblem,
+  MessagePlan,
+  RenderedMessage,
+  Renderer,
+} from '../../domain/campaign/index.ts';
+import type { TransactionalMessage } from '../../domain/delivery/index.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import { bulkWake } from '../delivery/jobs.ts';
+import { marketingPlanContext } from '../delivery/plan-context.ts';
+import type { SendTransactional } from '../delivery/send-transactional.ts';
+import { variablesOf } from '../delivery/sending-campaign.ts';
+import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+import type { LaunchCampaign } from './launch-campaign.ts';
+
+const MOST_TESTS = 20;
+
+type As = { readonly subscriberId?: Id | undefined } | undefined;
+
+/** What people do with a campaign where contexts meet: check, preview, test, launch, pause, resume, cancel. */
+export class CampaignDesk {
+  readonly #work: UnitOfWork;
+  readonly #renderer: Renderer;
+  readonly #launch: LaunchCampaign;
+  readonly #transactional: SendTransactional;
+
+  constructor(deps: { work: UnitOfWork; renderer: Renderer; launch: LaunchCampaign; transactional: SendTransactional }) {
+    this.#work = deps.work;
+    this.#renderer = deps.renderer;
+    this.#launch = deps.launch;
+    this.#transactional = deps.transactional;
+  }
+
+  create(projectId: Id, input: CampaignInput): Promise<Campaign> {
+    return this.#work.run(async (scope) => {
+      await checkLists(scope, projectId, input);
+      return scope.campaign.create(projectId, input);
+    });
+  }
+
+  edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<Campaign> {
+    return this.#work.run(async (scope) => {
+      await checkLists(scope, projectId, change);
+      return scope.campaign.edit(projectId, id, change);
+    });
+  }
+
+  async check(projectId: Id, id: Id): Promise<readonly ContentProblem[]> {
+    const { campaign, context } = await this.#open(projectId, id);
+    return this.#renderer.check(campaign.content, context);
+  }
+
+  async preview(projectId: Id, id: Id, as?: As): Promise<RenderedMessage> {
+    const { campaign, context, person } = await this.#open(projectId, id, as);
+    const plan: MessagePlan = await this.#renderer.compile(campaign.frozen?.content ?? campaign.content, context);
+    return plan.render({
+      address: person?.address ?? 'preview@example.com',
+      smtputf8: false,
+      variables: person === undefined ? {} : variablesOf(person),
+      messageId: `preview@${context.project.senderDomain}`,
+      date: campaign.createdAt,
+      clickToken: '',
+      openToken: '',
+      unsubscribeUrl: '#unsubscribe',
+    });
+  }
+
+  async test(projectId: Id, id: Id, to: readonly string[], as?: As): Promise<readonly TransactionalMessage[]> {
+    if (to.length === 0 || to.length > MOST_TESTS) throw new InvalidInput(`Give 1 to ${MOST_TESTS} addresses for a test.`, '/to');
+    const { campaign, person } = await this.#open(projectId, id, as);
+    const { content } = campaign;
+    const variables = person === undefined ? {} : variablesOf(person);
+    const sent: TransactionalMessage[] = [];
+    for (const address of to) {
+      sent.push(
+        await this.#transactional.accept(projectId, {
+          to: address,
+          content: { ...content, subject: `[Test] ${content.subject}` },
+          variables,
+        }),
+      );
+    }
+    return sent;
+  }
+
+  launch(projectId: Id, id: Id): Promise<Campaign> {
+    return this.#launch.launch(projectId, id);
+  }
+
+  /** Content that cannot be sent is refused now, not at the scheduled hour. */
+  async schedule(projectId: Id, id: Id, at: Date): Promise<Campaign> {
+    await this.#launch.check(projectId, id);
+    return this.#work.run((scope) => scope.campaign.schedule(projectId, id, at));
+  }
+
+  pause(projectId: Id, id: Id, reason: string | null = null): Promise<Campaign> {
+    return this.#work.run(async (scope) => {
+      const campaign = await scope.campaign.pause(projectId, id, reason);
+      await scope.delivery.pause(projectId, id);
+      return campaign;
+    });
+  }
+
+  resume(projectId: Id, id: Id): Promise<Campaign> {
+    return this.#work.run(async (scope) => {
+      const campaign = await scope.campaign.resume(projectId, id);
+      await scope.delivery.resume(projectId, id);
+      await scope.jobs.enqueue(bulkWake, { projectId, campaignId: id }, { key: id });
+      return campaign;
+    });
+  }
+
+  cancel(projectId: Id, id: Id): Promise<Campaign> {
+    return this.#work.run(async (scope) => {
+      const campaign = await scope.campaign.cancel(projectId, id);
+      await scope.delivery.cancel(projectId, id);
+      return campaign;
+    });
+  }
+
+  async #open(projectId: Id, id: Id, as?: As) {
+    return this.#work.run(async (scope) => {
+      const campaign = await scope.campaign.get(projectId, id);
+      const project = await scope.access.getProject(projectId);
+      const subscriberId = as?.subscriberId;
+      const subscriber = subscriberId === undefined ? undefined : await scope.audience.getSubscriber(projectId, subscriberId);
+      const person =
+        subscriber === undefined
+          ? undefined
+          : {
+              id: subscriber.id,
+              address: subscriber.address ?? '',
+              locale: subscriber.locale ?? undefined,
+              attributes: subscriber.attributes,
+            };
+      return { campaign, context: marketingPlanContext(campaign, project, undefined), person };
+    });
+  }
+}
+
+/** Every list named must be one of this project's. @throws NotFound */
+async function checkLists(scope: Scope, projectId: Id, input: Partial<CampaignInput>): Promise<void> {
+  for (const id of new Set([...(input.lists ?? []), ...(input.excludeLists ?? [])])) await scope.audience.getList(projectId, id);
+}

@@ -1,0 +1,45 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { Id } from '../shared/ids.ts';
+import { deriveKey, fingerprint } from './secret-key.ts';
+
+/** Keeps derived keys of the projects in use; a stranger's made-up project ids push out nothing for long. */
+const REMEMBERED = 1_000;
+
+/** The instance's secrets: the present one signs, older ones still verify until they are removed. */
+export class KeyRing {
+  /** Six characters of base64url that name the present secret in tokens. */
+  readonly keyId: string;
+  readonly fingerprint: string;
+  readonly #present: Buffer;
+  readonly #secrets = new Map<string, Buffer>();
+  readonly #derived = new Map<string, KeyObject>();
+
+  /** @param secrets the present one first; 32 bytes each */
+  constructor(secrets: readonly [Buffer, ...Buffer[]]) {
+    this.#present = secrets[0];
+    this.keyId = nameOf(secrets[0]);
+    this.fingerprint = fingerprint(secrets[0]);
+    for (const secret of secrets) this.#secrets.set(nameOf(secret), secret);
+  }
+
+  /** The key of one project's marks of erased addresses. */
+  erasureKey(projectId: Id): Uint8Array {
+    return deriveKey(this.#present, projectId, 'erasure');
+  }
+
+  /** The key of one project's public tokens; undefined for a key id that is not (or no longer) ours. */
+  tokenKey(projectId: Id, keyId: string): KeyObject | undefined {
+    const secret = this.#secrets.get(keyId);
+    if (secret === undefined) return undefined;
+    const name = `${keyId}/${projectId}`;
+    const known = this.#derived.get(name);
+    if (known !== undefined) return known;
+    const key = createSecretKey(deriveKey(secret, projectId, 'message-token'));
+    const [oldest] = this.#derived.keys();
+    if (this.#derived.size >= REMEMBERED && oldest !== undefined) this.#derived.delete(oldest);
+    this.#derived.set(name, key);
+    return key;
+  }
+}
+
+const nameOf = (secret: Buffer): string => Buffer.from(fingerprint(secret), 'hex').toString('base64url').slice(0, 6);

@@ -1,0 +1,262 @@
+import { hostname } from 'node:os';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { Container } from 'inversify';
+import { Reports } from '../application/analytics/reports.ts';
+import { type Application, createApplication } from '../application/application.ts';
+import { ImportSubscribers } from '../application/audience/import-subscribers.ts';
+import { CampaignDesk } from '../application/campaign/campaign-desk.ts';
+import { LaunchCampaign } from '../application/campaign/launch-campaign.ts';
+import { TendCampaigns } from '../application/campaign/tend-campaigns.ts';
+import { BulkSender } from '../application/delivery/bulk-sender.ts';
+import { bulkWake, sendMessage, sweepMessages, tendCampaigns } from '../application/delivery/jobs.ts';
+import { RecordOutcomes } from '../application/delivery/record-outcomes.ts';
+import { SendTransactional } from '../application/delivery/send-transactional.ts';
+import { type RecipientDataSource, SendingPorts } from '../application/delivery/sending-ports.ts';
+import { StatusBoard } from '../application/delivery/status-board.ts';
+import { Workers } from '../application/delivery/workers.ts';
+import type { JobHandler } from '../application/job.ts';
+import type { Log } from '../application/log.ts';
+import { EngagementRecorder } from '../application/tracking/engagement-recorder.ts';
+import { PublicActions } from '../application/tracking/public-actions.ts';
+import { recordEngagement } from '../application/tracking/record-engagement.ts';
+import type { UnitOfWork } from '../application/unit-of-work.ts';
+import type { KeyRing } from '../domain/access/index.ts';
+import type { Renderer } from '../domain/campaign/index.ts';
+import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
+import type { Clock } from '../domain/shared/clock.ts';
+import type { Id, Ids } from '../domain/shared/ids.ts';
+import type { EngagementEvent } from '../domain/tracking/index.ts';
+import type { Config } from './config.ts';
+import { Jobs } from './jobs/pg-boss.ts';
+import type { ConnectionSettings } from './postgres/database.ts';
+import { isTransient } from './postgres/errors.ts';
+import { PostgresImportLoader } from './postgres/import-loader.ts';
+import { PostgresUnitOfWork } from './postgres/unit-of-work.ts';
+import { createRenderer } from './rendering/renderer.ts';
+import { randomIds, systemClock } from './system.ts';
+import { provide, type Token, token } from './tokens.ts';
+
+export const SHARD_SIZE = 10_000;
+
+/** What is opened before anything is wired, and what a host or a test may replace. */
+export interface Surroundings {
+  readonly config: Config;
+  readonly connection: ConnectionSettings;
+  readonly orm: MikroORM;
+  readonly keys: KeyRing;
+  readonly log: Log;
+  readonly transport: Transport;
+  /** The transport leads only to this machine: a public URL without https is then fine. */
+  readonly localTransport: boolean;
+  readonly publicUrl: string;
+  /** False: this process only enqueues. */
+  readonly works: boolean;
+  readonly clock?: Clock | undefined;
+  readonly ids?: Ids | undefined;
+  readonly random?: (() => number) | undefined;
+  readonly bulkRetry?: RetryPolicy | undefined;
+  readonly transactionalRetry?: RetryPolicy | undefined;
+  readonly recipientData?: RecipientDataSource | undefined;
+  readonly shardSize?: number | undefined;
+  /** The process cannot record outcomes any more and must end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export const tokens = {
+  surroundings: token<Surroundings>('surroundings'),
+  clock: token<Clock>('clock'),
+  ids: token<Ids>('ids'),
+  log: token<Log>('log'),
+  keys: token<KeyRing>('keys'),
+  workerId: token<Id>('worker-id'),
+  renderer: token<Renderer>('renderer'),
+  transport: token<Transport>('transport'),
+  jobs: token<Jobs>('jobs'),
+  work: token<UnitOfWork>('unit-of-work'),
+  launch: token<LaunchCampaign>('launch-campaign'),
+  tend: token<TendCampaigns>('tend-campaigns'),
+  desk: token<CampaignDesk>('campaign-desk'),
+  transactional: token<SendTransactional>('send-transactional'),
+  engagement: token<EngagementRecorder>('engagement-recorder'),
+  recipients: token<PublicActions>('public-actions'),
+  imports: token<ImportSubscribers>('import-subscribers'),
+  bulk: token<BulkSender>('bulk-sender'),
+  workers: token<Workers>('workers'),
+  application: token<Application>('application'),
+} as const;
+
+export interface Wired {
+  get<T>(what: Token<T>): T;
+}
+
+/** The one place where everything meets. Nothing happens here but wiring: the caller starts and stops. */
+export function wire(surroundings: Surroundings): Wired {
+  const container = new Container();
+  const clock = surroundings.clock ?? systemClock;
+  container.bind<Surroundings>(tokens.surroundings).toConstantValue(surroundings);
+  container.bind<Clock>(tokens.clock).toConstantValue(clock);
+  container.bind<Ids>(tokens.ids).toConstantValue(surroundings.ids ?? randomIds(clock));
+  container.bind<Log>(tokens.log).toConstantValue(surroundings.log);
+  container.bind<KeyRing>(tokens.keys).toConstantValue(surroundings.keys);
+  container.bind<Transport>(tokens.transport).toConstantValue(surroundings.transport);
+  provide(container, tokens.workerId, [tokens.ids], (ids) => ids.next());
+  provide(container, tokens.renderer, [], () => createRenderer());
+  wireWork(container);
+  wireCampaigns(container);
+  wireSending(container);
+  wireTracking(container);
+  wireFaces(container);
+  return { get: (what) => container.get(what) };
+}
+
+function wireWork(container: Container): void {
+  // Handlers are looked up when a job arrives: the queue is needed to enqueue, and they need the queue.
+  provide(container, tokens.jobs, [tokens.surroundings], (surroundings) => {
+    const late = <T>(what: Token<T>): T => container.get(what);
+    const handlers = [
+      handler(bulkWake, async () => late(tokens.bulk).wake()),
+      handler(
+        sendMessage,
+        async ({ projectId, messageId }) => void (await late(tokens.transactional).send(projectId, messageId)),
+      ),
+      handler(sweepMessages, () => late(tokens.transactional).sweep()),
+      handler(tendCampaigns, () => late(tokens.tend).tend()),
+    ];
+    return new Jobs({ connection: surroundings.connection, handlers, log: surroundings.log, works: surroundings.works });
+  });
+  provide(
+    container,
+    tokens.work,
+    [tokens.surroundings, tokens.clock, tokens.ids, tokens.keys, tokens.jobs],
+    (surroundings, clock, ids, keys, jobs) =>
+      new PostgresUnitOfWork({
+        orm: surroundings.orm,
+        clock,
+        ids,
+        keys,
+        jobsIn: (session) => jobs.inSession(session),
+        random: surroundings.random ?? Math.random,
+        bulkRetry: surroundings.bulkRetry,
+        transactionalRetry: surroundings.transactionalRetry,
+      }),
+  );
+}
+
+function wireCampaigns(container: Container): void {
+  provide(
+    container,
+    tokens.launch,
+    [tokens.surroundings, tokens.work, tokens.renderer, tokens.keys],
+    ({ publicUrl, localTransport, shardSize = SHARD_SIZE }, work, renderer, keys) =>
+      new LaunchCampaign({ work, renderer, keys, options: { publicUrl, localTransport, shardSize } }),
+  );
+  provide(
+    container,
+    tokens.tend,
+    [tokens.surroundings, tokens.work, tokens.launch, tokens.log],
+    ({ shardSize = SHARD_SIZE }, work, launch, log) => new TendCampaigns({ work, launch, log, shardSize }),
+  );
+  provide(
+    container,
+    tokens.desk,
+    [tokens.work, tokens.renderer, tokens.launch, tokens.transactional],
+    (work, renderer, launch, transactional) => new CampaignDesk({ work, renderer, launch, transactional }),
+  );
+}
+
+function wireSending(container: Container): void {
+  provide(
+    container,
+    tokens.transactional,
+    [tokens.work, tokens.renderer, tokens.transport, tokens.keys, tokens.clock],
+    (work, renderer, transport, keys, clock) => new SendTransactional({ work, renderer, transport, keys, clock }),
+  );
+  provide(
+    container,
+    tokens.bulk,
+    [
+      tokens.surroundings,
+      tokens.workerId,
+      tokens.work,
+      tokens.renderer,
+      tokens.keys,
+      tokens.transport,
+      tokens.clock,
+      tokens.log,
+      tokens.tend,
+      tokens.desk,
+    ],
+    (surroundings, id, work, renderer, keys, transport, clock, log, tend, desk) => {
+      const { config, recipientData, onFatal } = surroundings;
+      const outcomes = new RecordOutcomes({ work });
+      const ports = new SendingPorts({ work, renderer, keys, outcomes, tend, desk, isTransient, recipientData });
+      const options = { maxUnrecorded: config.maxUnrecorded, messagesPerSecond: config.messagesPerSecond };
+      return new BulkSender({ id, transport, ports, clock, log, options, onFatal });
+    },
+  );
+  provide(
+    container,
+    tokens.workers,
+    [tokens.workerId, tokens.jobs, tokens.bulk, tokens.work, tokens.clock, tokens.log],
+    (id, jobs, bulk, work, clock, log) => {
+      const startedAt = clock.now();
+      return new Workers({
+        id,
+        jobs,
+        bulk,
+        register: (lanes, progress) =>
+          work.run((scope) => scope.delivery.saveWorker({ id, host: hostname(), pid: process.pid, lanes, startedAt, progress })),
+        forget: () => work.run((scope) => scope.delivery.forgetWorker(id)),
+        onError: (error) => log.warn({ reason: String(error) }, 'this worker could not say that it is alive'),
+      });
+    },
+  );
+}
+
+function wireTracking(container: Container): void {
+  provide(container, tokens.engagement, [tokens.work, tokens.clock, tokens.log], (work, clock, log) => {
+    const commit = (batch: readonly EngagementEvent[]) => work.run((scope) => recordEngagement(scope, batch));
+    return new EngagementRecorder({ commit, isTransient, clock, log });
+  });
+  provide(
+    container,
+    tokens.recipients,
+    [tokens.work, tokens.keys, tokens.clock, tokens.ids, tokens.engagement],
+    (work, keys, clock, ids, hits) => new PublicActions({ work, keys, clock, ids, hits }),
+  );
+}
+
+function wireFaces(container: Container): void {
+  provide(
+    container,
+    tokens.imports,
+    [tokens.surroundings, tokens.work, tokens.clock, tokens.ids, tokens.keys],
+    ({ orm }, work, clock, ids, keys) =>
+      new ImportSubscribers({
+        work,
+        loader: new PostgresImportLoader(orm),
+        clock,
+        ids,
+        erasureKey: (projectId) => keys.erasureKey(projectId),
+      }),
+  );
+  provide(
+    container,
+    tokens.application,
+    [tokens.work, tokens.desk, tokens.transactional, tokens.imports, tokens.recipients, tokens.jobs],
+    (work, desk, transactional, imports, recipients, jobs) =>
+      createApplication({
+        work,
+        desk,
+        transactional,
+        imports,
+        reports: new Reports({ work }),
+        recipients,
+        statusBoard: new StatusBoard({ work, depths: (lanes) => jobs.depths(lanes) }),
+      }),
+  );
+}
+
+/** Every handler has data of its own kind; the queue knows only that it is an object. */
+const handler = <Data extends object>(job: JobHandler<Data>['job'], handle: (data: Data) => Promise<void>): JobHandler =>
+  ({ job, handle: (data: object) => handle(job.schema.parse(data)) }) as unknown as JobHandler;

@@ -1,0 +1,155 @@
+import type { RecipientDataSource } from '../application/delivery/sending-ports.ts';
+import type { Log } from '../application/log.ts';
+import { KeyRing } from '../domain/access/index.ts';
+import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
+import type { Clock } from '../domain/shared/clock.ts';
+import { DomainError } from '../domain/shared/errors.ts';
+import { type Config, readSecretKeys } from './config.ts';
+import { tokens, type Wired, wire } from './container.ts';
+import type { Inbox } from './inbox/inbox.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { checkServer, openDatabase } from './postgres/database.ts';
+import { migrate, pendingMigrations } from './postgres/migrate.ts';
+import { openOrm } from './postgres/orm.ts';
+import { MemoryTransport } from './transports/memory.ts';
+import { createSmtpTransport } from './transports/smtp.ts';
+
+/** Where messages go. `inbox`: the development inbox of this process. `none`: nowhere; nothing of this process sends. */
+export type Destination = 'smtp' | 'inbox' | 'none';
+
+export interface OpenOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Default: `smtp` when the configuration names a server, else `inbox`. */
+  readonly destination?: Destination | undefined;
+  readonly transport?: Transport | undefined;
+  /** Default true: bring the schema up to date. False: refuse to start on an older schema. */
+  readonly migrate?: boolean | undefined;
+  /** True when this process runs workers. */
+  readonly works: boolean;
+  readonly clock?: Clock | undefined;
+  readonly bulkRetry?: RetryPolicy | undefined;
+  readonly transactionalRetry?: RetryPolicy | undefined;
+  readonly recipientData?: RecipientDataSource | undefined;
+  readonly shardSize?: number | undefined;
+  readonly secretKeys?: readonly [Buffer, ...Buffer[]] | undefined;
+  readonly onFatal?: ((error: unknown) => void) | undefined;
+}
+
+/** A running instance: everything opened, nothing yet working. */
+export interface Opened extends Wired {
+  readonly keys: KeyRing;
+  readonly inbox: Inbox | undefined;
+  /** One line for people: which database, which way out. */
+  readonly description: string;
+  readonly publicUrl: string;
+  readonly lifecycle: Lifecycle;
+  close(): Promise<void>;
+}
+
+export class SchemaOutdated extends DomainError {
+  readonly code = 'database.schema_outdated';
+  readonly kind = 'unavailable';
+  constructor(names: readonly string[]) {
+    super(`The database lacks ${names.length} migration(s) (${names.join(', ')}). Run "pennypost migrate".`);
+  }
+}
+
+/**
+ * Opens the database (starting the embedded one where none is named), brings the schema up to date, checks that this node has
+ * the instance's key, and wires everything. Close it to end in the reverse order.
+ */
+export async function openPennypost(options: OpenOptions): Promise<Opened> {
+  const { config, log } = options;
+  const lifecycle = new Lifecycle();
+  try {
+    const database = await openDatabase({ url: config.databaseUrl, dataDir: config.dataDir, log: (line) => log.info({}, line) });
+    lifecycle.register('database', () => database.stop());
+    const orm = await openOrm(database.connection);
+    lifecycle.register('connections', () => orm.close());
+    await checkServer(orm, { warn: (text) => log.warn({}, text) });
+    if (options.migrate === false) {
+      const pending = await pendingMigrations(orm);
+      if (pending.length > 0) throw new SchemaOutdated(pending);
+    } else await migrate(orm);
+    const keys = new KeyRing(options.secretKeys ?? (await readSecretKeys(config)));
+    const wayOut = await openWayOut(options, lifecycle);
+    const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
+    const wired = wire({
+      ...options,
+      connection: database.connection,
+      orm,
+      keys,
+      transport: wayOut.transport,
+      localTransport: wayOut.local,
+      publicUrl,
+      onFatal: options.onFatal ?? ((error) => log.error({ reason: String(error) }, 'outcomes can no longer be recorded')),
+    });
+    const jobs = wired.get(tokens.jobs);
+    await jobs.start();
+    lifecycle.register('job queue', () => jobs.stop());
+    lifecycle.register('hits', () => wired.get(tokens.engagement).close());
+    await wired.get(tokens.work).run((scope) => scope.access.rememberFingerprint(keys.fingerprint));
+    await wired.get(tokens.work).run((scope) => scope.tracking.ensurePartitions());
+    return {
+      get: (what) => wired.get(what),
+      keys,
+      inbox: wayOut.inbox,
+      description: `${database.describe}; mail goes to ${wayOut.describe}`,
+      publicUrl,
+      lifecycle,
+      close: () => lifecycle.close(),
+    };
+  } catch (error) {
+    await lifecycle.close();
+    throw error;
+  }
+}
+
+interface WayOut {
+  readonly transport: Transport;
+  readonly local: boolean;
+  readonly inbox: Inbox | undefined;
+  readonly describe: string;
+}
+
+async function openWayOut(options: OpenOptions, lifecycle: Lifecycle): Promise<WayOut> {
+  const { config } = options;
+  if (options.transport !== undefined)
+    return { transport: options.transport, local: true, inbox: undefined, describe: options.transport.name };
+  const destination = options.destination ?? (config.smtpUrl === undefined ? 'inbox' : 'smtp');
+  if (destination === 'none')
+    return {
+      transport: new MemoryTransport(),
+      local: config.smtpUrl === undefined || isLoopback(config.smtpUrl),
+      inbox: undefined,
+      describe: 'nowhere (this process does not send)',
+    };
+  const inbox = destination === 'inbox' ? await openInbox(lifecycle) : undefined;
+  const url = inbox?.url ?? config.smtpUrl ?? '';
+  const transport = createSmtpTransport({ url, maxConnections: config.maxConnections });
+  lifecycle.register('SMTP connections', () => transport.close());
+  const shown = URL.parse(url);
+  return {
+    transport,
+    local: isLoopback(url),
+    inbox,
+    describe:
+      inbox === undefined
+        ? `${shown?.hostname ?? ''}:${shown?.port ?? ''}`
+        : 'the development inbox (set PENNYPOST_SMTP_URL to mail real people)',
+  };
+}
+
+async function openInbox(lifecycle: Lifecycle): Promise<Inbox> {
+  // Only who runs the inbox loads smtp-server and mailparser.
+  const { startInbox } = await import('./inbox/inbox.ts');
+  const inbox = await startInbox();
+  lifecycle.register('development inbox', () => inbox.close());
+  return inbox;
+}
+
+function isLoopback(url: string): boolean {
+  const host = URL.parse(url)?.hostname ?? '';
+  return host === 'localhost' || host === '[::1]' || /^127\./.test(host);
+}

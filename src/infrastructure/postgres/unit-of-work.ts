@@ -1,0 +1,102 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { JobQueue } from '../../application/job.ts';
+import type { KeyRing } from '../../domain/access/index.ts';
+import type { Scope, UnitOfWork } from '../../application/unit-of-work.ts';
+import { AccessService } from '../../domain/access/index.ts';
+import { AnalyticsService } from '../../domain/analytics/index.ts';
+import { AudienceService } from '../../domain/audience/index.ts';
+import { CampaignService } from '../../domain/campaign/index.ts';
+import { DeliveryService, type RetryPolicy } from '../../domain/delivery/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
+import type { Ids } from '../../domain/shared/ids.ts';
+import { TrackingService } from '../../domain/tracking/index.ts';
+import { PostgresAccessStore } from './access-store.ts';
+import { PostgresAnalyticsStore } from './analytics-store.ts';
+import { PostgresAudienceStore } from './audience-store.ts';
+import { PostgresCampaignStore } from './campaign-store.ts';
+import { PostgresDeliveryStore } from './delivery-store.ts';
+import { inTransaction, type Session } from './session.ts';
+import { PostgresTrackingStore } from './tracking-store.ts';
+
+export interface UnitOfWorkDeps {
+  readonly orm: MikroORM;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly keys: KeyRing;
+  readonly jobsIn: (session: Session) => JobQueue;
+  readonly random: () => number;
+  readonly bulkRetry?: RetryPolicy | undefined;
+  readonly transactionalRetry?: RetryPolicy | undefined;
+}
+
+/** A transaction of MikroORM, with every context's service and the job queue working inside it. */
+export class PostgresUnitOfWork implements UnitOfWork {
+  readonly #deps: UnitOfWorkDeps;
+
+  constructor(deps: UnitOfWorkDeps) {
+    this.#deps = deps;
+  }
+
+  run<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
+    return inTransaction(this.#deps.orm, (session) => work(this.#scope(session)));
+  }
+
+  /** Built on demand: most units of work ask for one or two contexts. */
+  #scope(session: Session): Scope {
+    const { clock, ids, keys, random, bulkRetry, transactionalRetry } = this.#deps;
+    return lazily({
+      access: () => new AccessService({ store: new PostgresAccessStore(session), clock, ids }),
+      audience: () =>
+        new AudienceService({ store: new PostgresAudienceStore(session), clock, ids, erasureKey: (projectId) => keys.erasureKey(projectId) }),
+      campaign: () => new CampaignService({ store: new PostgresCampaignStore(session), clock, ids }),
+      delivery: () =>
+        new DeliveryService({
+          store: new PostgresDeliveryStore(session),
+          clock,
+          ids,
+          random,
+          ...(bulkRetry === undefined ? {} : { bulkRetry }),
+          ...(transactionalRetry === undefined ? {} : { transactionalRetry }),
+        }),
+      tracking: () => new TrackingService({ store: new PostgresTrackingStore(session), clock }),
+      analytics: () => new AnalyticsService({ store: new PostgresAnalyticsStore(session), clock }),
+      jobs: () => this.#deps.jobsIn(session),
+    });
+  }
+}
+
+type Makers<T> = { readonly [Name in keyof T]: () => T[Name] };
+
+function lazily(makers: Makers<Scope>): Scope {
+  const made: Partial<Scope> = {};
+  const part = <Name extends keyof Scope>(name: Name): Scope[Name] => {
+    const known = made[name];
+    if (known !== undefined) return known;
+    const fresh = makers[name]();
+    made[name] = fresh;
+    return fresh;
+  };
+  return {
+    get access() {
+      return part('access');
+    },
+    get audience() {
+      return part('audience');
+    },
+    get campaign() {
+      return part('campaign');
+    },
+    get delivery() {
+      return part('delivery');
+    },
+    get tracking() {
+      return part('tracking');
+    },
+    get analytics() {
+      return part('analytics');
+    },
+    get jobs() {
+      return part('jobs');
+    },
+  };
+}
