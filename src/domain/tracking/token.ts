@@ -80,11 +80,15 @@ export class MessageTokens {
     const { input, output, prefix } = this;
     writeId(subscriberId, input, input.length - 16);
     const mac = createHmac('sha512', this.key).update(input).digest();
-    for (let slice = 0; slice < 3; slice += 1) {
-      input.copy(output, slice * STATIC_BYTES, input.length - 16);
-      mac.copy(output, slice * STATIC_BYTES + 16, slice * MAC_BYTES, (slice + 1) * MAC_BYTES);
+    // Byte by byte: seven calls of Buffer.copy for 16 bytes each take 0.4 us, this loop takes 0.1.
+    for (let i = 0; i < MAC_BYTES; i += 1) {
+      const id = input[input.length - 16 + i]!;
+      for (let slice = 0; slice < 3; slice += 1) {
+        output[slice * STATIC_BYTES + i] = id;
+        output[slice * STATIC_BYTES + 16 + i] = mac[slice * MAC_BYTES + i]!;
+      }
+      output[3 * STATIC_BYTES + i] = mac[3 * MAC_BYTES + i]!;
     }
-    mac.copy(output, 3 * STATIC_BYTES, 3 * MAC_BYTES);
     const text = output.toString('base64url');
     return {
       click: prefix + text.slice(0, 43),
