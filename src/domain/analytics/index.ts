@@ -37,7 +37,6 @@ export {
   type LinkFigures,
   type Rate,
   type RateName,
-  REPORTED_STATES,
   type ReportedState,
   type ReportSheet,
   reportSheet,
