@@ -54,6 +54,7 @@ export { Subscriber, type SubscriberChanges, type SubscriberState, type Subscrib
 export { SUBSCRIPTION_STATES, type Subscription, type SubscriptionState } from './subscription.ts';
 export {
   erasureMark,
+  erasureMarker,
   SUPPRESSION_REASONS,
   type Suppression,
   type SuppressionReason,

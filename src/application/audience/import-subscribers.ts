@@ -1,0 +1,167 @@
+import {
+  erasureMarker,
+  type Import,
+  ImportColumns,
+  type ImportedPerson,
+  type ImportLoad,
+  type ImportLoader,
+  type NewImport,
+  type Rejection,
+  rejection,
+  type StagedRow,
+} from '../../domain/audience/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
+import { csvRow } from '../../domain/shared/csv.ts';
+import { DomainError, InvalidInput } from '../../domain/shared/errors.ts';
+import type { Id, Ids } from '../../domain/shared/ids.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
+import type { FileOptions, FileRow, SubscriberFile, SubscriberFiles } from './subscriber-files.ts';
+
+export interface ImportRequest extends NewImport, FileOptions {}
+
+/** Told after every batch, some thousand rows. */
+export interface ImportProgress {
+  readonly rows: number;
+  readonly rejected: number;
+  readonly bytes: number;
+}
+
+/** Rows that travel together: large enough for COPY, small enough to be nothing in memory. */
+const BATCH_ROWS = 2_000;
+
+/**
+ * Brings a file of people into the audience. Three transactions of its own: the import is recorded as running, then everybody
+ * is merged and the import is done, or else it is recorded as failed and nobody was changed.
+ */
+export class ImportSubscribers {
+  readonly #work: UnitOfWork;
+  readonly #files: SubscriberFiles;
+  readonly #loader: ImportLoader;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #erasureKey: (projectId: Id) => Uint8Array;
+
+  constructor(deps: {
+    work: UnitOfWork;
+    files: SubscriberFiles;
+    loader: ImportLoader;
+    clock: Clock;
+    ids: Ids;
+    erasureKey: (projectId: Id) => Uint8Array;
+  }) {
+    this.#work = deps.work;
+    this.#files = deps.files;
+    this.#loader = deps.loader;
+    this.#clock = deps.clock;
+    this.#ids = deps.ids;
+    this.#erasureKey = deps.erasureKey;
+  }
+
+  /**
+   * Reads the source to its end and answers with the finished import.
+   * @param source bytes of CSV or JSON Lines; ended by us when the import fails before its end
+   * @throws InvalidInput | NotFound | ListArchived before anything was stored; ImportUnreadable | ImportsBusy and whatever the
+   *   source or the database fail of, after the import was recorded as failed
+   */
+  async run(
+    projectId: Id,
+    source: AsyncIterable<Uint8Array>,
+    request: ImportRequest,
+    onProgress: (progress: ImportProgress) => void = () => undefined,
+  ): Promise<Import> {
+    const imported = await this.#work.run(({ audience }) => audience.startImport(projectId, request));
+    try {
+      await this.#loader.run(imported, (load) => this.#load(imported, load, source, request, onProgress));
+    } catch (error) {
+      const failure = error instanceof DomainError ? error.message : 'The import broke off because of an internal error.';
+      // When this fails as well, the next import finds the running one abandoned; the first error is the one to tell.
+      await Promise.allSettled([this.#work.run(({ audience }) => audience.failImport(projectId, imported.id, failure))]);
+      throw error;
+    }
+    return this.#work.run(({ audience }) => audience.getImport(projectId, imported.id));
+  }
+
+  /** The rejected rows of an import as CSV, page by page: line, reason, then the row's own cells. Safe to open in a spreadsheet. */
+  async *rejectionsCsv(projectId: Id, importId: Id): AsyncGenerator<string> {
+    const { columns } = await this.#work.run(({ audience }) => audience.getImport(projectId, importId));
+    yield csvRow(['line', 'reason', ...(columns ?? ['row'])]);
+    for (let after: string | undefined; ; ) {
+      const page = await this.#work.run(({ audience }) => audience.rejections(projectId, importId, { limit: 500, after }));
+      yield page.items.map(({ line, reason, cells }) => csvRow([line, reason, ...cells])).join('');
+      if (page.next === undefined) return;
+      after = page.next;
+    }
+  }
+
+  async #load(
+    imported: Import,
+    load: ImportLoad,
+    source: AsyncIterable<Uint8Array>,
+    options: FileOptions,
+    onProgress: (progress: ImportProgress) => void,
+  ): Promise<void> {
+    const file = await this.#files.open(source, options);
+    try {
+      await this.#readInto(load, imported, file, onProgress);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #readInto(
+    load: ImportLoad,
+    imported: Import,
+    file: SubscriberFile,
+    onProgress: (progress: ImportProgress) => void,
+  ): Promise<void> {
+    const columns = new ImportColumns(file.columns, imported.map);
+    const mark = erasureMarker(this.#erasureKey(imported.projectId));
+    let rows: StagedRow[] = [];
+    let rejections: Rejection[] = [];
+    const progress = { rows: 0, rejected: 0, bytes: 0 };
+    const hand = async (): Promise<void> => {
+      progress.rows += rows.length + rejections.length;
+      progress.rejected += rejections.length;
+      progress.bytes = file.bytesRead();
+      await load.add(rows, rejections);
+      [rows, rejections] = [[], []];
+      onProgress({ ...progress });
+    };
+    for await (const batch of file.batches) {
+      for (const row of batch) {
+        try {
+          rows.push(this.#staged(row.line, read(columns, row), mark));
+        } catch (error) {
+          if (!(error instanceof InvalidInput)) throw error;
+          rejections.push(rejection(row.line, error.message, 'cells' in row ? row.cells : [row.text]));
+        }
+      }
+      if (rows.length + rejections.length >= BATCH_ROWS) await hand();
+    }
+    await hand();
+    await load.finish(file.columns ?? null, this.#clock.now());
+  }
+
+  #staged(line: number, person: ImportedPerson, mark: (emailKey: string) => string): StagedRow {
+    const { email, locale, timeZone, attributes } = person;
+    return {
+      line,
+      subscriberId: this.#ids.next(),
+      consentId: this.#ids.next(),
+      address: email.address,
+      emailKey: email.key,
+      mark: mark(email.key),
+      locale,
+      timeZone,
+      attributes,
+    };
+  }
+}
+
+/** @throws InvalidInput whose message is the reason of the rejection. */
+function read(columns: ImportColumns, row: FileRow): ImportedPerson {
+  if ('problem' in row && row.problem !== undefined) throw new InvalidInput(row.problem);
+  if ('cells' in row) return columns.readCells(row.cells);
+  if ('record' in row) return columns.readRecord(row.record);
+  throw new InvalidInput('The row cannot be read.');
+}

@@ -1,0 +1,178 @@
+import { type CsvError, type Parser, parse } from 'csv-parse';
+import type { FileRow } from '../../application/audience/subscriber-files.ts';
+import { ImportUnreadable } from '../../domain/audience/index.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import type { TextSource } from './csv-source.ts';
+
+/** A row longer than this is a quotation mark that is never closed, or no CSV. */
+const ROW_OCTETS = 1024 * 1024;
+const COLUMNS = 500;
+const DELIMITERS = [',', ';', '\t', '|'];
+
+export const BROKEN_TEXT =
+  'The row holds bytes that are not UTF-8. Save the file as UTF-8, or state its encoding (often windows-1252).';
+
+/**
+ * Rows of RFC 4180 with the delimiter at hand and any line end. A quotation mark inside an unquoted cell is text, as people
+ * write it (`Peter "Pete" Miller`).
+ */
+export class CsvRows {
+  readonly columns: readonly string[];
+  private readonly first: readonly FileRow[];
+  private readonly pieces: AsyncGenerator<Buffer>;
+  private readonly parsing: Parsing;
+
+  private constructor(columns: readonly string[], first: readonly FileRow[], pieces: AsyncGenerator<Buffer>, parsing: Parsing) {
+    this.columns = columns;
+    this.first = first;
+    this.pieces = pieces;
+    this.parsing = parsing;
+  }
+
+  /** Reads as far as the header. @throws ImportUnreadable, InvalidInput for an impossible delimiter */
+  static async open(source: TextSource, delimiter: string | undefined): Promise<CsvRows> {
+    const parsing = new Parsing(delimiter === undefined ? recogniseDelimiter(source.head) : stated(delimiter));
+    const pieces = source[Symbol.asyncIterator]();
+    try {
+      for (let ended = false; !ended; ) {
+        const rows = await parsing.next(pieces);
+        ended = rows === undefined;
+        const header = rows?.find((row) => row.cells.some((cell) => cell.trim() !== ''));
+        if (rows === undefined || header === undefined) continue;
+        if (header.problem !== undefined) throw new ImportUnreadable(`Line ${header.line}, the header: ${header.problem}`);
+        if (header.cells.length > COLUMNS) {
+          throw new ImportUnreadable(
+            `The header has ${header.cells.length.toLocaleString('en')} columns; ${COLUMNS} can be imported. Leave out those that are not needed.`,
+          );
+        }
+        return new CsvRows(header.cells, rows.slice(rows.indexOf(header) + 1), pieces, parsing);
+      }
+      throw new ImportUnreadable('The file has no header row. Its first line must name the columns, such as email,first_name.');
+    } catch (error) {
+      await pieces.return(undefined);
+      throw error;
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly FileRow[]> {
+    try {
+      if (this.first.length > 0) yield this.first;
+      for (;;) {
+        const rows = await this.parsing.next(this.pieces);
+        if (rows === undefined) return;
+        if (rows.length > 0) yield rows;
+      }
+    } finally {
+      await this.pieces.return(undefined);
+    }
+  }
+}
+
+interface CellRow {
+  readonly line: number;
+  readonly cells: readonly string[];
+  readonly problem?: string | undefined;
+}
+
+/** csv-parse, which gives a row at a time, turned into batches: whatever one piece of the file completes. */
+class Parsing {
+  private readonly parser: Parser;
+  private rows: CellRow[] = [];
+  /** Line after the last row, and how many empty lines were seen up to there. */
+  private line = 1;
+  private emptyLines = 0;
+  private failure: Error | undefined;
+
+  constructor(delimiter: Delimiter) {
+    this.line += delimiter.skippedLines;
+    this.parser = parse({
+      delimiter: delimiter.character,
+      from_line: delimiter.skippedLines + 1,
+      record_delimiter: ['\r\n', '\n', '\r'],
+      relax_column_count: true,
+      relax_quotes: true,
+      skip_empty_lines: true,
+      max_record_size: ROW_OCTETS,
+      // Rows stay with us: through the stream's own queue each would cost a turn of the event loop.
+      on_record: (record: string[], { lines, empty_lines }) => {
+        this.take(record, lines, empty_lines);
+        return null;
+      },
+    });
+    this.parser.on('error', (error) => {
+      this.failure ??= error;
+    });
+    this.parser.resume();
+  }
+
+  /** Rows that the next piece completes, possibly none; undefined behind the end. @throws ImportUnreadable */
+  async next(pieces: AsyncIterator<Buffer>): Promise<readonly CellRow[] | undefined> {
+    if (this.parser.writableEnded) return undefined;
+    const { value, done } = await pieces.next();
+    await new Promise<void>((resolve) => {
+      const settled = (error?: Error | null): void => {
+        if (error) this.failure ??= error;
+        resolve();
+      };
+      if (done === true) this.parser.end(settled);
+      else this.parser.write(value, settled);
+    });
+    if (this.failure !== undefined) throw this.unreadable(this.failure);
+    const { rows } = this;
+    this.rows = [];
+    return rows;
+  }
+
+  private take(cells: readonly string[], lastLine: number, emptyLines: number): void {
+    const line = this.line + emptyLines - this.emptyLines;
+    this.emptyLines = emptyLines;
+    // The parser counts the two characters of a line end inside quotes as two lines, so a row of several is counted here.
+    this.line = line + 1;
+    if (lastLine > line) for (const cell of cells) this.line += cell.match(/\r\n|\n|\r/g)?.length ?? 0;
+    this.rows.push(cells.some((cell) => cell.includes('\ufffd')) ? { line, cells, problem: BROKEN_TEXT } : { line, cells });
+  }
+
+  private unreadable(error: Error): Error {
+    const code = 'code' in error ? (error as CsvError).code : undefined;
+    if (code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE') {
+      return new ImportUnreadable(
+        code === 'CSV_QUOTE_NOT_CLOSED'
+          ? `The row that begins on line ${this.line} (or on an empty line behind it) opens a quotation mark that is never closed. Close or remove it.`
+          : `The row that begins on line ${this.line} (or on an empty line behind it) has more than 1 MB. A quotation mark is never closed there, or this is not the CSV that it seems.`,
+      );
+    }
+    return error.name === 'CsvError' || code !== undefined ? new ImportUnreadable(`Line ${this.line}: ${error.message}`) : error;
+  }
+}
+
+interface Delimiter {
+  readonly character: string;
+  readonly skippedLines: number;
+}
+
+/** The candidate that the header has most of, outside quotes; comma where it has none. Excel's own `sep=;` line decides alone. */
+function recogniseDelimiter(head: Buffer): Delimiter {
+  const text = head.toString('utf8');
+  const announced = /^sep=([,;\t|])(\r\n|\n|\r)/i.exec(text)?.[1];
+  if (announced !== undefined) return { character: announced, skippedLines: 1 };
+  const counts = new Map(DELIMITERS.map((character) => [character, 0]));
+  let quoted = false;
+  let content = false;
+  for (const character of text) {
+    if (character === '"') quoted = !quoted;
+    else if (!quoted && (character === '\n' || character === '\r')) {
+      if (content) break;
+    } else if (!quoted && counts.has(character)) counts.set(character, counts.get(character)! + 1);
+    content ||= character.trim() !== '';
+  }
+  const [character] = [...counts].reduce((best, next) => (next[1] > best[1] ? next : best));
+  return { character, skippedLines: 0 };
+}
+
+function stated(delimiter: string): Delimiter {
+  const character = delimiter === 'tab' || delimiter === '\\t' ? '\t' : delimiter;
+  if ([...character].length !== 1 || /["\r\n\0]/.test(character)) {
+    throw new InvalidInput('A delimiter is one character such as "," or ";", or the word tab.', '/delimiter');
+  }
+  return { character, skippedLines: 0 };
+}

@@ -1,0 +1,52 @@
+import type { FileRow } from '../../application/audience/subscriber-files.ts';
+import { ImportUnreadable } from '../../domain/audience/index.ts';
+import { BROKEN_TEXT } from './csv-rows.ts';
+import type { TextSource } from './csv-source.ts';
+
+const LINE_OCTETS = 1024 * 1024;
+const LINE_FEED = 0x0a;
+
+/** JSON Lines (jsonlines.org): one object a line, empty lines skipped. @throws ImportUnreadable for a line without end */
+export async function* jsonLines(source: TextSource): AsyncGenerator<readonly FileRow[]> {
+  let line = 0;
+  let begun: Buffer[] = [];
+  let length = 0;
+  const finish = (rows: FileRow[], piece: Buffer): void => {
+    line += 1;
+    const text = (begun.length === 0 ? piece : Buffer.concat([...begun, piece])).toString('utf8').trim();
+    begun = [];
+    length = 0;
+    if (text !== '') rows.push(readLine(line, text));
+  };
+  for await (const piece of source) {
+    const rows: FileRow[] = [];
+    let from = 0;
+    for (let end = piece.indexOf(LINE_FEED); end >= 0; end = piece.indexOf(LINE_FEED, from)) {
+      finish(rows, piece.subarray(from, end));
+      from = end + 1;
+    }
+    if (from < piece.length) begun.push(Buffer.from(piece.subarray(from)));
+    length += piece.length - from;
+    if (length > LINE_OCTETS)
+      throw new ImportUnreadable(`Line ${line + 1} has more than 1 MB. JSON Lines holds one person a line.`);
+    if (rows.length > 0) yield rows;
+  }
+  const rows: FileRow[] = [];
+  finish(rows, Buffer.alloc(0));
+  if (rows.length > 0) yield rows;
+}
+
+function readLine(line: number, text: string): FileRow {
+  if (text.includes('\ufffd')) return { line, text, problem: BROKEN_TEXT };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return { line, text, problem: `This is not valid JSON: ${error.message.slice(0, 200)}` };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { line, text, problem: 'A line must hold one JSON object such as {"email": "ada@example.com"}.' };
+  }
+  return { line, text, record: value as Readonly<Record<string, unknown>> };
+}

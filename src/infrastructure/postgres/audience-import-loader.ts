@@ -1,0 +1,130 @@
+/**
+ * Imports: rows travel by COPY into temporary tables of one connection, batch by batch, and are merged by set-based statements
+ * in one transaction at the end. No transaction is open while the file arrives, so a slow upload holds back no vacuum.
+ */
+import { finished } from 'node:stream/promises';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import {
+  type Import,
+  type ImportLoad,
+  type ImportLoader,
+  ImportsBusy,
+  type ImportTotals,
+  KEPT_REJECTIONS,
+  type Rejection,
+  type StagedRow,
+} from '../../domain/audience/index.ts';
+import { mergeImport } from './audience-import-merge.ts';
+import { IMPORT_LOCK } from './audience-records.ts';
+import { withClient } from './session.ts';
+
+/** Of a pool of ten; the rest must go on answering. */
+const AT_ONCE = 4;
+
+const STAGING = `
+  create temporary table pennypost_import_row (
+    line int, subscriber_id uuid, consent_id uuid, address text, email_key text collate "C", mark text collate "C",
+    locale text, time_zone text, attributes jsonb);
+  create temporary table pennypost_import_rejected (line int, reason text, cells jsonb)`;
+
+export class PostgresImportLoader implements ImportLoader {
+  private readonly orm: MikroORM;
+  private running = 0;
+
+  constructor(orm: MikroORM) {
+    this.orm = orm;
+  }
+
+  async run<T>(imported: Import, work: (load: ImportLoad) => Promise<T>): Promise<T> {
+    if (this.running >= AT_ONCE) throw new ImportsBusy(AT_ONCE);
+    this.running += 1;
+    try {
+      return await withClient(this.orm, async (client) => {
+        await client.query('select pg_advisory_lock($1, hashtext($2))', [IMPORT_LOCK, imported.id]);
+        await client.query(STAGING);
+        const load = new Load(client, imported);
+        const result = await work(load);
+        await load.arrived();
+        await client.query('drop table pennypost_import_row, pennypost_import_rejected');
+        await client.query('select pg_advisory_unlock($1, hashtext($2))', [IMPORT_LOCK, imported.id]);
+        return result;
+      });
+    } finally {
+      this.running -= 1;
+    }
+  }
+}
+
+class Load implements ImportLoad {
+  private readonly client: pg.PoolClient;
+  private readonly imported: Import;
+  private rejected = 0;
+  /** Settles when the last COPY has; never rejects, so that nobody has to listen while the next rows are read. */
+  private copying: Promise<{ readonly failure?: unknown }> = Promise.resolve({});
+
+  constructor(client: pg.PoolClient, imported: Import) {
+    this.client = client;
+    this.imported = imported;
+  }
+
+  /** Returns while the rows are on their way: the file is read meanwhile. One COPY at a time. */
+  async add(rows: readonly StagedRow[], rejections: readonly Rejection[]): Promise<void> {
+    await this.arrived();
+    const kept = rejections.slice(0, Math.max(0, KEPT_REJECTIONS - this.rejected));
+    this.rejected += rejections.length;
+    this.copying = this.copy(rows, kept).then(
+      () => ({}),
+      (failure: unknown) => ({ failure }),
+    );
+  }
+
+  async finish(columns: readonly string[] | null, now: Date): Promise<ImportTotals> {
+    await this.arrived();
+    return mergeImport(this.client, this.imported, { columns, rejected: this.rejected, now });
+  }
+
+  /** @throws what the last COPY failed of */
+  async arrived(): Promise<void> {
+    const { failure } = await this.copying;
+    if (failure !== undefined) throw failure;
+  }
+
+  private async copy(rows: readonly StagedRow[], rejections: readonly Rejection[]): Promise<void> {
+    if (rows.length > 0) {
+      const lines = rows.map((row) =>
+        copyLine(
+          String(row.line),
+          row.subscriberId,
+          row.consentId,
+          row.address,
+          row.emailKey,
+          row.mark,
+          row.locale,
+          row.timeZone,
+          row.attributes,
+        ),
+      );
+      await this.copyText('pennypost_import_row', lines.join(''));
+    }
+    if (rejections.length > 0) {
+      const lines = rejections.map((row) => copyLine(String(row.line), row.reason, JSON.stringify(row.cells)));
+      await this.copyText('pennypost_import_rejected', lines.join(''));
+    }
+  }
+
+  private async copyText(table: string, text: string): Promise<void> {
+    const stream = this.client.query(copyFrom(`copy ${table} from stdin`));
+    stream.end(text);
+    await finished(stream);
+  }
+}
+
+/** One line of COPY's text format: tabs between values, `\N` for null, backslash and line breaks escaped. */
+function copyLine(...values: readonly (string | null)[]): string {
+  return `${values.map((value) => (value === null ? '\\N' : /[\\\n\r\t]/.test(value) ? value.replace(/[\\\n\r\t]/g, escaped) : value)).join('\t')}\n`;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+const escaped = (character: string): string => ESCAPES[character]!;
