@@ -338,8 +338,10 @@ export class SinkConnection {
   }
 
   private act(action: SinkAction): void {
-    if (action.hang === true) this.waiting = true;
-    else if (action.code === undefined) this.end(action.end ?? 'reset');
+    if (action.hang === true) {
+      this.waiting = true;
+      this.socket.pause();
+    } else if (action.code === undefined) this.end(action.end ?? 'reset');
     else
       this.answer(
         `${action.code} ${TEXTS[action.code] ?? 'As scripted'}`,

@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
+import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Attempt, OutgoingMessage } from '../../src/domain/delivery/index.ts';
+import { createSmtpTransport, type SmtpTransportOptions } from '../../src/infrastructure/transports/smtp.ts';
+import { type FaultSink, type FaultSinkOptions, startFaultSink } from '../support/fault-sink.ts';
+import { expiredCertificate, trustedCertificate, wrongNameCertificate } from '../support/sink-certificate.ts';
+
+const CONTENT = Buffer.from('Subject: Hello\r\n\r\nHello.\r\n');
+const message = (to: string): OutgoingMessage => ({ envelope: { from: 'b@example.com', to, smtputf8: false }, content: CONTENT });
+const QUICK = { backoff: { minimum: 1, maximum: 2 } };
+
+let running: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const part of running.reverse()) await part.close();
+  running = [];
+});
+
+async function start(sinkOptions: FaultSinkOptions = {}, options: Partial<SmtpTransportOptions> = {}) {
+  const sink: FaultSink = await startFaultSink(sinkOptions);
+  const transport = createSmtpTransport({ url: sink.url, ...QUICK, ...options });
+  running.push(sink, transport);
+  return { sink, transport };
+}
+
+describe('nodemailer, whose socket we take', () => {
+  it('is the version that was looked into', () => {
+    const file = createRequire(import.meta.url).resolve('nodemailer/package.json');
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: '10.6.0' });
+  });
+
+  it('keeps socket, extensions and size where we look for them, and has one listener for data', async () => {
+    const { sink } = await start({ extensions: ['PIPELINING', 'SIZE 1234', 'SMTPUTF8', '8BITMIME'] });
+    const connection = new SMTPConnection({ host: '127.0.0.1', port: sink.port });
+    await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
+    const socket = connection._socket;
+    expect(socket).toBeInstanceOf(Socket);
+    expect((socket as Socket).listenerCount('data')).toBe(1);
+    expect(Reflect.get(connection, '_supportedExtensions')).toEqual(['SMTPUTF8', '8BITMIME', 'PIPELINING', 'SIZE']);
+    expect(Reflect.get(connection, '_maxAllowedSize')).toBe(1234);
+    connection.close();
+  });
+});
+
+describe('authentication', () => {
+  const credentials = { user: 'news@example.com', pass: 'se:cr@t' };
+  const url = ({ port }: FaultSink, pass: string): string =>
+    `smtp://news%40example.com:${encodeURIComponent(pass)}@127.0.0.1:${port}`;
+
+  it('happens before the first message', async () => {
+    const { sink } = await start({ credentials });
+    const transport = createSmtpTransport({ url: url(sink, credentials.pass), ...QUICK });
+    running.push(transport);
+    expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'submitted' });
+  });
+
+  it('that fails defers the message, says where, and keeps the password to itself', async () => {
+    const { sink } = await start({ credentials });
+    const transport = createSmtpTransport({ url: url(sink, 'wr0ng-pass'), ...QUICK });
+    running.push(transport);
+    const attempt = (await transport.submit(message('a@example.net'))) as Attempt;
+    expect(attempt).toMatchObject({ outcome: 'deferred', code: 535, enhancedCode: '5.7.8', fault: 'transport' });
+    expect(attempt.reply).toContain(`127.0.0.1:${sink.port} at AUTH PLAIN`);
+    expect(attempt.reply).not.toContain('wr0ng-pass');
+    await expect(transport.verify()).rejects.toThrow('535 5.7.8');
+  });
+
+  it('that is not offered is an error, not mail without it', async () => {
+    const { sink } = await start();
+    const transport = createSmtpTransport({ url: url(sink, 'any'), ...QUICK });
+    running.push(transport);
+    expect(await transport.submit(message('a@example.net'))).toMatchObject({
+      outcome: 'deferred',
+      reply: expect.stringContaining('does not offer AUTH'),
+    });
+    expect(sink.messages).toEqual([]);
+  });
+
+  it('is asked for at MAIL: the message is deferred, whatever the class of the code', async () => {
+    const { transport } = await start({ credentials });
+    expect(await transport.submit(message('a@example.net'))).toMatchObject({
+      outcome: 'deferred',
+      code: 530,
+      fault: 'transport',
+    });
+  });
+});
+
+describe('STARTTLS', () => {
+  const trusting = { tls: { ca: [trustedCertificate.cert], servername: 'localhost' } };
+
+  it('is used where it is offered, and the whole transaction goes through it', async () => {
+    const { sink, transport } = await start({ certificate: trustedCertificate, keepRaw: true }, trusting);
+    const results = await Promise.all(Array.from({ length: 50 }, (_, at) => transport.submit(message(`a${at}@example.net`))));
+    expect(results.every(({ outcome }) => outcome === 'submitted')).toBe(true);
+    expect(sink.messages.every(({ raw }) => raw?.equals(CONTENT))).toBe(true);
+    expect(sink.commands.map(({ line }) => line)).toContain('STARTTLS');
+  });
+
+  it.each([
+    ['a certificate that nobody vouches for', trustedCertificate, {}, /self-signed/],
+    ['a certificate for another host', wrongNameCertificate, { ca: [wrongNameCertificate.cert] }, /does not match certificate/],
+    ['a certificate out of date', expiredCertificate, { ca: [expiredCertificate.cert] }, /expired/],
+  ])('with %s defers and never falls back to plain text', async (_, certificate, tls, reason) => {
+    const { sink, transport } = await start({ certificate }, { tls });
+    const attempt = (await transport.submit(message('a@example.net'))) as Attempt;
+    expect(attempt).toMatchObject({ outcome: 'deferred', fault: 'transport' });
+    expect(attempt.reply).toMatch(reason);
+    expect(sink.commands.some(({ line }) => line.startsWith('MAIL'))).toBe(false);
+  });
+
+  it.each(['454-at-starttls', 'reset-at-starttls', 'fin-at-starttls'])(
+    'that ends in %s defers and never falls back',
+    async (script) => {
+      const { sink, transport } = await start({ certificate: trustedCertificate, script: () => script }, trusting);
+      expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'deferred', fault: 'transport' });
+      expect(sink.commands.some(({ line }) => line.startsWith('MAIL'))).toBe(false);
+    },
+  );
+
+  it('that is required and not offered defers', async () => {
+    const { sink } = await start();
+    const transport = createSmtpTransport({ url: `${sink.url}?tls=required`, ...QUICK });
+    running.push(transport);
+    expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'deferred', fault: 'transport' });
+    expect(sink.messages).toEqual([]);
+  });
+
+  it('is left out with tls=none', async () => {
+    const { sink } = await start({ certificate: trustedCertificate });
+    const transport = createSmtpTransport({ url: `${sink.url}?tls=none`, ...QUICK });
+    running.push(transport);
+    expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'submitted' });
+  });
+});
+
+describe('a connection', () => {
+  it('is kept for the next message and left with QUIT after its share', async () => {
+    const { sink, transport } = await start({}, { maxConnections: 1, messagesPerConnection: 10 });
+    for (let at = 0; at < 25; at += 1) await transport.submit(message(`a${at}@example.net`));
+    expect(sink.connections).toMatchObject({ opened: 3, mostOpen: 1 });
+    expect(sink.commands.filter(({ line }) => line === 'QUIT')).toHaveLength(2);
+  });
+
+  it('is opened only when a message waits for it, and never more than allowed', async () => {
+    const { sink, transport } = await start({}, { maxConnections: 3 });
+    expect(sink.connections.opened).toBe(0);
+    await transport.submit(message('a@example.net'));
+    expect(sink.connections.opened).toBe(1);
+    await Promise.all(Array.from({ length: 300 }, (_, at) => transport.submit(message(`slow-1ms+${at}@example.net`))));
+    expect(sink.connections.mostOpen).toBe(3);
+    expect(transport.stats()).toEqual({ open: 3, busy: 0, opening: 0, waiting: 0, limit: 3, backingOff: 0 });
+  });
+
+  it('is left with QUIT when nothing was sent for a while', async () => {
+    const { sink, transport } = await start({}, { timeouts: { idle: 50 } });
+    await transport.submit(message('a@example.net'));
+    await expect.poll(() => sink.commands.at(-1)?.line).toBe('QUIT');
+    await expect.poll(() => transport.stats().open).toBe(0);
+    expect(await transport.submit(message('b@example.net'))).toMatchObject({ outcome: 'submitted' });
+  });
+
+  it('is not tried again at once after a failure: full jitter, doubling', async () => {
+    const waits: number[] = [];
+    const sink = await startFaultSink({ script: (connection) => (connection <= 4 ? '421-at-greeting' : undefined) });
+    const transport = createSmtpTransport({
+      url: sink.url,
+      maxConnections: 1,
+      backoff: { minimum: 4, maximum: 16 },
+      random: () => 0.5,
+      onEvent: () => waits.push(transport.stats().backingOff),
+    });
+    running.push(sink, transport);
+    const results = await Promise.all(Array.from({ length: 5 }, (_, at) => transport.submit(message(`a${at}@example.net`))));
+    expect(results.map(({ outcome }) => outcome)).toEqual(['deferred', 'deferred', 'deferred', 'deferred', 'submitted']);
+    expect(waits).toHaveLength(4);
+  });
+
+  it('carries a large message in slices, with dots across their borders', async () => {
+    const { sink, transport } = await start({ keepRaw: true, readPause: 1 });
+    for (const shift of [0, 1, 2, 3]) {
+      const content = Buffer.from(`Subject: ${'x'.repeat(shift)}\r\n\r\n${'.\r\n'.repeat(120_000)}.end\r\n`);
+      expect(await transport.submit({ ...message('a@example.net'), content })).toMatchObject({ outcome: 'submitted' });
+      expect(sink.messages.at(-1)?.raw?.equals(content)).toBe(true);
+    }
+  });
+});
+
+describe('the URL of an SMTP server', () => {
+  it.each(['http://127.0.0.1:25', 'not a url', 'smtp://', 'smtp://user:hunter2@'])(
+    '%s is refused without repeating it',
+    (url) => {
+      expect(() => createSmtpTransport({ url })).toThrow(/^The SMTP URL must look like/);
+    },
+  );
+
+  it('may not ask for a kind of TLS that there is not', () => {
+    expect(() => createSmtpTransport({ url: 'smtp://127.0.0.1?tls=maybe' })).toThrow('tls=maybe');
+  });
+});
