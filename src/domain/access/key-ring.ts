@@ -1,6 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { Id } from '../shared/ids.ts';
-import { deriveKey, fingerprint } from './secret-key.ts';
+import { deriveKey, fingerprint, keyId } from './secret-key.ts';
 
 /** Keeps derived keys of the projects in use; a stranger's made-up project ids push out nothing for long. */
 const REMEMBERED = 1_000;
@@ -17,9 +17,9 @@ export class KeyRing {
   /** @param secrets the present one first; 32 bytes each */
   constructor(secrets: readonly [Buffer, ...Buffer[]]) {
     this.#present = secrets[0];
-    this.keyId = nameOf(secrets[0]);
+    this.keyId = keyId(secrets[0]);
     this.fingerprint = fingerprint(secrets[0]);
-    for (const secret of secrets) this.#secrets.set(nameOf(secret), secret);
+    for (const secret of secrets) this.#secrets.set(keyId(secret), secret);
   }
 
   /** The key of one project's marks of erased addresses. */
@@ -28,10 +28,10 @@ export class KeyRing {
   }
 
   /** The key of one project's public tokens; undefined for a key id that is not (or no longer) ours. */
-  tokenKey(projectId: Id, keyId: string): KeyObject | undefined {
-    const secret = this.#secrets.get(keyId);
+  tokenKey(projectId: Id, named: string): KeyObject | undefined {
+    const secret = this.#secrets.get(named);
     if (secret === undefined) return undefined;
-    const name = `${keyId}/${projectId}`;
+    const name = `${named}/${projectId}`;
     const known = this.#derived.get(name);
     if (known !== undefined) return known;
     const key = createSecretKey(deriveKey(secret, projectId, 'message-token'));
@@ -41,5 +41,3 @@ export class KeyRing {
     return key;
   }
 }
-
-const nameOf = (secret: Buffer): string => Buffer.from(fingerprint(secret), 'hex').toString('base64url').slice(0, 6);

@@ -30,11 +30,11 @@ export function deriveKey(secret: Uint8Array, projectId: Id, purpose: string): B
 }
 
 /**
- * Names a secret inside a token (0 to 255), so that old tokens find the key that made them after the instance's secret was
- * replaced. One byte because it stands in every link; two secrets of one instance share it once in 256 replacements.
+ * Names a secret inside a token, so that old tokens find the key that made them after the instance's secret was replaced.
+ * Six characters of base64url (36 bits): short enough to stand in every link, and says nothing about the secret.
  */
-export function keyId(secret: Uint8Array): number {
-  return derive(secret, 'key id', 1).readUInt8();
+export function keyId(secret: Uint8Array): string {
+  return derive(secret, 'key id', 5).toString('base64url').slice(0, 6);
 }
 
 /** 64 hexadecimal digits that tell two secrets apart and reveal neither; kept in the database. */

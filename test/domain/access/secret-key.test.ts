@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -5,9 +6,11 @@ import {
   fingerprint,
   generateSecretKey,
   InvalidSecretKey,
+  KeyRing,
   keyId,
   parseSecretKey,
 } from '../../../src/domain/access/index.ts';
+import { uuidv7 } from '../../../src/domain/shared/ids.ts';
 
 const PROJECT = '0193a1b2-0000-7000-8000-000000000001';
 const OTHER_PROJECT = '0193a1b2-0000-7000-8000-000000000002';
@@ -50,7 +53,7 @@ describe('a derived key', () => {
     expect(deriveKey(secret, PROJECT, 'click').toString('hex')).toMatchInlineSnapshot(
       `"27cd8a9b9a0a16503ac78a6cc4612e8340567c6446fee6e25ef2c79115094541"`,
     );
-    expect(keyId(secret)).toMatchInlineSnapshot(`14`);
+    expect(keyId(secret)).toMatchInlineSnapshot(`"Dvt2vT"`);
     expect(fingerprint(secret)).toMatchInlineSnapshot(`"c36d8b2cd3b27ae2451cbec9e2037f0e7ef6240cf3ee83d3078e3c5f525d1f8e"`);
   });
 
@@ -66,5 +69,27 @@ describe('a derived key', () => {
 
   it('is the same for both spellings of a project id', () => {
     expect(deriveKey(secret, PROJECT.toUpperCase(), 'click')).toEqual(deriveKey(secret, PROJECT, 'click'));
+  });
+});
+
+describe('a ring of keys', () => {
+  const older = Buffer.alloc(32, 7);
+  const ring = new KeyRing([secret, older]);
+  const bytes = (key: KeyObject | undefined) => key?.export().toString('hex');
+
+  it('signs with the first secret and verifies with the others', () => {
+    expect(ring.keyId).toBe(keyId(secret));
+    expect(bytes(ring.tokenKey(PROJECT, keyId(secret)))).toBe(deriveKey(secret, PROJECT, 'message-token').toString('hex'));
+    expect(bytes(ring.tokenKey(PROJECT, keyId(older)))).toBe(deriveKey(older, PROJECT, 'message-token').toString('hex'));
+  });
+
+  it('has no key under a name that it does not know', () => {
+    expect(ring.tokenKey(PROJECT, keyId(generateSecretKey()))).toBeUndefined();
+  });
+
+  it('gives the same key however many projects strangers make up', () => {
+    const before = bytes(ring.tokenKey(PROJECT, ring.keyId));
+    for (let index = 0; index < 2000; index++) ring.tokenKey(uuidv7(index, Buffer.alloc(10)), ring.keyId);
+    expect(bytes(ring.tokenKey(PROJECT, ring.keyId))).toBe(before);
   });
 });
