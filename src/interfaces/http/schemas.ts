@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 
 /** Kinds of things that have ids in the API; the isolation test finds every place where one may be named by `x-object`. */
-export type ObjectKind = 'list' | 'subscriber' | 'import' | 'suppression' | 'template' | 'campaign' | 'message' | 'key';
+export type ObjectKind = 'list' | 'subscriber' | 'import' | 'template' | 'campaign' | 'message' | 'key';
 
 /** The id of an object of the caller's own project, in a request. Anything else answers as if it did not exist. */
 export function idOf(kind: ObjectKind) {

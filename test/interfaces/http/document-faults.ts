@@ -80,6 +80,28 @@ export function idPlaces(document: OpenApiDocument, schema: unknown, steps: read
   ];
 }
 
+/** Every id in a request that does not say what it names, so that no test can try it. */
+export function unmarkedIds(document: OpenApiDocument, operation: Operation): string[] {
+  const inParameters = (operation.parameters ?? []).flatMap(({ name, in: where, schema }) => {
+    const isMarked = isObject(schema) && 'x-object' in schema;
+    return !isMarked && (where === 'path' || (isObject(schema) && schema.format === 'uuid')) ? [`${where} ${name}`] : [];
+  });
+  const inBodies = Object.values(operation.requestBody?.content ?? {}).flatMap(({ schema }) =>
+    unmarkedIn(document, schema, 'body', 0),
+  );
+  return [...inParameters, ...inBodies];
+}
+
+function unmarkedIn(document: OpenApiDocument, schema: unknown, at: string, depth: number): string[] {
+  if (Array.isArray(schema)) return schema.flatMap((inner) => unmarkedIn(document, inner, at, depth + 1));
+  if (!isObject(schema) || depth > 20) return [];
+  if (typeof schema.$ref === 'string') return unmarkedIn(document, resolve(document, schema.$ref), at, depth + 1);
+  if (schema.format === 'uuid' && !('x-object' in schema)) return [at];
+  return Object.entries(schema).flatMap(([key, inner]) =>
+    key === 'example' ? [] : unmarkedIn(document, inner, `${at}/${key}`, depth + 1),
+  );
+}
+
 /** The value with `replacement` at the place; what is missing on the way is made. */
 export function withAt(value: unknown, steps: readonly (string | number)[], replacement: unknown): unknown {
   const [step, ...rest] = steps;

@@ -2,6 +2,7 @@
 import type { Application } from '../../../application/application.ts';
 import type { Route } from '../route.ts';
 import { campaignRoutes } from './campaigns.ts';
+import { importRoutes } from './imports.ts';
 import { keyRoutes } from './keys.ts';
 import { listRoutes } from './lists.ts';
 import { messageRoutes } from './messages.ts';
@@ -14,6 +15,7 @@ import { templateRoutes } from './templates.ts';
 export const routes: readonly Route<Application>[] = [
   ...listRoutes,
   ...subscriberRoutes,
+  ...importRoutes,
   ...suppressionRoutes,
   ...templateRoutes,
   ...campaignRoutes,

@@ -1,0 +1,145 @@
+import { z } from '@hono/zod-openapi';
+import type { Application } from '../../../application/application.ts';
+import { type Route, routesOf } from '../route.ts';
+import { flag, id, idOf, idsOf, orNull, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
+
+const route = routesOf<Application>();
+
+const importSchema = z
+  .object({
+    id,
+    state: z.enum(['running', 'done', 'failed']),
+    dryRun: z.boolean(),
+    fileName: orNull(z.string()),
+    listIds: z.array(id).readonly(),
+    columns: orNull(z.array(z.string()).readonly()).openapi({ description: 'Null for JSON Lines.' }),
+    totals: z
+      .object({
+        rows: z.int(),
+        imported: z.int(),
+        created: z.int(),
+        updated: z.int(),
+        duplicates: z.int(),
+        rejected: z.int(),
+        protected: z.int(),
+      })
+      .openapi({ description: 'rows = imported + duplicates + rejected + protected; imported = created + updated.' }),
+    failure: orNull(z.string()),
+    createdAt: timestamp,
+    endedAt: timestampOrNull,
+  })
+  .openapi('Import');
+const params = z.object({ importId: idOf('import') });
+
+/** In the query, because the body is the file. */
+const options = z
+  .strictObject({
+    lists: idsOf('list').optional().openapi({ description: 'Everybody imported joins these.' }),
+    dryRun: flag.optional().openapi({ description: 'Counts and rejects as a real import would, and changes nobody.' }),
+    consentSource: z
+      .string()
+      .optional()
+      .openapi({ description: 'Where everybody in the file agreed; confirms them on double opt-in lists.' }),
+    consentText: z.string().optional().openapi({ description: 'The words that they agreed to; needs `consentSource`.' }),
+    map: z
+      .string()
+      .transform(parsedJson)
+      .pipe(
+        z.record(z.string(), z.string(), 'A JSON object of column names and targets is expected: {"E-Mail":"email","Note":"-"}'),
+      )
+      .optional()
+      .openapi({
+        type: 'string',
+        description: 'JSON: column to `email`, `locale`, `time_zone`, an attribute, or `-` to leave it out.',
+      }),
+    encoding: z.string().max(40).optional().openapi({ description: 'Default: UTF-8, or UTF-16 where it looks like it.' }),
+    delimiter: z.string().max(3).optional().openapi({ description: 'One character, or `tab`; default: recognised.' }),
+    fileName: z.string().max(300).optional(),
+  })
+  .refine((query) => query.consentText === undefined || query.consentSource !== undefined, {
+    path: ['consentSource'],
+    message: 'The words of a consent need its source',
+  });
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+export const importRoutes: readonly Route<Application>[] = [
+  route({
+    method: 'post',
+    path: '/v1/imports',
+    summary: 'Import people from a file',
+    description: 'The body is the file, read as it arrives. Answered when everybody is imported, or nobody.',
+    permission: 'audience.write',
+    query: options,
+    upload: { types: ['text/csv', 'application/x-ndjson', 'application/jsonl'] },
+    reply: importSchema,
+    handle({ application, projectId, query, upload, request }) {
+      const { lists = [], consentSource, consentText, ...rest } = query;
+      const format = request.headers.get('content-type')?.startsWith('text/csv') ? 'csv' : 'jsonl';
+      const consent = consentSource === undefined ? undefined : { source: consentSource, text: consentText };
+      return application.imports.run(projectId, upload, { ...rest, lists, consent, format });
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/v1/imports',
+    summary: 'List imports, newest first',
+    permission: 'audience.read',
+    query: pageQuery,
+    reply: pageOfItems(importSchema),
+    handle: ({ application, projectId, query }) => application.audience.imports(projectId, pageOf(query)),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/imports/{importId}',
+    summary: 'One import',
+    permission: 'audience.read',
+    params,
+    reply: importSchema,
+    handle: ({ application, projectId, params: { importId } }) => application.audience.getImport(projectId, importId),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/imports/{importId}/rejections',
+    summary: 'The rows that were not imported, by line',
+    permission: 'audience.read',
+    params,
+    query: pageQuery,
+    reply: pageOfItems(
+      z.object({ line: z.int(), reason: z.string(), cells: z.array(z.string()).readonly() }).openapi('Rejection'),
+    ),
+    handle: ({ application, projectId, params: { importId }, query }) =>
+      application.audience.rejections(projectId, importId, pageOf(query)),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/imports/{importId}/rejections.csv',
+    summary: 'The rows that were not imported, as a file',
+    description: 'Line, reason, then the row as it stood in the file. Safe to open in a spreadsheet.',
+    permission: 'audience.read',
+    params,
+    replyType: 'text/csv',
+    async handle({ application, projectId, params: { importId } }) {
+      // Asked first, so that an unknown import is a 404 and not a file that breaks off.
+      await application.audience.getImport(projectId, importId);
+      return fileOf(application.imports.rejectionsCsv(projectId, importId), `rejections-${importId}.csv`);
+    },
+  }),
+];
+
+function fileOf(parts: AsyncIterable<string>, name: string): Response {
+  const encoder = new TextEncoder();
+  const bytes = async function* () {
+    for await (const part of parts) yield encoder.encode(part);
+  };
+  return new Response(ReadableStream.from(bytes()), {
+    headers: { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': `attachment; filename="${name}"` },
+  });
+}

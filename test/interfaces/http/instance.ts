@@ -1,0 +1,126 @@
+import type { Hono } from 'hono';
+import type { Application } from '../../../src/application/application.ts';
+import { generateSecretKey, KeyRing, type Scope } from '../../../src/domain/access/index.ts';
+import type { Id } from '../../../src/domain/shared/ids.ts';
+import { readConfig } from '../../../src/infrastructure/config.ts';
+import { tokens, wire } from '../../../src/infrastructure/container.ts';
+import { poolOf } from '../../../src/infrastructure/postgres/orm.ts';
+import { createHttpApp } from '../../../src/interfaces/http/app.ts';
+import type { HttpEnv } from '../../../src/interfaces/http/dispatch.ts';
+import type { ObjectKind } from '../../../src/interfaces/http/schemas.ts';
+import { openTestOrm } from '../../support/database.ts';
+
+/** A whole instance over a database of its own: everything real but the transport, which nothing here asks. */
+export interface Instance {
+  readonly app: Hono<HttpEnv>;
+  readonly application: Application;
+  /** What would stand in the log. */
+  readonly reported: unknown[];
+  /** One line per table with a hash over its rows; when a key was last used does not count. */
+  fingerprint(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+export interface Tenant {
+  readonly projectId: Id;
+  /** May do everything. */
+  readonly headers: { readonly authorization: string };
+  /** A fresh object of the kind, so that one test cannot spoil another's. */
+  make(kind: ObjectKind): Promise<Id>;
+  keyWith(...scopes: Scope[]): Promise<{ readonly authorization: string }>;
+}
+
+export async function openInstance(): Promise<Instance> {
+  const { orm, connection, close } = await openTestOrm();
+  const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+  const wired = wire({
+    config: readConfig({}),
+    connection,
+    orm,
+    keys: new KeyRing([generateSecretKey()]),
+    log,
+    transport: { name: 'unused', slots: 1, submit: unused, verify: unused, close: async () => undefined },
+    localTransport: true,
+    publicUrl: 'http://localhost',
+    works: false,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  const jobs = wired.get(tokens.jobs);
+  await jobs.start();
+  const application = wired.get(tokens.application);
+  const reported: unknown[] = [];
+  // A still clock: the tests' keys have a thousand requests, whatever the machine needs for them.
+  const app = createHttpApp(application, { report: (error) => reported.push(error), monotonic: () => 0 });
+  return {
+    app,
+    application,
+    reported,
+    async fingerprint() {
+      const pool = await poolOf(orm);
+      const { rows: tables } = await pool.query<{ name: string }>(
+        `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.relkind = 'r' and n.nspname like 'pennypost%' order by 1`,
+      );
+      const hashes: string[] = [];
+      for (const { name } of tables) {
+        const { rows } = await pool.query<{ hash: string }>(
+          `select md5(coalesce(string_agg(row, e'\\n' order by row), '')) as hash
+           from (select (to_jsonb(t) - 'last_used_at')::text as row from ${name} t) as rows`,
+        );
+        hashes.push(`${name} ${rows[0]?.hash}`);
+      }
+      return hashes;
+    },
+    async close() {
+      await jobs.stop();
+      await close();
+    },
+  };
+}
+
+let tenants = 0;
+
+export async function createTenant({ application }: Instance): Promise<Tenant> {
+  tenants += 1;
+  const number = tenants;
+  const project = await application.access.createProject({ name: `Tenant ${number}`, senderDomain: `tenant${number}.example` });
+  const projectId = project.id;
+  let made = 0;
+  const keyWith = async (...scopes: Scope[]) => {
+    const { secret } = await application.access.createKey(projectId, { name: scopes.join(), scopes, requestsPerSecond: 1000 });
+    return { authorization: `Bearer ${secret}` };
+  };
+  const content = {
+    kind: 'html',
+    subject: 'Hello',
+    source: '<p>Hello</p>',
+    author: { address: `news@tenant${number}.example` },
+  } as const;
+  const makers: Readonly<Record<ObjectKind, (name: string) => Promise<{ readonly id: Id }>>> = {
+    list: (name) => application.audience.createList(projectId, { name }),
+    subscriber: async (name) =>
+      (await application.audience.upsertSubscriber(projectId, { email: `${name}@example.com` })).subscriber,
+    import: () => application.audience.startImport(projectId, { lists: [] }),
+    template: (name) => application.templates.create(projectId, name, content),
+    campaign: async (name) =>
+      application.campaign.create(projectId, { name, content, lists: [(await makers.list(`${name}-list`)).id] }),
+    message: (name) => application.messages.send(projectId, { to: `${name}@example.com`, content }),
+    key: async (name) => (await application.access.createKey(projectId, { name, scopes: ['audience.read'] })).key,
+  };
+  return {
+    projectId,
+    headers: await keyWith('admin'),
+    keyWith,
+    async make(kind) {
+      made += 1;
+      return (await makers[kind](`${kind}-${number}-${made}`)).id;
+    },
+  };
+}
+
+const ignore = () => undefined;
+const unused = async () => {
+  throw new Error('Nothing is sent here.');
+};

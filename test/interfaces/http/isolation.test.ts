@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Application } from '../../../src/application/application.ts';
+import { openApiDocument } from '../../../src/interfaces/http/openapi.ts';
+import type { Route } from '../../../src/interfaces/http/route.ts';
+import { routes } from '../../../src/interfaces/http/routes/index.ts';
+import type { ObjectKind } from '../../../src/interfaces/http/schemas.ts';
+import {
+  documentFaults,
+  idPlaces,
+  type OpenApiDocument,
+  type Operation,
+  operationsOf,
+  unmarkedIds,
+  withAt,
+} from './document-faults.ts';
+import { createTenant, type Instance, openInstance, type Tenant } from './instance.ts';
+
+/*
+ * Generated from the route table: a route that is added is tested without a word here. Every place where a request may name
+ * an object (in its path, its query, its body) gets, in turn, an object of another project, all others being one's own.
+ */
+
+const document = openApiDocument(routes, { version: 'test', serverUrl: '/' }) as OpenApiDocument;
+const operations = operationsOf(document);
+const routeOf = new Map(routes.map((route) => [`${route.method.toUpperCase()} ${route.path}`, route]));
+
+interface Place {
+  readonly kind: ObjectKind;
+  readonly where: 'path' | 'query' | 'body';
+  readonly steps: readonly (string | number)[];
+}
+
+const cases = operations.flatMap(({ name, operation }) =>
+  placesOf(operation).map((place) => ({ name, operation, place, label: `${place.where} ${place.steps.join('/')}` })),
+);
+
+let instance: Instance;
+let ours: Tenant;
+let theirs: Tenant;
+
+beforeAll(async () => {
+  instance = await openInstance();
+  ours = await createTenant(instance);
+  theirs = await createTenant(instance);
+});
+afterAll(() => instance.close());
+
+describe('the route table', () => {
+  it('has a valid document, without a loose end', () => {
+    expect(documentFaults(document)).toEqual([]);
+  });
+
+  it('marks every id in a request with the kind of object that it names', () => {
+    expect(
+      operations.flatMap(({ name, operation }) => unmarkedIds(document, operation).map((where) => `${name}: ${where}`)),
+    ).toEqual([]);
+  });
+
+  it('gives an example for every JSON body', () => {
+    const lacking = operations.filter(({ operation }) => jsonBody(operation) !== undefined && exampleOf(operation) === undefined);
+    expect(lacking.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('names objects in more places than it has routes with a path parameter', () => {
+    expect(cases.length).toBeGreaterThan(routes.filter((route) => route.params !== undefined).length);
+  });
+});
+
+describe.each(cases)('$name, $label', ({ name, operation, place }) => {
+  it("answers 404 for another project's object, and changes nothing", async () => {
+    const foreign = await theirs.make(place.kind);
+    const request = await requestFor(name, operation, place, foreign);
+    const before = await instance.fingerprint();
+    const response = await instance.app.request(request);
+    expect({ status: response.status, body: await response.json() }).toMatchObject({
+      status: 404,
+      body: { code: 'resource.not_found' },
+    });
+    expect(await instance.fingerprint()).toEqual(before);
+  });
+
+  it('answers the same for an object that does not exist', async () => {
+    const response = await instance.app.request(await requestFor(name, operation, place, '0193a1b2-0000-7000-8000-0000000000ff'));
+    expect(response.status).toBe(404);
+  });
+
+  it("finds one's own", async () => {
+    const response = await instance.app.request(await requestFor(name, operation, place, await ours.make(place.kind)));
+    expect([404, 500, 503]).not.toContain(response.status);
+  });
+});
+
+describe.each(operations)('$name', ({ name, operation }) => {
+  it('answers 401 without a key, and 403 with a key that has every scope but its own', async () => {
+    const { permission } = routeOf.get(name)!;
+    const stranger = await instance.app.request(await requestFor(name, operation, undefined, '', {}));
+    expect(stranger.status).toBe(401);
+    const others = (
+      [
+        'audience.read',
+        'audience.write',
+        'campaign.read',
+        'campaign.write',
+        'campaign.send',
+        'message.send',
+        'report.read',
+      ] as const
+    ).filter((scope) => scope !== permission);
+    const response = await instance.app.request(await requestFor(name, operation, undefined, '', await ours.keyWith(...others)));
+    expect(response.status).toBe(403);
+  });
+
+  it('never fails for a reason of its own', async () => {
+    const response = await instance.app.request(await requestFor(name, operation, undefined, ''));
+    expect(instance.reported).toEqual([]);
+    expect(response.status).toBeLessThan(500);
+  });
+});
+
+const listings = operations.filter(({ operation }) => operation.parameters?.some((parameter) => parameter.name === 'cursor'));
+
+describe.each(listings)('$name, its cursor', ({ name, operation }) => {
+  const cursors = [
+    '',
+    'nonsense',
+    '%',
+    ...['x', '\0', '', '9999-99-99', '0193a1b2-0000-7000-8000-0000000000ff'].flatMap((key) =>
+      [0, 1, 2, 3, 4].map((length) => encoded(Array(length).fill(key))),
+    ),
+    encoded([1]),
+    encoded({}),
+    encoded([null, null]),
+  ];
+
+  it('may be anything, and the answer is a page or a clear refusal', async () => {
+    for (const cursor of cursors) {
+      const request = await requestFor(name, operation, undefined, '');
+      const url = new URL(request.url);
+      url.searchParams.set('cursor', cursor);
+      const response = await instance.app.request(url, { headers: ours.headers });
+      const body = (await response.json()) as { code?: string };
+      expect([cursor, response.status === 200 || (response.status === 422 && body.code === 'page.invalid_cursor')]).toEqual([
+        cursor,
+        true,
+      ]);
+    }
+    expect(instance.reported).toEqual([]);
+  });
+});
+
+/** A valid request of our own project, but for the id at one place. */
+async function requestFor(
+  name: string,
+  operation: Operation,
+  place: Place | undefined,
+  id: string,
+  headers: Record<string, string> = ours.headers,
+): Promise<Request> {
+  const route = routeOf.get(name) as Route<Application>;
+  const at = (where: Place['where'], step: string) => place?.where === where && place.steps[0] === step;
+  let path = route.path;
+  const query = new URLSearchParams();
+  for (const own of placesOf(operation)) {
+    const step = String(own.steps[0]);
+    if (own.where === 'path') path = path.replace(`{${step}}`, at('path', step) ? id : await ours.make(own.kind));
+    if (own.where === 'query' && at('query', step)) query.set(step, id);
+  }
+  const url = `http://localhost${path}?${query}`;
+  const method = route.method.toUpperCase();
+  if (route.upload !== undefined) {
+    return new Request(url, {
+      method,
+      headers: { ...headers, 'content-type': route.upload.types[0]! },
+      body: 'email\nada@example.com\n',
+    });
+  }
+  if (route.body === undefined) return new Request(url, { method, headers });
+  let body = exampleOf(operation);
+  for (const own of bodyPlaces(operation)) {
+    const named = place?.where === 'body' && place.steps.join('/') === own.steps.join('/');
+    if (named || has(body, own.steps)) body = withAt(body, own.steps, named ? id : await ours.make(own.kind));
+  }
+  return new Request(url, { method, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+}
+
+function placesOf(operation: Operation): Place[] {
+  const parameters = (operation.parameters ?? []).flatMap(({ name, in: where, schema }) => {
+    const kind = (schema as { 'x-object'?: ObjectKind } | undefined)?.['x-object'];
+    return kind !== undefined && (where === 'path' || where === 'query') ? [{ kind, where, steps: [name] } as const] : [];
+  });
+  return [...parameters, ...bodyPlaces(operation)];
+}
+
+function bodyPlaces(operation: Operation): Place[] {
+  return idPlaces(document, jsonBody(operation)).map(({ kind, steps }) => ({ kind: kind as ObjectKind, where: 'body', steps }));
+}
+
+function jsonBody(operation: Operation): unknown {
+  return operation.requestBody?.content['application/json']?.schema;
+}
+
+function exampleOf(operation: Operation): unknown {
+  return (jsonBody(operation) as { example?: unknown } | undefined)?.example;
+}
+
+function has(value: unknown, steps: readonly (string | number)[]): boolean {
+  const [step, ...rest] = steps;
+  if (step === undefined) return true;
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return false;
+  return has((value as Record<string | number, unknown>)[step], rest);
+}
+
+function encoded(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
