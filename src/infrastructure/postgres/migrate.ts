@@ -11,13 +11,15 @@ const MIGRATION_LOCK = 7_366_011;
  * lock: one applies, the others find nothing to do. No limit on the duration of a statement holds here.
  */
 export function migrate(orm: MikroORM): Promise<{ applied: string[] }> {
-  return underLock(orm, () =>
-    orm.em.fork({ disableContextResolution: true }).transactional(async (em) => {
+  return underLock(orm, async () => {
+    // Asked before the transaction begins: the first question makes the table, on a connection of its own.
+    if ((await orm.migrator.getPending()).length === 0) return { applied: [] };
+    return orm.em.fork({ disableContextResolution: true }).transactional(async (em) => {
       await em.execute('set local statement_timeout = 0');
       const done = await orm.migrator.up({ transaction: em.getTransactionContext() });
       return { applied: done.map((migration) => migration.name) };
-    }),
-  );
+    });
+  });
 }
 
 /** Names of the migrations that `migrate` would apply, in order. */
@@ -33,7 +35,6 @@ async function underLock<T>(orm: MikroORM, work: () => Promise<T>): Promise<T> {
     // Whoever comes second waits as long as the first one's migrations take.
     await client.query('set statement_timeout = 0');
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    // The ORM asks for its table first and then makes it, outside of the transaction: also only under the lock.
     return await work();
   } catch (error) {
     throw asDatabaseError(error);

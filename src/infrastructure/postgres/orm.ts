@@ -1,3 +1,4 @@
+import type { EntitySchema } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
@@ -9,6 +10,8 @@ import { migrations } from './migrations/index.ts';
 export interface OrmOptions {
   readonly poolSize?: number;
   readonly applicationName?: string;
+  /** Default: every aggregate of every context. */
+  readonly entities?: readonly EntitySchema[];
 }
 
 /**
@@ -23,7 +26,7 @@ export async function openOrm(connection: ConnectionSettings, options: OrmOption
     password: connection.password,
     dbName: connection.database,
     // A copy: MikroORM keeps and changes the array it is given.
-    entities: [...mappings],
+    entities: [...(options.entities ?? mappings)],
     extensions: [Migrator],
     // Errors of idle connections arrive here as well; every query in flight rejects on its own.
     logger: () => undefined,
@@ -37,6 +40,7 @@ export async function openOrm(connection: ConnectionSettings, options: OrmOption
       statement_timeout: 60_000,
       idle_in_transaction_session_timeout: 60_000,
       types: columnTypes(),
+      onPoolCreated: giveBackBroken,
       ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
     },
     migrations: {
@@ -53,6 +57,26 @@ export async function poolOf(orm: MikroORM): Promise<pg.Pool> {
   const pool: unknown = await orm.em.getConnection().getNativeClient();
   if (!(pool instanceof pg.Pool)) throw new Error('The ORM does not work on a pg pool.');
   return pool;
+}
+
+/**
+ * Returns a lent connection to the pool when it breaks. Whoever holds it cannot be trusted to: kysely 0.29 keeps it for ever
+ * when `begin` or `rollback` fails, and after ten of those, one restart of the server, the pool would be empty for good.
+ */
+function giveBackBroken(pool: pg.Pool): void {
+  const lent = new WeakSet<pg.PoolClient>();
+  pool.on('acquire', (client) => lent.add(client));
+  pool.on('release', (_error, client) => lent.delete(client));
+  pool.on('connect', (client) => {
+    client.once('end', () => {
+      // Later, so that a holder whose statement just failed can return it by itself.
+      setImmediate(() => {
+        if (!lent.has(client)) return;
+        client.release(true);
+        client.release = () => undefined;
+      });
+    });
+  });
 }
 
 /**

@@ -16,7 +16,7 @@ import {
   type TransactionOptions as OrmTransactionOptions,
   type SqlEntityManager,
 } from '@mikro-orm/postgresql';
-import { CompiledQuery, type Kysely } from 'kysely';
+import { CompiledQuery, type ControlledTransaction, type Kysely } from 'kysely';
 import type pg from 'pg';
 import { asDatabaseError, asDatabaseErrorIfMarked } from './errors.ts';
 import { poolOf } from './orm.ts';
@@ -131,8 +131,10 @@ export function transactionOf(session: Session): Kysely<unknown> {
 }
 
 function transactionOfEm(em: SqlEntityManager): Kysely<unknown> {
-  const transaction = em.getTransactionContext<Kysely<unknown>>();
-  if (transaction === undefined) throw new Error('This session has ended: its transaction is over.');
+  const transaction = em.getTransactionContext<ControlledTransaction<unknown>>();
+  if (transaction === undefined || transaction.isCommitted || transaction.isRolledBack) {
+    throw new Error('This session has ended: its transaction is over.');
+  }
   return transaction;
 }
 
