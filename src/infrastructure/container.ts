@@ -27,10 +27,11 @@ import type { Clock } from '../domain/shared/clock.ts';
 import type { Id, Ids } from '../domain/shared/ids.ts';
 import type { EngagementEvent } from '../domain/tracking/index.ts';
 import type { Config } from './config.ts';
+import { StreamedSubscriberFiles } from './files/subscriber-files.ts';
 import { Jobs } from './jobs/pg-boss.ts';
+import { PostgresImportLoader } from './postgres/audience-import-loader.ts';
 import type { ConnectionSettings } from './postgres/database.ts';
 import { isTransient } from './postgres/errors.ts';
-import { PostgresImportLoader } from './postgres/import-loader.ts';
 import { PostgresUnitOfWork } from './postgres/unit-of-work.ts';
 import { createRenderer } from './rendering/renderer.ts';
 import { randomIds, systemClock } from './system.ts';
@@ -234,6 +235,7 @@ function wireFaces(container: Container): void {
     ({ orm }, work, clock, ids, keys) =>
       new ImportSubscribers({
         work,
+        files: new StreamedSubscriberFiles(),
         loader: new PostgresImportLoader(orm),
         clock,
         ids,

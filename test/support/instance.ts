@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Application } from '../../src/application/application.ts';
+import type { Log } from '../../src/application/log.ts';
+import type { Config } from '../../src/infrastructure/config.ts';
+import { tokens } from '../../src/infrastructure/container.ts';
+import { type Opened, type OpenOptions, openPennypost } from '../../src/infrastructure/open.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import { createTestDatabase } from './database.ts';
+
+/** 32 bytes that every process of a test shares. */
+export const TEST_SECRET = '5eed'.repeat(16);
+
+export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** A whole instance over a database of its own, as an application would open it. */
+export interface TestInstance extends Opened {
+  readonly application: Application;
+  readonly connection: ConnectionSettings;
+  readonly databaseUrl: string;
+  readonly config: Config;
+}
+
+export async function openTestInstance(
+  options: Partial<OpenOptions> & { smtpUrl?: string; config?: never; overrides?: Partial<Config> } = {},
+): Promise<TestInstance> {
+  const database = await createTestDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), 'pennypost-test-'));
+  const databaseUrl = urlOf(database.connection);
+  const config: Config = {
+    databaseUrl,
+    dataDir,
+    smtpUrl: options.smtpUrl,
+    publicUrl: 'http://127.0.0.1:8025',
+    host: '127.0.0.1',
+    port: 8025,
+    logLevel: 'silent',
+    maxConnections: 5,
+    maxUnrecorded: 1_000,
+    messagesPerSecond: undefined,
+    ...options.overrides,
+  };
+  const { smtpUrl: _, overrides: __, ...rest } = options;
+  const opened = await openPennypost({
+    works: false,
+    destination: 'none',
+    log: silentLog,
+    secretKeys: [Buffer.from(TEST_SECRET, 'hex')],
+    ...rest,
+    config,
+  });
+  return {
+    ...opened,
+    application: opened.get(tokens.application),
+    connection: database.connection,
+    databaseUrl,
+    config,
+    close: async () => {
+      await opened.close();
+      await database.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As PENNYPOST_DATABASE_URL says it; a socket directory goes into the query, as libpq has it. */
+export function urlOf(connection: ConnectionSettings): string {
+  const { host, port, user, password, database } = connection;
+  const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  return host.startsWith('/')
+    ? `postgresql://${login}@:${port}/${database}?host=${encodeURIComponent(host)}`
+    : `postgresql://${login}@${host}:${port}/${database}`;
+}
