@@ -32,7 +32,10 @@ const escapeHtml = (text: string): string =>
 export class LinkWriter {
   private readonly frame: Frame;
   private readonly slots: readonly LinkSlot[];
+  /** Absent: links stay as they are. */
   private readonly tracking: PlanContext['tracking'];
+  /** What stands before the open token in the pixel's address. */
+  readonly openUrl: string;
   private readonly bodies: readonly (readonly Template[] | undefined)[];
   private readonly engine: Liquid;
   /** The link token depends on index and target only, and most recipients share the target. */
@@ -41,7 +44,8 @@ export class LinkWriter {
   constructor(frame: Frame, slots: readonly LinkSlot[], tracking: PlanContext['tracking']) {
     this.frame = frame;
     this.slots = slots;
-    this.tracking = tracking;
+    this.tracking = tracking?.clicks === true ? tracking : undefined;
+    this.openUrl = `${tracking?.baseUrl ?? ''}/o/`;
     this.engine = createEngine('text');
     this.bodies = slots.map((slot) => (slot.dynamic ? this.engine.parse(slot.target) : undefined));
   }
@@ -93,10 +97,6 @@ export class LinkWriter {
     const address = this.follow(position, String(rendered));
     return html ? escapeHtml(address) : address;
   }
-
-  openAddress(): { readonly before: string } {
-    return { before: `${this.tracking?.baseUrl ?? ''}/o/` };
-  }
 }
 
 export abstract class LinkTag extends Tag {
@@ -129,7 +129,7 @@ export function createPlanEngine(escaping: Escaping, tools: PlanTools): Liquid {
     'pennypost_open',
     class extends OpenTag {
       render(_context: Context, emitter: Emitter): void {
-        emitter.write(links.openAddress().before + frame.recipient.openToken);
+        emitter.write(links.openUrl + frame.recipient.openToken);
       }
     },
   );

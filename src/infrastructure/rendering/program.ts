@@ -115,7 +115,7 @@ export class Program {
           }
         }
       } else if (template instanceof OpenTag) {
-        text += links.openAddress().before;
+        text += links.openUrl;
         step(new ValueStep(() => frame.recipient.openToken, false, this.liquid(template)));
       } else if (template instanceof LabelTag) {
         step(new ValueStep(() => readLabel(template.label, frame), html, this.liquid(template)));
