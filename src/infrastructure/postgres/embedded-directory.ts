@@ -144,9 +144,10 @@ export async function sweep(layout: Layout): Promise<void> {
 export function fileFailure(path: string, error: unknown): unknown {
   const code = codeOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new NoSpace(path, error);
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+  // ENOENT: what Node says when it may not make a directory on a file system that only reads.
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOENT') {
     return new DirectoryUnreachable(
-      `${path} cannot be used by this user (${code}). Change its owner, or choose another PENNYPOST_DATA_DIR.`,
+      `${path} cannot be made or used by this user (${code}). Change its owner, or choose another PENNYPOST_DATA_DIR.`,
     );
   }
   if (code === 'ENOTDIR' || code === 'EEXIST') return new ForeignDirectory(path, 'a file where a directory should be');

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chown, open, rename, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type ConnectionSettings, withDatabase } from './connection.ts';
@@ -175,11 +175,13 @@ function endOf(child: ChildProcess): Promise<'ended'> {
 
 /** @param words what initdb or the log said last; nothing when not even that could be written */
 async function failure(cluster: string, words: string): Promise<NoSpace | DatabaseStartFailed> {
-  const disk = await statfs(cluster);
-  if (/No space left on device|disk quota exceeded/i.test(words) || disk.bavail * disk.bsize < 1_000_000)
-    return new NoSpace(cluster);
+  const root = dirname(cluster);
+  const disk = await statfs(root);
+  // A write that only just fits in part is reported as a short one.
+  const full = /No space left on device|disk quota exceeded|wrote only \d+ of \d+ bytes/i.test(words);
+  if (full || disk.bavail * disk.bsize < 1_000_000) return new NoSpace(root);
   return new DatabaseStartFailed(
-    `The embedded PostgreSQL in ${cluster} did not start: ${words || `no answer within ${START_SECONDS} s`}`,
+    `The embedded PostgreSQL in ${root} did not start: ${words || `no answer within ${START_SECONDS} s`}`,
   );
 }
 
