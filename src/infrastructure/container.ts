@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { MikroORM } from '@mikro-orm/postgresql';
 import { Container } from 'inversify';
 import { Reports } from '../application/analytics/reports.ts';
 import { type Application, createApplication } from '../application/application.ts';
@@ -7,7 +6,7 @@ import { ImportSubscribers } from '../application/audience/import-subscribers.ts
 import { CampaignDesk } from '../application/campaign/campaign-desk.ts';
 import { LaunchCampaign } from '../application/campaign/launch-campaign.ts';
 import { TendCampaigns } from '../application/campaign/tend-campaigns.ts';
-import { BulkSender } from '../application/delivery/bulk-sender.ts';
+import { BulkLane } from '../application/delivery/bulk-lane.ts';
 import { bulkWake, sendMessage, sweepMessages, tendCampaigns } from '../application/delivery/jobs.ts';
 import { RecordOutcomes } from '../application/delivery/record-outcomes.ts';
 import { SendTransactional } from '../application/delivery/send-transactional.ts';
@@ -32,7 +31,7 @@ import { Jobs } from './jobs/pg-boss.ts';
 import { PostgresImportLoader } from './postgres/audience-import-loader.ts';
 import type { ConnectionSettings } from './postgres/database.ts';
 import { isTransient } from './postgres/errors.ts';
-import { PostgresUnitOfWork } from './postgres/unit-of-work.ts';
+import { type Orm, PostgresUnitOfWork } from './postgres/unit-of-work.ts';
 import { createRenderer } from './rendering/renderer.ts';
 import { randomIds, systemClock } from './system.ts';
 import { provide, type Token, token } from './tokens.ts';
@@ -43,7 +42,7 @@ export const SHARD_SIZE = 10_000;
 export interface Surroundings {
   readonly config: Config;
   readonly connection: ConnectionSettings;
-  readonly orm: MikroORM;
+  readonly orm: Orm;
   readonly keys: KeyRing;
   readonly log: Log;
   readonly transport: Transport;
@@ -81,7 +80,7 @@ export const tokens = {
   engagement: token<EngagementRecorder>('engagement-recorder'),
   recipients: token<PublicActions>('public-actions'),
   imports: token<ImportSubscribers>('import-subscribers'),
-  bulk: token<BulkSender>('bulk-sender'),
+  bulk: token<BulkLane>('bulk-lane'),
   workers: token<Workers>('workers'),
   application: token<Application>('application'),
 } as const;
@@ -192,7 +191,7 @@ function wireSending(container: Container): void {
       const outcomes = new RecordOutcomes({ work });
       const ports = new SendingPorts({ work, renderer, keys, outcomes, tend, desk, isTransient, recipientData });
       const options = { maxUnrecorded: config.maxUnrecorded, messagesPerSecond: config.messagesPerSecond };
-      return new BulkSender({ id, transport, ports, clock, log, options, onFatal });
+      return new BulkLane({ id, transport, ports, clock, log, options, onFatal });
     },
   );
   provide(
@@ -223,7 +222,7 @@ function wireTracking(container: Container): void {
     container,
     tokens.recipients,
     [tokens.work, tokens.keys, tokens.clock, tokens.ids, tokens.engagement],
-    (work, keys, clock, ids, hits) => new PublicActions({ work, keys, clock, ids, hits }),
+    (work, keys, clock, ids, engagement) => new PublicActions({ work, keys, clock, ids, engagement }),
   );
 }
 

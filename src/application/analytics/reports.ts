@@ -11,7 +11,7 @@ import type { UnitOfWork } from '../unit-of-work.ts';
 
 const DAILY_KINDS: readonly CounterKind[] = ['submitted', 'opened_unique', 'clicked_unique', 'unsubscribed'];
 
-export interface CampaignReportView extends CampaignReport {
+export interface CampaignFigures extends CampaignReport {
   readonly state: Campaign['state'];
   readonly launchedAt: Date | null;
   readonly submittedAt: Date | null;
@@ -34,7 +34,7 @@ export class Reports {
   }
 
   /** @throws NotFound */
-  campaign(projectId: Id, campaignId: Id): Promise<CampaignReportView> {
+  campaign(projectId: Id, campaignId: Id): Promise<CampaignFigures> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
       const { audience, states, repeated } = await scope.delivery.totals(projectId, campaignId);

@@ -73,9 +73,9 @@ export class CampaignDesk {
     const { campaign, person } = await this.#open(projectId, id, as);
     const { content } = campaign;
     const variables = person === undefined ? {} : variablesOf(person);
-    const sent: TransactionalMessage[] = [];
+    const accepted: TransactionalMessage[] = [];
     for (const address of to) {
-      sent.push(
+      accepted.push(
         await this.#transactional.accept(projectId, {
           to: address,
           content: { ...content, subject: `[Test] ${content.subject}` },
@@ -83,7 +83,7 @@ export class CampaignDesk {
         }),
       );
     }
-    return sent;
+    return accepted;
   }
 
   launch(projectId: Id, id: Id): Promise<Campaign> {

@@ -6,7 +6,7 @@ import type { Id } from '../../domain/shared/ids.ts';
 import type { CampaignDesk } from '../campaign/campaign-desk.ts';
 import type { TendCampaigns } from '../campaign/tend-campaigns.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
-import type { BulkSenderPorts } from './bulk-sender.ts';
+import type { BulkLanePorts } from './bulk-lane-ports.ts';
 import type { ReadPage } from './recipient-reader.ts';
 import type { RecordOutcomes } from './record-outcomes.ts';
 import { SendingCampaign } from './sending-campaign.ts';
@@ -24,7 +24,7 @@ export interface RecipientDataSource {
 }
 
 /** What the bulk sender asks of the other contexts, one transaction each. */
-export class SendingPorts implements BulkSenderPorts {
+export class SendingPorts implements BulkLanePorts {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
   readonly #keys: KeyRing;

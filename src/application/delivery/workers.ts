@@ -1,6 +1,6 @@
 import type { Lane, WorkerProgress } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import type { BulkSender } from './bulk-sender.ts';
+import type { BulkLane } from './bulk-lane.ts';
 
 /** What a working process needs of the job queue. */
 export interface LaneRunner {
@@ -15,7 +15,7 @@ const REGISTER_MS = 5_000;
 export class Workers {
   readonly id: Id;
   readonly #jobs: LaneRunner;
-  readonly #bulk: BulkSender;
+  readonly #bulk: BulkLane;
   readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<void>;
   readonly #forget: () => Promise<void>;
   readonly #onError: (error: unknown) => void;
@@ -25,7 +25,7 @@ export class Workers {
   constructor(deps: {
     id: Id;
     jobs: LaneRunner;
-    bulk: BulkSender;
+    bulk: BulkLane;
     register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<void>;
     forget: () => Promise<void>;
     onError: (error: unknown) => void;

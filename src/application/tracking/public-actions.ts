@@ -29,20 +29,20 @@ export class PublicActions {
   readonly #keys: KeyRing;
   readonly #clock: Clock;
   readonly #ids: Ids;
-  readonly #hits: { record(event: EngagementEvent): Promise<'durable' | 'lost'> };
+  readonly #engagement: { record(event: EngagementEvent): Promise<'durable' | 'lost'> };
 
   constructor(deps: {
     work: UnitOfWork;
     keys: KeyRing;
     clock: Clock;
     ids: Ids;
-    hits: { record(event: EngagementEvent): Promise<'durable' | 'lost'> };
+    engagement: { record(event: EngagementEvent): Promise<'durable' | 'lost'> };
   }) {
     this.#work = deps.work;
     this.#keys = deps.keys;
     this.#clock = deps.clock;
     this.#ids = deps.ids;
-    this.#hits = deps.hits;
+    this.#engagement = deps.engagement;
   }
 
   /** The link's target, once the click is durable or cannot be made so within its time; undefined for tokens that are not ours. */
@@ -51,14 +51,14 @@ export class PublicActions {
     if (subject === undefined) return undefined;
     const link = verifyLinkToken(linkToken, subject, this.#keyFor);
     if (link === undefined) return undefined;
-    await this.#hits.record(captureEngagement(subject, { kind: 'click', link: link.index }, request, this.#key()));
+    await this.#engagement.record(captureEngagement(subject, { kind: 'click', link: link.index }, request, this.#key()));
     return link.target;
   }
 
   /** Unknown tokens are ignored: the pixel is the same for everybody. */
   async open(token: string, request: TrackedRequest): Promise<void> {
     const subject = this.#subject(token, 'open');
-    if (subject !== undefined) await this.#hits.record(captureEngagement(subject, { kind: 'open' }, request, this.#key()));
+    if (subject !== undefined) await this.#engagement.record(captureEngagement(subject, { kind: 'open' }, request, this.#key()));
   }
 
   /** Reads only. */

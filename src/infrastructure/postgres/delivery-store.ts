@@ -18,6 +18,8 @@ import {
 } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { decodeCursor, type Page, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { CLAIM, type ClaimedRow } from './claim-shard.ts';
+import { ensureLedgerPartition } from './ledger-partitions.ts';
 import { type LedgerDelta, type LedgerRecord, LedgerWriter, toLedgerRow } from './ledger-writer.ts';
 import type { Session } from './session.ts';
 import type { Sql } from './sql.ts';
@@ -81,42 +83,12 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return rows.length;
   }
 
-  /** Index: shard_open, run_running. `skip locked` lets claimers pass each other. */
   async claim(
     owner: Id,
     leaseMs: number,
     options: { avoid: readonly Id[]; expiredBefore: boolean },
   ): Promise<ShardLease | undefined> {
-    const [row] = await this.#sql.query<ClaimedRow>(
-      `with open as (
-         select s.project_id, s.campaign_id, s.run, s.number, s.owner is not null and s.leased_until > clock_timestamp() as leased,
-           s.owner is null or ($4 and s.leased_until <= clock_timestamp()) as free
-         from pennypost_delivery.shard s
-         join pennypost_delivery.run r on (r.project_id, r.campaign_id, r.number) = (s.project_id, s.campaign_id, s.run)
-         where s.state = 'open' and r.state = 'running'
-       ), load as (
-         select project_id, campaign_id, run, count(*) filter (where leased) as here,
-           sum(count(*) filter (where leased)) over (partition by project_id) as project
-         from open group by project_id, campaign_id, run
-       ), candidate as (
-         select o.project_id, o.campaign_id, o.run, o.number, row_number() over (order by l.here, l.project, o.campaign_id, o.run, o.number) as rank
-         from open o join load l using (project_id, campaign_id, run)
-         where o.free and o.campaign_id <> all($3::uuid[])
-         order by rank limit 20
-       ), chosen as (
-         select s.project_id, s.campaign_id, s.run, s.number
-         from pennypost_delivery.shard s join candidate c using (project_id, campaign_id, run, number)
-         where s.state = 'open' and (s.owner is null or ($4 and s.leased_until <= clock_timestamp()))
-         order by c.rank limit 1 for update of s skip locked
-       )
-       update pennypost_delivery.shard s
-       set owner = $1, leased_until = clock_timestamp() + $2 * interval '1 millisecond', fence = s.fence + 1,
-         fence_batches = s.fence_batches || s.batch, batch = 0
-       from chosen c where (s.project_id, s.campaign_id, s.run, s.number) = (c.project_id, c.campaign_id, c.run, c.number)
-       returning s.project_id, s.campaign_id, s.run, s.number, s.launched_on::text as launched_on, s.fence, s.cursor, s.claimed_through,
-         s.recipients`,
-      [owner, leaseMs, options.avoid, options.expiredBefore],
-    );
+    const [row] = await this.#sql.query<ClaimedRow>(CLAIM, [owner, leaseMs, options.avoid, options.expiredBefore]);
     if (row === undefined) return undefined;
     return {
       projectId: row.project_id,
@@ -340,26 +312,8 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return toPage(records.map(toLedgerRow), limit, (row) => [row.subscriberId]);
   }
 
-  /**
-   * A partition per month, attached rather than created in place: attaching takes SHARE UPDATE EXCLUSIVE, so campaigns that
-   * are sending go on, where CREATE ... PARTITION OF would wait for them and make others wait.
-   */
-  async ensureLedgerPartition(launchedOn: string): Promise<void> {
-    const month = `${launchedOn.slice(0, 7)}-01`;
-    const name = `campaign_message_${launchedOn.slice(0, 4)}_${launchedOn.slice(5, 7)}`;
-    const exists = async () =>
-      (await this.#sql.query(`select 1 from pg_inherits where inhrelid = to_regclass($1)`, [`pennypost_delivery.${name}`]))
-        .length > 0;
-    if (await exists()) return;
-    await this.#sql.query(`select pg_advisory_xact_lock(hashtext('pennypost.ledger_partition'))`);
-    if (await exists()) return;
-    await this.#sql.query(
-      `create table pennypost_delivery.${name} (like pennypost_delivery.campaign_message including defaults)`,
-    );
-    await this.#sql.query(
-      `alter table pennypost_delivery.campaign_message attach partition pennypost_delivery.${name}
-       for values from ('${month}') to ('${nextMonth(month)}')`,
-    );
+  ensureLedgerPartition(launchedOn: string): Promise<void> {
+    return ensureLedgerPartition(this.#sql, launchedOn);
   }
 
   async saveWorker(worker: Worker): Promise<void> {
@@ -397,18 +351,6 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
   }
 }
 
-interface ClaimedRow {
-  project_id: string;
-  campaign_id: string;
-  run: number;
-  number: number;
-  launched_on: string;
-  fence: number;
-  cursor: number;
-  claimed_through: number;
-  recipients: string[];
-}
-
 const toRun = (row: Run): Run => ({ ...row, endedAt: row.endedAt ?? undefined });
 
 function keyColumns(keys: readonly (ShardKey & { readonly fence?: number })[]): unknown[] {
@@ -419,9 +361,4 @@ function keyColumns(keys: readonly (ShardKey & { readonly fence?: number })[]): 
     keys.map((key) => key.number),
     keys.map((key) => key.fence ?? 0),
   ];
-}
-
-function nextMonth(month: string): string {
-  const [year = 0, number = 1] = month.split('-').map(Number);
-  return number === 12 ? `${year + 1}-01-01` : `${year}-${String(number + 1).padStart(2, '0')}-01`;
 }

@@ -18,6 +18,9 @@ import { PostgresDeliveryStore } from './delivery-store.ts';
 import { inTransaction, type Session } from './session.ts';
 import { PostgresTrackingStore } from './tracking-store.ts';
 
+/** What the rest of the house may hold and pass on, and never look into. */
+export type Orm = MikroORM;
+
 export interface UnitOfWorkDeps {
   readonly orm: MikroORM;
   readonly clock: Clock;

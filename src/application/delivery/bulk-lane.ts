@@ -7,8 +7,6 @@ import {
   type LedgerState,
   outcomeOf,
   type RecordedBatches,
-  type ShardBatch,
-  type ShardKey,
   type ShardLease,
   shardName,
   type Transport,
@@ -19,8 +17,11 @@ import {
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
+import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
+import { domainOf, failedAttempt, type Held, keyOf } from './held.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
-import { FRESH_MS, type ReadPage, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
+import { Pace } from './pace.ts';
+import { FRESH_MS, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
 import type { SendingCampaign, SendingMessage } from './sending-campaign.ts';
 
 /** A holder stops writing to sockets this long before its lease ends by its own clock. */
@@ -34,57 +35,18 @@ const SETTLE_MS = 2_000;
 const RATE_MS = 1_000;
 const MOST_SHARDS = 8;
 
-/** What the sender asks of the rest of the house; each is one transaction. */
-export interface BulkSenderPorts {
-  claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined>;
-  renew(owner: Id, held: readonly (ShardKey & { fence: number })[]): Promise<ReadonlySet<string>>;
-  release(held: readonly (ShardKey & { fence: number })[]): Promise<void>;
-  loadCampaign(projectId: Id, campaignId: Id): Promise<SendingCampaign>;
-  readRecipients(campaign: SendingCampaign, ids: readonly Id[]): Promise<ReadPage>;
-  /** Campaigns of these that are still `sending`. */
-  stillSending(ids: readonly Id[]): Promise<ReadonlySet<Id>>;
-  commit(batches: readonly ShardBatch[]): Promise<RecordedBatches>;
-  isTransient(error: unknown): boolean;
-  /** Ends runs that have no open shard left, settles campaigns, cuts retry runs. */
-  settle(): Promise<void>;
-  /** Too many transport errors in a row. */
-  pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void>;
-}
-
-export interface BulkSenderOptions {
-  /** Messages handed over or claimed and not yet recorded, at most; bounds memory in an outage and repeats in a crash. Default 1,000. */
-  readonly maxUnrecorded?: number | undefined;
-  /** Default: no limit beyond the transport's. */
-  readonly messagesPerSecond?: number | undefined;
-  /** A campaign pauses itself after this many transport errors without a single answer between them. Default 500. */
-  readonly pauseAfterTransportErrors?: number | undefined;
-}
-
-interface Held {
-  readonly shard: HeldShard;
-  readonly name: string;
-  readonly campaign: SendingCampaign;
-  readonly reader: RecipientReader;
-  /** Monotonic moment after which nothing may be written any more. */
-  deadline: number;
-  /** Nothing new is taken: paused, cancelled, or the fence is gone. */
-  closing: boolean;
-  fenced: boolean;
-  onWire: number;
-}
-
 /**
  * The bulk lane of one process: claims shards, reads their people ahead, composes, hands over on the transport's connections
  * and records. One pump feeds the connections; everything else only prepares work for it or takes results from it.
  */
-export class BulkSender {
+export class BulkLane {
   readonly #id: Id;
   readonly #transport: Transport;
-  readonly #ports: BulkSenderPorts;
+  readonly #ports: BulkLanePorts;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxUnrecorded: number;
-  readonly #perSecond: number | undefined;
+  readonly #pace: Pace;
   readonly #pauseAfter: number;
   readonly #recorder: OutcomeRecorder;
   readonly #held = new Map<string, Held>();
@@ -100,17 +62,15 @@ export class BulkSender {
   #submitted = 0;
   #lastCount = { at: 0, submitted: 0 };
   #perSecondNow = 0;
-  #tokens = 0;
-  #tokensAt = 0;
   #idle: (() => void) | undefined;
 
   constructor(deps: {
     id: Id;
     transport: Transport;
-    ports: BulkSenderPorts;
+    ports: BulkLanePorts;
     clock: Clock;
     log: Log;
-    options?: BulkSenderOptions;
+    options?: BulkLaneOptions;
     /** The process cannot go on: nothing more can be recorded. */
     onFatal: (error: unknown) => void;
   }) {
@@ -120,7 +80,7 @@ export class BulkSender {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#maxUnrecorded = deps.options?.maxUnrecorded ?? 1_000;
-    this.#perSecond = deps.options?.messagesPerSecond;
+    this.#pace = new Pace(deps.options?.messagesPerSecond);
     this.#pauseAfter = deps.options?.pauseAfterTransportErrors ?? 500;
     this.#fatal = deps.onFatal;
     this.#recorder = new OutcomeRecorder({
@@ -263,7 +223,7 @@ export class BulkSender {
     const room = Math.max(this.#transport.slots * 3, 4);
     let empty = 0;
     const held = [...this.#held.values()];
-    while (this.#onWire < room && empty < held.length && this.#mayHandOver()) {
+    while (this.#onWire < room && empty < held.length && this.#pace.take(this.#clock.monotonic())) {
       const next = held[this.#turn % held.length];
       this.#turn += 1;
       const recipient =
@@ -276,16 +236,6 @@ export class BulkSender {
       this.#process(next, recipient);
     }
     this.#recorder.wake();
-  }
-
-  #mayHandOver(): boolean {
-    if (this.#perSecond === undefined) return true;
-    const now = this.#clock.monotonic();
-    this.#tokens = Math.min(Math.max(1, this.#perSecond / 4), this.#tokens + ((now - this.#tokensAt) * this.#perSecond) / 1_000);
-    this.#tokensAt = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
   }
 
   #process(held: Held, recipient: ReadRecipient): void {
@@ -433,14 +383,3 @@ export class BulkSender {
     this.#lastCount = { at: now, submitted: this.#submitted };
   }
 }
-
-const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
-const keyOf = (held: Held): ShardKey & { fence: number } => held.shard.lease;
-
-const failedAttempt = (error: unknown): Attempt => ({
-  outcome: 'deferred',
-  code: undefined,
-  enhancedCode: undefined,
-  reply: error instanceof Error ? error.message : String(error),
-  fault: 'transport',
-});

@@ -1,0 +1,30 @@
+import type { RecordedBatches, ShardBatch, ShardKey, ShardLease } from '../../domain/delivery/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import type { ReadPage } from './recipient-reader.ts';
+import type { SendingCampaign } from './sending-campaign.ts';
+
+/** What the sender asks of the rest of the house; each is one transaction. */
+export interface BulkLanePorts {
+  claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined>;
+  renew(owner: Id, held: readonly (ShardKey & { fence: number })[]): Promise<ReadonlySet<string>>;
+  release(held: readonly (ShardKey & { fence: number })[]): Promise<void>;
+  loadCampaign(projectId: Id, campaignId: Id): Promise<SendingCampaign>;
+  readRecipients(campaign: SendingCampaign, ids: readonly Id[]): Promise<ReadPage>;
+  /** Campaigns of these that are still `sending`. */
+  stillSending(ids: readonly Id[]): Promise<ReadonlySet<Id>>;
+  commit(batches: readonly ShardBatch[]): Promise<RecordedBatches>;
+  isTransient(error: unknown): boolean;
+  /** Ends runs that have no open shard left, settles campaigns, cuts retry runs. */
+  settle(): Promise<void>;
+  /** Too many transport errors in a row. */
+  pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void>;
+}
+
+export interface BulkLaneOptions {
+  /** Messages handed over or claimed and not yet recorded, at most; bounds memory in an outage and repeats in a crash. Default 1,000. */
+  readonly maxUnrecorded?: number | undefined;
+  /** Default: no limit beyond the transport's. */
+  readonly messagesPerSecond?: number | undefined;
+  /** A campaign pauses itself after this many transport errors without a single answer between them. Default 500. */
+  readonly pauseAfterTransportErrors?: number | undefined;
+}

@@ -1,0 +1,29 @@
+import type { Attempt, HeldShard, ShardKey } from '../../domain/delivery/index.ts';
+import type { RecipientReader } from './recipient-reader.ts';
+import type { SendingCampaign } from './sending-campaign.ts';
+
+/** A shard in this process's hands, with everything needed to work on it. */
+export interface Held {
+  readonly shard: HeldShard;
+  readonly name: string;
+  readonly campaign: SendingCampaign;
+  readonly reader: RecipientReader;
+  /** Monotonic moment after which nothing may be written any more. */
+  deadline: number;
+  /** Nothing new is taken: paused, cancelled, or the fence is gone. */
+  closing: boolean;
+  fenced: boolean;
+  onWire: number;
+}
+
+export const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
+export const keyOf = (held: Held): ShardKey & { fence: number } => held.shard.lease;
+
+/** A transport that rejects a message breaks its contract; the message is tried again all the same. */
+export const failedAttempt = (error: unknown): Attempt => ({
+  outcome: 'deferred',
+  code: undefined,
+  enhancedCode: undefined,
+  reply: error instanceof Error ? error.message : String(error),
+  fault: 'transport',
+});
