@@ -143,7 +143,8 @@ export async function sweep(layout: Layout): Promise<void> {
 /** Turns what the file system says into an error that says what to do. */
 export function fileFailure(path: string, error: unknown): unknown {
   const code = codeOf(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new NoSpace(path, error);
+  // 53100 is PostgreSQL's word for it.
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === '53100') return new NoSpace(path, error);
   // ENOENT: what Node says when it may not make a directory on a file system that only reads.
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOENT') {
     return new DirectoryUnreachable(

@@ -136,19 +136,21 @@ async function supervise(layout: Layout, options: EmbeddedOptions): Promise<Embe
     settings: options.settings ?? [],
   });
   let stopping = false;
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await server.stop();
+    await removeSocketDirectory(layout);
+  };
   void server.ended.then(() => {
     if (!stopping) options.log?.(`The embedded PostgreSQL ended by itself; see ${layout.logFile}.`);
   });
-  await ensureDatabase(connection);
-  return {
-    connection,
-    role: 'supervising',
-    async stop() {
-      stopping = true;
-      await server.stop();
-      await removeSocketDirectory(layout);
-    },
-  };
+  try {
+    await ensureDatabase(connection);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { connection, role: 'supervising', stop };
 }
 
 /** After a kill -9 of postgres its backends live on for moments, and hold the shared memory that a new one must not share. */
