@@ -23,7 +23,7 @@ export interface HttpOptions {
   readonly monotonic?: () => number;
   /** Told of every failure that is ours (500, 503); never gets a body or a secret. */
   readonly report?: (error: unknown, request: { readonly id: string; readonly method: string; readonly route: string }) => void;
-  /** Further pages at the root, such as those for recipients; they answer before the API does. */
+  /** Further pages at the root, such as those for recipients; they answer before the API does, with headers of their own. */
   readonly pages?: readonly Hono[];
   /** Rejects when this process cannot serve now; the default says ready. */
   readonly ready?: () => Promise<void>;
@@ -42,6 +42,8 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
   const problem = (error: unknown, requestId: string) =>
     problemResponse(error, { requestId, errorPage: `${publicUrl}/docs/errors` });
 
+  // Before the headers below: a pixel that is shown in somebody's webmail must not carry an API's restrictions.
+  for (const page of surface.pages ?? []) app.route('/', page);
   app.use(async (context, next) => {
     const wanted = context.req.header('x-request-id') ?? '';
     const requestId = /^[\w.:-]{1,100}$/.test(wanted) ? wanted : randomUUID();
@@ -53,13 +55,12 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
     for (const [name, value] of Object.entries(DEFAULT_HEADERS)) if (!headers.has(name)) headers.set(name, value);
   });
   app.onError((error, context) => {
-    const requestId = context.get('requestId');
+    const requestId = context.get('requestId') ?? randomUUID();
     if (isUnexpected(error))
       surface.report?.(error, { id: requestId, method: context.req.method, route: routePath(context, -1) });
     return problem(error, requestId);
   });
 
-  for (const page of surface.pages ?? []) app.route('/', page);
   app.get('/health/live', (context) => context.json({ status: 'live' }));
   app.get('/health/ready', async (context) => {
     await surface.ready?.();

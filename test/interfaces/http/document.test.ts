@@ -1,3 +1,4 @@
+import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { NotFound } from '../../../src/domain/shared/errors.ts';
 import { documentFaults, type OpenApiDocument, operationsOf } from './document-faults.ts';
@@ -104,5 +105,30 @@ describe('health', () => {
     });
     expect((await away.app.request('/health/ready')).status).toBe(503);
     expect((await away.app.request('/health/live')).status).toBe(200);
+  });
+});
+
+describe('further pages', () => {
+  const pages = [
+    new Hono()
+      .get('/o/:token', (context) => context.body('pixel', 200, { 'content-type': 'image/gif' }))
+      .get('/broken', () => {
+        throw new Error('secret');
+      }),
+  ];
+  const withPages = probeApp({ pages });
+
+  it('are served with their own headers and without the restrictions of the API', async () => {
+    const response = await withPages.app.request('/o/abc');
+    expect(await response.text()).toBe('pixel');
+    for (const name of ['cross-origin-resource-policy', 'content-security-policy', 'x-frame-options'])
+      expect(response.headers.has(name)).toBe(false);
+    expect((await withPages.app.request('/health/live')).headers.get('cross-origin-resource-policy')).toBe('same-origin');
+  });
+
+  it('that break reveal nothing', async () => {
+    const response = await withPages.app.request('/broken');
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain('secret');
   });
 });
