@@ -16,7 +16,7 @@ export type Scope = (typeof SCOPES)[number];
 
 const KNOWN: ReadonlySet<string> = new Set(SCOPES);
 
-export function isScope(text: string): text is Scope {
+function isScope(text: string): text is Scope {
   return KNOWN.has(text);
 }
 

@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import { ApiKey, Project } from '../../domain/access/index.ts';
 
-export const ProjectMapping = defineEntity({
+const ProjectMapping = defineEntity({
   class: Project,
   schema: 'pennypost_access',
   tableName: 'project',
@@ -19,7 +19,7 @@ export const ProjectMapping = defineEntity({
   },
 });
 
-export const ApiKeyMapping = defineEntity({
+const ApiKeyMapping = defineEntity({
   class: ApiKey,
   schema: 'pennypost_access',
   tableName: 'api_key',

@@ -17,7 +17,7 @@ export function errorsPage(): Hono {
 }
 
 /** As much of Markdown as docs/errors.md uses: headings, paragraphs, tables, code, anchors. */
-export function markdownToHtml(markdown: string): string {
+function markdownToHtml(markdown: string): string {
   return markdown
     .split(/\n{2,}/)
     .map((block) => block.trim())
