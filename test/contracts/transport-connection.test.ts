@@ -2,28 +2,14 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { Attempt, OutgoingMessage } from '../../src/domain/delivery/index.ts';
-import { createSmtpTransport, type SmtpTransportOptions } from '../../src/infrastructure/transports/smtp.ts';
-import { type FaultSink, type FaultSinkOptions, startFaultSink } from '../support/fault-sink.ts';
+import { describe, expect, it } from 'vitest';
+import type { Attempt } from '../../src/domain/delivery/index.ts';
+import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
+import { type FaultSink, startFaultSink } from '../support/fault-sink.ts';
 import { expiredCertificate, trustedCertificate, wrongNameCertificate } from '../support/sink-certificate.ts';
+import { CONTENT, message, useSinks } from '../support/sink-fixture.ts';
 
-const CONTENT = Buffer.from('Subject: Hello\r\n\r\nHello.\r\n');
-const message = (to: string): OutgoingMessage => ({ envelope: { from: 'b@example.com', to, smtputf8: false }, content: CONTENT });
-const QUICK = { backoff: { minimum: 1, maximum: 2 } };
-
-let running: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const part of running.reverse()) await part.close();
-  running = [];
-});
-
-async function start(sinkOptions: FaultSinkOptions = {}, options: Partial<SmtpTransportOptions> = {}) {
-  const sink: FaultSink = await startFaultSink(sinkOptions);
-  const transport = createSmtpTransport({ url: sink.url, ...QUICK, ...options });
-  running.push(sink, transport);
-  return { sink, transport };
-}
+const { start, transportTo, closeLater } = useSinks();
 
 describe('nodemailer, whose socket we take', () => {
   it('is the version that was looked into', () => {
@@ -51,15 +37,13 @@ describe('authentication', () => {
 
   it('happens before the first message', async () => {
     const { sink } = await start({ credentials });
-    const transport = createSmtpTransport({ url: url(sink, credentials.pass), ...QUICK });
-    running.push(transport);
+    const transport = transportTo({ url: url(sink, credentials.pass) });
     expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'submitted' });
   });
 
   it('that fails defers the message, says where, and keeps the password to itself', async () => {
     const { sink } = await start({ credentials });
-    const transport = createSmtpTransport({ url: url(sink, 'wr0ng-pass'), ...QUICK });
-    running.push(transport);
+    const transport = transportTo({ url: url(sink, 'wr0ng-pass') });
     const attempt = (await transport.submit(message('a@example.net'))) as Attempt;
     expect(attempt).toMatchObject({ outcome: 'deferred', code: 535, enhancedCode: '5.7.8', fault: 'transport' });
     expect(attempt.reply).toContain(`127.0.0.1:${sink.port} at AUTH PLAIN`);
@@ -69,8 +53,7 @@ describe('authentication', () => {
 
   it('that is not offered is an error, not mail without it', async () => {
     const { sink } = await start();
-    const transport = createSmtpTransport({ url: url(sink, 'any'), ...QUICK });
-    running.push(transport);
+    const transport = transportTo({ url: url(sink, 'any') });
     expect(await transport.submit(message('a@example.net'))).toMatchObject({
       outcome: 'deferred',
       reply: expect.stringContaining('does not offer AUTH'),
@@ -122,16 +105,14 @@ describe('STARTTLS', () => {
 
   it('that is required and not offered defers', async () => {
     const { sink } = await start();
-    const transport = createSmtpTransport({ url: `${sink.url}?tls=required`, ...QUICK });
-    running.push(transport);
+    const transport = transportTo({ url: `${sink.url}?tls=required` });
     expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'deferred', fault: 'transport' });
     expect(sink.messages).toEqual([]);
   });
 
   it('is left out with tls=none', async () => {
     const { sink } = await start({ certificate: trustedCertificate });
-    const transport = createSmtpTransport({ url: `${sink.url}?tls=none`, ...QUICK });
-    running.push(transport);
+    const transport = transportTo({ url: `${sink.url}?tls=none` });
     expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'submitted' });
   });
 });
@@ -165,14 +146,14 @@ describe('a connection', () => {
   it('is not tried again at once after a failure: full jitter, doubling', async () => {
     const waits: number[] = [];
     const sink = await startFaultSink({ script: (connection) => (connection <= 4 ? '421-at-greeting' : undefined) });
-    const transport = createSmtpTransport({
+    closeLater(sink);
+    const transport = transportTo({
       url: sink.url,
       maxConnections: 1,
       backoff: { minimum: 4, maximum: 16 },
       random: () => 0.5,
       onEvent: () => waits.push(transport.stats().backingOff),
     });
-    running.push(sink, transport);
     const results = await Promise.all(Array.from({ length: 5 }, (_, at) => transport.submit(message(`a${at}@example.net`))));
     expect(results.map(({ outcome }) => outcome)).toEqual(['deferred', 'deferred', 'deferred', 'deferred', 'submitted']);
     expect(waits).toHaveLength(4);

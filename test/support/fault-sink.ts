@@ -7,10 +7,11 @@
 import { once } from 'node:events';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { SinkConnection, type SinkHost, type SinkReplyStyle, type SunkMessage } from './sink-connection.ts';
+import { SinkConnection, type SinkHost, type SinkReplyStyle } from './sink-connection.ts';
+import type { SunkMessage } from './sink-message.ts';
 import { parseSinkScript, type SinkScript, type SinkStep } from './sink-script.ts';
 
-export type { SunkMessage } from './sink-connection.ts';
+export type { SunkMessage } from './sink-message.ts';
 
 export interface FaultSinkOptions {
   /** Default: any free port of 127.0.0.1. */

@@ -1,23 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { readSunkMessage, type SunkMessage } from './sink-message.ts';
 import { type SinkAction, type SinkScript, type SinkStep, scriptOfAddress } from './sink-script.ts';
-
-/** One accepted message, for one recipient. */
-export interface SunkMessage {
-  /** ISO 8601, when the final dot was read. */
-  readonly time: string;
-  /** Counted from 1. */
-  readonly connection: number;
-  readonly from: string;
-  readonly to: string;
-  readonly messageId: string | undefined;
-  /** As on the wire, without the final dot line. */
-  readonly bytes: number;
-  /** Those that were asked for and are there, by lower-case name. */
-  readonly headers: Record<string, string>;
-  /** Without dot-stuffing; only on request. */
-  readonly raw?: Buffer;
-}
 
 export interface SinkReplyStyle {
   /** Bytes per write, each in a segment of its own. */
@@ -49,7 +33,8 @@ export interface SinkHost {
 }
 
 const END_OF_DATA = Buffer.from('\r\n.\r\n');
-const END_OF_HEADERS = Buffer.from('\r\n\r\n');
+/** Bytes of the final dot line. */
+const END_OF_DATA_LINE = 3;
 const CRLF = Buffer.from('\r\n');
 const TEXTS: Record<string, string> = {
   '450': '4.2.0 Greylisted, please come back later',
@@ -271,25 +256,10 @@ export class SinkConnection {
   }
 
   private messages(): SunkMessage[] {
-    const bytes = this.bodyBytes - 3;
     const content = this.body.length === 1 ? this.body[0]! : Buffer.concat(this.body);
-    const end = content.indexOf(END_OF_HEADERS);
-    const head = content.toString('latin1', 0, end < 0 ? bytes : end + 2);
-    const headers: Record<string, string> = {};
-    for (const name of this.host.headers) {
-      const value = headerOf(head, name);
-      if (value !== undefined) headers[name.toLowerCase()] = value;
-    }
-    const message = {
-      time: new Date().toISOString(),
-      connection: this.number,
-      from: this.from ?? '',
-      messageId: headerOf(head, 'Message-ID'),
-      bytes,
-      headers,
-      ...(this.host.keepRaw ? { raw: unstuffed(content.subarray(0, bytes)) } : {}),
-    };
-    return this.recipients.map((to) => ({ ...message, to }));
+    const { headers, keepRaw } = this.host;
+    const message = readSunkMessage(content.subarray(0, this.bodyBytes - END_OF_DATA_LINE), headers, keepRaw);
+    return this.recipients.map((to) => ({ ...message, connection: this.number, from: this.from ?? '', to }));
   }
 
   private endTransaction(): void {
@@ -396,13 +366,4 @@ export class SinkConnection {
       this.writePiece();
     });
   }
-}
-
-function headerOf(head: string, name: string): string | undefined {
-  const found = new RegExp(`(?:^|\\n)${name}:[ \\t]*((?:[^\\r\\n]|\\r?\\n[ \\t])*)`, 'i').exec(head)?.[1];
-  return found?.replace(/\r?\n/g, '').trim();
-}
-
-function unstuffed(content: Buffer): Buffer {
-  return Buffer.from(content.toString('latin1').replace(/(^|\r\n)\./g, '$1'), 'latin1');
 }

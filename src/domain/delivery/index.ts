@@ -40,14 +40,8 @@ export {
   outcomeOf,
   type StateTotals,
 } from './message.ts';
-export {
-  attemptFromReply,
-  classifyReply,
-  cleanReply,
-  enhancedCodeOf,
-  type ReplyVerdict,
-} from './reply.ts';
-export type { ReplyReason, ReplyStage } from './reply-rules.ts';
+export { attemptFromReply, cleanReply, enhancedCodeOf } from './reply.ts';
+export type { ReplyStage } from './reply-rule.ts';
 export { requestFingerprint } from './request-fingerprint.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 export type { Run, RunPurpose, RunState } from './run.ts';

@@ -1,5 +1,6 @@
 import type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
-import { REPLY_RULES, type ReplyReason, type ReplyStage } from './reply-rules.ts';
+import type { ReplyReason, ReplyStage } from './reply-rule.ts';
+import { REPLY_RULES } from './reply-rules.ts';
 
 /** What an SMTP reply means for the attempt, and the row of the table that says so. */
 export interface ReplyVerdict {

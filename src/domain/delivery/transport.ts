@@ -14,10 +14,14 @@ export interface OutgoingMessage {
   readonly content: Uint8Array;
   /**
    * Asked at the last moment before MAIL is written. False withdraws the message without a trace on the wire: the lease is
-   * gone, the campaign is paused, or the recipient has unsubscribed.
+   * gone, the campaign is paused, or the recipient has unsubscribed. Asked again before the content is written: time has
+   * passed where the envelope went out behind another message. False then closes the connection, and nothing was sent.
    */
   readonly proceed?: (() => boolean) | undefined;
-  /** Called when the first byte of the transaction is about to be written: from here on a crash can mean a repeat. */
+  /**
+   * Called once, when the first byte of the transaction is about to be written: from here on a crash can mean a repeat.
+   * The message can still come back as withdrawn.
+   */
   readonly onHandOver?: (() => void) | undefined;
 }
 

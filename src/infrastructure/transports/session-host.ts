@@ -1,8 +1,7 @@
 import type { PendingDelivery } from './pending-delivery.ts';
-import type { SmtpSession } from './smtp-session.ts';
 
 /** What a connection needs from the pool that owns it. */
-export interface SessionHost {
+export interface SessionHost<Session> {
   /** `smtp.example.com:587`, for replies of ours. */
   readonly server: string;
   readonly timeouts: SmtpTimeouts;
@@ -16,10 +15,10 @@ export interface SessionHost {
   /** Puts a message that was not begun back to the front of the queue. */
   giveBack(delivery: PendingDelivery): void;
   /** `idle` or `hungry` of the session may have changed. */
-  stateChanged(session: SmtpSession): void;
+  stateChanged(session: Session): void;
   /** A transaction ended with a reply. */
   answered(): void;
-  ended(session: SmtpSession, ending: SessionEnding): void;
+  ended(session: Session, ending: SessionEnding): void;
 }
 
 /** Milliseconds; the defaults are the minima of RFC 5321 section 4.5.3.2. */

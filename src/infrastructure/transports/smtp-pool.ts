@@ -10,7 +10,7 @@ import { type Attempt, cleanReply, type OutgoingMessage, type Transport, type Wi
 import { PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
 import type { SessionEnding, SessionHost, SmtpTimeouts } from './session-host.ts';
 import { refuseEnvelope } from './smtp-envelope.ts';
-import { openConnection, peerName, SmtpConnectFailed, type SmtpPeer } from './smtp-handshake.ts';
+import { type OpenedConnection, openConnection, peerName, type SmtpConnectFailed, type SmtpPeer } from './smtp-handshake.ts';
 import { SmtpSession } from './smtp-session.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -53,7 +53,7 @@ export interface SmtpStats {
 /** Postfix's `initial_destination_concurrency`. */
 const INITIAL_CONNECTIONS = 5;
 
-export class SmtpTransport implements Transport, SessionHost {
+export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
   readonly name = 'smtp';
   readonly slots: number;
   readonly server: string;
@@ -200,7 +200,7 @@ export class SmtpTransport implements Transport, SessionHost {
       if (this.line.length === 0) return;
       session.pull();
     }
-    while (this.line.length > this.opening && this.mayOpen()) void this.open();
+    while (this.line.length > this.opening && this.mayOpen()) this.open();
     for (const session of this.hungry) {
       if (this.line.length <= this.opening) return;
       session.pull();
@@ -211,24 +211,25 @@ export class SmtpTransport implements Transport, SessionHost {
     return this.backoffTimer === undefined && this.sessions.size + this.opening < Math.floor(this.limit);
   }
 
-  private async open(): Promise<void> {
+  private open(): void {
     this.opening += 1;
     this.ticker ??= this.startTicker();
-    try {
-      const connection = await openConnection(this.settings.peer, this.shutdown.signal);
-      this.opening -= 1;
-      const session = new SmtpSession(connection, this);
-      this.sessions.add(session);
-      if (this.closing) session.quit('the transport is closing');
-      else session.pull();
-    } catch (error) {
-      this.opening -= 1;
-      if (!(error instanceof SmtpConnectFailed)) throw error;
-      this.connectFailed(error);
-    }
+    openConnection(this.settings.peer, this.shutdown.signal).then(
+      (connection) => this.opened(connection),
+      (error: SmtpConnectFailed) => this.connectFailed(error),
+    );
+  }
+
+  private opened(connection: OpenedConnection): void {
+    this.opening -= 1;
+    const session = new SmtpSession(connection, this);
+    this.sessions.add(session);
+    if (this.closing) session.quit('the transport is closing');
+    else session.pull();
   }
 
   private connectFailed(error: SmtpConnectFailed): void {
+    this.opening -= 1;
     if (!this.closing) {
       this.settings.onEvent({ event: 'connect_failed', server: this.server, reason: error.message });
       this.limit = Math.max(1, this.sessions.size + this.opening);

@@ -29,7 +29,7 @@ const QUIT_PATIENCE = 5_000;
 const MAX_RETURNS = 3;
 
 export class SmtpSession {
-  private readonly host: SessionHost;
+  private readonly host: SessionHost<SmtpSession>;
   private readonly socket: Socket;
   private readonly extensions: SmtpExtensions;
   private readonly reader = new ReplyReader();
@@ -54,7 +54,7 @@ export class SmtpSession {
   private lastAccepted: Attempt | undefined;
   private readonly onReply = (code: number, text: string): boolean => this.handleReply(code, text);
 
-  constructor(connection: OpenedConnection, host: SessionHost) {
+  constructor(connection: OpenedConnection, host: SessionHost<SmtpSession>) {
     this.socket = connection.socket;
     this.extensions = connection.extensions;
     this.host = host;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attemptFromReply, classifyReply, cleanReply } from '../../../src/domain/delivery/reply.ts';
-import { REPLY_RULES, type ReplyStage } from '../../../src/domain/delivery/reply-rules.ts';
+import type { ReplyStage } from '../../../src/domain/delivery/reply-rule.ts';
+import { REPLY_RULES } from '../../../src/domain/delivery/reply-rules.ts';
 
 /** `stage: code[- ]text` */
 function parseExample(example: string): { stage: ReplyStage; code: number; text: string } {
