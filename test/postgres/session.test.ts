@@ -4,7 +4,7 @@ import { defineEntity, type MikroORM, p } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isTransient } from '../../src/infrastructure/postgres/errors.ts';
+import { ChangedMeanwhile, isTransient } from '../../src/infrastructure/postgres/errors.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';
 import {
   inTransaction,
@@ -151,7 +151,9 @@ describe('an error', () => {
       await pooledSql(orm).query("update note set text = 'quicker', version = version + 1");
       note.text = 'slower';
     });
-    await expect(late).rejects.toMatchObject({
+    const error: unknown = await late.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ChangedMeanwhile);
+    expect(error).toMatchObject({
       code: 'resource.changed_meanwhile',
       kind: 'conflict',
       message: expect.stringContaining('note'),
