@@ -7,8 +7,8 @@ export interface StagedRow {
   readonly line: number;
   /** Used when the address is new to the project. */
   readonly subscriberId: Id;
-  /** Id of the person's consent entry; used when the import states a consent. */
-  readonly consentId: Id;
+  /** Id of the person's consent entry; null when the import states no consent. */
+  readonly consentId: Id | null;
   readonly address: string;
   readonly emailKey: string;
   /** What an erased address of this key would be kept as (`erasureMark`). */

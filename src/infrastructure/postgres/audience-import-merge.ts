@@ -179,9 +179,9 @@ async function recordConsent(client: pg.PoolClient, imported: Import, now: Date)
 async function conclude(client: pg.PoolClient, imported: Import, facts: MergeFacts, totals: ImportTotals): Promise<void> {
   await client.query(
     `insert into pennypost_audience.import_rejection (project_id, import_id, line, reason, cells)
-     select $1, $2, line, reason, cells from pennypost_import_rejected
+     select $1::uuid, $2::uuid, line, reason, cells from pennypost_import_rejected
      union all
-     select $1, $2, line, $3, jsonb_build_array(address) from pennypost_import_person where too_large
+     select $1::uuid, $2::uuid, line, $3::text, jsonb_build_array(address) from pennypost_import_person where too_large
      limit ${KEPT_REJECTIONS}`,
     [
       imported.projectId,

@@ -5,20 +5,17 @@ import type { Sql } from './sql.ts';
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /**
- * May this subscription `n` be mailed in a campaign? $1 project, $2 excluded lists. Written as probes of primary keys (of
- * subscriber, suppression and, for `subscription_subscriber`, of that index), because pages stop after some thousand rows.
+ * What stands against the address of `s`: scopes, or null for nearly everybody. A lateral aggregate keeps the planner from
+ * reading a long list of suppressions whole: one probe of the primary key of suppression per person.
  */
-const MAILABLE = `n.state = 'confirmed'
-  and exists (select from pennypost_audience.subscriber s
-    where s.project_id = $1 and s.id = n.subscriber_id and s.status = 'active'
-      and not exists (select from pennypost_audience.suppression x
-        where x.project_id = $1 and x.email_key = s.email_key and x.scope in ('project', 'marketing', 'list:' || n.list_id)))
-  and not exists (select from pennypost_audience.subscription e
-    where e.project_id = $1 and e.list_id = any($2::uuid[]) and e.subscriber_id = n.subscriber_id and e.state <> 'unsubscribed')`;
+const BARRED = `left join lateral (
+    select array_agg(x.scope) as scopes from pennypost_audience.suppression x
+    where x.project_id = $1 and x.email_key = s.email_key) barred on true`;
 
 /**
- * Each list is read in order of subscriber by its part of the primary key of subscription, and no further than the page
- * needs; `union` merges them and drops who is on several.
+ * Candidates are read in order of subscriber, each list by its part of the primary key of subscription and no further than the
+ * page needs; they are judged together (primary keys of subscriber, suppression and subscription). So a page may hold less
+ * than `limit`, and an empty one is skipped. Everybody comes once: `union` drops who is on several lists.
  */
 export async function audiencePage(
   sql: Sql,
@@ -31,46 +28,74 @@ export async function audiencePage(
   if (lists.length === 0) return undefined;
   const parts = lists.map(
     (_, index) => `(select n.subscriber_id as id from pennypost_audience.subscription n
-      where n.project_id = $1 and n.list_id = $${index + 5}::uuid and n.subscriber_id > $3::uuid and ${MAILABLE}
-      order by n.subscriber_id limit $4::int)`,
+      where n.project_id = $1 and n.list_id = $${index + 6}::uuid and n.subscriber_id > $4::uuid and n.state = 'confirmed'
+      order by n.subscriber_id limit $5::int)`,
   );
-  const [page] = await sql.query<AudiencePage>(
-    `select array_agg(id order by id)::text as ids, count(*)::int as count, (array_agg(id order by id desc))[1]::text as last
-     from (select id from (${parts.join(' union ')}) merged order by id limit $4::int) page
-     having count(*) > 0`,
-    [projectId, filter.excludeLists, after ?? NOBODY, limit, ...lists],
-  );
-  return page;
+  const statement = `with candidate as materialized (select id from (${parts.join(' union ')}) merged order by id limit $5::int)
+    select array_agg(c.id order by c.id) filter (where ${MAILABLE})::text as ids, count(*) filter (where ${MAILABLE})::int as count,
+      (select id::text from candidate order by id desc limit 1) as last
+    from candidate c join pennypost_audience.subscriber s on s.project_id = $1 and s.id = c.id ${BARRED}`;
+  for (let from = after ?? NOBODY; ; ) {
+    const [page] = await sql.query<AudiencePage & { readonly last: Id | null }>(statement, [
+      projectId,
+      filter.excludeLists,
+      lists,
+      from,
+      limit,
+      ...lists,
+    ]);
+    if (page === undefined || page.last === null) return undefined;
+    if (page.count > 0) return page;
+    from = page.last;
+  }
 }
+
+/** Is `s`, who is confirmed on one of the lists, to be mailed? $1 project, $2 excluded lists, $3 lists. */
+const MAILABLE = `(s.status = 'active'
+  and (barred.scopes is null or not barred.scopes && array['project', 'marketing'] and exists (
+    select from pennypost_audience.subscription n
+    where n.project_id = $1 and n.list_id = any($3::uuid[]) and n.subscriber_id = s.id and n.state = 'confirmed'
+      and 'list:' || n.list_id <> all (barred.scopes)))
+  and (cardinality($2::uuid[]) = 0 or not exists (
+    select from pennypost_audience.subscription e
+    where e.project_id = $1 and e.list_id = any($2::uuid[]) and e.subscriber_id = s.id and e.state <> 'unsubscribed')))`;
 
 /** Reads the lists whole, by the primary key of subscription. */
 export async function countAudience(sql: Sql, projectId: Id, filter: AudienceFilter): Promise<number> {
   const [row] = await sql.query<{ count: number }>(
-    `select count(distinct n.subscriber_id)::int as count from pennypost_audience.subscription n
-     where n.project_id = $1 and n.list_id = any($3::uuid[]) and ${MAILABLE}`,
+    `select count(*)::int as count
+     from (select distinct n.subscriber_id as id from pennypost_audience.subscription n
+       where n.project_id = $1 and n.list_id = any($3::uuid[]) and n.state = 'confirmed') c
+     join pennypost_audience.subscriber s on s.project_id = $1 and s.id = c.id ${BARRED}
+     where ${MAILABLE}`,
     [projectId, filter.excludeLists, filter.lists],
   );
   return row?.count ?? 0;
 }
 
-/** $1 project, $2 ids, $3 lists. Three probes of primary keys per person and list. */
+/**
+ * The people of a page and the judgement on each. $1 project, $2 ids, $3 lists. One search of the primary key of subscriber
+ * and one of that of subscription for the whole page (ids of one page lie side by side), one probe of suppression a person.
+ */
+const JUDGED = `from pennypost_audience.subscriber s
+  left join (
+    select n.subscriber_id, array_agg('list:' || n.list_id) filter (where n.state = 'confirmed') as confirmed,
+      bool_or(n.state = 'unsubscribed') as gone, bool_or(n.state = 'unconfirmed') as waiting
+    from pennypost_audience.subscription n
+    where n.project_id = $1 and n.list_id = any($3::uuid[]) and n.subscriber_id = any($2::uuid[])
+    group by n.subscriber_id) joined on joined.subscriber_id = s.id
+  ${BARRED}
+  where s.project_id = $1 and s.id = any($2::uuid[])`;
+
 const REFUSAL = `case
   when s.status = 'erased' then 'erased'
-  when exists (select from pennypost_audience.suppression x
-    where x.project_id = $1 and x.email_key = s.email_key and x.scope in ('project', 'marketing')) then 'suppressed'
+  when barred.scopes && array['project', 'marketing'] then 'suppressed'
   when cardinality($3::uuid[]) = 0 then null
-  else (
-    select case
-      when bool_or(n.state = 'confirmed' and x.scope is null) then null
-      when bool_or(n.state = 'unsubscribed') then 'unsubscribed'
-      when bool_or(n.state = 'unconfirmed') then 'unconfirmed'
-      when bool_or(x.scope is not null) then 'suppressed'
-      else 'unsubscribed' end
-    from pennypost_audience.subscription n
-    left join pennypost_audience.suppression x
-      on x.project_id = $1 and x.email_key = s.email_key and x.scope = 'list:' || n.list_id
-    where n.project_id = $1 and n.list_id = any($3::uuid[]) and n.subscriber_id = s.id)
-  end`;
+  when joined.confirmed is not null and (barred.scopes is null or not joined.confirmed <@ barred.scopes) then null
+  when joined.gone then 'unsubscribed'
+  when joined.waiting then 'unconfirmed'
+  when joined.confirmed is not null then 'suppressed'
+  else 'unsubscribed' end`;
 
 interface RecipientRow extends Omit<RecipientFacts, 'smtputf8' | 'locale' | 'timeZone' | 'refusal' | 'address'> {
   readonly address: string | null;
@@ -88,7 +113,7 @@ export async function recipients(
 ): Promise<ReadonlyMap<Id, RecipientFacts>> {
   const rows = await sql.query<RecipientRow>(
     `select s.id, s.address, s.locale, s.time_zone as "timeZone", s.attributes, ${REFUSAL} as refusal
-     from pennypost_audience.subscriber s where s.project_id = $1 and s.id = any($2::uuid[])`,
+     ${JUDGED}`,
     [projectId, ids, lists],
   );
   const found = new Map<Id, RecipientFacts>();
@@ -115,10 +140,11 @@ export async function refusals(
   ids: readonly Id[],
   lists: readonly Id[],
 ): Promise<ReadonlyMap<Id, Refusal>> {
-  const rows = await sql.query<{ id: Id; refusal: Refusal | null }>(
-    `select s.id, ${REFUSAL} as refusal from pennypost_audience.subscriber s where s.project_id = $1 and s.id = any($2::uuid[])`,
-    [projectId, ids, lists],
-  );
+  const rows = await sql.query<{ id: Id; refusal: Refusal | null }>(`select s.id, ${REFUSAL} as refusal ${JUDGED}`, [
+    projectId,
+    ids,
+    lists,
+  ]);
   const refused = new Map<Id, Refusal>(ids.map((id) => [id, 'deleted']));
   for (const { id, refusal } of rows) {
     if (refusal === null) refused.delete(id);

