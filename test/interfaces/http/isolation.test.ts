@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Application } from '../../../src/application/application.ts';
 import { openApiDocument } from '../../../src/interfaces/http/openapi.ts';
 import type { Route } from '../../../src/interfaces/http/route.ts';
@@ -44,6 +44,9 @@ beforeAll(async () => {
   theirs = await createTenant(instance);
 });
 afterAll(() => instance.close());
+beforeEach(() => {
+  instance.reported.length = 0;
+});
 
 describe('the route table', () => {
   it('has a valid document, without a loose end', () => {
