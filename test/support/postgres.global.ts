@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -40,6 +40,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 async function throwAwayServer(): Promise<{ connection: ConnectionSettings; stop(): Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'pennypost-test-'));
+  // Root lends the server to another user, who has to get through.
+  await chmod(dataDir, 0o711);
   // fsync stays on, because some specifications stop the server; WAL is small, because every checkpoint of a copied database counts.
   const database = await startEmbedded({ dataDir, sync: false, settings: ['max_connections=100', 'shared_buffers=128MB'] });
   return {
