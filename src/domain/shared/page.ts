@@ -1,4 +1,5 @@
 import { DomainError } from './errors.ts';
+import { type Id, isId } from './ids.ts';
 
 /** One page of a keyset listing; `next` is an opaque cursor, absent on the last page. */
 export interface Page<T> {
@@ -31,11 +32,24 @@ export function encodeCursor(keys: readonly string[]): string {
 export function decodeCursor(text: string, length: number): readonly string[] {
   try {
     const keys: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (Array.isArray(keys) && keys.length === length && keys.every((key) => typeof key === 'string')) return keys;
+    if (Array.isArray(keys) && keys.length === length && keys.every(isKey)) return keys;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
   throw new InvalidCursor();
+}
+
+/** The key of a listing that is ordered by id alone; undefined on its first page. @throws InvalidCursor */
+export function idAfter(page: PageRequest): Id | undefined {
+  if (page.after === undefined) return undefined;
+  const [id] = decodeCursor(page.after, 1);
+  if (id === undefined || !isId(id)) throw new InvalidCursor();
+  return id;
+}
+
+/** A NUL would reach the database, which knows no such character. */
+function isKey(key: unknown): key is string {
+  return typeof key === 'string' && key.isWellFormed() && !key.includes('\0');
 }
 
 /** Cuts the surplus row that tells whether there is a next page. `rows` were read with `limit + 1`. */

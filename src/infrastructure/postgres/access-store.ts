@@ -1,13 +1,24 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { type AccessStore, ApiKey, type ApiKeyState, Project, type ProjectState, SlugTaken } from '../../domain/access/index.ts';
-import { type Id, isId } from '../../domain/shared/ids.ts';
-import { decodeCursor, InvalidCursor, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import {
+  decodeCursor,
+  InvalidCursor,
+  idAfter,
+  type Page,
+  type PageRequest,
+  pageLimit,
+  toPage,
+} from '../../domain/shared/page.ts';
 import type { Session } from './session.ts';
 
 const PROJECT = `id, name, slug, sender_domain as "senderDomain", tracking_base_url as "trackingBaseUrl", postal_address as "postalAddress",
   time_zone as "timeZone", default_language as "defaultLanguage", created_at as "createdAt", version`;
 const KEY = `project_id as "projectId", id, name, scopes, secret_hash as "secretHash", requests_per_second as "requestsPerSecond",
   created_at as "createdAt", expires_at as "expiresAt", revoked_at as "revokedAt", last_used_at as "lastUsedAt"`;
+
+/** Before every id. */
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 export class PostgresAccessStore implements AccessStore {
   private readonly session: Session;
@@ -60,7 +71,7 @@ export class PostgresAccessStore implements AccessStore {
     const limit = pageLimit(page);
     const rows = await this.session.sql.query<ApiKeyState>(
       `select ${KEY} from pennypost_access.api_key where project_id = $1 and id > $2 order by id limit $3`,
-      [projectId, keyAfter(page), limit + 1],
+      [projectId, idAfter(page) ?? FIRST_ID, limit + 1],
     );
     return toPage(
       rows.map((row) => new ApiKey(row)),
@@ -110,11 +121,4 @@ function slugAfter(page: PageRequest): string {
   const [slug] = decodeCursor(page.after, 1);
   if (slug === undefined || !/^[a-z0-9-]+$/.test(slug)) throw new InvalidCursor();
   return slug;
-}
-
-function keyAfter(page: PageRequest): Id {
-  if (page.after === undefined) return '00000000-0000-0000-0000-000000000000';
-  const [id] = decodeCursor(page.after, 1);
-  if (id === undefined || !isId(id)) throw new InvalidCursor();
-  return id;
 }

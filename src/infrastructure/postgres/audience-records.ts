@@ -10,8 +10,16 @@ import type {
   SuppressionSearch,
 } from '../../domain/audience/index.ts';
 import { SUPPRESSION_REASONS } from '../../domain/audience/index.ts';
-import { type Id, isId } from '../../domain/shared/ids.ts';
-import { decodeCursor, InvalidCursor, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import {
+  decodeCursor,
+  InvalidCursor,
+  idAfter,
+  type Page,
+  type PageRequest,
+  pageLimit,
+  toPage,
+} from '../../domain/shared/page.ts';
 import type { Sql } from './sql.ts';
 
 const SUPPRESSION = 'project_id as "projectId", email_key as "emailKey", scope, reason, evidence, at';
@@ -155,7 +163,7 @@ export async function imports(sql: Sql, projectId: Id, page: PageRequest): Promi
   const rows = await sql.query<ImportRow>(
     `select ${IMPORT} from pennypost_audience.import
      where project_id = $1 and ($2::uuid is null or id < $2::uuid) order by id desc limit $3`,
-    [projectId, idCursor(page), limit + 1],
+    [projectId, idAfter(page) ?? null, limit + 1],
   );
   return toPage(rows.map(toImport), limit, (imported) => [imported.id]);
 }
@@ -191,11 +199,4 @@ export async function failAbandonedImports(sql: Sql, projectId: Id, before: Date
     [projectId, before, failure, at],
   );
   return rows.length;
-}
-
-export function idCursor(page: PageRequest): Id | null {
-  if (page.after === undefined) return null;
-  const [id] = decodeCursor(page.after, 1);
-  if (id === undefined || !isId(id)) throw new InvalidCursor();
-  return id;
 }

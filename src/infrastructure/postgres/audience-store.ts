@@ -19,7 +19,7 @@ import {
 import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import { type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import * as recipients from './audience-recipients.ts';
 import * as records from './audience-records.ts';
 import type { Session } from './session.ts';
@@ -62,7 +62,7 @@ export class PostgresAudienceStore implements AudienceStore {
     const rows = await this.session.sql.query<ListState>(
       `select ${LIST} from pennypost_audience.list
        where project_id = $1 and ($2::uuid is null or id < $2::uuid) and ($3 or archived_at is null) order by id desc limit $4`,
-      [projectId, records.idCursor(search), search.includeArchived ?? false, limit + 1],
+      [projectId, idAfter(search) ?? null, search.includeArchived ?? false, limit + 1],
     );
     return toPage(
       rows.map((row) => new List(row)),
@@ -131,7 +131,7 @@ export class PostgresAudienceStore implements AudienceStore {
    */
   async search(projectId: Id, search: SubscriberSearch): Promise<Page<Subscriber>> {
     const limit = pageLimit(search);
-    const values: unknown[] = [projectId, records.idCursor(search), search.status ?? 'active', limit + 1];
+    const values: unknown[] = [projectId, idAfter(search) ?? null, search.status ?? 'active', limit + 1];
     const parameter = (value: unknown): string => `$${values.push(value)}`;
     const conditions = ['s.project_id = $1', '($2::uuid is null or s.id < $2::uuid)', 's.status = $3'];
     if (search.listId !== undefined) {

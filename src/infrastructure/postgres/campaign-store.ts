@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import { Campaign, type CampaignFilter, type CampaignState, type CampaignStore, Template } from '../../domain/campaign/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import { decodeCursor, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import type { Session } from './session.ts';
 
 /** The campaign context over PostgreSQL: aggregates by MikroORM, the two questions that are asked often by SQL. */
@@ -24,7 +24,7 @@ export class PostgresCampaignStore implements CampaignStore {
   /** Newest first (UUIDv7 sorts by time). Index: primary key. */
   async campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>> {
     const limit = pageLimit(filter);
-    const before = filter.after === undefined ? undefined : decodeCursor(filter.after, 1)[0];
+    const before = idAfter(filter);
     const rows = await this.#session.em.find(
       Campaign,
       {
@@ -65,7 +65,7 @@ export class PostgresCampaignStore implements CampaignStore {
 
   async templates(projectId: Id, page: PageRequest): Promise<Page<Template>> {
     const limit = pageLimit(page);
-    const before = page.after === undefined ? undefined : decodeCursor(page.after, 1)[0];
+    const before = idAfter(page);
     const rows = await this.#session.em.find(
       Template,
       { projectId, ...(before === undefined ? {} : { id: { $lt: before } }) },

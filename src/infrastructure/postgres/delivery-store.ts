@@ -17,7 +17,7 @@ import {
   type Worker,
 } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import { decodeCursor, type Page, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { idAfter, type Page, pageLimit, toPage } from '../../domain/shared/page.ts';
 import { CLAIM, type ClaimedRow } from './claim-shard.ts';
 import { ensureLedgerPartition } from './ledger-partitions.ts';
 import { type LedgerDelta, type LedgerRecord, LedgerWriter, toLedgerRow } from './ledger-writer.ts';
@@ -100,6 +100,7 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
       cursor: row.cursor,
       claimedThrough: row.claimed_through,
       recipients: row.recipients,
+      repeats: row.purpose === 'resend_in_doubt',
       settled: await this.#settledPositions(row),
     };
   }
@@ -264,9 +265,9 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
   }
 
   /** Index: campaign_message_state for all but submitted, the primary key for those. */
-  async recipientsInState(
+  async recipientsInStates(
     campaign: { projectId: Id; campaignId: Id; launchedOn: string },
-    state: LedgerState,
+    states: readonly LedgerState[],
     now: Date | undefined,
     after: Id | undefined,
     limit: number,
@@ -274,12 +275,26 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     const [row] = await this.#sql.query<{ ids: string; count: number; last: Id | null }>(
       `select array_agg(subscriber_id order by subscriber_id)::text as ids, count(*)::int as count, max(subscriber_id::text) as last
        from (select subscriber_id from pennypost_delivery.campaign_message
-         where project_id = $1 and campaign_id = $2 and launched_on = $3 and state = $4::pennypost_delivery.message_state
+         where project_id = $1 and campaign_id = $2 and launched_on = $3 and state = any($4::pennypost_delivery.message_state[])
            and ($5::timestamptz is null or next_attempt_at <= $5) and ($6::uuid is null or subscriber_id > $6)
          order by subscriber_id limit $7) page`,
-      [campaign.projectId, campaign.campaignId, campaign.launchedOn, state, now ?? null, after ?? null, limit],
+      [campaign.projectId, campaign.campaignId, campaign.launchedOn, states, now ?? null, after ?? null, limit],
     );
     return row?.last == null ? undefined : { ids: row.ids, count: row.count, last: row.last };
+  }
+
+  /** Index: primary key. */
+  async recipientsWithoutRow(
+    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    ids: string,
+  ): Promise<{ ids: string; count: number }> {
+    const [row] = await this.#sql.query<{ ids: string | null; count: number }>(
+      `select array_agg(i.id order by i.id)::text as ids, count(*)::int as count from unnest($4::uuid[]) as i (id)
+       where not exists (select 1 from pennypost_delivery.campaign_message m
+         where m.project_id = $1 and m.campaign_id = $2 and m.launched_on = $3 and m.subscriber_id = i.id)`,
+      [campaign.projectId, campaign.campaignId, campaign.launchedOn, ids],
+    );
+    return { ids: row?.ids ?? '{}', count: row?.count ?? 0 };
   }
 
   async totals(projectId: Id, campaignId: Id): Promise<LedgerTotals> {
@@ -299,7 +314,7 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
   /** Index: primary key, or campaign_message_state when a state is asked for. */
   async ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>> {
     const limit = pageLimit(filter);
-    const after = filter.after === undefined ? null : (decodeCursor(filter.after, 1)[0] ?? null);
+    const after = idAfter(filter) ?? null;
     const records = await this.#sql.query<LedgerRecord>(
       `select subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply
        from pennypost_delivery.campaign_message

@@ -1,6 +1,6 @@
 import type { MessageAttempt, TransactionalMessage, TransactionalState } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import { decodeCursor, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import type { Sql } from './sql.ts';
 
 interface MessageRecord {
@@ -83,7 +83,7 @@ export class TransactionalMessages {
   /** Newest first (UUIDv7 sorts by time). Index: primary key. */
   async messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>> {
     const limit = pageLimit(page);
-    const before = page.after === undefined ? null : (decodeCursor(page.after, 1)[0] ?? null);
+    const before = idAfter(page) ?? null;
     const rows = await this.#many('where project_id = $1 and ($2::uuid is null or id < $2::uuid) order by id desc limit $3', [
       projectId,
       before,
