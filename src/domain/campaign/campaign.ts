@@ -114,7 +114,7 @@ export class Campaign {
 
   schedule(at: Date, now: Date): void {
     if (at <= now)
-      throw new InvalidInput('The scheduled time has passed already. Launch it now, or choose a later time.', '/scheduled_at');
+      throw new InvalidInput('The scheduled time has passed already. Launch it now, or choose a later time.', '/at');
     this.transition('scheduled');
     this.scheduledAt = at;
   }

@@ -66,7 +66,7 @@ export function parseContent(input: ContentInput): Content {
     subject: input.subject,
     preheader: input.preheader,
     author: parseMailbox(input.author, '/content/author'),
-    replyTo: input.replyTo === undefined ? undefined : parseMailbox(input.replyTo, '/content/reply_to'),
+    replyTo: input.replyTo === undefined ? undefined : parseMailbox(input.replyTo, '/content/replyTo'),
     headers: parseHeaders(input.headers ?? {}),
     defaults: input.defaults ?? {},
     footer: input.footer ?? 'project',
