@@ -20,6 +20,7 @@ import type { Page, PageRequest } from '../domain/shared/page.ts';
 import type { Reports } from './analytics/reports.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
 import type { CampaignDesk } from './campaign/campaign-desk.ts';
+import type { ResendCampaign, ResendTarget } from './campaign/resend-campaign.ts';
 import type { SendTransactional } from './delivery/send-transactional.ts';
 import type { Status, StatusBoard } from './delivery/status-board.ts';
 import type { PublicActions } from './tracking/public-actions.ts';
@@ -76,6 +77,8 @@ export interface Application {
     resume(projectId: Id, id: Id): Promise<Campaign>;
     cancel(projectId: Id, id: Id): Promise<Campaign>;
     archive(projectId: Id, id: Id): Promise<Campaign>;
+    /** Sends it again to those whom it did not reach; says to how many. */
+    resend(projectId: Id, id: Id, target: ResendTarget): Promise<{ readonly audience: number }>;
     /** Who received it and who did not, and why: one row per recipient with an outcome. */
     recipients(projectId: Id, id: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
   };
@@ -111,6 +114,7 @@ export interface ApplicationParts {
   readonly work: UnitOfWork;
   readonly desk: CampaignDesk;
   readonly transactional: SendTransactional;
+  readonly resend: ResendCampaign;
   readonly imports: ImportSubscribers;
   readonly reports: Reports;
   readonly recipients: PublicActions;
@@ -137,6 +141,7 @@ export function createApplication(parts: ApplicationParts): Application {
       pause: (projectId, id) => desk.pause(projectId, id),
       resume: (projectId, id) => desk.resume(projectId, id),
       cancel: (projectId, id) => desk.cancel(projectId, id),
+      resend: (projectId, id, target) => parts.resend.resend(projectId, id, target),
       archive: (projectId, id) => work.run((scope) => scope.campaign.archive(projectId, id)),
       recipients: (projectId, id, filter) =>
         work.run(async (scope) => {

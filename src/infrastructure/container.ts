@@ -5,6 +5,7 @@ import { type Application, createApplication } from '../application/application.
 import { ImportSubscribers } from '../application/audience/import-subscribers.ts';
 import { CampaignDesk } from '../application/campaign/campaign-desk.ts';
 import { LaunchCampaign } from '../application/campaign/launch-campaign.ts';
+import { ResendCampaign } from '../application/campaign/resend-campaign.ts';
 import { TendCampaigns } from '../application/campaign/tend-campaigns.ts';
 import { BulkLane } from '../application/delivery/bulk-lane.ts';
 import { bulkWake, sendMessage, sweepMessages, tendCampaigns } from '../application/delivery/jobs.ts';
@@ -244,12 +245,13 @@ function wireFaces(container: Container): void {
   provide(
     container,
     tokens.application,
-    [tokens.work, tokens.desk, tokens.transactional, tokens.imports, tokens.recipients, tokens.jobs],
-    (work, desk, transactional, imports, recipients, jobs) =>
+    [tokens.surroundings, tokens.work, tokens.desk, tokens.transactional, tokens.imports, tokens.recipients, tokens.jobs],
+    ({ shardSize = SHARD_SIZE }, work, desk, transactional, imports, recipients, jobs) =>
       createApplication({
         work,
         desk,
         transactional,
+        resend: new ResendCampaign({ work, shardSize }),
         imports,
         reports: new Reports({ work }),
         recipients,

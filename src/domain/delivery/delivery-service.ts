@@ -27,6 +27,21 @@ export class LedgerExpired extends DomainError {
   }
 }
 
+/** Another pass over the same campaign has not ended. */
+export class RunOpen extends DomainError {
+  readonly code = 'campaign.run_open';
+  readonly kind = 'conflict';
+  constructor() {
+    super('A pass over this campaign is still under way. Wait until it has ended (see its report), then resend.');
+  }
+}
+
+/** Expired and failed ones were never accepted either; in doubt may have been, so it is asked for by name. */
+const RESENT_STATES = {
+  resend_failed: ['rejected', 'expired', 'failed'],
+  resend_in_doubt: ['in_doubt'],
+} as const satisfies Record<string, readonly LedgerState[]>;
+
 /** The one way into the delivery context: see the manual page in `index.ts`. */
 export class DeliveryService {
   readonly #store: DeliveryStore;
@@ -88,7 +103,7 @@ export class DeliveryService {
   async retryDeferred(campaign: { projectId: Id; campaignId: Id; launchedOn: string }, shardSize: number): Promise<number> {
     const now = this.#clock.now();
     const { audience } = await this.startRun(campaign, 'retry', (after) =>
-      this.#store.recipientsInState(campaign, 'deferred', now, after, shardSize),
+      this.#store.recipientsInStates(campaign, ['deferred'], now, after, shardSize),
     );
     return audience;
   }
@@ -164,12 +179,38 @@ export class DeliveryService {
     return this.#store.ledger(projectId, campaignId, filter);
   }
 
-  resendPages(
+  /** Cuts a run from everybody in these states. @throws RunOpen while another pass over this campaign is under way */
+  async resend(
     campaign: { projectId: Id; campaignId: Id; launchedOn: string },
-    state: LedgerState,
+    purpose: 'resend_failed' | 'resend_in_doubt',
     shardSize: number,
-  ): RecipientPages {
-    return (after) => this.#store.recipientsInState(campaign, state, undefined, after, shardSize);
+  ): Promise<{ run: number; audience: number }> {
+    await this.#refuseWhileRunning(campaign.projectId, campaign.campaignId);
+    const states = RESENT_STATES[purpose];
+    return this.startRun(campaign, purpose, (after) =>
+      this.#store.recipientsInStates(campaign, states, undefined, after, shardSize),
+    );
+  }
+
+  /** Cuts a run from those of `pages` who have no row in the ledger yet. @throws RunOpen */
+  async resendNew(
+    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    pages: RecipientPages,
+  ): Promise<{ run: number; audience: number }> {
+    await this.#refuseWhileRunning(campaign.projectId, campaign.campaignId);
+    return this.startRun(campaign, 'resend_new', async (after) => {
+      for (let page = await pages(after); page !== undefined; page = await pages(page.last)) {
+        const fresh = await this.#store.recipientsWithoutRow(campaign, page.ids);
+        if (fresh.count > 0) return { ...fresh, last: page.last };
+      }
+      return undefined;
+    });
+  }
+
+  /** Two open passes could hold the same person twice. */
+  async #refuseWhileRunning(projectId: Id, campaignId: Id): Promise<void> {
+    const runs = await this.#store.runs(projectId, campaignId);
+    if (runs.some((run) => run.state === 'running' || run.state === 'paused')) throw new RunOpen();
   }
 
   saveWorker(worker: Worker): Promise<void> {

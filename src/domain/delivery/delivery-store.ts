@@ -77,14 +77,20 @@ export interface DeliveryStore {
     limit: number,
   ): Promise<readonly { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string }[]>;
   hasDeferred(projectId: Id, campaignId: Id, launchedOn: string): Promise<boolean>;
-  /** The next recipients, in id order, whose ledger row is in `state` (and due at `now`, for deferred ones). */
-  recipientsInState(
+  /** The next recipients, in id order, whose ledger row is in one of `states` (and due at `now`, where given). */
+  recipientsInStates(
     campaign: { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string },
-    state: LedgerState,
+    states: readonly LedgerState[],
     now: Date | undefined,
     after: Id | undefined,
     limit: number,
   ): Promise<{ readonly ids: string; readonly count: number; readonly last: Id } | undefined>;
+
+  /** Those of `ids` (a PostgreSQL array literal) who have no row in this campaign's ledger. */
+  recipientsWithoutRow(
+    campaign: { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string },
+    ids: string,
+  ): Promise<{ readonly ids: string; readonly count: number }>;
 
   totals(projectId: Id, campaignId: Id): Promise<LedgerTotals>;
   ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;

@@ -18,7 +18,7 @@
  * Follows RFC 5321 (replies, retries), RFC 3463 (status codes), RFC 6409 (what submitted means).
  */
 export type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
-export { DeliveryService, LEASE_MS, LedgerExpired, type RecipientPages } from './delivery-service.ts';
+export { DeliveryService, LEASE_MS, LedgerExpired, type RecipientPages, RunOpen } from './delivery-service.ts';
 export type {
   BatchVerdict,
   DeliveryStore,
@@ -45,7 +45,7 @@ export type { ReplyStage } from './reply-rule.ts';
 export { requestFingerprint } from './request-fingerprint.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 export type { Run, RunPurpose, RunState } from './run.ts';
-export { HeldShard, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';
+export { HeldShard, leaseName, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';
 export type { MessageAttempt, TransactionalMessage, TransactionalState } from './transactional-message.ts';
 export type { Envelope, OutgoingMessage, Transport, Withdrawn } from './transport.ts';
 export { LANES, type Lane, type Worker, type WorkerProgress } from './worker.ts';

@@ -31,11 +31,8 @@ export const noTotals = (): Record<LedgerState, number> => ({
   cancelled: 0,
 });
 
-/**
- * A fresh state may replace an older one only in a later run, or when the same run learns that the message was accepted
- * after all: acceptance is the one fact that never gives way.
- */
-const NEVER_LEFT: ReadonlySet<LedgerState> = new Set(['submitted']);
+/** How sure a state is that the recipient has the message. Acceptance is the one fact that never gives way. */
+const certainty = (state: LedgerState): number => (state === 'submitted' ? 2 : state === 'in_doubt' ? 1 : 0);
 
 /** What became of one recipient in one run, ready for the ledger. */
 export interface Outcome {
@@ -102,20 +99,24 @@ export function firstRow(run: number, outcome: Outcome, policy: RetryPolicy, jit
 }
 
 /**
- * The row after a further outcome. A later run replaces the state (and turns a deferral past the policy's lifetime into
- * `expired`); the same or an older run only adds a copy, and its acceptance wins over anything less certain.
+ * The row after a further outcome. A later run replaces any state but acceptance (and turns a deferral past the policy's
+ * lifetime into `expired`). The same or an older run, heard of late, only wins with more certainty that the recipient has the
+ * message: a deferral beside a message in doubt would be retried, and that could be a repeat (promise D4).
  */
 export function followingRow(row: LedgerRow, run: number, outcome: Outcome, policy: RetryPolicy, jitter: number): LedgerRow {
   const copies = row.copies + (outcome.state === 'submitted' ? 1 : 0);
   const attempts = row.attempts + (wasAttempted(outcome.state) ? 1 : 0);
   const possibleRepeat = row.possibleRepeat || outcome.possibleRepeat || copies > 1;
   const facts = { ...row, run: Math.max(row.run, run), copies, attempts, possibleRepeat };
-  const replaces = run > row.run ? !NEVER_LEFT.has(row.state) : outcome.state === 'submitted' && !NEVER_LEFT.has(row.state);
+  const replaces = run > row.run ? row.state !== 'submitted' : certainty(outcome.state) > certainty(row.state);
   if (!replaces) return facts;
-  const expired = outcome.state === 'deferred' && outcome.at.getTime() - row.firstAttemptAt.getTime() >= policy.lifetimeMs;
+  // A resend of what had ended begins a new lifetime; a retry goes on with the old one.
+  const firstAttemptAt = row.state === 'deferred' ? row.firstAttemptAt : outcome.at;
+  const expired = outcome.state === 'deferred' && outcome.at.getTime() - firstAttemptAt.getTime() >= policy.lifetimeMs;
   const state = expired ? 'expired' : outcome.state;
   return {
     ...facts,
+    firstAttemptAt,
     state,
     nextAttemptAt: state === 'deferred' ? nextAttemptAt(policy, attempts, outcome.at, jitter) : undefined,
     code: outcome.code,

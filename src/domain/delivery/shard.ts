@@ -19,11 +19,16 @@ export interface ShardLease extends ShardKey {
   readonly claimedThrough: number;
   /** Subscriber ids in the order fixed at launch. */
   readonly recipients: readonly Id[];
+  /** Everybody of this run may have been accepted before (a resend of messages in doubt). Default false. */
+  readonly repeats?: boolean | undefined;
   /** Positions behind the cursor that already have an outcome of this run. */
   readonly settled: readonly number[];
 }
 
 export const shardName = (key: ShardKey): string => `${key.projectId}/${key.campaignId}/${key.run}/${key.number}`;
+
+/** Names one holding of a shard: a process that lost a shard may hold it again while its older holding still has answers to record. */
+export const leaseName = (lease: ShardKey & { readonly fence: number }): string => `${shardName(lease)}#${lease.fence}`;
 
 /** What one recorder commit says about one shard. */
 export interface ShardBatch extends ShardKey {
@@ -68,6 +73,7 @@ export class HeldShard {
   #gathered: { readonly position: number; readonly outcome: Outcome }[] = [];
   /** Given back before any byte was written; handed out again first. */
   readonly #returned: number[] = [];
+  #handedOver = 0;
 
   constructor(lease: ShardLease) {
     this.lease = lease;
@@ -95,6 +101,11 @@ export class HeldShard {
   /** Claimed positions without a committed outcome; the sum over a process is bounded by its window. */
   get unrecorded(): number {
     return this.#unrecorded;
+  }
+
+  /** Turns taken and not given back whose outcome is not committed: what this holder, if it crashed now, could repeat. */
+  get handedOver(): number {
+    return this.#handedOver;
   }
 
   /** Positions that may be handed over now. */
@@ -130,18 +141,15 @@ export class HeldShard {
 
   /** The next position to hand over, or undefined while the claim has to be extended first. */
   take(): Turn | undefined {
-    const returned = this.#returned.pop();
-    if (returned !== undefined) return this.#turn(returned);
-    while (this.#next < this.#claimedThrough) {
-      const position = this.#next;
-      this.#next += 1;
-      if (!this.#committed.has(position)) return this.#turn(position);
-    }
-    return undefined;
+    const position = this.#returned.pop() ?? this.#following();
+    if (position === undefined) return undefined;
+    this.#handedOver += 1;
+    return this.#turn(position);
   }
 
   /** Gives back a turn of which no byte was written. */
   giveBack(position: number): void {
+    this.#handedOver -= 1;
     this.#returned.push(position);
   }
 
@@ -192,10 +200,20 @@ export class HeldShard {
     const applied = (): void => {
       for (const position of fresh) this.#committed.add(position);
       this.#unrecorded += claimedThrough - this.#claimedThrough - fresh.size;
+      this.#handedOver -= fresh.size;
       this.#claimedThrough = claimedThrough;
       this.#advance();
     };
     return { batch, applied };
+  }
+
+  #following(): number | undefined {
+    while (this.#next < this.#claimedThrough) {
+      const position = this.#next;
+      this.#next += 1;
+      if (!this.#committed.has(position)) return position;
+    }
+    return undefined;
   }
 
   #advance(): void {
@@ -206,6 +224,6 @@ export class HeldShard {
   #turn(position: number): Turn {
     const subscriberId = this.lease.recipients[position];
     if (subscriberId === undefined) throw new RangeError(`Position ${position} is outside a shard of ${this.size}.`);
-    return { position, subscriberId, possibleRepeat: position < this.#inherited };
+    return { position, subscriberId, possibleRepeat: this.lease.repeats === true || position < this.#inherited };
   }
 }

@@ -151,7 +151,7 @@ export class LedgerWriter {
     await this.#sql.query(
       `update pennypost_delivery.campaign_message m
        set run = v.run, state = v.state, copies = v.copies, attempts = v.attempts, possible_repeat = v.possible_repeat, code = v.code,
-         at = v.at, next_attempt_at = v.next_attempt_at, reply = v.reply
+         at = v.at, first_attempt_at = v.first_attempt_at, next_attempt_at = v.next_attempt_at, reply = v.reply
        from (select * from ${UNNEST} as u (${COLUMNS})) v
        where m.project_id = v.project_id and m.launched_on = v.launched_on and m.campaign_id = v.campaign_id
          and m.subscriber_id = v.subscriber_id`,

@@ -1,0 +1,50 @@
+import { type Campaign, CampaignTransitionRefused } from '../../domain/campaign/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import { bulkWake } from '../delivery/jobs.ts';
+import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+
+/**
+ * `failed`: everybody rejected, expired or failed. `in_doubt`: everybody whose acceptance is unknown (each marked as a possible
+ * repeat). `new`: whoever belongs to the same audience now and was not in it at launch.
+ */
+export const RESEND_TARGETS = ['failed', 'in_doubt', 'new'] as const;
+export type ResendTarget = (typeof RESEND_TARGETS)[number];
+
+/** Sends a finished campaign again to those whom it did not reach; falls out of the ledger, with the content that was launched. */
+export class ResendCampaign {
+  readonly #work: UnitOfWork;
+  readonly #shardSize: number;
+
+  constructor(deps: { work: UnitOfWork; shardSize: number }) {
+    this.#work = deps.work;
+    this.#shardSize = deps.shardSize;
+  }
+
+  /**
+   * @returns how many are in the new run; 0 when there is nobody to send to
+   * @throws NotFound, RunOpen, CampaignTransitionRefused unless the campaign is submitted
+   */
+  resend(projectId: Id, campaignId: Id, target: ResendTarget): Promise<{ audience: number }> {
+    return this.#work.run(async (scope) => {
+      await scope.campaign.lock(projectId, campaignId);
+      const campaign = await scope.campaign.get(projectId, campaignId);
+      if (campaign.state !== 'submitted' || campaign.launchedOn === null)
+        throw new CampaignTransitionRefused(campaign.state, 'sending');
+      const { audience } = await this.#cut(scope, campaign, campaign.launchedOn, target);
+      if (target === 'new') campaign.audience += audience;
+      await scope.jobs.enqueue(bulkWake, { projectId, campaignId }, { key: campaignId });
+      return { audience };
+    });
+  }
+
+  #cut(scope: Scope, campaign: Campaign, launchedOn: string, target: ResendTarget): Promise<{ audience: number }> {
+    const { projectId, id: campaignId, lists, excludeLists } = campaign;
+    const place = { projectId, campaignId, launchedOn };
+    if (target !== 'new') {
+      return scope.delivery.resend(place, target === 'failed' ? 'resend_failed' : 'resend_in_doubt', this.#shardSize);
+    }
+    return scope.delivery.resendNew(place, (after) =>
+      scope.audience.audiencePage(projectId, { lists, excludeLists }, after, this.#shardSize),
+    );
+  }
+}
