@@ -122,6 +122,7 @@ function parseSlug(text: string): string {
 /** `list` for a name without a single Latin letter: a slug is a handle for scripts, not a title. */
 function slugOf(name: string): string {
   const plain = name
+    .replaceAll('ß', 'ss')
     .normalize('NFKD')
     .replace(/\p{M}+/gu, '')
     .toLowerCase();

@@ -117,10 +117,12 @@ export class PostgresAudienceStore implements AudienceStore {
     options: { readonly lock: boolean } = { lock: false },
   ): Promise<Subscriber | undefined> {
     if (options.lock) {
-      await this.session.sql.query(
-        'select from pennypost_audience.subscriber where project_id = $1 and email_key = $2 for no key update',
+      const locked = await this.session.sql.query(
+        'select 1 as locked from pennypost_audience.subscriber where project_id = $1 and email_key = $2 for no key update',
         [projectId, emailKey],
       );
+      // Whoever appears between the two statements is not locked, and so not found.
+      if (locked.length === 0) return undefined;
     }
     return (await this.session.em.findOne(Subscriber, { projectId, emailKey })) ?? undefined;
   }
