@@ -4,7 +4,7 @@
  */
 import type { AccessService } from '../domain/access/index.ts';
 import type { CampaignReport, CounterKind, DailySeries } from '../domain/analytics/index.ts';
-import type { AudienceService } from '../domain/audience/index.ts';
+import type { AudienceService, Exclusion, ExclusionCounts, ExclusionSearch } from '../domain/audience/index.ts';
 import type {
   Campaign,
   CampaignFilter,
@@ -32,6 +32,8 @@ type Methods<Service> = {
     : never;
 };
 
+export { EXCLUSION_REASONS } from '../domain/audience/index.ts';
+export { RESEND_TARGETS, type ResendTarget } from './campaign/resend-campaign.ts';
 export type {
   Campaign,
   CampaignReport,
@@ -79,6 +81,10 @@ export interface Application {
     archive(projectId: Id, id: Id): Promise<Campaign>;
     /** Sends it again to those whom it did not reach; says to how many. */
     resend(projectId: Id, id: Id, target: ResendTarget): Promise<{ readonly audience: number }>;
+    /** How many would be in the audience now, and how many would not, by reason. */
+    explain(projectId: Id, id: Id): Promise<ExclusionCounts>;
+    /** The same person by person; of one reason where one is named. */
+    excluded(projectId: Id, id: Id, search: ExclusionSearch): Promise<Page<Exclusion>>;
     /** Who received it and who did not, and why: one row per recipient with an outcome. */
     recipients(projectId: Id, id: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
   };
@@ -143,6 +149,16 @@ export function createApplication(parts: ApplicationParts): Application {
       cancel: (projectId, id) => desk.cancel(projectId, id),
       resend: (projectId, id, target) => parts.resend.resend(projectId, id, target),
       archive: (projectId, id) => work.run((scope) => scope.campaign.archive(projectId, id)),
+      explain: (projectId, id) =>
+        work.run(async (scope) => {
+          const { lists, excludeLists } = await scope.campaign.get(projectId, id);
+          return scope.audience.countExclusions(projectId, lists, excludeLists);
+        }),
+      excluded: (projectId, id, search) =>
+        work.run(async (scope) => {
+          const { lists, excludeLists } = await scope.campaign.get(projectId, id);
+          return scope.audience.exclusions(projectId, { lists, excludeLists }, search);
+        }),
       recipients: (projectId, id, filter) =>
         work.run(async (scope) => {
           await scope.campaign.get(projectId, id);

@@ -4,15 +4,23 @@ import { InvalidInput, NotFound } from '../shared/errors.ts';
 import { type Id, type Ids, isId } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import { AddressTaken, ListSlugTaken, SubscriberErased } from './audience-errors.ts';
-import type { AudienceStore, ListCounts, ListSearch, SubscriberSearch, SuppressionSearch } from './audience-store.ts';
+import type {
+  AudienceStore,
+  ExclusionSearch,
+  ListCounts,
+  ListSearch,
+  SubscriberSearch,
+  SuppressionSearch,
+} from './audience-store.ts';
 import { changesOf, type Joining, type Moved, type SubscriberWish, type Suppressing } from './audience-wish.ts';
 import { type Consent, type ConsentAction, type Evidence, parseEvidence } from './consent.ts';
+import type { Exclusion, ExclusionCounts } from './exclusion.ts';
 import { type Import, type NewImport, newImport, type Rejection } from './import.ts';
 import { List, type ListChanges, type NewList } from './list.ts';
 import type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
 import { Subscriber } from './subscriber.ts';
 import { joinEvent, type Subscription, type SubscriptionEvent, transition } from './subscription.ts';
-import { erasureMark, parseReason, parseScope, type Suppression } from './suppression.ts';
+import { type ErasureKeys, erasureMark, parseReason, parseScope, type Suppression } from './suppression.ts';
 
 /** Whoever runs an import holds on to it within a second of starting it; a minute leaves room for a slow start. */
 const ABANDONED_AFTER_MS = 60_000;
@@ -22,14 +30,13 @@ export class AudienceService {
   private readonly store: AudienceStore;
   private readonly clock: Clock;
   private readonly ids: Ids;
-  private readonly erasureKey: (projectId: Id) => Uint8Array;
+  private readonly erasureKeys: (projectId: Id) => ErasureKeys;
 
-  /** `erasureKey`: the project's key for the marks of erased addresses (purpose `erasure`). */
-  constructor(deps: { store: AudienceStore; clock: Clock; ids: Ids; erasureKey: (projectId: Id) => Uint8Array }) {
+  constructor(deps: { store: AudienceStore; clock: Clock; ids: Ids; erasureKeys: (projectId: Id) => ErasureKeys }) {
     this.store = deps.store;
     this.clock = deps.clock;
     this.ids = deps.ids;
-    this.erasureKey = deps.erasureKey;
+    this.erasureKeys = deps.erasureKeys;
   }
 
   /** A slug made from the name gets a number when it is taken. @throws InvalidInput, ListSlugTaken */
@@ -119,6 +126,7 @@ export class AudienceService {
         if ((await this.store.findSubscriberByKey(projectId, email.key)) !== undefined) throw new AddressTaken(email.address);
       }
       subscriber.readdress(email, now);
+      await this.store.saveAddress(subscriber);
     }
     subscriber.change(changesOf(wish), now);
     return subscriber;
@@ -152,7 +160,7 @@ export class AudienceService {
     const subscriber = await this.getSubscriber(projectId, id);
     if (subscriber.emailKey === null) return;
     const at = this.clock.now();
-    const mark = erasureMark(this.erasureKey(projectId), subscriber.emailKey);
+    const mark = erasureMark(this.erasureKeys(projectId)[0], subscriber.emailKey);
     await this.store.addSuppression({ projectId, emailKey: mark, scope: 'project', reason: 'erased', evidence, at });
     await this.store.removeSuppressions(projectId, [subscriber.emailKey], undefined);
     await this.store.removeSubscriptions(projectId, subscriber.id);
@@ -217,8 +225,8 @@ export class AudienceService {
 
   /** Why one person's own mail (a receipt, a new password) may not go to this address: only the scope `project` stops that. */
   async transactionalRefusal(projectId: Id, emailKey: string): Promise<Refusal | undefined> {
-    const mark = erasureMark(this.erasureKey(projectId), emailKey);
-    const inForce = (await this.store.suppressionsOf(projectId, [emailKey, mark])).filter(({ scope }) => scope === 'project');
+    const known = await this.store.suppressionsOf(projectId, [emailKey, ...this.marksOf(projectId, emailKey)]);
+    const inForce = known.filter(({ scope }) => scope === 'project');
     if (inForce.length === 0) return undefined;
     return inForce.some(({ reason }) => reason === 'erased') ? 'erased' : 'suppressed';
   }
@@ -235,6 +243,16 @@ export class AudienceService {
 
   countAudience(projectId: Id, lists: readonly Id[], excludeLists: readonly Id[] = []): Promise<number> {
     return this.store.countAudience(projectId, { lists, excludeLists });
+  }
+
+  /** How many would be mailed now, and how many would not, by reason. */
+  countExclusions(projectId: Id, lists: readonly Id[], excludeLists: readonly Id[] = []): Promise<ExclusionCounts> {
+    return this.store.countExclusions(projectId, { lists, excludeLists });
+  }
+
+  /** The same person by person, by id. */
+  exclusions(projectId: Id, filter: AudienceFilter, search: ExclusionSearch = {}): Promise<Page<Exclusion>> {
+    return this.store.exclusions(projectId, filter, search);
   }
 
   /** One query for a page of recipients; every id gets an answer. */
@@ -348,11 +366,16 @@ export class AudienceService {
   }
 
   private keysOf(projectId: Id, email: EmailAddress): readonly string[] {
-    return [email.key, erasureMark(this.erasureKey(projectId), email.key)];
+    return [email.key, ...this.marksOf(projectId, email.key)];
+  }
+
+  /** Every form in which the erased address may be kept: one per secret that the instance knows. */
+  private marksOf(projectId: Id, emailKey: string): readonly string[] {
+    return this.erasureKeys(projectId).map((key) => erasureMark(key, emailKey));
   }
 
   private async refuseErased(projectId: Id, email: EmailAddress): Promise<void> {
-    const mark = erasureMark(this.erasureKey(projectId), email.key);
-    if ((await this.store.suppressionsOf(projectId, [mark])).length > 0) throw new SubscriberErased();
+    const marks = this.marksOf(projectId, email.key);
+    if ((await this.store.suppressionsOf(projectId, marks)).length > 0) throw new SubscriberErased();
   }
 }

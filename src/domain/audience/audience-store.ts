@@ -1,6 +1,7 @@
 import type { Id } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import type { Consent } from './consent.ts';
+import type { Exclusion, ExclusionCounts, ExclusionReason } from './exclusion.ts';
 import type { Import, Rejection } from './import.ts';
 import type { List } from './list.ts';
 import type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
@@ -40,6 +41,10 @@ export interface ListCounts {
  * What the audience keeps; every method sees one project only, and what belongs to another one does not exist for it.
  * Aggregates that a `find` gave are written back at the end of the unit of work when they were changed.
  */
+export interface ExclusionSearch extends PageRequest {
+  readonly reason?: ExclusionReason | undefined;
+}
+
 export interface AudienceStore {
   /** False when the slug is taken; then nothing happened. */
   addList(list: List): Promise<boolean>;
@@ -55,6 +60,8 @@ export interface AudienceStore {
   findSubscriber(projectId: Id, id: Id): Promise<Subscriber | undefined>;
   /** Locked until the end of the transaction when it is about to be changed. */
   findSubscriberByKey(projectId: Id, emailKey: string, options?: { readonly lock: boolean }): Promise<Subscriber | undefined>;
+  /** Writes a changed address at once. @throws AddressTaken when somebody else was faster */
+  saveAddress(subscriber: Subscriber): Promise<void>;
   search(projectId: Id, search: SubscriberSearch): Promise<Page<Subscriber>>;
 
   /** Locked until the end of the transaction. */
@@ -81,6 +88,8 @@ export interface AudienceStore {
   /** The next people of the audience in order of id; undefined behind the last. Everybody only once, however many lists. */
   audiencePage(projectId: Id, filter: AudienceFilter, after: Id | undefined, limit: number): Promise<AudiencePage | undefined>;
   countAudience(projectId: Id, filter: AudienceFilter): Promise<number>;
+  countExclusions(projectId: Id, filter: AudienceFilter): Promise<ExclusionCounts>;
+  exclusions(projectId: Id, filter: AudienceFilter, search: ExclusionSearch): Promise<Page<Exclusion>>;
   /** Every id gets an answer. `lists` empty: nobody is refused for a subscription. */
   recipients(projectId: Id, ids: readonly Id[], lists: readonly Id[]): Promise<ReadonlyMap<Id, RecipientFacts>>;
   /** Only those who are refused. */

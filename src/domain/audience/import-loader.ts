@@ -13,6 +13,8 @@ export interface StagedRow {
   readonly emailKey: string;
   /** What an erased address of this key would be kept as (`erasureMark`). */
   readonly mark: string;
+  /** The same under the instance's older secrets; empty until one was replaced. */
+  readonly olderMarks: readonly string[];
   readonly locale: string | null;
   readonly timeZone: string | null;
   /** JSON object, checked and cleaned. */

@@ -33,9 +33,17 @@ export {
   SubscriptionRefused,
 } from './audience-errors.ts';
 export { AudienceService } from './audience-service.ts';
-export type { AudienceStore, ListCounts, ListSearch, SubscriberSearch, SuppressionSearch } from './audience-store.ts';
+export type {
+  AudienceStore,
+  ExclusionSearch,
+  ListCounts,
+  ListSearch,
+  SubscriberSearch,
+  SuppressionSearch,
+} from './audience-store.ts';
 export type { Joining, Moved, SubscriberWish, Suppressing } from './audience-wish.ts';
 export type { Consent, ConsentAction, Evidence } from './consent.ts';
+export { EXCLUSION_REASONS, type Exclusion, type ExclusionCounts, type ExclusionReason } from './exclusion.ts';
 export {
   type Import,
   type ImportState,
@@ -53,6 +61,7 @@ export type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './re
 export { Subscriber, type SubscriberChanges, type SubscriberState, type SubscriberStatus } from './subscriber.ts';
 export { SUBSCRIPTION_STATES, type Subscription, type SubscriptionState } from './subscription.ts';
 export {
+  type ErasureKeys,
   erasureMark,
   erasureMarker,
   SUPPRESSION_REASONS,

@@ -36,6 +36,9 @@ export function parseReason(text: string, pointer = '/reason'): SuppressionReaso
   throw new InvalidInput('A reason is one of manual, unsubscribe, hard_bounce and complaint.', pointer);
 }
 
+/** A project's keys for the marks of erased addresses. The first, present one makes new marks; marks of the older ones still count. */
+export type ErasureKeys = readonly [Uint8Array, ...Uint8Array[]];
+
 /**
  * What is kept of an erased address: HMAC-SHA256 under a key of the project, so that the address is recognised when it
  * comes back and can be read from nowhere. It holds no "@" and so never equals an address's key.

@@ -1,7 +1,12 @@
+import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import {
+  AddressTaken,
   type AudienceFilter,
   type AudienceStore,
   type Consent,
+  type Exclusion,
+  type ExclusionCounts,
+  type ExclusionSearch,
   type Import,
   List,
   type ListCounts,
@@ -20,6 +25,7 @@ import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import * as explanation from './audience-explanation.ts';
 import * as recipients from './audience-recipients.ts';
 import * as records from './audience-records.ts';
 import type { Session } from './session.ts';
@@ -125,6 +131,15 @@ export class PostgresAudienceStore implements AudienceStore {
       if (locked.length === 0) return undefined;
     }
     return (await this.session.em.findOne(Subscriber, { projectId, emailKey })) ?? undefined;
+  }
+
+  async saveAddress(subscriber: Subscriber): Promise<void> {
+    try {
+      await this.session.em.flush();
+    } catch (error) {
+      if (error instanceof UniqueConstraintViolationException) throw new AddressTaken(subscriber.address ?? '');
+      throw error;
+    }
   }
 
   /**
@@ -258,6 +273,14 @@ export class PostgresAudienceStore implements AudienceStore {
 
   countAudience(projectId: Id, filter: AudienceFilter): Promise<number> {
     return recipients.countAudience(this.session.sql, projectId, filter);
+  }
+
+  countExclusions(projectId: Id, filter: AudienceFilter): Promise<ExclusionCounts> {
+    return explanation.countExclusions(this.session.sql, projectId, filter);
+  }
+
+  exclusions(projectId: Id, filter: AudienceFilter, search: ExclusionSearch): Promise<Page<Exclusion>> {
+    return explanation.exclusions(this.session.sql, projectId, filter, search);
   }
 
   recipients(projectId: Id, ids: readonly Id[], lists: readonly Id[]) {

@@ -1,6 +1,7 @@
 /** Every route there is: the app mounts this table, the OpenAPI document describes it, the isolation test walks it. */
 import type { Application } from '../../../application/application.ts';
 import type { Route } from '../route.ts';
+import { campaignAudienceRoutes } from './campaign-audience.ts';
 import { campaignRoutes } from './campaigns.ts';
 import { importRoutes } from './imports.ts';
 import { keyRoutes } from './keys.ts';
@@ -19,6 +20,7 @@ export const routes: readonly Route<Application>[] = [
   ...suppressionRoutes,
   ...templateRoutes,
   ...campaignRoutes,
+  ...campaignAudienceRoutes,
   ...messageRoutes,
   ...reportRoutes,
   ...keyRoutes,
