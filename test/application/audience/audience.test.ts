@@ -103,6 +103,19 @@ describe('a subscriber', () => {
     expect(await audience((a) => a.findByAddress(project, 'old@example.com'))).toBeUndefined();
   });
 
+  it('loses the race for an address with a clear word', async () => {
+    const { audience } = world;
+    const people = await Promise.all(
+      ['r1', 'r2', 'r3'].map((name) => audience((a) => a.upsertSubscriber(project, { email: `${name}@example.com` }))),
+    );
+    const moved = await Promise.allSettled(
+      people.map(({ subscriber }) => audience((a) => a.updateSubscriber(project, subscriber.id, { email: 'prize@example.com' }))),
+    );
+    expect(moved.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of moved)
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'subscriber.address_taken' });
+  });
+
   it('survives what PostgreSQL cannot store', async () => {
     const { audience } = world;
     const { subscriber } = await audience((a) =>
