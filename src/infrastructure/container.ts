@@ -8,7 +8,7 @@ import { LaunchCampaign } from '../application/campaign/launch-campaign.ts';
 import { ResendCampaign } from '../application/campaign/resend-campaign.ts';
 import { TendCampaigns } from '../application/campaign/tend-campaigns.ts';
 import { BulkLane } from '../application/delivery/bulk-lane.ts';
-import { bulkWake, sendMessage, sweepMessages, tendCampaigns } from '../application/delivery/jobs.ts';
+import { bulkWake, makePartitions, sendMessage, sweepMessages, tendCampaigns } from '../application/delivery/jobs.ts';
 import { RecordOutcomes } from '../application/delivery/record-outcomes.ts';
 import { SendTransactional } from '../application/delivery/send-transactional.ts';
 import { type RecipientDataSource, SendingPorts } from '../application/delivery/sending-ports.ts';
@@ -122,6 +122,7 @@ function wireWork(container: Container): void {
       ),
       handler(sweepMessages, () => late(tokens.transactional).sweep()),
       handler(tendCampaigns, () => late(tokens.tend).tend()),
+      handler(makePartitions, () => late(tokens.work).run((scope) => scope.tracking.ensurePartitions())),
     ];
     return new Jobs({ connection: surroundings.connection, handlers, log: surroundings.log, works: surroundings.works });
   });
@@ -239,7 +240,7 @@ function wireFaces(container: Container): void {
         loader: new PostgresImportLoader(orm),
         clock,
         ids,
-        erasureKey: (projectId) => keys.erasureKey(projectId),
+        erasureKeys: (projectId) => keys.erasureKeys(projectId),
       }),
   );
   provide(

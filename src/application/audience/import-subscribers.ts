@@ -1,4 +1,5 @@
 import {
+  type ErasureKeys,
   erasureMarker,
   type Import,
   ImportColumns,
@@ -39,7 +40,7 @@ export class ImportSubscribers {
   readonly #loader: ImportLoader;
   readonly #clock: Clock;
   readonly #ids: Ids;
-  readonly #erasureKey: (projectId: Id) => Uint8Array;
+  readonly #erasureKeys: (projectId: Id) => ErasureKeys;
 
   constructor(deps: {
     work: UnitOfWork;
@@ -47,14 +48,14 @@ export class ImportSubscribers {
     loader: ImportLoader;
     clock: Clock;
     ids: Ids;
-    erasureKey: (projectId: Id) => Uint8Array;
+    erasureKeys: (projectId: Id) => ErasureKeys;
   }) {
     this.#work = deps.work;
     this.#files = deps.files;
     this.#loader = deps.loader;
     this.#clock = deps.clock;
     this.#ids = deps.ids;
-    this.#erasureKey = deps.erasureKey;
+    this.#erasureKeys = deps.erasureKeys;
   }
 
   /**
@@ -115,7 +116,8 @@ export class ImportSubscribers {
     onProgress: (progress: ImportProgress) => void,
   ): Promise<void> {
     const columns = new ImportColumns(file.columns, imported.map);
-    const mark = erasureMarker(this.#erasureKey(imported.projectId));
+    const [present, ...older] = this.#erasureKeys(imported.projectId);
+    const marks: Marks = { present: erasureMarker(present), older: older.map(erasureMarker) };
     let rows: StagedRow[] = [];
     let rejections: Rejection[] = [];
     const progress = { rows: 0, rejected: 0, bytes: 0 };
@@ -130,7 +132,7 @@ export class ImportSubscribers {
     for await (const batch of file.batches) {
       for (const row of batch) {
         try {
-          rows.push(this.#staged(row.line, read(columns, row), mark, imported.consent !== null));
+          rows.push(this.#staged(row.line, read(columns, row), marks, imported.consent !== null));
         } catch (error) {
           if (!(error instanceof InvalidInput)) throw error;
           rejections.push(rejection(row.line, error.message, 'cells' in row ? row.cells : [row.text]));
@@ -142,7 +144,7 @@ export class ImportSubscribers {
     await load.finish(file.columns ?? null, this.#clock.now());
   }
 
-  #staged(line: number, person: ImportedPerson, mark: (emailKey: string) => string, consents: boolean): StagedRow {
+  #staged(line: number, person: ImportedPerson, marks: Marks, consents: boolean): StagedRow {
     const { email, locale, timeZone, attributes } = person;
     return {
       line,
@@ -150,12 +152,19 @@ export class ImportSubscribers {
       consentId: consents ? this.#ids.next() : null,
       address: email.address,
       emailKey: email.key,
-      mark: mark(email.key),
+      mark: marks.present(email.key),
+      olderMarks: marks.older.map((mark) => mark(email.key)),
       locale,
       timeZone,
       attributes,
     };
   }
+}
+
+/** What an erased address would be kept as, under the present secret and under those before it. */
+interface Marks {
+  readonly present: (emailKey: string) => string;
+  readonly older: readonly ((emailKey: string) => string)[];
 }
 
 /** @throws InvalidInput whose message is the reason of the rejection. */

@@ -53,7 +53,7 @@ export class ForeignSecretKey extends DomainError {
   constructor(expected: string, actual: string) {
     super(
       `This database belongs to another secret key (fingerprint ${expected.slice(0, 8)}..., this node has ${actual.slice(0, 8)}...). ` +
-        'Give this node the PENNYPOST_SECRET_KEY that the database was set up with.',
+        'Give this node the PENNYPOST_SECRET_KEY of this database. To replace that key, write the new one and behind it the old one.',
     );
   }
 }

@@ -84,13 +84,16 @@ export class AccessService {
     return new Caller({ project, keyId: key.id, scopes: key.scopes, requestsPerSecond: key.requestsPerSecond });
   }
 
-  /** At set-up: the first secret that a database sees is its own from then on. @throws ForeignSecretKey */
-  async rememberFingerprint(fingerprint: string): Promise<void> {
-    const stored = await this.store.rememberFingerprint(fingerprint, this.clock.now());
+  /**
+   * At every start: the first secret that a database sees is its own from then on. Another one takes its place only on a node
+   * that still knows the old one (`older`), so that links of before stay alive. @throws ForeignSecretKey
+   */
+  async rememberFingerprint(fingerprint: string, older: readonly string[] = []): Promise<void> {
+    const stored = await this.store.rememberFingerprint(fingerprint, older, this.clock.now());
     if (stored !== fingerprint) throw new ForeignSecretKey(stored, fingerprint);
   }
 
-  /** At every start, without writing; a database that has seen no secret yet passes. @throws ForeignSecretKey */
+  /** Without writing; a database that has seen no secret yet passes. @throws ForeignSecretKey */
   async checkFingerprint(fingerprint: string): Promise<void> {
     const stored = await this.store.readFingerprint();
     if (stored !== undefined && stored !== fingerprint) throw new ForeignSecretKey(stored, fingerprint);

@@ -25,6 +25,6 @@ export interface AccessStore {
 
   /** The fingerprint of the secret that this database was set up with. */
   readFingerprint(): Promise<string | undefined>;
-  /** Stores the fingerprint unless there is one already; returns the one that is stored now. */
-  rememberFingerprint(fingerprint: string, at: Date): Promise<string>;
+  /** Stores the fingerprint unless there is another one that is not among `older`; returns the one that is stored now. */
+  rememberFingerprint(fingerprint: string, older: readonly string[], at: Date): Promise<string>;
 }

@@ -5,26 +5,34 @@ import { deriveKey, fingerprint, keyId } from './secret-key.ts';
 /** Keeps derived keys of the projects in use; a stranger's made-up project ids push out nothing for long. */
 const REMEMBERED = 1_000;
 
-/** The instance's secrets: the present one signs, older ones still verify until they are removed. */
+/**
+ * The instance's secrets: the present one signs, older ones still verify until they are removed. With an older one goes the
+ * knowledge of what it marked: links that it signed are dead, and addresses erased under it are no longer recognised.
+ */
 export class KeyRing {
   /** Six characters of base64url that name the present secret in tokens. */
   readonly keyId: string;
   readonly fingerprint: string;
-  readonly #present: Buffer;
+  /** Of the secrets that the present one replaced. */
+  readonly olderFingerprints: readonly string[];
+  readonly #ordered: readonly [Buffer, ...Buffer[]];
   readonly #secrets = new Map<string, Buffer>();
   readonly #derived = new Map<string, KeyObject>();
 
   /** @param secrets the present one first; 32 bytes each */
   constructor(secrets: readonly [Buffer, ...Buffer[]]) {
-    this.#present = secrets[0];
+    this.#ordered = secrets;
     this.keyId = keyId(secrets[0]);
     this.fingerprint = fingerprint(secrets[0]);
+    this.olderFingerprints = secrets.slice(1).map(fingerprint);
     for (const secret of secrets) this.#secrets.set(keyId(secret), secret);
   }
 
-  /** The key of one project's marks of erased addresses. */
-  erasureKey(projectId: Id): Uint8Array {
-    return deriveKey(this.#present, projectId, 'erasure');
+  /** The keys of one project's marks of erased addresses: the first makes new ones, all of them recognise. */
+  erasureKeys(projectId: Id): readonly [Uint8Array, ...Uint8Array[]] {
+    const [present, ...older] = this.#ordered;
+    const keyFrom = (secret: Buffer): Uint8Array => deriveKey(secret, projectId, 'erasure');
+    return [keyFrom(present), ...older.map(keyFrom)];
   }
 
   /** The key of one project's public tokens; undefined for a key id that is not (or no longer) ours. */

@@ -107,10 +107,11 @@ export class PostgresAccessStore implements AccessStore {
     return row?.fingerprint;
   }
 
-  async rememberFingerprint(fingerprint: string, at: Date): Promise<string> {
+  async rememberFingerprint(fingerprint: string, older: readonly string[], at: Date): Promise<string> {
     await this.session.sql.query(
-      'insert into pennypost_access.instance (key_fingerprint, created_at) values ($1, $2) on conflict (only_row) do nothing',
-      [fingerprint, at],
+      `insert into pennypost_access.instance as i (key_fingerprint, created_at) values ($1, $2)
+       on conflict (only_row) do update set key_fingerprint = excluded.key_fingerprint where i.key_fingerprint = any($3::text[])`,
+      [fingerprint, at, older],
     );
     return (await this.readFingerprint()) ?? fingerprint;
   }

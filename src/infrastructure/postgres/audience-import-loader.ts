@@ -26,7 +26,7 @@ const AT_ONCE = 4;
 const STAGING = `
   create temporary table pennypost_import_row (
     line int, subscriber_id uuid, consent_id uuid, address text, email_key text collate "C", mark text collate "C",
-    locale text, time_zone text, attributes jsonb);
+    older_marks text[] collate "C", locale text, time_zone text, attributes jsonb);
   create temporary table pennypost_import_rejected (line int, reason text, cells jsonb)`;
 
 export class PostgresImportLoader implements ImportLoader {
@@ -101,6 +101,8 @@ class Load implements ImportLoad {
           row.address,
           row.emailKey,
           row.mark,
+          // Only hexadecimal digits, a word and a colon: nothing to escape in an array's text.
+          row.olderMarks.length === 0 ? null : `{${row.olderMarks.join()}}`,
           row.locale,
           row.timeZone,
           row.attributes,

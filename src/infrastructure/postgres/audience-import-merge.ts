@@ -90,6 +90,8 @@ async function gather(
          where x.project_id = $1 and x.email_key = r.email_key and x.scope = any($3::text[]))
        or exists (select from pennypost_audience.suppression x
          where x.project_id = $1 and x.email_key = r.mark and x.scope = any($3::text[]))
+       or (r.older_marks is not null and exists (select from pennypost_audience.suppression x
+         where x.project_id = $1 and x.email_key = any(r.older_marks) and x.scope = any($3::text[])))
        or exists (select from pennypost_audience.subscription n
          where n.project_id = $1 and n.list_id = any($2::uuid[]) and n.subscriber_id = s.id and n.state = 'unsubscribed'),
        s.id is not null and octet_length(s.attributes::text) + octet_length(r.attributes::text) > ${ATTRIBUTES_OCTETS}

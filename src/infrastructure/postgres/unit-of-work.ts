@@ -50,7 +50,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
     return lazily({
       access: () => new AccessService({ store: new PostgresAccessStore(session), clock, ids }),
       audience: () =>
-        new AudienceService({ store: new PostgresAudienceStore(session), clock, ids, erasureKey: (projectId) => keys.erasureKey(projectId) }),
+        new AudienceService({ store: new PostgresAudienceStore(session), clock, ids, erasureKeys: (projectId) => keys.erasureKeys(projectId) }),
       campaign: () => new CampaignService({ store: new PostgresCampaignStore(session), clock, ids }),
       delivery: () =>
         new DeliveryService({

@@ -31,11 +31,11 @@ export async function openAudience() {
   const { orm, connection, close } = await openTestOrm();
   const clock = new TestClock();
   const ids = randomIds(systemClock);
-  const erasureKey = (projectId: Id): Uint8Array => Buffer.from(projectId.replaceAll('-', '').repeat(2), 'hex');
+  const erasureKeys = (projectId: Id): [Uint8Array] => [Buffer.from(projectId.replaceAll('-', '').repeat(2), 'hex')];
   /** One unit of work. */
   const audience = <T>(work: (audience: AudienceService) => Promise<T>): Promise<T> =>
     inTransaction(orm, (session) =>
-      work(new AudienceService({ store: new PostgresAudienceStore(session), clock, ids, erasureKey })),
+      work(new AudienceService({ store: new PostgresAudienceStore(session), clock, ids, erasureKeys })),
     );
   const imports = new ImportSubscribers({
     work: { run: (work) => audience((service) => work({ audience: service } as Scope)) },
@@ -43,7 +43,7 @@ export async function openAudience() {
     loader: new PostgresImportLoader(orm),
     clock,
     ids,
-    erasureKey,
+    erasureKeys,
   });
   /** People on a list, confirmed; answers their ids by local part. */
   const people = async (projectId: Id, listId: Id, ...names: readonly string[]): Promise<Readonly<Record<string, Id>>> => {
