@@ -89,7 +89,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     await jobs.start();
     lifecycle.register('job queue', () => jobs.stop());
     lifecycle.register('hits', () => wired.get(tokens.engagement).close());
-    await wired.get(tokens.work).run((scope) => scope.access.rememberFingerprint(keys.fingerprint));
+    await wired.get(tokens.work).run((scope) => scope.access.rememberFingerprint(keys.fingerprint, keys.olderFingerprints));
     await wired.get(tokens.work).run((scope) => scope.tracking.ensurePartitions());
     return {
       get: (what) => wired.get(what),
