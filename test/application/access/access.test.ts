@@ -194,4 +194,12 @@ describe("the instance's secret key", () => {
     await expect(access((service) => service.checkFingerprint('b'.repeat(64)))).rejects.toThrow(ForeignSecretKey);
     await expect(access((service) => service.rememberFingerprint('b'.repeat(64)))).rejects.toThrow(ForeignSecretKey);
   });
+
+  it('is replaced by a node that knows the one before, and then a node without the new one is refused', async () => {
+    const [old, next, other] = ['a', 'c', 'd'].map((letter) => letter.repeat(64)) as [string, string, string];
+    await expect(access((service) => service.rememberFingerprint(next, [other]))).rejects.toThrow(ForeignSecretKey);
+    await access((service) => service.rememberFingerprint(next, [other, old]));
+    await access((service) => service.rememberFingerprint(next, [other, old]));
+    await expect(access((service) => service.rememberFingerprint(old))).rejects.toThrow(ForeignSecretKey);
+  });
 });

@@ -1,6 +1,6 @@
 import { ImportSubscribers } from '../../../src/application/audience/import-subscribers.ts';
 import type { Scope } from '../../../src/application/unit-of-work.ts';
-import { AudienceService } from '../../../src/domain/audience/index.ts';
+import { AudienceService, type ErasureKeys } from '../../../src/domain/audience/index.ts';
 import type { Clock } from '../../../src/domain/shared/clock.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
 import { StreamedSubscriberFiles } from '../../../src/infrastructure/files/subscriber-files.ts';
@@ -27,11 +27,13 @@ export class TestClock implements Clock {
   }
 }
 
-export async function openAudience() {
+/** @param erasureKeys asked for every unit of work; default: one key per project */
+export async function openAudience(
+  erasureKeys: (projectId: Id) => ErasureKeys = (projectId) => [Buffer.from(projectId.replaceAll('-', '').repeat(2), 'hex')],
+) {
   const { orm, connection, close } = await openTestOrm();
   const clock = new TestClock();
   const ids = randomIds(systemClock);
-  const erasureKeys = (projectId: Id): [Uint8Array] => [Buffer.from(projectId.replaceAll('-', '').repeat(2), 'hex')];
   /** One unit of work. */
   const audience = <T>(work: (audience: AudienceService) => Promise<T>): Promise<T> =>
     inTransaction(orm, (session) =>

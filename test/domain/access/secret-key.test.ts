@@ -83,6 +83,14 @@ describe('a ring of keys', () => {
     expect(bytes(ring.tokenKey(PROJECT, keyId(older)))).toBe(deriveKey(older, PROJECT, 'message-token').toString('hex'));
   });
 
+  it('marks what is erased with the first secret, and recognises the marks of the others', () => {
+    const [present, before, ...more] = ring.erasureKeys(PROJECT);
+    expect(present).toEqual(deriveKey(secret, PROJECT, 'erasure'));
+    expect(before).toEqual(deriveKey(older, PROJECT, 'erasure'));
+    expect(more).toEqual([]);
+    expect(ring.olderFingerprints).toEqual([fingerprint(older)]);
+  });
+
   it('has no key under a name that it does not know', () => {
     expect(ring.tokenKey(PROJECT, keyId(generateSecretKey()))).toBeUndefined();
   });
