@@ -109,6 +109,11 @@ export class BulkLane {
     void this.#guard(() => this.#lookForWork());
   }
 
+  /** The limit of messages per second is one for all: each of `workers` takes its part of it. */
+  shareRate(workers: number): void {
+    this.#pace.share(workers);
+  }
+
   get progress(): WorkerProgress {
     return {
       shards: this.#held.size,

@@ -30,6 +30,15 @@ export const sweepMessages: Job<z.infer<typeof nothing>> = {
   schedule: '* * * * *',
 };
 
+/** Makes the partitions of the months to come; facts outside of them would be kept in the default one, and slow it down. */
+export const makePartitions: Job<z.infer<typeof nothing>> = {
+  name: 'background.make-partitions',
+  lane: 'background',
+  schema: nothing,
+  retry: { limit: 3, delaySeconds: 60 },
+  schedule: '17 3 * * *',
+};
+
 /** Ends runs, settles campaigns, cuts retry runs, launches what is scheduled. */
 export const tendCampaigns: Job<z.infer<typeof nothing>> = {
   name: 'background.tend-campaigns',

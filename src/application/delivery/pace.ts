@@ -1,25 +1,34 @@
 /**
- * Messages per second as a bucket that holds a quarter of a second: a pause does not become a burst. Divided over processes by
- * whoever makes it.
+ * Messages per second as a bucket that holds a quarter of a second: a pause does not become a burst.
  */
 export class Pace {
-  readonly #perSecond: number | undefined;
+  readonly #limit: number | undefined;
+  #perSecond: number | undefined;
   #tokens = 0;
   #at = 0;
 
   /** @param perSecond undefined: no limit */
   constructor(perSecond: number | undefined) {
+    this.#limit = perSecond;
     this.#perSecond = perSecond;
   }
 
-  /** Takes leave for one message, at the monotonic moment `now` in milliseconds; false: not yet. */
-  take(now: number): boolean {
+  /** Divides the limit by the number of those who keep to it together. */
+  share(among: number): void {
+    if (this.#limit !== undefined) this.#perSecond = this.#limit / Math.max(1, among);
+  }
+
+  /** Whether one more message may go at the monotonic moment `now` in milliseconds. */
+  ready(now: number): boolean {
     if (this.#perSecond === undefined) return true;
     const room = Math.max(1, this.#perSecond / 4);
     this.#tokens = Math.min(room, this.#tokens + ((now - this.#at) * this.#perSecond) / 1_000);
     this.#at = now;
-    if (this.#tokens < 1) return false;
+    return this.#tokens >= 1;
+  }
+
+  /** One message goes. */
+  take(): void {
     this.#tokens -= 1;
-    return true;
   }
 }

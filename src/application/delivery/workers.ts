@@ -16,7 +16,7 @@ export class Workers {
   readonly id: Id;
   readonly #jobs: LaneRunner;
   readonly #bulk: BulkLane;
-  readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<void>;
+  readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<number>;
   readonly #forget: () => Promise<void>;
   readonly #onError: (error: unknown) => void;
   #lanes: readonly Lane[] = [];
@@ -26,7 +26,8 @@ export class Workers {
     id: Id;
     jobs: LaneRunner;
     bulk: BulkLane;
-    register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<void>;
+    /** Says that this worker lives, and learns how many live ones have the bulk lane. */
+    register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<number>;
     forget: () => Promise<void>;
     onError: (error: unknown) => void;
   }) {
@@ -41,7 +42,7 @@ export class Workers {
   async start(lanes: readonly Lane[]): Promise<void> {
     this.#lanes = lanes;
     await this.#jobs.start();
-    await this.#register(lanes, this.#bulk.progress);
+    this.#bulk.shareRate(await this.#register(lanes, this.#bulk.progress));
     this.#timer = setInterval(() => this.#beat(), REGISTER_MS);
     await this.#jobs.work(lanes);
     if (lanes.includes('bulk')) this.#bulk.start();
@@ -60,6 +61,6 @@ export class Workers {
   }
 
   #beat(): void {
-    this.#register(this.#lanes, this.#bulk.progress).catch(this.#onError);
+    this.#register(this.#lanes, this.#bulk.progress).then((live) => this.#bulk.shareRate(live), this.#onError);
   }
 }
