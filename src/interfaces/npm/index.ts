@@ -1,0 +1,141 @@
+/**
+ * Pennypost inside an application: `createPennypost(options)` gives the verbs that the HTTP API and the command line call as well,
+ * `start()` and `stop()` for workers in this process, and a `fetch` handler for the host's own server. See docs/embedding.md.
+ *
+ * Nothing happens on import and nothing is global: no signal handler, no default instance. Two instances in one process know nothing of
+ * each other. The host's process is never ended.
+ */
+import { resolve } from 'node:path';
+import { readSecretKeys } from '../../infrastructure/config.ts';
+import { tokens } from '../../infrastructure/container.ts';
+import { createLogger } from '../../infrastructure/logger.ts';
+import { type Opened, openPennypost } from '../../infrastructure/open.ts';
+import { type CheckedOptions, checkOptions, type Log, type PennypostOptions } from './options.ts';
+import type { Pennypost } from './pennypost.ts';
+import { recipientDataReader } from './recipient-data.ts';
+import { InstanceStopped, VerbGate } from './verb-gate.ts';
+import type { FetchHandler } from './web-handler.ts';
+
+export type {
+  Application,
+  Campaign,
+  CampaignReport,
+  ContentInput,
+  ContentProblem,
+  DailySeries,
+  LedgerRow,
+  MessageState,
+  Page,
+  PageRequest,
+  RenderedMessage,
+  Status,
+  Template,
+  TransactionalMessage,
+} from '../../application/application.ts';
+export { DomainError, type ErrorKind, InvalidInput, NotFound } from '../../domain/shared/errors.ts';
+export type { Lane, Log, PennypostOptions } from './options.ts';
+export type { Pennypost } from './pennypost.ts';
+export type { RecipientDataFunction } from './recipient-data.ts';
+export type {
+  CampaignInput,
+  CampaignState,
+  Id,
+  Import,
+  ImportRequest,
+  LedgerFilter,
+  List,
+  MessageInput,
+  NewList,
+  NewProject,
+  Project,
+  Subscriber,
+  SubscriberInput,
+} from './types.ts';
+export { InstanceStopped } from './verb-gate.ts';
+
+/**
+ * Opens the database (an embedded one where none is named), brings its schema up to date and connects everything. Verbs and
+ * `fetch` work from then on; mail is handed over once `start()` was called, here or in another process on the same database.
+ * @throws InvalidInput for the options, with a pointer to the one at fault; DomainError of the kind `unavailable` when the
+ * database does not let us in, is too old, or was set up with another secret key. Nothing stays open then.
+ */
+export async function createPennypost(options: PennypostOptions = {}): Promise<Pennypost> {
+  const checked = checkOptions(options);
+  const log = checked.log ?? createLogger(checked.logLevel);
+  const opened = await open(checked, log, (error) => {
+    log.error({ reason: String(error) }, 'outcomes can no longer be recorded; this instance stops');
+    stop().catch((fault: unknown) => log.error({ reason: String(fault) }, 'this instance did not stop cleanly'));
+    checked.onFatal?.(error);
+  });
+  // The workers' place on the list is before it: while they drain, verbs still work.
+  const gate = new VerbGate();
+  opened.lifecycle.register('verbs', () => gate.close());
+  const application = gate.guard(opened.get(tokens.application));
+  let starting: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
+  let handler: Promise<FetchHandler> | undefined;
+
+  const stop = (): Promise<void> => {
+    stopping ??= Promise.allSettled([starting]).then(() => opened.close());
+    return stopping;
+  };
+  return {
+    ...application,
+    description: opened.description,
+    publicUrl: opened.publicUrl,
+    inbox: opened.inbox,
+    start: async () => {
+      if (stopping !== undefined) throw new InstanceStopped();
+      starting ??= work(opened, checked.lanes);
+      await starting;
+    },
+    stop,
+    fetch: async (request, env) => {
+      handler ??= loadHandler({ application, inbox: checked.showInbox ? opened.inbox : undefined, log, options: checked });
+      return (await handler)(request, env);
+    },
+  };
+}
+
+async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown) => void): Promise<Opened> {
+  const works = options.lanes.length > 0;
+  const config = {
+    databaseUrl: options.databaseUrl,
+    dataDir: resolve(options.dataDir),
+    smtpUrl: options.smtp,
+    publicUrl: options.publicUrl,
+    // Nobody listens here: the host does.
+    host: '127.0.0.1',
+    port: 0,
+    logLevel: options.logLevel,
+    maxConnections: options.maxConnections,
+    maxUnrecorded: options.maxUnrecorded,
+    messagesPerSecond: options.messagesPerSecond,
+  };
+  const { recipientData, recipientDataTimeoutMs: timeoutMs, secretKeys } = options;
+  return openPennypost({
+    config,
+    log,
+    works,
+    // Two processes with an inbox each would be two places to look for one message.
+    destination: works ? undefined : 'none',
+    // Without one, the data directory's own: it is made once the directory is known to be ours.
+    secretKeys:
+      secretKeys.length === 0 ? undefined : await readSecretKeys(config, { PENNYPOST_SECRET_KEY: secretKeys.join(' ') }),
+    recipientData: recipientData === undefined ? undefined : { read: recipientDataReader(recipientData), timeoutMs },
+    onFatal,
+  });
+}
+
+async function work(opened: Opened, lanes: CheckedOptions['lanes']): Promise<void> {
+  if (lanes.length === 0) return;
+  const workers = opened.get(tokens.workers);
+  opened.lifecycle.register('workers', () => workers.stop());
+  await workers.start(lanes);
+}
+
+/** Only who serves HTTP loads hono and the routes. */
+async function loadHandler(parts: Parameters<typeof import('./web-handler.ts').webHandler>[0]): Promise<FetchHandler> {
+  const { webHandler } = await import('./web-handler.ts');
+  return webHandler(parts);
+}

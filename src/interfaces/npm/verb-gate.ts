@@ -1,0 +1,62 @@
+import { DomainError } from '../../domain/shared/errors.ts';
+
+/** A verb was called, or a request came, after `stop()`. */
+export class InstanceStopped extends DomainError {
+  readonly code = 'instance.stopped';
+  readonly kind = 'unavailable';
+  constructor() {
+    super('This instance of pennypost was stopped. Make another with createPennypost().');
+  }
+}
+
+type Verb = (...args: unknown[]) => unknown;
+
+const isVerb = (value: unknown): value is Verb => typeof value === 'function';
+
+/** As long as an import may still take once everything else has stopped. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * Stands before the verbs, so that none uses the database once it is being closed: the mapper would silently open it again, and a
+ * connection that nobody closes keeps the host's process alive.
+ */
+export class VerbGate {
+  readonly #running = new Set<PromiseLike<unknown>>();
+  #closed = false;
+
+  /** The same verbs, nested as they are; they know their own `this`. */
+  guard<Verbs extends object>(verbs: Verbs): Verbs {
+    return new Proxy(verbs, {
+      get: (target, name) => {
+        // A group of verbs is no promise, though it may be returned from an async function.
+        if (name === 'then' || typeof name === 'symbol') return undefined;
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value === 'object' && value !== null) return this.guard(value);
+        return isVerb(value) ? (...args: unknown[]) => this.#call(value, target, args) : value;
+      },
+    });
+  }
+
+  /** Lets nothing more in and waits for what is inside, 30 seconds at most. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const { promise: patience, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, PATIENCE_MS);
+    await Promise.race([Promise.allSettled(this.#running), patience]);
+    clearTimeout(timer);
+  }
+
+  #call(verb: Verb, target: object, args: unknown[]): unknown {
+    if (!this.#closed) return this.#watched(verb.apply(target, args));
+    if (Object.prototype.toString.call(verb) === '[object AsyncGeneratorFunction]') throw new InstanceStopped();
+    return Promise.reject(new InstanceStopped());
+  }
+
+  #watched(result: unknown): unknown {
+    if (!(result instanceof Promise)) return result;
+    this.#running.add(result);
+    const ended = (): void => void this.#running.delete(result);
+    result.then(ended, ended);
+    return result;
+  }
+}

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import type { Application } from '../../application/application.ts';
+import { createHttpApp } from '../http/app.ts';
+import { inboxPages } from '../web/inbox-pages.ts';
+import { publicPages } from '../web/public-pages.ts';
+import type { ReadableInbox } from '../web/readable-inbox.ts';
+import type { CheckedOptions, Log } from './options.ts';
+
+export type FetchHandler = (request: Request, env?: unknown) => Promise<Response>;
+
+/** The same place seen from `src/interfaces/npm` and from `dist/interfaces/npm`. */
+const MANIFEST = new URL('../../../package.json', import.meta.url);
+
+/**
+ * The HTTP API, the pages for recipients and, where it is shown, the development inbox as one function. Requests may still carry
+ * the path of the public URL or come without it: `/mail/c/...` and `/c/...` are the same under `https://example.com/mail`.
+ */
+export async function webHandler(parts: {
+  readonly application: Application;
+  readonly inbox: ReadableInbox | undefined;
+  readonly log: Log;
+  readonly options: Pick<CheckedOptions, 'publicUrl' | 'clientAddress'>;
+}): Promise<FetchHandler> {
+  const { application, inbox, log } = parts;
+  const { publicUrl, clientAddress } = parts.options;
+  const { version } = JSON.parse(await readFile(MANIFEST, 'utf8')) as { version: string };
+  const pages = publicPages(application.recipients, {
+    clientAddress: clientAddress === undefined ? undefined : (context) => clientAddress(context.req.raw),
+    report: (error, where) => log.error({ where, reason: String(error) }, 'a recipient could not be served'),
+  });
+  const app = createHttpApp(application, {
+    version,
+    publicUrl,
+    pages: [pages],
+    report: (error, request) =>
+      log.error(
+        { ...request, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+        'a request failed',
+      ),
+  });
+  const base = new URL(publicUrl).pathname.replace(/\/$/, '');
+  const inboxApp = inbox === undefined ? undefined : inboxPages(inbox, { base: `${base}/inbox` });
+  return async (request, env = {}) => {
+    const inside = withoutPrefix(request, base) ?? request;
+    const inInbox = inboxApp === undefined ? undefined : withoutPrefix(inside, '/inbox');
+    return inInbox === undefined || inboxApp === undefined ? app.fetch(inside, env) : inboxApp.fetch(inInbox, env);
+  };
+}
+
+/** The same request under a path without the prefix; undefined when it has none. The body is handed on as it flows. */
+function withoutPrefix(request: Request, prefix: string): Request | undefined {
+  if (prefix === '') return undefined;
+  const url = new URL(request.url);
+  if (url.pathname !== prefix && !url.pathname.startsWith(`${prefix}/`)) return undefined;
+  url.pathname = url.pathname.slice(prefix.length) || '/';
+  return new Request(url, request);
+}
