@@ -40,6 +40,8 @@ const STATUS: Readonly<Record<ErrorKind, ProblemStatus>> = {
   unavailable: 503,
 };
 
+const KINDS = Object.keys(STATUS) as ErrorKind[];
+
 const TITLE: Readonly<Record<ProblemStatus, string>> = {
   400: 'The request could not be read',
   401: 'Authentication needed',
@@ -58,10 +60,14 @@ const TITLE: Readonly<Record<ProblemStatus, string>> = {
 /** Clients that get no better hint wait this long before they try again. */
 const RETRY_AFTER_SECONDS = '5';
 
-/** Failures that only exist on the wire; everything else is a `DomainError`. */
-export class HttpProblem extends Error {
+/**
+ * Failures that only exist on the wire, with a status of their own. Domain errors like the others to whoever meets them on the
+ * way: an import whose upload breaks off keeps this message as its reason.
+ */
+export class HttpProblem extends DomainError {
   readonly status: ProblemStatus;
   readonly code: string;
+  readonly kind: ErrorKind;
   readonly errors: readonly ProblemDetail[];
   readonly headers: Readonly<Record<string, string>>;
 
@@ -72,9 +78,9 @@ export class HttpProblem extends Error {
     more: { errors?: readonly ProblemDetail[]; headers?: Readonly<Record<string, string>> } = {},
   ) {
     super(detail);
-    this.name = 'HttpProblem';
     this.status = status;
     this.code = code;
+    this.kind = KINDS.find((kind) => STATUS[kind] === status) ?? 'invalid';
     this.errors = more.errors ?? [];
     this.headers = more.headers ?? {};
   }
@@ -103,10 +109,7 @@ export function problemResponse(error: unknown, context: ProblemContext): Respon
 
 /** Whether the fault is ours, so that it belongs in the log. */
 export function isUnexpected(error: unknown): boolean {
-  return (
-    !(error instanceof DomainError || error instanceof HttpProblem) ||
-    (error instanceof DomainError && error.kind === 'unavailable')
-  );
+  return !(error instanceof DomainError) || error.kind === 'unavailable';
 }
 
 interface Description extends Pick<ProblemDocument, 'code' | 'detail' | 'pointer' | 'errors' | 'problems'> {
