@@ -29,8 +29,10 @@ const SERVICES = [
   'TrackingService',
 ];
 const CONTAINER = /^src\/infrastructure\/container(\.ts$|\/)/;
-/** Files that start a process or assemble one for a host: they may reach for the container, and they run when imported. */
-const ENTRY_POINT = /^src\/interfaces\/(cli\/main|npm\/index|http\/serve)\.ts$/;
+/** Files that start a process or assemble an instance for a host: they may open the infrastructure, and they run when imported. */
+const ENTRY_POINT = /^src\/interfaces\/(cli\/main|npm\/index)\.ts$/;
+/** What entry points open: an instance with what it is opened by, and the looks at one from outside. */
+const OPENED = /^src\/infrastructure\/(open|container|config|logger|doctor|serving-note)\.ts$/;
 
 interface Layer {
   readonly files: RegExp;
@@ -49,7 +51,7 @@ const LAYERS: readonly Layer[] = [
   { files: /^src\/infrastructure\//, targets: [/^src\/(infrastructure|application|domain)\//], builtins: /./, packages: /./ },
   {
     files: ENTRY_POINT,
-    targets: [/^src\/interfaces\//, /^src\/application\/application\.ts$/, /^src\/domain\/shared\/errors\.ts$/, CONTAINER],
+    targets: [/^src\/interfaces\//, /^src\/application\/application\.ts$/, /^src\/domain\/shared\/errors\.ts$/, OPENED],
     builtins: /./,
     packages: /./,
   },

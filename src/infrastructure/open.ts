@@ -42,7 +42,11 @@ export interface Opened extends Wired {
   readonly inbox: Inbox | undefined;
   /** One line for people: which database, which way out. */
   readonly description: string;
+  /** The first half of it. */
+  readonly database: string;
   readonly publicUrl: string;
+  /** Names of the migrations that this opening applied. */
+  readonly migrated: readonly string[];
   readonly lifecycle: Lifecycle;
   close(): Promise<void>;
 }
@@ -71,7 +75,8 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     if (options.migrate === false) {
       const pending = await pendingMigrations(orm);
       if (pending.length > 0) throw new SchemaOutdated(pending);
-    } else await migrate(orm);
+    }
+    const migrated = options.migrate === false ? [] : (await migrate(orm)).applied;
     const keys = new KeyRing(options.secretKeys ?? (await readSecretKeys(config)));
     const wayOut = await openWayOut(options, lifecycle);
     const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
@@ -96,7 +101,9 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       keys,
       inbox: wayOut.inbox,
       description: `${database.describe}; mail goes to ${wayOut.describe}`,
+      database: database.describe,
       publicUrl,
+      migrated,
       lifecycle,
       close: () => lifecycle.close(),
     };

@@ -1,0 +1,215 @@
+/**
+ * Looks at everything that an instance stands on, without changing any of it but for one thing: an embedded database that does
+ * not run is started, as any other command would, and stopped again.
+ */
+import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { KeyRing } from '../domain/access/index.ts';
+import { DomainError } from '../domain/shared/errors.ts';
+import { type Config, readSecretKeys } from './config.ts';
+import { checkServer, openDatabase } from './postgres/database.ts';
+import { pendingMigrations } from './postgres/migrate.ts';
+import { openOrm } from './postgres/orm.ts';
+import { pooledSql } from './postgres/session.ts';
+import { readServingNote } from './serving-note.ts';
+import { createSmtpTransport } from './transports/smtp.ts';
+
+export interface Finding {
+  readonly what: string;
+  readonly verdict: 'ok' | 'warn' | 'fail';
+  /** What was found. */
+  readonly found: string;
+  /** What to do about it; undefined when all is well. */
+  readonly advice?: string | undefined;
+}
+
+type Orm = Awaited<ReturnType<typeof openOrm>>;
+
+const GIGABYTE = 1024 ** 3;
+/** Below this a campaign of some ten thousand messages may fill the disk with its ledger and the log of the database. */
+const LITTLE_SPACE = GIGABYTE;
+const NO_SPACE = 0.1 * GIGABYTE;
+/** Leases live by the database's clock; dates of messages and expiries of keys by this machine's. */
+const SKEW_WARN_MS = 2_000;
+const SKEW_FAIL_MS = 30_000;
+const PATIENCE_MS = 5_000;
+
+/** Never throws for what it finds; in the order in which things are needed. */
+export async function examine(config: Config): Promise<readonly Finding[]> {
+  return [
+    { what: 'node', verdict: 'ok', found: process.version },
+    await space(config),
+    ...(await databaseFindings(config)),
+    await publicUrl(config),
+    await smtp(config),
+  ];
+}
+
+async function databaseFindings(config: Config): Promise<readonly Finding[]> {
+  return attempt('database', async () => {
+    const database = await openDatabase({ url: config.databaseUrl, dataDir: config.dataDir });
+    try {
+      const orm = await openOrm(database.connection, { poolSize: 2 });
+      try {
+        return await inDatabase(config, orm, database.describe);
+      } finally {
+        await orm.close();
+      }
+    } finally {
+      await database.stop();
+    }
+  });
+}
+
+async function inDatabase(config: Config, orm: Orm, describe: string): Promise<readonly Finding[]> {
+  const warnings: string[] = [];
+  const { version } = await checkServer(orm, { warn: (text) => warnings.push(text) });
+  const findings: Finding[] = [{ what: 'database', verdict: 'ok', found: `PostgreSQL ${version}: ${describe}` }];
+  for (const warning of warnings) findings.push({ what: 'settings', verdict: 'warn', found: warning });
+  if (warnings.length === 0)
+    findings.push({ what: 'settings', verdict: 'ok', found: 'fsync, synchronous_commit and full_page_writes are on' });
+  const pending = await pendingMigrations(orm);
+  findings.push(
+    pending.length === 0
+      ? { what: 'schema', verdict: 'ok', found: 'up to date' }
+      : {
+          what: 'schema',
+          verdict: 'warn',
+          found: `${pending.length} migration(s) to apply: ${pending.join(', ')}`,
+          advice: 'Run "pennypost migrate".',
+        },
+  );
+  findings.push(...(await attempt('secret key', () => secretKey(config, orm))));
+  findings.push(await skew(orm));
+  return findings;
+}
+
+async function secretKey(config: Config, orm: Orm): Promise<readonly Finding[]> {
+  const what = 'secret key';
+  const keys = new KeyRing(await readSecretKeys(config));
+  const sql = pooledSql(orm);
+  const [table] = await sql.query<{ there: boolean }>("select to_regclass('pennypost_access.instance') is not null as there");
+  const [stored] =
+    table?.there === true
+      ? await sql.query<{ fingerprint: string }>('select key_fingerprint as fingerprint from pennypost_access.instance')
+      : [];
+  if (stored === undefined) return [{ what, verdict: 'ok', found: `${keys.keyId}; the database has not seen one yet` }];
+  if (stored.fingerprint === keys.fingerprint)
+    return [{ what, verdict: 'ok', found: `${keys.keyId}, the one that the database was set up with` }];
+  return [
+    {
+      what,
+      verdict: 'fail',
+      found: 'not the one that the database was set up with',
+      advice: 'Configure the original key: with another one, every link in mail already handed over is dead.',
+    },
+  ];
+}
+
+async function skew(orm: Orm): Promise<Finding> {
+  const sql = pooledSql(orm);
+  // The first question pays for the connection.
+  await sql.query('select 1');
+  const before = Date.now();
+  const [row] = await sql.query<{ now: Date }>('select clock_timestamp() as now');
+  const off = (row?.now.getTime() ?? before) - (before + Date.now()) / 2;
+  const text = `${Math.abs(off) < 10 ? 'the same as' : `${Math.round(Math.abs(off)).toLocaleString('en-US')} ms ${off > 0 ? 'behind' : 'ahead of'}`} the database's`;
+  const verdict = Math.abs(off) > SKEW_FAIL_MS ? 'fail' : Math.abs(off) > SKEW_WARN_MS ? 'warn' : 'ok';
+  return {
+    what: 'clock',
+    verdict,
+    found: `this machine's is ${text}`,
+    advice: verdict === 'ok' ? undefined : 'Let both machines follow a time server (NTP).',
+  };
+}
+
+async function space(config: Config): Promise<Finding> {
+  const what = 'disk';
+  const place = await nearest(config.dataDir);
+  const { bavail, bsize } = await statfs(place);
+  const free = bavail * bsize;
+  const verdict = free < NO_SPACE ? 'fail' : free < LITTLE_SPACE ? 'warn' : 'ok';
+  return {
+    what,
+    verdict,
+    found: `${(free / GIGABYTE).toFixed(1)} GB free at ${config.dataDir}`,
+    advice: verdict === 'ok' ? undefined : 'Make room: a database without space stops taking mail, unsubscribes included.',
+  };
+}
+
+/** The directory itself, or the first of those above it that exists. */
+async function nearest(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined || dirname(path) === path ? path : nearest(dirname(path));
+}
+
+async function publicUrl(config: Config): Promise<Finding> {
+  const what = 'public URL';
+  const url = config.publicUrl ?? (await readServingNote(config.dataDir))?.publicUrl;
+  if (url === undefined) {
+    return {
+      what,
+      verdict: 'warn',
+      found: 'not set, and nobody serves here',
+      advice: 'Set PENNYPOST_PUBLIC_URL to the https address under which recipients reach "pennypost serve".',
+    };
+  }
+  const insecure = !url.startsWith('https://') && config.smtpUrl !== undefined;
+  const advice = insecure ? 'Mail to real people needs https (one-click unsubscribe, RFC 8058).' : undefined;
+  try {
+    const answer = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.ok) return { what, verdict: insecure ? 'warn' : 'ok', found: `${url} answers`, advice };
+    return { what, verdict: 'fail', found: `${url} answers ${answer.status}`, advice: 'Look at the proxy in front of it.' };
+  } catch (error) {
+    return {
+      what,
+      verdict: 'fail',
+      found: `${url} does not answer (${reasonOf(error)})`,
+      advice: 'Start "pennypost serve", and look at DNS and the proxy in front of it: unsubscribe links lead there.',
+    };
+  }
+}
+
+async function smtp(config: Config): Promise<Finding> {
+  const what = 'SMTP';
+  if (config.smtpUrl === undefined) {
+    const inbox = (await readServingNote(config.dataDir))?.inboxUrl;
+    return {
+      what,
+      verdict: 'warn',
+      found: inbox === undefined ? 'no server is set' : `mail goes to the development inbox at ${inbox}, to nobody else`,
+      advice: 'Set PENNYPOST_SMTP_URL to mail real people.',
+    };
+  }
+  const shown = URL.parse(config.smtpUrl);
+  const where = `${shown?.hostname ?? ''}:${shown?.port ?? ''}`.replace(/:$/, '');
+  const transport = createSmtpTransport({
+    url: config.smtpUrl,
+    maxConnections: 1,
+    connectTimeout: PATIENCE_MS,
+    timeouts: { command: PATIENCE_MS },
+  });
+  try {
+    await transport.verify();
+    return { what, verdict: 'ok', found: `${where} takes our greeting${shown?.username === '' ? '' : ' and our password'}` };
+  } catch (error) {
+    return { what, verdict: 'fail', found: `${where}: ${reasonOf(error)}`, advice: 'Look at PENNYPOST_SMTP_URL.' };
+  } finally {
+    await transport.close();
+  }
+}
+
+/** What an expected failure says becomes its finding; its message says what to do already. */
+async function attempt(what: string, look: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    return [{ what, verdict: 'fail', found: error.message, advice: `See docs/errors.md, ${error.code}.` }];
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message || cause.name : String(cause);
+}

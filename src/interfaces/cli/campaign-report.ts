@@ -1,0 +1,84 @@
+import type { Command } from 'commander';
+import type { Application } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { campaignOf } from './campaign.ts';
+import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
+import { daysOf, renderReport } from './report.ts';
+import { renderTable } from './table.ts';
+
+type Filter = Parameters<Application['campaign']['recipients']>[2];
+const STATES: readonly NonNullable<Filter['state']>[] = [
+  'submitted',
+  'deferred',
+  'rejected',
+  'in_doubt',
+  'expired',
+  'failed',
+  'skipped',
+  'cancelled',
+];
+
+export function reportCommands(campaign: Command, cli: Cli): void {
+  const report = campaign
+    .command('report')
+    .description('what became of it: every state, opens, clicks, links, unsubscribes, and days as charts')
+    .argument('<campaign>', 'id or name')
+    .action(async (wanted: string) => {
+      await inProject(cli, async (application, project) => {
+        const { id } = await campaignOf(application, project, wanted);
+        const found = await application.reports.campaign(project.id, id);
+        const daily = await daysOf(application, project.id, found, cli.clock.now());
+        cli.output.result({ ...found, daily: daily ?? null }, () => renderReport(found, daily, cli.output.width));
+      });
+    });
+  example(report, 'pennypost campaign report "November letter"', 'pennypost campaign report "November letter" --json');
+
+  const recipients = paged(campaign.command('recipients').description('who has an outcome, and which: one row per recipient'))
+    .argument('<campaign>', 'id or name')
+    .option('--state <state>', STATES.join(', '))
+    .action(async (wanted: string, options: PageOptions & { state?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const { id } = await campaignOf(application, project, wanted);
+        const page = await application.campaign.recipients(project.id, id, { ...pageOf(options), state: stateOf(options.state) });
+        const addresses = await addressesOf(
+          application,
+          project.id,
+          page.items.map(({ subscriberId }) => subscriberId),
+        );
+        const items = page.items.map((row) => ({ ...row, address: addresses.get(row.subscriberId) ?? null }));
+        cli.output.result({ items, next: page.next ?? null }, () => {
+          const table = renderTable(
+            [
+              { title: 'Address', value: (row) => row.address ?? '(erased)' },
+              { title: 'State', value: (row) => row.state.replace('_', ' ') },
+              { title: 'Code', value: (row) => row.code },
+              { title: 'Reply', value: (row) => row.reply },
+              { title: 'Attempts', value: (row) => row.attempts },
+              { title: 'Next attempt', value: (row) => row.nextAttemptAt },
+              { title: 'Since', value: (row) => row.at },
+            ],
+            items,
+            cli.output.width,
+          );
+          return page.next === undefined ? table : `${table}\n\nMore: --after ${page.next}`;
+        });
+      });
+    });
+  example(recipients, 'pennypost campaign recipients "November letter" --state rejected');
+}
+
+async function addressesOf(
+  application: Application,
+  projectId: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map();
+  const facts = await application.audience.recipients(projectId, ids, { lists: [] });
+  return new Map([...facts].map(([id, { address }]) => [id, address]));
+}
+
+function stateOf(text: string | undefined): Filter['state'] {
+  const state = STATES.find((known) => known === text);
+  if (text !== undefined && state === undefined) throw new InvalidInput(`--state is one of ${STATES.join(', ')}.`);
+  return state;
+}

@@ -1,0 +1,138 @@
+import type { Command } from 'commander';
+import type { Application } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import type { Interruption } from './interruption.ts';
+import type { Output } from './output.ts';
+import type { Instance, OpenWish, Workbench } from './workbench.ts';
+
+export type Project = Awaited<ReturnType<Application['access']['getProject']>>;
+
+/** What every command gets: where to say things, what to work with, when to stop. */
+export interface Cli {
+  readonly output: Output;
+  readonly workbench: Workbench;
+  readonly interruption: Interruption;
+  readonly clock: { now(): Date; monotonic(): number };
+  readonly stdin: AsyncIterable<Uint8Array>;
+  /** `--project`, as it was given. */
+  readonly projectWish: () => string | undefined;
+  /** Ends the command with this status, when everything went as asked and the answer is still not a success. */
+  readonly endWith: (status: number) => void;
+}
+
+/** Opens an instance for as long as `work` lasts. */
+export async function withInstance<T>(cli: Cli, work: (instance: Instance) => Promise<T>, wish: OpenWish = {}): Promise<T> {
+  const instance = await cli.workbench.open(wish);
+  let result: T;
+  try {
+    result = await work(instance);
+  } catch (error) {
+    // The first fault is the one to tell, whatever goes wrong while closing after it.
+    await Promise.allSettled([instance.close()]);
+    throw error;
+  }
+  await instance.close();
+  return result;
+}
+
+/** The same, with the project that `--project` names, or the only one. */
+export function inProject<T>(
+  cli: Cli,
+  work: (application: Application, project: Project, instance: Instance) => Promise<T>,
+  wish?: OpenWish,
+): Promise<T> {
+  return withInstance(
+    cli,
+    async (instance) => work(instance.application, await projectOf(cli, instance.application), instance),
+    wish,
+  );
+}
+
+/** @throws NotFound; InvalidInput when there is none, or several and none was named */
+export async function projectOf(cli: Cli, application: Application): Promise<Project> {
+  const wish = cli.projectWish();
+  if (wish !== undefined) return application.access.getProject(wish);
+  const { items } = await application.access.listProjects({ limit: 5 });
+  const [first, ...others] = items;
+  if (first === undefined) {
+    throw new InvalidInput(
+      'There is no project yet. Make one: pennypost project create --name "My letters" --domain news.example.com',
+    );
+  }
+  if (others.length > 0) {
+    throw new InvalidInput(
+      `There are several projects (${items.map(({ slug }) => slug).join(', ')}${items.length === 5 ? ', ...' : ''}). Name one: --project ${first.slug}`,
+    );
+  }
+  return first;
+}
+
+/** Shown under a command's options by `--help`. */
+export function example(command: Command, ...lines: readonly string[]): Command {
+  const heading = lines.length === 1 ? 'Example:' : 'Examples:';
+  return command.addHelpText('after', `\n${heading}\n${lines.map((line) => `  $ ${line}`).join('\n')}`);
+}
+
+/** `name=value` pairs of a repeatable option. @throws InvalidInput */
+export function pairs(texts: readonly string[], option: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 1) throw new InvalidInput(`${option} wants name=value, not "${text.slice(0, 60)}".`);
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
+/** Gathers the values of an option that may be given several times. */
+export const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** @throws InvalidInput unless it is a whole number of the range */
+export function whole(text: string, option: string, least: number, most: number): number {
+  const number = Number(text);
+  if (!/^\d{1,10}$/.test(text) || number < least || number > most)
+    throw new InvalidInput(
+      `${option} wants a whole number from ${least} to ${most.toLocaleString('en-US')}, not "${text.slice(0, 40)}".`,
+    );
+  return number;
+}
+
+/** @throws InvalidInput unless it is a moment with its offset, such as 2026-11-22T10:00:00+01:00 */
+export function moment(text: string, option: string): Date {
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time))
+    throw new InvalidInput(
+      `${option} wants a time with its offset, such as 2026-11-22T10:00:00+01:00, not "${text.slice(0, 40)}".`,
+    );
+  return new Date(time);
+}
+
+/** `--limit` and `--after`, which every listing has. */
+export function paged(command: Command): Command {
+  return command
+    .option('--limit <number>', 'how many to show, 1 to 500', '50')
+    .option('--after <cursor>', 'go on where the page before ended; it says with which cursor');
+}
+
+export interface PageOptions {
+  readonly limit: string;
+  readonly after?: string;
+}
+
+export const pageOf = (options: PageOptions) => ({
+  limit: whole(options.limit, '--limit', 1, 500),
+  after: options.after,
+});
+
+/** A page as JSON, or as a table with a line on how to go on. */
+export function resultPage<Item, Shown>(
+  cli: Cli,
+  page: { readonly items: readonly Item[]; readonly next: string | undefined },
+  shape: (item: Item) => Shown,
+  table: (items: readonly Shown[]) => string,
+): void {
+  const items = page.items.map(shape);
+  cli.output.result({ items, next: page.next ?? null }, () =>
+    page.next === undefined ? table(items) : `${table(items)}\n\nMore: --after ${page.next}`,
+  );
+}

@@ -1,0 +1,165 @@
+/**
+ * A message as a file: YAML front matter between two lines of `---`, then MJML, HTML or plain text.
+ *
+ *     ---
+ *     name: November letter
+ *     subject: "{{ first_name }}, new on our shelves"
+ *     author: Harbour Books <hello@news.harbour.example>
+ *     lists: [harbour-letter]
+ *     defaults: { first_name: reader }
+ *     ---
+ *     <mjml> ...
+ *
+ * The rest of the file is taken as it is, Liquid included. Every fault names the line of the file.
+ */
+import { extname } from 'node:path';
+import { isMap, isPair, isScalar, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { z } from 'zod';
+import type { ContentInput } from '../../application/application.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
+import { moment } from './cli.ts';
+
+export class ContentFileInvalid extends DomainError {
+  readonly code = 'content.file_invalid';
+  readonly kind = 'invalid';
+  constructor(place: string, line: number, message: string) {
+    super(`${place}, line ${line}: ${message}`);
+  }
+}
+
+export interface ContentFile {
+  readonly content: ContentInput;
+  readonly name: string | undefined;
+  /** Ids or slugs, as written. */
+  readonly lists: readonly string[];
+  readonly excludeLists: readonly string[];
+  readonly schedule: Date | undefined;
+  readonly trackOpens: boolean | undefined;
+  readonly trackClicks: boolean | undefined;
+  /** Lines of the file before the source: line 1 of the source is line `offset + 1` of the file. */
+  readonly offset: number;
+}
+
+const text = z.string({ error: 'a text is expected; put it in quotation marks' });
+const oneOrMore = z.union([text.transform((one) => [one]), z.array(text)], { error: 'a list of ids or slugs is expected' });
+const mailbox = z.union([text, z.strictObject({ name: text.optional(), address: text })], {
+  error: 'an address is expected: "Harbour Books <hello@news.harbour.example>"',
+});
+const frontMatter = z.strictObject({
+  kind: z.enum(['mjml', 'html', 'text'], { error: 'one of mjml, html and text is expected' }).optional(),
+  name: text.optional(),
+  subject: text,
+  preheader: text.optional(),
+  author: mailbox,
+  reply_to: mailbox.optional(),
+  text: text.optional(),
+  lists: oneOrMore.optional(),
+  exclude_lists: oneOrMore.optional(),
+  schedule: text.optional(),
+  defaults: z.record(z.string(), z.unknown(), { error: 'names and values are expected' }).optional(),
+  headers: z.record(z.string(), text, { error: 'header names and texts are expected' }).optional(),
+  footer: z.enum(['project', 'none'], { error: 'one of project and none is expected' }).optional(),
+  track_opens: z.boolean({ error: 'true or false is expected' }).optional(),
+  track_clicks: z.boolean({ error: 'true or false is expected' }).optional(),
+});
+const KEYS = Object.keys(frontMatter.shape);
+
+/**
+ * @param path names the file in errors; its ending tells MJML, HTML and text apart unless `kind:` does
+ * @throws ContentFileInvalid with the line
+ */
+export function parseContentFile(path: string, written: string): ContentFile {
+  const lines = written.replace(/^\ufeff/, '').split(/\r?\n/);
+  const fault = (line: number, message: string) => new ContentFileInvalid(path, line, message);
+  if (lines[0]?.trim() !== '---') {
+    throw fault(1, 'the file must begin with "---", then subject and author, then "---" and the content.');
+  }
+  const end = lines.findIndex((line, index) => index > 0 && line.trim() === '---');
+  if (end < 0) throw fault(1, 'the front matter is not ended: a second line of "---" is missing.');
+  const front = readFront(lines.slice(1, end).join('\n'), fault);
+  const source = lines.slice(end + 1).join('\n');
+  if (source.trim() === '') throw fault(end + 1, 'nothing follows the front matter: there is no content.');
+  const { values } = front;
+  return {
+    content: {
+      kind: values.kind ?? kindOf(path, source),
+      source,
+      text: values.text,
+      subject: values.subject,
+      preheader: values.preheader,
+      author: mailboxOf(values.author),
+      replyTo: values.reply_to === undefined ? undefined : mailboxOf(values.reply_to),
+      headers: values.headers,
+      defaults: values.defaults,
+      footer: values.footer,
+    },
+    name: values.name,
+    lists: values.lists ?? [],
+    excludeLists: values.exclude_lists ?? [],
+    schedule:
+      values.schedule === undefined
+        ? undefined
+        : at(front.lineOf(['schedule']), () => moment(values.schedule ?? '', 'schedule'), fault),
+    trackOpens: values.track_opens,
+    trackClicks: values.track_clicks,
+    offset: end + 1,
+  };
+}
+
+type Fault = (line: number, message: string) => ContentFileInvalid;
+
+function readFront(yaml: string, fault: Fault) {
+  const counter = new LineCounter();
+  // Without aliases: a few lines of them can stand for gigabytes.
+  const document = parseDocument(yaml, { lineCounter: counter, prettyErrors: false });
+  // The first line of the YAML is the second of the file.
+  const fileLine = (offset: number): number => counter.linePos(offset).line + 1;
+  const [error] = document.errors;
+  if (error !== undefined) throw fault(fileLine(error.pos[0]), `the YAML cannot be read: ${error.message.split('\n')[0]}.`);
+  if (!isMap(document.contents))
+    throw fault(2, 'names and values such as "subject: News" are expected between the lines of "---".');
+  const map: YAMLMap = document.contents;
+  const lineOf = (path: readonly PropertyKey[]): number => {
+    const pair = map.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === path[0]);
+    return pair !== undefined && isScalar(pair.key) && pair.key.range ? fileLine(pair.key.range[0]) : 2;
+  };
+  const parsed = frontMatter.safeParse(document.toJS({ maxAliasCount: 0 }));
+  if (parsed.success) return { values: parsed.data, lineOf };
+  const issue = parsed.error.issues[0]!;
+  if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
+    const key = issue.keys[0] ?? '';
+    throw fault(lineOf([key]), `"${key}" is not known here. Known: ${KEYS.join(', ')}.`);
+  }
+  const name = issue.path.map(String).join('.');
+  if (issue.code === 'invalid_type' && !map.has(issue.path[0])) throw fault(1, `"${name}" is missing.`);
+  throw fault(lineOf(issue.path), `"${name}": ${issue.message}.`);
+}
+
+function at<T>(line: number, read: () => T, fault: Fault): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof DomainError ? fault(line, error.message) : error;
+  }
+}
+
+/** What follows in a file that does not say it: `.md` and `.txt` may hold any of the three. */
+function kindOf(path: string, source: string): ContentInput['kind'] {
+  const extension = extname(path).toLowerCase();
+  if (extension === '.mjml') return 'mjml';
+  if (extension === '.html' || extension === '.htm') return 'html';
+  const begin = source.trimStart();
+  if (/^<mjml[\s>]/i.test(begin)) return 'mjml';
+  return /^<(!doctype|!--|[a-z])/i.test(begin) ? 'html' : 'text';
+}
+
+/** `Name <address>` or an address; what is in it is checked where content is parsed. */
+export function mailboxOf(
+  written: string | { readonly name?: string | undefined; readonly address: string },
+): ContentInput['author'] {
+  if (typeof written !== 'string') return written;
+  const match = /^\s*(?:"([^"]*)"|([^<"]*?))\s*<([^<>]*)>\s*$/.exec(written);
+  if (match === null) return { address: written.trim() };
+  const name = match[1] ?? match[2] ?? '';
+  return { ...(name !== '' && { name }), address: match[3] ?? '' };
+}

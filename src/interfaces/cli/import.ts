@@ -1,0 +1,169 @@
+import { createReadStream } from 'node:fs';
+import { open, stat, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import type { Application } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
+import { Progress } from './progress.ts';
+import { listIds } from './subscriber.ts';
+import { renderFields, renderTable } from './table.ts';
+
+interface ImportOptions {
+  readonly list?: readonly string[];
+  readonly map?: readonly string[];
+  readonly dryRun?: boolean;
+  readonly consentSource?: string;
+  readonly consentText?: string;
+  readonly rejected?: string;
+  readonly format?: string;
+  readonly encoding?: string;
+  readonly delimiter?: string;
+}
+
+type Imported = Awaited<ReturnType<Application['imports']['run']>>;
+
+/** Of the rejections, as many as say what is wrong; all of them go into the file that `--rejected` names. */
+const SHOWN_REJECTIONS = 10;
+
+export function importCommand(program: Command, cli: Cli): void {
+  const command = program
+    .command('import')
+    .description('bring a file of people (CSV with a header row, or JSON Lines) into the audience')
+    .argument('<file>', 'the file, or - for standard input')
+    .option('--list <list>', 'everybody joins this list (id or slug); may be repeated', gather)
+    .option('--map <column=name>', 'what a column is: email, locale, time_zone, an attribute, or - to leave it out', gather)
+    .option('--dry-run', 'read and count, change nobody')
+    .option('--consent-source <text>', 'proof that everybody agreed: where they said so; confirms them on double opt-in lists')
+    .option('--consent-text <text>', 'the words that they agreed to')
+    .option('--rejected <file>', 'write the rows that could not be read here, as CSV with line and reason')
+    .option('--format <format>', 'csv or jsonl; recognised when absent')
+    .option('--encoding <label>', 'such as windows-1252; UTF-8 and UTF-16 are recognised')
+    .option('--delimiter <character>', 'one character, or tab; recognised when absent')
+    .action(async (file: string, options: ImportOptions) => {
+      await inProject(cli, (application, project) => importFile(cli, application, project, file, options));
+    });
+  example(
+    command,
+    'pennypost import people.csv --list harbour-letter --consent-source "trade fair 2026, signed sheets"',
+    'gunzip -c export.jsonl.gz | pennypost import - --list harbour-letter --dry-run --rejected rejected.csv',
+  );
+}
+
+async function importFile(
+  cli: Cli,
+  application: Application,
+  project: Project,
+  file: string,
+  options: ImportOptions,
+): Promise<void> {
+  if (options.consentText !== undefined && options.consentSource === undefined)
+    throw new InvalidInput('--consent-text needs --consent-source: where was it said?');
+  const lists = await listIds(application, project, options.list ?? []);
+  if (lists.length === 0) cli.output.warn('no --list: these people join none, and no campaign reaches them.');
+  // Refused now rather than after a million rows.
+  if (options.rejected !== undefined) await (await open(options.rejected, 'w')).close();
+  const source = await sourceOf(cli, file);
+  const progress = new Progress({
+    stream: cli.output.progressStream,
+    clock: cli.clock,
+    label: options.dryRun === true ? 'dry run' : 'import',
+  });
+  const imported = await application.imports
+    .run(
+      project.id,
+      source.bytes,
+      {
+        lists,
+        map: pairs(options.map ?? [], '--map'),
+        dryRun: options.dryRun,
+        consent: options.consentSource === undefined ? undefined : { source: options.consentSource, text: options.consentText },
+        fileName: file === '-' ? undefined : basename(file),
+        format: formatOf(options.format),
+        encoding: options.encoding,
+        delimiter: options.delimiter,
+      },
+      ({ rows, rejected, bytes }) => {
+        const part =
+          source.size === undefined ? '' : `${Math.min(100, Math.round((bytes / Math.max(source.size, 1)) * 100))} % of the file`;
+        progress.update(rows, {
+          note: [part, rejected === 0 ? '' : `${rejected} rejected`].filter((text) => text !== '').join(', '),
+        });
+      },
+    )
+    .finally(() => progress.finish());
+  if (options.rejected !== undefined)
+    await writeFile(options.rejected, Readable.from(application.imports.rejectionsCsv(project.id, imported.id)));
+  await tell(cli, application, project, imported, options.rejected);
+}
+
+async function tell(
+  cli: Cli,
+  application: Application,
+  project: Project,
+  imported: Imported,
+  rejectedFile: string | undefined,
+): Promise<void> {
+  const { totals } = imported;
+  const { items } =
+    totals.rejected === 0
+      ? { items: [] }
+      : await application.audience.rejections(project.id, imported.id, { limit: SHOWN_REJECTIONS });
+  cli.output.result(
+    { id: imported.id, state: imported.state, dryRun: imported.dryRun, ...totals, columns: imported.columns },
+    () => {
+      const figures = renderFields([
+        [imported.dryRun ? 'dry run' : 'import', imported.id],
+        ['rows', totals.rows],
+        [
+          'imported',
+          `${totals.imported.toLocaleString('en-US')} (${totals.created.toLocaleString('en-US')} new, ${totals.updated.toLocaleString('en-US')} known)`,
+        ],
+        ['duplicates', totals.duplicates],
+        ['rejected', totals.rejected],
+        ['protected', totals.protected],
+      ]);
+      if (items.length === 0) return figures;
+      const table = renderTable(
+        [
+          { title: 'Line', value: (row) => row.line },
+          { title: 'Not imported because', value: (row) => row.reason },
+        ],
+        items,
+        cli.output.width,
+      );
+      const rest = totals.rejected - items.length;
+      const more = rest > 0 ? [`... and ${rest.toLocaleString('en-US')} more.`] : [];
+      const where =
+        rejectedFile === undefined
+          ? 'All of them as a file: --rejected rejected.csv'
+          : `All of them, with their cells: ${rejectedFile}`;
+      return [figures, '', table, ...more, where].join('\n');
+    },
+  );
+}
+
+interface Source {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Undefined for a pipe. */
+  readonly size: number | undefined;
+}
+
+async function sourceOf(cli: Cli, file: string): Promise<Source> {
+  if (file === '-') return { bytes: cli.stdin, size: undefined };
+  try {
+    const found = await stat(file);
+    if (found.isDirectory()) throw new InvalidInput(`${file} is a directory. Name a file.`);
+    // Ctrl-C breaks the stream off; the import is then recorded as failed, and nobody was changed.
+    return { bytes: createReadStream(file, { signal: cli.interruption.heed() }), size: found.isFile() ? found.size : undefined };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw new InvalidInput(`There is no file ${file}.`);
+    throw error;
+  }
+}
+
+function formatOf(text: string | undefined): 'csv' | 'jsonl' | undefined {
+  if (text === undefined || text === 'csv' || text === 'jsonl') return text;
+  throw new InvalidInput('--format is csv or jsonl.');
+}

@@ -1,0 +1,49 @@
+/** Why a process is asked to end; EPIPE: whoever read its output has gone. */
+export type InterruptReason = 'SIGINT' | 'SIGTERM' | 'EPIPE';
+
+const STATUS: Readonly<Record<InterruptReason, number>> = { SIGINT: 130, SIGTERM: 143, EPIPE: 141 };
+
+/**
+ * Turns signals into an orderly end. A command that holds something (a campaign being sent, an open server) says so with
+ * `heed`: the first signal then only aborts `signal`, and the command finishes what is under way. Without one, or at the second
+ * signal, the process ends at once with 128 + the signal's number, as shells expect.
+ */
+export class Interruption {
+  private readonly controller = new AbortController();
+  private readonly exit: (status: number) => void;
+  private heeded = false;
+  private first: InterruptReason | undefined;
+
+  constructor(exit: (status: number) => void) {
+    this.exit = exit;
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** How the shell is told that the command was interrupted; undefined when it was not. */
+  get status(): number | undefined {
+    return this.first === undefined ? undefined : STATUS[this.first];
+  }
+
+  /** From now on the command ends by itself once `signal` is aborted. */
+  heed(): AbortSignal {
+    this.heeded = true;
+    return this.signal;
+  }
+
+  receive(reason: InterruptReason): void {
+    if (this.first !== undefined && reason === 'EPIPE') return;
+    if (!this.heeded || this.first !== undefined) this.exit(STATUS[reason]);
+    this.first = reason;
+    this.controller.abort();
+  }
+
+  /** Resolves at the first signal. */
+  async wait(): Promise<void> {
+    const { signal } = this;
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  }
+}

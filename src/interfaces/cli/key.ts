@@ -1,0 +1,101 @@
+import type { Command } from 'commander';
+import type { Application } from '../../application/application.ts';
+import { type Cli, example, gather, inProject, moment, type PageOptions, paged, pageOf, resultPage, whole } from './cli.ts';
+import { renderFields, renderTable } from './table.ts';
+
+type Key = Awaited<ReturnType<Application['access']['revokeKey']>>;
+
+export function keyCommands(program: Command, cli: Cli): void {
+  const key = program.command('key').description('API keys of a project');
+
+  const create = key
+    .command('create')
+    .description('make a key; its secret is shown only now')
+    .requiredOption('--name <name>', 'what it is for')
+    .requiredOption(
+      '--scope <scope>',
+      'what it may do: audience.read, audience.write, campaign.read, campaign.write, campaign.send, message.send, report.read, admin',
+      gather,
+    )
+    .option('--expires <time>', 'until when, such as 2027-01-01T00:00:00Z; default: never')
+    .option('--rate <number>', 'requests per second, 1 to 10,000 (default 50)')
+    .action(async (options: { name: string; scope: readonly string[]; expires?: string; rate?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const made = await application.access.createKey(project.id, {
+          name: options.name,
+          scopes: options.scope.flatMap((scope) => scope.split(',')),
+          expiresAt: options.expires === undefined ? undefined : moment(options.expires, '--expires'),
+          requestsPerSecond: options.rate === undefined ? undefined : whole(options.rate, '--rate', 1, 10_000),
+        });
+        const shown = keyShown(made.key, cli.clock.now());
+        cli.output.result(
+          { ...shown, secret: made.secret },
+          () => `${fieldsOf(shown)}\n\nSecret, shown only now: ${made.secret}`,
+        );
+      });
+    });
+  example(create, 'pennypost key create --name "shop" --scope message.send --scope audience.write');
+
+  const list = paged(key.command('list').description('the keys of the project, the oldest first')).action(
+    async (options: PageOptions) => {
+      await inProject(cli, async (application, project) =>
+        resultPage(
+          cli,
+          await application.access.listKeys(project.id, pageOf(options)),
+          (item) => keyShown(item, cli.clock.now()),
+          (items) =>
+            renderTable(
+              [
+                { title: 'Name', value: (one) => one.name },
+                { title: 'Status', value: (one) => one.status },
+                { title: 'Scopes', value: (one) => one.scopes.join(' ') },
+                { title: 'Last used', value: (one) => one.lastUsedAt },
+                { title: 'Expires', value: (one) => one.expiresAt },
+                { title: 'Id', value: (one) => one.id },
+              ],
+              items,
+              cli.output.width,
+            ),
+        ),
+      );
+    },
+  );
+  example(list, 'pennypost key list');
+
+  const revoke = key
+    .command('revoke')
+    .description('refuse a key from now on, on every node')
+    .argument('<id>', 'id of the key')
+    .action(async (id: string) => {
+      await inProject(cli, async (application, project) => {
+        const shown = keyShown(await application.access.revokeKey(project.id, id), cli.clock.now());
+        cli.output.result(shown, () => fieldsOf(shown));
+      });
+    });
+  example(revoke, 'pennypost key revoke 0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b');
+}
+
+/** Never the hash of the secret. */
+const keyShown = (key: Key, now: Date) => ({
+  id: key.id,
+  name: key.name,
+  scopes: key.scopes,
+  status: key.status(now),
+  requestsPerSecond: key.requestsPerSecond,
+  createdAt: key.createdAt,
+  expiresAt: key.expiresAt,
+  revokedAt: key.revokedAt,
+  lastUsedAt: key.lastUsedAt,
+});
+
+const fieldsOf = (key: ReturnType<typeof keyShown>): string =>
+  renderFields([
+    ['key', key.name],
+    ['id', key.id],
+    ['status', key.status],
+    ['scopes', key.scopes.join(' ')],
+    ['requests per second', key.requestsPerSecond],
+    ['created', key.createdAt],
+    ['expires', key.expiresAt],
+    ['revoked', key.revokedAt],
+  ]);

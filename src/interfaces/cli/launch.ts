@@ -1,0 +1,149 @@
+import type { Command } from 'commander';
+import type { Campaign } from '../../application/application.ts';
+import { campaignOf, campaignShown, fieldsOf } from './campaign.ts';
+import { type Cli, example, inProject, moment, type Project } from './cli.ts';
+import { EXIT } from './exit-codes.ts';
+import { Progress } from './progress.ts';
+import { renderReport } from './report.ts';
+import type { Instance } from './workbench.ts';
+import { someoneWorks, untilDone } from './working.ts';
+
+/** What sends: launching, following, pausing, and the schedule. */
+export function launchCommands(campaign: Command, cli: Cli): void {
+  const launch = campaign
+    .command('launch')
+    .description('fix content and recipients, and send; launching twice sends once')
+    .argument('<campaign>', 'id or name')
+    .option('--watch', 'follow it until everybody has an outcome; does the work itself when no worker runs')
+    .action(async (wanted: string, { watch = false }: { watch?: boolean }) => {
+      await inProject(
+        cli,
+        async (application, project, instance) => {
+          const { id } = await campaignOf(application, project, wanted);
+          const launched = await application.campaign.launch(project.id, id);
+          cli.output.note(`Launched: ${launched.audience.toLocaleString('en-US')} recipients.`);
+          await after(cli, instance, project, launched, watch);
+        },
+        { works: watch },
+      );
+    });
+  example(launch, 'pennypost campaign launch "November letter" --watch');
+
+  const watch = campaign
+    .command('watch')
+    .description('follow a launched campaign until everybody has an outcome')
+    .argument('<campaign>', 'id or name')
+    .action(async (wanted: string) => {
+      await inProject(
+        cli,
+        async (application, project, instance) => follow(cli, instance, project, await campaignOf(application, project, wanted)),
+        { works: true },
+      );
+    });
+  example(watch, 'pennypost campaign watch "November letter"');
+
+  const pause = campaign
+    .command('pause')
+    .description('hand nothing more over within two seconds; nobody is lost')
+    .argument('<campaign>', 'id or name')
+    .action((wanted: string) => step(cli, wanted, 'pause'));
+  example(pause, 'pennypost campaign pause "November letter"');
+
+  const resume = campaign
+    .command('resume')
+    .description('go on with a paused campaign; nobody is skipped, nobody is mailed again')
+    .argument('<campaign>', 'id or name')
+    .option('--watch', 'follow it until everybody has an outcome')
+    .action(async (wanted: string, { watch: follows = false }: { watch?: boolean }) => {
+      await inProject(
+        cli,
+        async (application, project, instance) => {
+          const { id } = await campaignOf(application, project, wanted);
+          await after(cli, instance, project, await application.campaign.resume(project.id, id), follows);
+        },
+        { works: follows },
+      );
+    });
+  example(resume, 'pennypost campaign resume "November letter" --watch');
+
+  const cancel = campaign
+    .command('cancel')
+    .description('hand nothing more over, for good; what was handed over stays so')
+    .argument('<campaign>', 'id or name')
+    .action((wanted: string) => step(cli, wanted, 'cancel'));
+  example(cancel, 'pennypost campaign cancel "November letter"');
+
+  const schedule = campaign
+    .command('schedule')
+    .description('launch a draft later, by whichever background worker runs then')
+    .argument('<campaign>', 'id or name')
+    .requiredOption('--at <time>', 'such as 2026-12-01T08:00:00+01:00')
+    .action(async (wanted: string, { at }: { at: string }) => {
+      await inProject(cli, async (application, project) => {
+        const { id } = await campaignOf(application, project, wanted);
+        const scheduled = await application.campaign.schedule(project.id, id, moment(at, '--at'));
+        if (!(await someoneWorks(application, 'background')))
+          cli.output.warn('no worker is running. One must run at that time: "pennypost serve" or "pennypost work".');
+        cli.output.result(campaignShown(scheduled), () => fieldsOf(scheduled));
+      });
+    });
+  example(schedule, 'pennypost campaign schedule "November letter" --at 2026-12-01T08:00:00+01:00');
+
+  const unschedule = campaign
+    .command('unschedule')
+    .description('make a scheduled campaign a draft again')
+    .argument('<campaign>', 'id or name')
+    .action((wanted: string) => step(cli, wanted, 'unschedule'));
+  example(unschedule, 'pennypost campaign unschedule "November letter"');
+}
+
+async function step(cli: Cli, wanted: string, verb: 'pause' | 'cancel' | 'unschedule'): Promise<void> {
+  await inProject(cli, async (application, project) => {
+    const { id } = await campaignOf(application, project, wanted);
+    const changed = await application.campaign[verb](project.id, id);
+    cli.output.result(campaignShown(changed), () => fieldsOf(changed));
+  });
+}
+
+async function after(cli: Cli, instance: Instance, project: Project, campaign: Campaign, watch: boolean): Promise<void> {
+  if (watch) return follow(cli, instance, project, campaign);
+  if (!(await someoneWorks(instance.application, 'bulk')))
+    cli.output.warn(
+      `no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs. This process does it with: pennypost campaign watch ${campaign.id}`,
+    );
+  cli.output.result(campaignShown(campaign), () => fieldsOf(campaign));
+}
+
+async function follow(cli: Cli, instance: Instance, project: Project, campaign: Campaign): Promise<void> {
+  const { reports } = instance.application;
+  const read = () => reports.campaign(project.id, campaign.id);
+  const progress = new Progress({
+    stream: cli.output.progressStream,
+    clock: cli.clock,
+    label: campaign.name,
+    total: campaign.audience,
+  });
+  const done = await untilDone(cli, instance, 'bulk', async () => {
+    const { state, states, audience } = await read();
+    progress.update(audience - states.pending, { note: noteOf(states), total: audience });
+    return state !== 'sending';
+  }).finally(() => progress.finish());
+  const report = await read();
+  if (!done)
+    cli.output.note(
+      'Interrupted. What is not handed over yet goes on when a worker runs: nobody is skipped, nobody mailed again.',
+    );
+  else if (report.state !== 'submitted') cli.output.warn(`the campaign is ${report.state}.`);
+  if (report.states.deferred > 0)
+    cli.output.note(`${report.states.deferred.toLocaleString('en-US')} are deferred and are tried again while a worker runs.`);
+  cli.output.result(report, () => renderReport(report, undefined, cli.output.width));
+  if (done && report.state !== 'submitted') cli.endWith(EXIT.conflict);
+}
+
+/** States that people want to hear of while it runs. */
+function noteOf(states: Readonly<Record<string, number>>): string {
+  return ['deferred', 'rejected', 'in_doubt', 'failed', 'skipped']
+    .filter((state) => (states[state] ?? 0) > 0)
+    .map((state) => `${(states[state] ?? 0).toLocaleString('en-US')} ${state.replace('_', ' ')}`)
+    .join(', ');
+}

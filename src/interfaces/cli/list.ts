@@ -1,0 +1,118 @@
+import type { Command } from 'commander';
+import type { Application } from '../../application/application.ts';
+import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
+import { renderFields, renderTable } from './table.ts';
+
+type List = Awaited<ReturnType<Application['audience']['getList']>>;
+type Counts = Awaited<ReturnType<Application['audience']['listCounts']>>[number];
+
+export function listCommands(program: Command, cli: Cli): void {
+  const list = program.command('list').description('named sets that people join');
+
+  const create = list
+    .command('create')
+    .description('make a list')
+    .argument('<name>', 'what people see')
+    .option('--slug <slug>', 'short name for scripts and List-Id; made from the name when absent')
+    .option('--description <text>', 'what it is about')
+    .option('--double-opt-in', 'people count only after they confirmed by mail')
+    .action(async (name: string, options: { slug?: string; description?: string; doubleOptIn?: boolean }) => {
+      await inProject(cli, async (application, project) => {
+        const made = await application.audience.createList(project.id, { name, ...options });
+        cli.output.result(listShown(made), () => fieldsOf(listShown(made)));
+      });
+    });
+  example(create, 'pennypost list create "Harbour letter" --description "Once a month"');
+
+  const all = paged(list.command('list').description('the lists of the project, with how many are on each'))
+    .option('--archived', 'archived ones too')
+    .action(async (options: PageOptions & { archived?: boolean }) => {
+      await inProject(cli, async (application, project) => {
+        const page = await application.audience.lists(project.id, { ...pageOf(options), includeArchived: options.archived });
+        const ids = page.items.map(({ id }) => id);
+        const counts = ids.length === 0 ? [] : await application.audience.listCounts(project.id, ids);
+        const items = page.items.map((one) =>
+          listShown(
+            one,
+            counts.find(({ listId }) => listId === one.id),
+          ),
+        );
+        cli.output.result({ items, next: page.next ?? null }, () =>
+          renderTable(
+            [
+              { title: 'Slug', value: (one) => one.slug },
+              { title: 'Name', value: (one) => one.name },
+              { title: 'Confirmed', value: (one) => one.subscribers.confirmed },
+              { title: 'Unconfirmed', value: (one) => one.subscribers.unconfirmed },
+              { title: 'Unsubscribed', value: (one) => one.subscribers.unsubscribed },
+              { title: 'Double opt-in', value: (one) => one.doubleOptIn },
+              { title: 'Archived', value: (one) => one.archivedAt },
+            ],
+            items,
+            cli.output.width,
+          ),
+        );
+      });
+    });
+  example(all, 'pennypost list list');
+
+  const show = list
+    .command('show')
+    .description('one list, with how many are on it')
+    .argument('<list>', 'id or slug')
+    .action(async (idOrSlug: string) => {
+      await inProject(cli, async (application, project) => {
+        const found = await application.audience.getList(project.id, idOrSlug);
+        const [counts] = await application.audience.listCounts(project.id, [found.id]);
+        cli.output.result(listShown(found, counts), () => fieldsOf(listShown(found, counts)));
+      });
+    });
+  example(show, 'pennypost list show harbour-letter');
+
+  for (const [name, text, verb] of [
+    ['archive', 'nobody joins it any more; who is on it stays on it', 'archiveList'],
+    ['restore', 'open an archived list again', 'restoreList'],
+  ] as const) {
+    const command = list
+      .command(name)
+      .description(text)
+      .argument('<list>', 'id or slug')
+      .action(async (idOrSlug: string) => {
+        await inProject(cli, async (application, project) => {
+          const changed = listShown(await application.audience[verb](project.id, idOrSlug));
+          cli.output.result(changed, () => fieldsOf(changed));
+        });
+      });
+    example(command, `pennypost list ${name} harbour-letter`);
+  }
+}
+
+/** Without counts, nobody is on it yet. */
+const listShown = (list: List, counts?: Counts) => ({
+  id: list.id,
+  slug: list.slug,
+  name: list.name,
+  description: list.description,
+  doubleOptIn: list.doubleOptIn,
+  subscribers: {
+    confirmed: counts?.confirmed ?? 0,
+    unconfirmed: counts?.unconfirmed ?? 0,
+    unsubscribed: counts?.unsubscribed ?? 0,
+  },
+  createdAt: list.createdAt,
+  archivedAt: list.archivedAt,
+});
+
+const fieldsOf = (list: ReturnType<typeof listShown>): string =>
+  renderFields([
+    ['list', list.name],
+    ['slug', list.slug],
+    ['id', list.id],
+    ['description', list.description],
+    ['double opt-in', list.doubleOptIn],
+    ['confirmed', list.subscribers.confirmed],
+    ['unconfirmed', list.subscribers.unconfirmed],
+    ['unsubscribed', list.subscribers.unsubscribed],
+    ['created', list.createdAt],
+    ['archived', list.archivedAt],
+  ]);

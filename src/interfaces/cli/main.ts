@@ -1,0 +1,101 @@
+/**
+ * The command line as a process: signals, streams and the exit code, and where commands meet the infrastructure. Everything heavy is
+ * imported by the command that needs it, so that `--help` answers in a tenth of a second.
+ */
+import { join } from 'node:path';
+import { Interruption } from './interruption.ts';
+import { runCommandLine } from './program.ts';
+import { type Instance, type Log, NoWayOut, type OpenWish, type Workbench } from './workbench.ts';
+
+const interruption = new Interruption((status) => process.exit(status));
+process.on('SIGINT', () => interruption.receive('SIGINT'));
+process.on('SIGTERM', () => interruption.receive('SIGTERM'));
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    interruption.receive('EPIPE');
+  });
+}
+
+const status = await runCommandLine(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  workbench: createWorkbench(),
+  interruption,
+  clock: { now: () => new Date(), monotonic: () => performance.now() },
+});
+// What is still open has been given its chance to close; nothing may keep a finished command from ending.
+process.stdout.write('', () => process.exit(status));
+
+function createWorkbench(): Workbench {
+  const readConfig = async () => (await import('../../infrastructure/config.ts')).readConfig();
+  return {
+    settings: readConfig,
+    open: async (wish = {}) => open(wish, await readConfig()),
+    examine: async () => (await import('../../infrastructure/doctor.ts')).examine(await readConfig()),
+  };
+}
+
+type Config = ReturnType<typeof import('../../infrastructure/config.ts').readConfig>;
+
+async function open(wish: OpenWish, configured: Config): Promise<Instance> {
+  const [{ openPennypost }, { tokens }, { createLogger }, serving] = await Promise.all([
+    import('../../infrastructure/open.ts'),
+    import('../../infrastructure/container.ts'),
+    import('../../infrastructure/logger.ts'),
+    import('../../infrastructure/serving-note.ts'),
+  ]);
+  const isolated = wish.isolatedIn !== undefined;
+  const running = isolated ? undefined : await serving.readServingNote(configured.dataDir);
+  const smtpUrl = isolated ? undefined : (configured.smtpUrl ?? running?.inboxUrl);
+  const config: Config = {
+    ...configured,
+    ...(wish.isolatedIn !== undefined && { databaseUrl: undefined, dataDir: join(wish.isolatedIn, 'data') }),
+    smtpUrl,
+    publicUrl: isolated ? wish.publicUrl : (configured.publicUrl ?? wish.publicUrl ?? running?.publicUrl),
+  };
+  const destination = smtpUrl !== undefined ? 'smtp' : wish.ownInbox === true ? 'inbox' : 'none';
+  const log = wish.log === 'json' ? createLogger(config.logLevel) : linesOn(process.stderr);
+  const { promise: broken, reject } = Promise.withResolvers<never>();
+  // Heard by whoever waits for it; a command that does not wait must not fall over it.
+  broken.catch(() => undefined);
+  const opened = await openPennypost({ config, destination, log, works: wish.works ?? false, onFatal: reject });
+  let working: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    working ??= opened.get(tokens.workers).stop();
+    await working;
+  };
+  return {
+    application: opened.get(tokens.application),
+    description: opened.description,
+    database: opened.database,
+    publicUrl: opened.publicUrl,
+    migrated: opened.migrated,
+    inbox: opened.inbox,
+    log,
+    broken,
+    async work(lanes) {
+      if (destination === 'none' && lanes.some((lane) => lane !== 'background')) throw new NoWayOut();
+      await opened.get(tokens.workers).start(lanes);
+      opened.lifecycle.register('workers', stop);
+      return stop;
+    },
+    async announce() {
+      const note = { publicUrl: opened.publicUrl, inboxUrl: opened.inbox?.url };
+      opened.lifecycle.register('serving note', await serving.writeServingNote(config.dataDir, note));
+    },
+    close: () => opened.close(),
+  };
+}
+
+/** For people at a terminal: what went well is said by the command itself. */
+function linesOn(stream: { write(text: string): unknown }): Log {
+  return {
+    info: (_facts, message) => stream.write(`${message}\n`),
+    warn: (facts, message) => stream.write(`warning: ${message}${reasonIn(facts)}\n`),
+    error: (facts, message) => stream.write(`error: ${message}${reasonIn(facts)}\n`),
+  };
+}
+
+const reasonIn = (facts: object): string => ('reason' in facts ? ` (${String(facts.reason)})` : '');

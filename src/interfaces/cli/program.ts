@@ -1,0 +1,129 @@
+import { Command, CommanderError } from 'commander';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { draftCommands } from './campaign.ts';
+import { reportCommands } from './campaign-report.ts';
+import { type Cli, example } from './cli.ts';
+import { demoCommand } from './demo.ts';
+import { doctorCommand, migrateCommand } from './doctor.ts';
+import { EXIT } from './exit-codes.ts';
+import { importCommand } from './import.ts';
+import type { Interruption } from './interruption.ts';
+import { keyCommands } from './key.ts';
+import { launchCommands } from './launch.ts';
+import { listCommands } from './list.ts';
+import { Output, type TextStream } from './output.ts';
+import { projectCommands } from './project.ts';
+import { sendCommand } from './send.ts';
+import { serveCommand, version, workCommand } from './serve.ts';
+import { statusCommand } from './status.ts';
+import { subscriberCommands } from './subscriber.ts';
+import type { Workbench } from './workbench.ts';
+
+/** What the process gives to the command line. */
+export interface Terminal {
+  readonly stdout: TextStream;
+  readonly stderr: TextStream;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly workbench: Workbench;
+  readonly interruption: Interruption;
+  readonly clock: Cli['clock'];
+}
+
+/** Runs one command line, without `node` and the script's name. @returns the exit code; never throws */
+export async function runCommandLine(words: readonly string[], terminal: Terminal): Promise<number> {
+  const { stdout, stderr, interruption } = terminal;
+  // Asked for here and not by the parser, because what the parser itself has to say must be JSON as well.
+  const end = words.indexOf('--');
+  const output = new Output({ json: words.slice(0, end < 0 ? words.length : end).includes('--json'), stdout, stderr });
+  let status: number = EXIT.ok;
+  const program = new Command('pennypost');
+  const cli: Cli = {
+    ...terminal,
+    output,
+    projectWish: () => program.opts<{ project?: string }>().project,
+    endWith: (code) => {
+      status = code;
+    },
+  };
+  fill(program, cli);
+  settle(program, stdout, output.json ? undefined : stderr);
+  try {
+    if (words.length === 0) program.outputHelp();
+    else if (words.includes('--version')) stdout.write(`${await version()}\n`);
+    else await program.parseAsync([...words], { from: 'user' });
+    return interruption.status !== undefined && status !== EXIT.ok ? interruption.status : status;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      return error.code === 'commander.help' && !output.json ? EXIT.usage : output.failure(misused(error));
+    }
+    if (interruption.status !== undefined) {
+      output.note('Interrupted.');
+      return interruption.status;
+    }
+    return output.failure(error);
+  }
+}
+
+/** Every command there is; `--help` lists them in this order. */
+export function fill(program: Command, cli: Cli): void {
+  program
+    .description(
+      'Self-hosted e-mail marketing and transactional e-mail. One PostgreSQL is its only server, and it brings its own.',
+    )
+    .option('--json', 'results as one line of JSON on standard output, errors as JSON on standard error')
+    .option('--project <project>', 'id or slug of the project; not needed when there is only one')
+    .option('--version', 'the version of pennypost')
+    .helpOption('-h, --help', 'what a command does, with examples')
+    .helpCommand(false);
+  demoCommand(program, cli);
+  serveCommand(program, cli);
+  workCommand(program, cli);
+  migrateCommand(program, cli);
+  doctorCommand(program, cli);
+  statusCommand(program, cli);
+  projectCommands(program, cli);
+  keyCommands(program, cli);
+  listCommands(program, cli);
+  subscriberCommands(program, cli);
+  importCommand(program, cli);
+  const campaign = program.command('campaign').description('one content sent to many, once');
+  draftCommands(campaign, cli);
+  launchCommands(campaign, cli);
+  reportCommands(campaign, cli);
+  sendCommand(program, cli);
+  example(
+    program,
+    'pennypost demo',
+    'pennypost serve',
+    'pennypost import people.csv --list harbour-letter',
+    'pennypost campaign create --file november.mjml && pennypost campaign launch "November letter" --watch',
+  );
+  program.addHelpText(
+    'after',
+    '\nSettings come from the environment (PENNYPOST_...), see docs/operations.md.\nExit codes: 0 done, 1 failed, 2 wrong input, 3 no such thing, 4 not in this state, 5 not now, 6 refused.',
+  );
+}
+
+/** Throws instead of ending the process, says nothing by itself, and shows the global options everywhere. */
+function settle(command: Command, stdout: TextStream, stderr: TextStream | undefined): void {
+  command.exitOverride();
+  command.configureOutput({
+    writeOut: (text) => void stdout.write(text),
+    // The help of a group that was called without a command; what is wrong is said by `Output.failure`.
+    writeErr: (text) => void stderr?.write(text),
+    outputError: () => undefined,
+  });
+  command.configureHelp({ showGlobalOptions: true });
+  if (command.commands.length > 0 && command.parent !== null) {
+    const names = command.commands.map((one) => one.name());
+    example(command, `pennypost ${command.name()} ${names[0]} --help`);
+  }
+  for (const inner of command.commands) settle(inner, stdout, stderr);
+}
+
+function misused(error: CommanderError): InvalidInput {
+  if (error.code === 'commander.help') return new InvalidInput('A command is missing. See --help.');
+  const message = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, '. Did you mean $1?');
+  return new InvalidInput(`${message}${/[.?!]$/.test(message) ? '' : '.'} See --help.`);
+}

@@ -1,0 +1,137 @@
+import type { Command } from 'commander';
+import { type Cli, example, inProject, type PageOptions, type Project, paged, pageOf, resultPage, withInstance } from './cli.ts';
+import { renderFields, renderTable } from './table.ts';
+
+interface ProfileOptions {
+  readonly name?: string;
+  readonly domain?: string;
+  readonly trackingUrl?: string;
+  readonly postalAddress?: string;
+  readonly timeZone?: string;
+  readonly language?: string;
+}
+
+export function projectCommands(program: Command, cli: Cli): void {
+  const project = program.command('project').description('the tenants of this instance: audience, keys and limits of their own');
+
+  const create = project
+    .command('create')
+    .description('make a project, and its first API key, which is shown only now')
+    .requiredOption('--name <name>', 'what recipients see in footers and on public pages')
+    .requiredOption('--domain <domain>', 'domain of Message-ID, List-Id and return paths')
+    .option('--slug <slug>', 'short name for scripts; made from the name when absent')
+    .action(async (options: ProfileOptions & { name: string; domain: string; slug?: string }) => {
+      await withInstance(cli, async ({ application }) => {
+        const made = await application.access.createProject({
+          ...changesOf(options),
+          name: options.name,
+          senderDomain: options.domain,
+          slug: options.slug,
+        });
+        const { key, secret } = await application.access.createKey(made.id, { name: 'first key', scopes: ['admin'] });
+        cli.output.result({ ...projectShown(made), key: { id: key.id, name: key.name, scopes: key.scopes, secret } }, () =>
+          [
+            fieldsOf(made),
+            '',
+            `API key (admin), shown only now: ${secret}`,
+            ...(made.postalAddress === ''
+              ? ['Marketing mail needs a postal address: pennypost project update --postal-address "..."']
+              : []),
+          ].join('\n'),
+        );
+      });
+    });
+  profileOptions(create);
+  example(
+    create,
+    'pennypost project create --name "Harbour Books" --domain news.harbour.example --postal-address "Quay 1, 20457 Hamburg" --time-zone Europe/Berlin',
+  );
+
+  const list = paged(project.command('list').description('all projects')).action(async (options: PageOptions) => {
+    await withInstance(cli, async ({ application }) =>
+      resultPage(cli, await application.access.listProjects(pageOf(options)), projectShown, (items) =>
+        renderTable(
+          [
+            { title: 'Slug', value: (one) => one.slug },
+            { title: 'Name', value: (one) => one.name },
+            { title: 'Domain', value: (one) => one.senderDomain },
+            { title: 'Time zone', value: (one) => one.timeZone },
+            { title: 'Id', value: (one) => one.id },
+          ],
+          items,
+          cli.output.width,
+        ),
+      ),
+    );
+  });
+  example(list, 'pennypost project list --json');
+
+  const show = project
+    .command('show')
+    .description('one project: that of --project, or the only one')
+    .action(async () => {
+      await inProject(cli, async (_application, found) => cli.output.result(projectShown(found), () => fieldsOf(found)));
+    });
+  example(show, 'pennypost project show --project harbour-books');
+
+  const update = project
+    .command('update')
+    .description('change what is named and nothing else')
+    .option('--name <name>', 'what recipients see')
+    .option('--domain <domain>', 'domain of Message-ID, List-Id and return paths')
+    .action(async (options: ProfileOptions) => {
+      await inProject(cli, async (application, found) => {
+        const updated = await application.access.updateProject(found.id, changesOf(options));
+        cli.output.result(projectShown(updated), () => fieldsOf(updated));
+      });
+    });
+  profileOptions(update);
+  example(update, 'pennypost project update --time-zone Europe/Vienna --language de');
+}
+
+function profileOptions(command: Command): void {
+  command
+    .option('--postal-address <text>', 'shown in the footer of marketing mail; \\n begins a new line')
+    .option('--time-zone <name>', 'IANA name; days of reports are cut by it (default UTC)')
+    .option('--language <tag>', 'BCP 47; of public pages for subscribers without one (default en)')
+    .option(
+      '--tracking-url <url>',
+      "origin of links in mail, when not the instance's public URL; an empty one goes back to that",
+    );
+}
+
+function changesOf(options: ProfileOptions) {
+  return {
+    name: options.name,
+    senderDomain: options.domain,
+    postalAddress: options.postalAddress?.replaceAll('\\n', '\n'),
+    timeZone: options.timeZone,
+    defaultLanguage: options.language,
+    trackingBaseUrl: options.trackingUrl === '' ? null : options.trackingUrl,
+  };
+}
+
+const projectShown = (project: Project) => ({
+  id: project.id,
+  slug: project.slug,
+  name: project.name,
+  senderDomain: project.senderDomain,
+  trackingBaseUrl: project.trackingBaseUrl,
+  postalAddress: project.postalAddress,
+  timeZone: project.timeZone,
+  defaultLanguage: project.defaultLanguage,
+  createdAt: project.createdAt,
+});
+
+const fieldsOf = (project: Project): string =>
+  renderFields([
+    ['project', project.name],
+    ['slug', project.slug],
+    ['id', project.id],
+    ['domain', project.senderDomain],
+    ['links', project.trackingBaseUrl],
+    ['postal address', project.postalAddress],
+    ['time zone', project.timeZone],
+    ['language', project.defaultLanguage],
+    ['created', project.createdAt],
+  ]);

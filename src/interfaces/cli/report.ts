@@ -1,0 +1,115 @@
+import type { Application, CampaignReport, DailySeries } from '../../application/application.ts';
+import { renderChart } from './chart.ts';
+import { type Cell, renderFields, renderTable } from './table.ts';
+import { formatCount, formatShare } from './text.ts';
+
+type Report = Awaited<ReturnType<Application['reports']['campaign']>>;
+
+/** What the daily chart draws, in this order, where there is any of it. */
+const CHARTS = [
+  ['submitted', 'Submitted a day'],
+  ['opened_unique', 'Opened a day (people)'],
+  ['clicked_unique', 'Clicked a day (people)'],
+] as const;
+const MOST_DOMAINS = 8;
+
+/** A campaign's report for a terminal: states, engagement, rates, links, domains, and days as small charts. */
+export function renderReport(report: Report, daily: DailySeries | undefined, width: number | undefined): string {
+  return [
+    renderFields([
+      ['campaign', report.name],
+      ['id', report.campaignId],
+      ['state', report.state],
+      ['launched', report.launchedAt],
+      ['submitted', report.submittedAt],
+      ['settled', report.settledAt],
+      ['repeated', report.repeated === 0 ? undefined : report.repeated],
+    ]),
+    section('Messages', statesOf(report), width, ['State', 'Messages', 'Of audience']),
+    section('Engagement', engagementOf(report), width, ['', 'People', 'Total', 'Of submitted']),
+    section(
+      'Links',
+      report.links.map((link) => [link.target, link.unique, link.total]),
+      width,
+      ['Link', 'People', 'Clicks'],
+    ),
+    section('Receiving domains', domainsOf(report), width, ['Domain', 'Submitted', 'Deferred', 'Rejected']),
+    ...(daily === undefined ? [] : chartsOf(daily, width)),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function statesOf(report: Report): Cell[][] {
+  const states = Object.entries(report.states).filter(([, count]) => count > 0);
+  return [
+    ...states.map(([state, count]) => [state.replace('_', ' '), count, formatShare(count, report.audience)]),
+    ['audience', report.audience, formatShare(report.audience, report.audience)],
+  ];
+}
+
+function engagementOf(report: Report): Cell[][] {
+  const { submitted } = report.states;
+  const row = (name: string, people: number, total: number | null): Cell[] => [
+    name,
+    people,
+    total,
+    formatShare(people, submitted),
+  ];
+  return [
+    row('opened', report.opened.unique, report.opened.total),
+    row('clicked', report.clicked.unique, report.clicked.total),
+    row('unsubscribed', report.unsubscribed, null),
+    ...(report.bounced > 0 ? [row('bounced', report.bounced, null)] : []),
+    ...(report.complained > 0 ? [row('complained', report.complained, null)] : []),
+  ];
+}
+
+function domainsOf(report: CampaignReport): Cell[][] {
+  const shown = report.domains.slice(0, MOST_DOMAINS);
+  const rest = report.domains.length - shown.length;
+  return [
+    ...shown.map(({ domain, counts }) => [domain, counts.submitted ?? 0, counts.deferred ?? 0, counts.rejected ?? 0]),
+    ...(rest > 0 ? [[`... and ${formatCount(rest)} more`, null, null, null]] : []),
+  ];
+}
+
+function section(
+  title: string,
+  rows: readonly (readonly Cell[])[],
+  width: number | undefined,
+  titles: readonly string[],
+): string {
+  if (rows.length === 0) return '';
+  const columns = titles.map((name, at) => ({
+    title: at === 0 ? (name === '' ? title : name) : name,
+    value: (row: readonly Cell[]) => row[at],
+    align: at === 0 ? ('left' as const) : ('right' as const),
+  }));
+  return renderTable(columns, rows, width);
+}
+
+function chartsOf(daily: DailySeries, width: number | undefined): string[] {
+  return CHARTS.flatMap(([kind, title]) => {
+    const points = daily.days.map(({ day, counts }) => ({ label: day, value: counts[kind] ?? 0 }));
+    return points.every(({ value }) => value === 0)
+      ? []
+      : [renderChart(title, points, { height: 5, columns: Math.min(width ?? 80, 80) })];
+  });
+}
+
+const WEEK_DAYS = 7;
+const MOST_DAYS = 30;
+
+/** From the launch to today, but at least a week and at most 30 days, so that a chart has something to compare. */
+export async function daysOf(
+  application: Application,
+  projectId: string,
+  report: Report,
+  now: Date,
+): Promise<DailySeries | undefined> {
+  if (report.launchedAt === null) return undefined;
+  const age = Math.ceil((now.getTime() - report.launchedAt.getTime()) / 86_400_000) + 1;
+  const series = await application.reports.campaignDaily(projectId, report.campaignId);
+  return { ...series, days: series.days.slice(-Math.min(MOST_DAYS, Math.max(WEEK_DAYS, age))) };
+}

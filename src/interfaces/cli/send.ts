@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import type { ContentInput, TransactionalMessage } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
+import { EXIT } from './exit-codes.ts';
+import { readContent } from './read-content.ts';
+import { objectOf } from './subscriber.ts';
+import { renderTable } from './table.ts';
+import type { Instance } from './workbench.ts';
+import { someoneWorks, untilDone } from './working.ts';
+
+interface SendOptions {
+  readonly to: string;
+  readonly from?: string;
+  readonly subject?: string;
+  readonly text?: string;
+  readonly file?: string;
+  readonly template?: string;
+  readonly variable?: readonly string[];
+  readonly variables?: string;
+  readonly idempotencyKey?: string;
+  readonly wait?: boolean;
+}
+
+export function sendCommand(program: Command, cli: Cli): void {
+  const send = program
+    .command('send')
+    .description('send one message that one person caused: a receipt, a password')
+    .requiredOption('--to <address>', 'the recipient')
+    .option('--file <file>', 'content with front matter (subject, author), or - for standard input')
+    .option('--template <id>', 'a stored template instead')
+    .option('--from <mailbox>', 'author of an inline message: "Shop <shop@example.org>"')
+    .option('--subject <text>', 'subject of an inline message')
+    .option('--text <text>', 'an inline message as plain text')
+    .option('--variable <name=value>', 'a text variable; may be repeated', gather)
+    .option('--variables <json>', 'variables as a JSON object')
+    .option('--idempotency-key <key>', 'the same key and request give the same message, however often it is repeated')
+    .option('--wait', 'until it was handed over; exit code 0 only when it was submitted')
+    .action(async (options: SendOptions) => {
+      const content = await contentOf(cli, options);
+      await inProject(
+        cli,
+        async (application, project, instance) => {
+          const message = await application.messages.send(project.id, {
+            to: options.to,
+            templateId: options.template,
+            content,
+            variables: { ...objectOf(options.variables), ...pairs(options.variable ?? [], '--variable') },
+            idempotencyKey: options.idempotencyKey,
+          });
+          await followMessages(cli, instance, project, [message], options.wait === true);
+        },
+        { works: options.wait === true },
+      );
+    });
+  example(
+    send,
+    'pennypost send --to ada@example.org --from "Shop <shop@news.harbour.example>" --subject "Your receipt" --text "Thank you." --wait',
+    'pennypost send --to ada@example.org --file receipt.md --variable order=4711 --idempotency-key order-4711',
+  );
+}
+
+async function contentOf(cli: Cli, options: SendOptions): Promise<ContentInput | undefined> {
+  const given = [options.file, options.template, options.text].filter((one) => one !== undefined).length;
+  if (given !== 1) throw new InvalidInput('Give the content once: --file, --template, or --from with --subject and --text.');
+  if (options.template !== undefined) return undefined;
+  if (options.file !== undefined) return (await readContent(cli, options.file)).content;
+  if (options.from === undefined || options.subject === undefined || options.text === undefined)
+    throw new InvalidInput('An inline message needs --from, --subject and --text.');
+  const { mailboxOf } = await import('./content-file.ts');
+  return { kind: 'text', source: options.text, subject: options.subject, author: mailboxOf(options.from) };
+}
+
+/** Waits for messages to be handed over, or says who will do it. */
+export async function followMessages(
+  cli: Cli,
+  instance: Instance,
+  project: Project,
+  accepted: readonly TransactionalMessage[],
+  wait: boolean,
+): Promise<void> {
+  const { application } = instance;
+  let messages = accepted;
+  if (wait) {
+    const waiting = (message: TransactionalMessage): boolean => message.state === 'accepted' || message.state === 'attempting';
+    const done = await untilDone(cli, instance, 'transactional', async () => {
+      messages = await Promise.all(
+        messages.map((message) => (waiting(message) ? application.messages.get(project.id, message.id) : message)),
+      );
+      return !messages.some(waiting);
+    });
+    if (!done) cli.output.note('Interrupted. What is not handed over yet stays accepted, and goes out when a worker runs.');
+    cli.endWith(exitOf(messages));
+  } else if (!(await someoneWorks(application, 'transactional'))) {
+    cli.output.warn(
+      'no worker is running: it goes out once "pennypost serve" or "pennypost work" runs. With --wait this process sends it.',
+    );
+  }
+  const shown = messages.map((message) => ({
+    id: message.id,
+    to: message.recipient.address,
+    state: message.state,
+    attempts: message.attempts,
+    nextAttemptAt: message.nextAttemptAt ?? null,
+    code: message.code ?? null,
+    reply: message.reply ?? null,
+  }));
+  cli.output.result(accepted.length === 1 ? shown[0] : { messages: shown }, () =>
+    renderTable(
+      [
+        { title: 'To', value: (one) => one.to },
+        { title: 'State', value: (one) => one.state.replace('_', ' ') },
+        { title: 'Reply', value: (one) => one.reply },
+        { title: 'Next attempt', value: (one) => one.nextAttemptAt },
+        { title: 'Id', value: (one) => one.id },
+      ],
+      shown,
+      cli.output.width,
+    ),
+  );
+}
+
+function exitOf(messages: readonly TransactionalMessage[]): number {
+  if (messages.every(({ state }) => state === 'submitted')) return EXIT.ok;
+  const later = messages.some(({ state }) => state === 'deferred' || state === 'accepted' || state === 'attempting');
+  return later ? EXIT.unavailable : EXIT.failed;
+}

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { Status } from '../../application/application.ts';
+import { type Cli, example, withInstance } from './cli.ts';
+import { renderTable } from './table.ts';
+import { formatSeconds } from './text.ts';
+
+export function statusCommand(program: Command, cli: Cli): void {
+  const status = program
+    .command('status')
+    .description('how much is waiting in each lane, for how long, and who works on it')
+    .action(async () => {
+      await withInstance(cli, async ({ application, database }) => {
+        const found = await application.status();
+        cli.output.result(found, () => `${database}\n\n${renderStatus(found, cli.clock.now(), cli.output.width)}`);
+      });
+    });
+  example(status, 'pennypost status', 'pennypost status --json');
+}
+
+export function renderStatus({ lanes, campaigns, workers }: Status, now: Date, width: number | undefined): string {
+  const age = (milliseconds: number): string => (milliseconds <= 0 ? '–' : formatSeconds(milliseconds / 1_000));
+  const waiting = renderTable(
+    [
+      { title: 'Lane', value: (row) => row.lane },
+      { title: 'Waiting', value: (row) => row.waiting },
+      { title: 'Active', value: (row) => row.active },
+      { title: 'Oldest', value: (row) => row.age, align: 'right' },
+    ],
+    [
+      ...lanes.map((lane) => ({ ...lane, age: age(lane.oldestAgeMs) })),
+      { lane: 'campaign recipients', waiting: campaigns.recipients, active: null, age: age(campaigns.oldestAgeMs) },
+    ],
+    width,
+  );
+  if (workers.length === 0) return `${waiting}\n\nNo worker is running. Start one: pennypost serve, or pennypost work`;
+  const working = renderTable(
+    [
+      { title: 'Worker', value: (row) => `${row.host}:${row.pid}` },
+      { title: 'Lanes', value: (row) => row.lanes.join(' ') },
+      { title: 'Running', value: (row) => formatSeconds((now.getTime() - row.startedAt.getTime()) / 1_000), align: 'right' },
+      { title: 'Shards', value: (row) => row.progress.shards },
+      { title: 'Submitted', value: (row) => row.progress.submitted },
+      { title: 'Per second', value: (row) => row.progress.perSecond },
+      { title: 'Unrecorded', value: (row) => row.progress.unrecorded },
+    ],
+    workers,
+    width,
+  );
+  return `${waiting}\n\n${working}`;
+}

@@ -1,0 +1,81 @@
+/** What commands are given to work with. `main.ts` makes it from the infrastructure; tests make their own. */
+import type { Application, Status } from '../../application/application.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
+import type { ReadableInbox } from '../web/readable-inbox.ts';
+
+export type Lane = Status['lanes'][number]['lane'];
+export const LANES: readonly Lane[] = ['transactional', 'bulk', 'background'];
+
+/** What the surroundings decide, as far as commands say it or listen on it. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: where `serve` listens. */
+  readonly publicUrl: string | undefined;
+}
+
+export interface OpenWish {
+  /** This process may work on lanes: it listens for jobs. Default false. */
+  readonly works?: boolean | undefined;
+  /** A development inbox of this process where neither an SMTP server nor a running inbox is known. Default false. */
+  readonly ownInbox?: boolean | undefined;
+  /** Where this process serves, when nothing else is configured. */
+  readonly publicUrl?: string | undefined;
+  /** An instance for itself in this empty directory, whatever is configured: own database, own inbox. */
+  readonly isolatedIn?: string | undefined;
+  /** `lines` (default): warnings for people. `json`: everything, for whoever runs a service. */
+  readonly log?: 'lines' | 'json' | undefined;
+}
+
+export interface Log {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+/** An opened instance. Whoever opens it closes it. */
+export interface Instance {
+  readonly application: Application;
+  /** One line: which database, which way out. */
+  readonly description: string;
+  /** The first half of it, for commands that send nothing. */
+  readonly database: string;
+  readonly publicUrl: string;
+  /** Migrations that this opening applied. */
+  readonly migrated: readonly string[];
+  /** The development inbox of this process, if it has one. */
+  readonly inbox: ReadableInbox | undefined;
+  readonly log: Log;
+  /** Rejects when outcomes can no longer be recorded: the process must end. */
+  readonly broken: Promise<never>;
+  /** Works on lanes until `close`, or until the returned function is called, which finishes what is on the wire. @throws NoWayOut */
+  work(lanes: readonly Lane[]): Promise<() => Promise<void>>;
+  /** Tells other processes on the data directory that this one serves, until `close`. */
+  announce(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Finding {
+  readonly what: string;
+  readonly verdict: 'ok' | 'warn' | 'fail';
+  readonly found: string;
+  readonly advice?: string | undefined;
+}
+
+export interface Workbench {
+  /** @throws InvalidInput that names the variable at fault */
+  settings(): Promise<Settings>;
+  open(wish?: OpenWish): Promise<Instance>;
+  /** What `doctor` finds; opens nothing that it does not close. */
+  examine(): Promise<readonly Finding[]>;
+}
+
+export class NoWayOut extends DomainError {
+  readonly code = 'transport.not_configured';
+  readonly kind = 'unavailable';
+  constructor() {
+    super(
+      'Nothing can be handed over: no SMTP server is set and no development inbox is running. Set PENNYPOST_SMTP_URL to mail real people, or run "pennypost serve" for an inbox to try things with.',
+    );
+  }
+}

@@ -1,0 +1,53 @@
+import type { Application } from '../../application/application.ts';
+import type { Cli } from './cli.ts';
+import type { Instance, Lane } from './workbench.ts';
+
+/** How often a running campaign or message is asked for; each is a few rows by primary key. */
+const ASK_MS = 250;
+/** How often it is asked whether somebody works on it: workers say that they live every 5 s, and count as dead after 15 s. */
+const LOOK_MS = 2_000;
+
+export async function someoneWorks(application: Application, lane: Lane): Promise<boolean> {
+  const { workers } = await application.status();
+  return workers.some(({ lanes }) => lanes.includes(lane));
+}
+
+/**
+ * Asks until `done` says so, and meanwhile sees to it that somebody works on the lane: when no live worker is registered, or
+ * the last one dies, this process takes over and says so.
+ * @param wait resolves false when the command was interrupted first; what was under way is finished then
+ */
+export async function untilDone(cli: Cli, instance: Instance, lane: Lane, done: () => Promise<boolean>): Promise<boolean> {
+  const signal = cli.interruption.heed();
+  let stop: (() => Promise<void>) | undefined;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  try {
+    while (!(await Promise.race([done(), instance.broken]))) {
+      if (stop === undefined && cli.clock.monotonic() - lookedAt >= LOOK_MS) {
+        lookedAt = cli.clock.monotonic();
+        if (!(await someoneWorks(instance.application, lane))) {
+          cli.output.note(`No worker for the ${lane} lane is running: this process does the work until it is done.`);
+          stop = await instance.work([lane]);
+        }
+      }
+      await pause(ASK_MS, signal);
+      if (signal.aborted) return false;
+    }
+    return true;
+  } finally {
+    await stop?.();
+  }
+}
+
+/** Ends early when the signal comes. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end);
+  });
+}
