@@ -207,7 +207,10 @@ function wireSending(container: Container): void {
         jobs,
         bulk,
         register: (lanes, progress) =>
-          work.run((scope) => scope.delivery.saveWorker({ id, host: hostname(), pid: process.pid, lanes, startedAt, progress })),
+          work.run(async (scope) => {
+            await scope.delivery.saveWorker({ id, host: hostname(), pid: process.pid, lanes, startedAt, progress });
+            return (await scope.delivery.liveWorkers()).filter((worker) => worker.lanes.includes('bulk')).length;
+          }),
         forget: () => work.run((scope) => scope.delivery.forgetWorker(id)),
         onError: (error) => log.warn({ reason: String(error) }, 'this worker could not say that it is alive'),
       });
