@@ -26,12 +26,12 @@ export class ResendCampaign {
    */
   resend(projectId: Id, campaignId: Id, target: ResendTarget): Promise<{ audience: number }> {
     return this.#work.run(async (scope) => {
-      await scope.campaign.lock(projectId, campaignId);
-      const campaign = await scope.campaign.get(projectId, campaignId);
+      const campaign = await scope.campaign.lock(projectId, campaignId);
       if (campaign.state !== 'submitted' || campaign.launchedOn === null)
         throw new CampaignTransitionRefused(campaign.state, 'sending');
       const { audience } = await this.#cut(scope, campaign, campaign.launchedOn, target);
       if (target === 'new') campaign.audience += audience;
+      campaign.reopen();
       await scope.jobs.enqueue(bulkWake, { projectId, campaignId }, { key: campaignId });
       return { audience };
     });

@@ -24,12 +24,11 @@ export class TendCampaigns {
     const finished = await this.#work.run((scope) => scope.delivery.finishedRuns());
     for (const run of finished) {
       await this.#work.run(async (scope) => {
-        await scope.delivery.endRun(run);
+        // The campaign's row first, as pause and cancel take it: whoever is second sees what the first has done.
+        await scope.campaign.lock(run.projectId, run.campaignId);
+        if (!(await scope.delivery.endRun(run))) return;
         if (run.number === 0) await scope.campaign.finish(run.projectId, run.campaignId);
-        const open = (await scope.delivery.runs(run.projectId, run.campaignId)).some(
-          (other) => other.state === 'running' || other.state === 'paused',
-        );
-        if (!open && !(await scope.delivery.hasDeferred(run))) await scope.campaign.settle(run.projectId, run.campaignId);
+        if (await scope.delivery.settle(run)) await scope.campaign.settle(run.projectId, run.campaignId);
       });
     }
     await this.#retryDue();
@@ -53,9 +52,11 @@ export class TendCampaigns {
     for (const campaign of due) {
       await this.#work.run(async (scope) => {
         // The campaign's row is the lock: two processes would otherwise cut the same deferrals into two runs.
-        await scope.campaign.lock(campaign.projectId, campaign.campaignId);
-        const runs = await scope.delivery.runs(campaign.projectId, campaign.campaignId);
-        if (runs.some((run) => run.number > 0 && (run.state === 'running' || run.state === 'paused'))) return;
+        const { state } = await scope.campaign.lock(campaign.projectId, campaign.campaignId);
+        const [first, ...others] = await scope.delivery.runs(campaign.projectId, campaign.campaignId);
+        // Paused or cancelled, maybe since it was found; or another process has cut the run.
+        if ((state !== 'sending' && state !== 'submitted') || first === undefined) return;
+        if (others.some((run) => run.state === 'running' || run.state === 'paused')) return;
         await scope.delivery.retryDeferred(campaign, this.#shardSize);
       });
     }

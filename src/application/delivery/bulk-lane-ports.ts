@@ -1,4 +1,4 @@
-import type { RecordedBatches, ShardBatch, ShardKey, ShardLease } from '../../domain/delivery/index.ts';
+import type { RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { ReadPage } from './recipient-reader.ts';
 import type { SendingCampaign } from './sending-campaign.ts';
@@ -9,14 +9,14 @@ export interface BulkLanePorts {
   renew(owner: Id, held: readonly (ShardKey & { fence: number })[]): Promise<ReadonlySet<string>>;
   release(held: readonly (ShardKey & { fence: number })[]): Promise<void>;
   loadCampaign(projectId: Id, campaignId: Id): Promise<SendingCampaign>;
-  readRecipients(campaign: SendingCampaign, ids: readonly Id[]): Promise<ReadPage>;
-  /** Campaigns of these that are still `sending`. */
-  stillSending(ids: readonly Id[]): Promise<ReadonlySet<Id>>;
+  readRecipients(campaign: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
+  /** Names (`runName`) of those of these runs that are neither paused nor cancelled. */
+  runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>>;
   commit(batches: readonly ShardBatch[]): Promise<RecordedBatches>;
   isTransient(error: unknown): boolean;
   /** Ends runs that have no open shard left, settles campaigns, cuts retry runs. */
   settle(): Promise<void>;
-  /** Too many transport errors in a row. */
+  /** It cannot go on by itself: too many transport errors in a row, or its content cannot be compiled. */
   pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void>;
 }
 

@@ -5,10 +5,11 @@ import {
   HeldShard,
   LEASE_MS,
   type LedgerState,
+  leaseName,
   outcomeOf,
   type RecordedBatches,
+  runName,
   type ShardLease,
-  shardName,
   type Transport,
   type Turn,
   type Withdrawn,
@@ -18,7 +19,7 @@ import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
 import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
-import { domainOf, failedAttempt, type Held, keyOf } from './held.ts';
+import { domainOf, failedAttempt, type Held, keyOf, leaseKey } from './held.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pace } from './pace.ts';
 import { FRESH_MS, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
@@ -51,6 +52,9 @@ export class BulkLane {
   readonly #recorder: OutcomeRecorder;
   readonly #held = new Map<string, Held>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** Work under way that nobody waits for but `stop`. */
+  readonly #underway = new Set<Promise<unknown>>();
+  #renewing: NodeJS.Timeout | undefined;
   readonly #fatal: (error: unknown) => void;
   #turn = 0;
   #onWire = 0;
@@ -90,17 +94,17 @@ export class BulkLane {
       log: deps.log,
       maxUnrecorded: this.#maxUnrecorded,
       onCommitted: (recorded, begunAt) => this.#committed(recorded, begunAt),
-      onFatal: (error) => this.#fatal(error),
+      onFatal: (error) => this.#giveUp(error),
     });
   }
 
   start(): void {
     this.#lastCount = { at: this.#clock.monotonic(), submitted: 0 };
-    this.#every(TICK_MS, () => this.#lookForWork());
-    this.#every(RENEW_MS, () => this.#renew());
-    this.#every(CONTROL_MS, () => this.#control());
-    this.#every(SETTLE_MS, () => this.#ports.settle());
-    this.#every(RATE_MS, async () => this.#measure());
+    this.#renewing = this.#every(RENEW_MS, () => this.#renew());
+    this.#timers.add(this.#every(TICK_MS, () => this.#lookForWork()));
+    this.#timers.add(this.#every(CONTROL_MS, () => this.#control()));
+    this.#timers.add(this.#every(SETTLE_MS, () => this.#ports.settle()));
+    this.#timers.add(this.#every(RATE_MS, async () => this.#measure()));
     this.wake();
   }
 
@@ -123,7 +127,10 @@ export class BulkLane {
     };
   }
 
-  /** Stops claiming, finishes what is on the wire, writes all outcomes, hands shards back (promise D9). */
+  /**
+   * Stops claiming, finishes what is on the wire, writes all outcomes, hands shards back (promise D9). Leases are renewed to
+   * the end: whoever took a shard over meanwhile would repeat what is on the wire.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const timer of this.#timers) clearInterval(timer);
@@ -132,25 +139,47 @@ export class BulkLane {
         this.#idle = resolve;
       });
     }
+    // A claim that was under way when all this began may still bring a shard.
+    await Promise.allSettled(this.#underway);
     await this.#recorder.flush();
     for (const held of [...this.#held.values()]) await this.#giveBack(held);
     this.#recorder.stop();
+    clearInterval(this.#renewing);
+    await Promise.allSettled(this.#underway);
+  }
+
+  /** Nothing more can be recorded, so nothing more may be handed over; the shards go to others when their leases end. */
+  #giveUp(error: unknown): void {
+    this.#stopping = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#renewing);
+    this.#fatal(error);
   }
 
   /** Periodic work that must neither overlap itself nor end the process when the database is away. */
-  #every(milliseconds: number, work: () => Promise<void>): void {
+  #every(milliseconds: number, work: () => Promise<void>): NodeJS.Timeout {
     let busy = false;
-    const timer = setInterval(() => {
+    return setInterval(() => {
       if (busy) return;
       busy = true;
       void this.#guard(work).finally(() => {
         busy = false;
       });
     }, milliseconds);
-    this.#timers.add(timer);
   }
 
-  async #guard(work: () => Promise<void>): Promise<void> {
+  #guard(work: () => Promise<void>): Promise<void> {
+    return this.#follow(this.#guarded(work));
+  }
+
+  #follow<T>(work: Promise<T>): Promise<T> {
+    this.#underway.add(work);
+    const ended = (): void => void this.#underway.delete(work);
+    work.then(ended, ended);
+    return work;
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<void> {
     try {
       await work();
       if (this.#reachableSince === Number.POSITIVE_INFINITY) this.#reachableSince = this.#clock.monotonic();
@@ -186,6 +215,8 @@ export class BulkLane {
 
   /** One more shard: any while there is little left to do, else only of campaigns that this process holds nothing of. */
   async #claimOne(): Promise<boolean> {
+    // After a sleep of the machine our own leases look as free as anybody's: keep what is ours before taking more.
+    if ([...this.#held.values()].some((held) => !held.fenced && this.#clock.monotonic() > held.deadline)) await this.#renew();
     const open = [...this.#held.values()].filter((held) => !held.closing);
     const left = open.reduce((sum, held) => sum + held.shard.remaining, 0);
     const avoid = left < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.campaign.campaignId))];
@@ -193,9 +224,23 @@ export class BulkLane {
     const begunAt = this.#clock.monotonic();
     const lease = await this.#ports.claim(this.#id, { avoid, takeExpired });
     if (lease === undefined) return false;
-    const campaign = await this.#ports.loadCampaign(lease.projectId, lease.campaignId);
-    this.#hold(lease, campaign, begunAt);
+    const campaign = this.#stopping ? undefined : await this.#load(lease);
+    if (campaign === undefined) await this.#ports.release([leaseKey(lease)]);
+    else this.#hold(lease, campaign, begunAt);
     return true;
+  }
+
+  /** A campaign that cannot be compiled here is paused, with the reason: it would be claimed in vain for ever. */
+  async #load(lease: ShardLease): Promise<SendingCampaign | undefined> {
+    try {
+      return await this.#ports.loadCampaign(lease.projectId, lease.campaignId);
+    } catch (error) {
+      if (this.#ports.isTransient(error)) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.error({ campaign: lease.campaignId, reason }, 'a campaign cannot be sent and was paused');
+      await this.#ports.pauseCampaign(lease.projectId, lease.campaignId, reason);
+      return undefined;
+    }
   }
 
   #hold(lease: ShardLease, campaign: SendingCampaign, begunAt: number): void {
@@ -203,13 +248,13 @@ export class BulkLane {
     const reader = new RecipientReader({
       shard,
       clock: this.#clock,
-      read: (ids) => this.#ports.readRecipients(campaign, ids),
+      read: (turns) => this.#follow(this.#ports.readRecipients(campaign, lease, turns)),
       onReady: () => this.#pump(),
       onError: (error) => void this.#guard(() => Promise.reject(error)),
     });
     const held: Held = {
       shard,
-      name: shardName(lease),
+      name: leaseName(lease),
       campaign,
       reader,
       deadline: begunAt + LEASE_MS - LEASE_MARGIN_MS,
@@ -228,7 +273,7 @@ export class BulkLane {
     const room = Math.max(this.#transport.slots * 3, 4);
     let empty = 0;
     const held = [...this.#held.values()];
-    while (this.#onWire < room && empty < held.length && this.#pace.take(this.#clock.monotonic())) {
+    while (this.#onWire < room && empty < held.length && this.#mayHandOver()) {
       const next = held[this.#turn % held.length];
       this.#turn += 1;
       const recipient =
@@ -243,9 +288,15 @@ export class BulkLane {
     this.#recorder.wake();
   }
 
+  /** The window holds for what is handed over, also while a shard that was taken over has more than that to repeat. */
+  #mayHandOver(): boolean {
+    return this.#recorder.handedOver < this.#maxUnrecorded && this.#pace.ready(this.#clock.monotonic());
+  }
+
   #process(held: Held, recipient: ReadRecipient): void {
-    const { turn, facts, failure } = recipient;
-    if (failure !== undefined) this.#settleWith(held, turn, 'deferred', failure);
+    const { turn, facts, failure, accepted } = recipient;
+    if (accepted) this.#settleWith(held, turn, 'skipped', 'accepted before');
+    else if (failure !== undefined) this.#settleWith(held, turn, 'deferred', failure);
     else if (facts === undefined) this.#settleWith(held, turn, 'skipped', 'deleted');
     else if (facts.refusal !== undefined) this.#settleWith(held, turn, 'skipped', facts.refusal);
     else this.#compose(held, recipient, facts);
@@ -263,9 +314,10 @@ export class BulkLane {
   #handOver(held: Held, turn: Turn, message: SendingMessage, checkedAt: number): void {
     held.onWire += 1;
     this.#onWire += 1;
+    this.#pace.take();
     const proceed = (): boolean => {
       const now = this.#clock.monotonic();
-      return !held.closing && now < held.deadline && now - checkedAt < FRESH_MS + WAIT_MS;
+      return !this.#stopping && !held.closing && now < held.deadline && now - checkedAt < FRESH_MS + WAIT_MS;
     };
     void this.#transport.submit({ envelope: message.envelope, content: message.content, proceed }).then(
       (attempt) => this.#answered(held, turn, attempt, message),
@@ -310,7 +362,7 @@ export class BulkLane {
       state,
       code: undefined,
       reply: reason,
-      possibleRepeat: false,
+      possibleRepeat: turn.possibleRepeat,
       at: this.#clock.now(),
     });
   }
@@ -340,7 +392,7 @@ export class BulkLane {
     const begunAt = this.#clock.monotonic();
     const kept = await this.#ports.renew(this.#id, mine.map(keyOf));
     for (const held of mine) {
-      if (!this.#held.has(held.name)) continue;
+      if (this.#held.get(held.name) !== held) continue;
       if (kept.has(held.name)) held.deadline = begunAt + LEASE_MS - LEASE_MARGIN_MS;
       else if (!held.shard.done) this.#lose(held);
     }
@@ -350,10 +402,12 @@ export class BulkLane {
   /** Pause, resume and cancel take effect here, within half a second and what is on the wire. */
   async #control(): Promise<void> {
     if (this.#held.size === 0) return;
-    const ids = [...new Set([...this.#held.values()].map((held) => held.campaign.campaignId))];
-    const sending = await this.#ports.stillSending(ids);
+    const runs = new Map([...this.#held.values()].map((held) => [runName(held.shard.lease), held.shard.lease]));
+    const running = await this.#ports.runningOf([...runs.values()]);
     for (const held of [...this.#held.values()]) {
-      if (sending.has(held.campaign.campaignId) && !held.closing) continue;
+      const run = runName(held.shard.lease);
+      // One that was claimed while we asked is judged the next time.
+      if (!held.closing && (running.has(run) || !runs.has(run))) continue;
       held.closing = true;
       if (held.onWire === 0) await this.#giveBack(held);
     }
@@ -371,6 +425,7 @@ export class BulkLane {
   async #giveBack(held: Held): Promise<void> {
     if (this.#held.get(held.name) !== held || held.onWire > 0) return;
     await this.#recorder.retract(held.shard);
+    if (this.#held.get(held.name) !== held) return;
     this.#drop(held);
     if (!held.fenced) await this.#ports.release([keyOf(held)]);
   }

@@ -1,10 +1,11 @@
-import type { Attempt, HeldShard, ShardKey } from '../../domain/delivery/index.ts';
+import type { Attempt, HeldShard, ShardKey, ShardLease } from '../../domain/delivery/index.ts';
 import type { RecipientReader } from './recipient-reader.ts';
 import type { SendingCampaign } from './sending-campaign.ts';
 
 /** A shard in this process's hands, with everything needed to work on it. */
 export interface Held {
   readonly shard: HeldShard;
+  /** `leaseName`: a shard lost and claimed again is held twice until the older holding's last answer is written. */
   readonly name: string;
   readonly campaign: SendingCampaign;
   readonly reader: RecipientReader;
@@ -17,7 +18,14 @@ export interface Held {
 }
 
 export const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
-export const keyOf = (held: Held): ShardKey & { fence: number } => held.shard.lease;
+export const leaseKey = ({ projectId, campaignId, run, number, fence }: ShardLease): ShardKey & { fence: number } => ({
+  projectId,
+  campaignId,
+  run,
+  number,
+  fence,
+});
+export const keyOf = (held: Held): ShardKey & { fence: number } => leaseKey(held.shard.lease);
 
 /** A transport that rejects a message breaks its contract; the message is tried again all the same. */
 export const failedAttempt = (error: unknown): Attempt => ({

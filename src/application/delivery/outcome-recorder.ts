@@ -1,4 +1,4 @@
-import { type HeldShard, type RecordedBatches, type ShardBatch, shardName } from '../../domain/delivery/index.ts';
+import { type HeldShard, leaseName, type RecordedBatches, type ShardBatch } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Log } from '../log.ts';
 
@@ -31,8 +31,8 @@ export class OutcomeRecorder {
   readonly #deps: OutcomeRecorderDeps;
   readonly #shards = new Map<string, HeldShard>();
   #running: Promise<void> | undefined;
-  /** Shards about to be given back, and whom to tell. */
-  readonly #retracting = new Map<HeldShard, () => void>();
+  /** Shards about to be given back, and who waits for it. */
+  readonly #retracting = new Map<HeldShard, PromiseWithResolvers<void>>();
   #stopped = false;
   #draining = false;
   #lastCommit = Number.NEGATIVE_INFINITY;
@@ -48,14 +48,21 @@ export class OutcomeRecorder {
     return sum;
   }
 
+  /** Handed over and not yet recorded: what a crash of this process could repeat. */
+  get handedOver(): number {
+    let sum = 0;
+    for (const shard of this.#shards.values()) sum += shard.handedOver;
+    return sum;
+  }
+
   /** From now on this shard's outcomes are written and its claim is kept ahead of its holder. */
   track(shard: HeldShard): void {
-    this.#shards.set(keyOf(shard), shard);
+    this.#shards.set(leaseName(shard.lease), shard);
     this.wake();
   }
 
   untrack(shard: HeldShard): void {
-    this.#shards.delete(keyOf(shard));
+    this.#shards.delete(leaseName(shard.lease));
   }
 
   /** There may be something to write. Cheap: call it after every outcome. */
@@ -75,13 +82,19 @@ export class OutcomeRecorder {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** Writes what is known of one shard and shrinks its claim to what was really handed over; then it may be given back. */
+  /**
+   * Writes what is known of one shard and shrinks its claim to what was really handed over; then it may be given back. It is
+   * not tracked any more afterwards. Whoever asks again meanwhile waits for the same end.
+   */
   async retract(shard: HeldShard): Promise<void> {
-    const written = new Promise<void>((resolve) => this.#retracting.set(shard, resolve));
+    const asked = this.#retracting.get(shard);
+    if (asked !== undefined) return asked.promise;
+    const leaving = Promise.withResolvers<void>();
+    this.#retracting.set(shard, leaving);
     this.wake();
     // Stopped meanwhile: nothing will be written any more, and nobody may wait for it.
     if (this.#stopped) this.#retracted(shard);
-    await written;
+    return leaving.promise;
   }
 
   /** Gives up what could not be written; call `flush` first. */
@@ -90,8 +103,10 @@ export class OutcomeRecorder {
   }
 
   #retracted(shard: HeldShard): void {
-    this.#retracting.get(shard)?.();
+    this.#retracting.get(shard)?.resolve();
     this.#retracting.delete(shard);
+    // At once: the next look would extend the claim of a shard that is being given back.
+    this.untrack(shard);
   }
 
   #needsWork(): boolean {
@@ -140,25 +155,26 @@ export class OutcomeRecorder {
     for (let tries = 0; !this.#stopped; tries += 1) {
       const begunAt = this.#deps.clock.monotonic();
       this.#lastCommit = begunAt;
-      try {
-        const recorded = await this.#deps.commit(batches);
-        for (const part of parts) part.applied();
-        this.#deps.onCommitted(recorded, begunAt);
-        return;
-      } catch (error) {
-        if (!this.#deps.isTransient(error)) {
-          this.#stopped = true;
-          this.#deps.onFatal(error);
-          return;
-        }
-        if (tries === 0)
-          this.#deps.log.warn({ outcomes: count(batches), reason: String(error) }, 'outcomes wait for the database');
-        await pause(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] ?? 1_000);
-      }
+      const recorded = await this.#deps.commit(batches).catch((error: unknown) => this.#failed(error, tries, batches));
+      if (recorded === undefined) continue;
+      for (const part of parts) part.applied();
+      this.#deps.onCommitted(recorded, begunAt);
+      return;
     }
+  }
+
+  /** Waits before the next try, or ends the recorder when there is no point in one. */
+  async #failed(error: unknown, tries: number, batches: readonly ShardBatch[]): Promise<undefined> {
+    if (!this.#deps.isTransient(error)) {
+      this.#stopped = true;
+      this.#deps.onFatal(error);
+      return undefined;
+    }
+    if (tries === 0) this.#deps.log.warn({ outcomes: count(batches), reason: String(error) }, 'outcomes wait for the database');
+    await pause(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] ?? 1_000);
+    return undefined;
   }
 }
 
-const keyOf = (shard: HeldShard): string => `${shardName(shard.lease)}#${shard.lease.fence}`;
 const count = (batches: readonly ShardBatch[]): number => batches.reduce((sum, batch) => sum + batch.outcomes.length, 0);
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -14,6 +14,8 @@ export interface ReadRecipient {
   /** Undefined when the subscriber is gone; `failure` says that a host application's data could not be had. */
   readonly facts: RecipientFacts | undefined;
   readonly failure: string | undefined;
+  /** An earlier holder's or run's acceptance is recorded already: nothing may be sent. */
+  readonly accepted: boolean;
   readonly checkedAt: number;
 }
 
@@ -21,12 +23,14 @@ export interface ReadRecipient {
 export interface ReadPage {
   readonly facts: ReadonlyMap<Id, RecipientFacts>;
   readonly failure: string | undefined;
+  /** Those of the page whose acceptance the ledger knows. */
+  readonly accepted: ReadonlySet<Id>;
 }
 
 /** Reads the people of one shard ahead of its hand-over, page by page, never staler than three seconds. */
 export class RecipientReader {
   readonly #shard: HeldShard;
-  readonly #read: (ids: readonly Id[]) => Promise<ReadPage>;
+  readonly #read: (turns: readonly Turn[]) => Promise<ReadPage>;
   readonly #clock: Clock;
   readonly #onReady: () => void;
   readonly #onError: (error: unknown) => void;
@@ -38,7 +42,7 @@ export class RecipientReader {
 
   constructor(deps: {
     shard: HeldShard;
-    read: (ids: readonly Id[]) => Promise<ReadPage>;
+    read: (turns: readonly Turn[]) => Promise<ReadPage>;
     clock: Clock;
     onReady: () => void;
     onError: (error: unknown) => void;
@@ -59,10 +63,10 @@ export class RecipientReader {
     }
     const known = this.#ahead.get(turn.subscriberId);
     if (known === undefined || this.#clock.monotonic() - known.checkedAt > FRESH_MS) {
-      // Everything read together is as old: read it all again.
+      // Everything read together is as old: read it all again. A turn that came back unsent was read and forgotten before.
       if (known !== undefined) this.#ahead.clear();
       this.#shard.giveBack(turn.position);
-      this.#loadAhead();
+      this.#loadAhead(true);
       return undefined;
     }
     this.#ahead.delete(turn.subscriberId);
@@ -71,25 +75,27 @@ export class RecipientReader {
     return { turn, ...known };
   }
 
-  /** Keeps between half a page and one and a half pages ahead. */
-  #loadAhead(): void {
-    if (this.#loading || this.#ahead.size > this.#page / 2) return;
-    const ids = this.#shard
-      .peek(this.#page + this.#ahead.size)
-      .flatMap((turn) => (this.#ahead.has(turn.subscriberId) ? [] : [turn.subscriberId]));
-    if (ids.length === 0) return;
+  /** Keeps between half a page and one and a half pages ahead; `needed` when the next one is missing. */
+  #loadAhead(needed = false): void {
+    if (this.#loading || (!needed && this.#ahead.size > this.#page / 2)) return;
+    const turns = this.#shard.peek(this.#page + this.#ahead.size).filter((turn) => !this.#ahead.has(turn.subscriberId));
+    if (turns.length === 0) return;
     this.#loading = true;
     const checkedAt = this.#clock.monotonic();
     this.#fitPage(checkedAt);
-    this.#read(ids)
-      .then((page) => {
-        for (const id of ids) this.#ahead.set(id, { facts: page.facts.get(id), failure: page.failure, checkedAt });
-      })
-      .catch(this.#onError)
-      .finally(() => {
+    this.#read(turns).then(
+      (page) => {
         this.#loading = false;
+        for (const { subscriberId: id } of turns)
+          this.#ahead.set(id, { facts: page.facts.get(id), failure: page.failure, accepted: page.accepted.has(id), checkedAt });
         this.#onReady();
-      });
+      },
+      (error: unknown) => {
+        // Nobody is called: who asks again does so by a clock of its own, not in a circle while the database is away.
+        this.#loading = false;
+        this.#onError(error);
+      },
+    );
   }
 
   /** About one second's worth of recipients a page: quick campaigns read 1,000 at once, slow ones do not read in vain. */

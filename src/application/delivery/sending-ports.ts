@@ -1,7 +1,8 @@
 import type { KeyRing } from '../../domain/access/index.ts';
 import type { RecipientFacts } from '../../domain/audience/index.ts';
-import type { Renderer } from '../../domain/campaign/index.ts';
-import type { RecordedBatches, ShardBatch, ShardKey, ShardLease } from '../../domain/delivery/index.ts';
+import { CampaignTransitionRefused, type Renderer } from '../../domain/campaign/index.ts';
+import type { RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { CampaignDesk } from '../campaign/campaign-desk.ts';
 import type { TendCampaigns } from '../campaign/tend-campaigns.ts';
@@ -10,6 +11,9 @@ import type { BulkLanePorts } from './bulk-lane-ports.ts';
 import type { ReadPage } from './recipient-reader.ts';
 import type { RecordOutcomes } from './record-outcomes.ts';
 import { SendingCampaign } from './sending-campaign.ts';
+
+/** Plans kept compiled; a process holds at most eight shards at once. */
+const MOST_CAMPAIGNS = 32;
 
 /**
  * Data of a host application for a page of recipients, merged over the stored attributes. A rejection or a timeout defers
@@ -53,7 +57,8 @@ export class SendingPorts implements BulkLanePorts {
     this.#tend = deps.tend;
     this.#desk = deps.desk;
     this.#recipientData = deps.recipientData;
-    this.isTransient = deps.isTransient;
+    // A statement that took too long counts too: its batch has a number and may be repeated.
+    this.isTransient = (error) => deps.isTransient(error) || (error instanceof DomainError && error.kind === 'unavailable');
   }
 
   claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined> {
@@ -75,27 +80,31 @@ export class SendingPorts implements BulkLanePorts {
       .run((scope) => scope.campaign.get(projectId, campaignId))
       .then((campaign) => SendingCampaign.load(campaign, this.#renderer, this.#keys));
     this.#campaigns.set(campaignId, loading);
+    const [oldest] = this.#campaigns.keys();
+    if (oldest !== undefined && this.#campaigns.size > MOST_CAMPAIGNS) this.#campaigns.delete(oldest);
     loading.catch(() => this.#campaigns.delete(campaignId));
     return loading;
   }
 
-  async readRecipients(campaign: SendingCampaign, ids: readonly Id[]): Promise<ReadPage> {
+  async readRecipients(campaign: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
     const { projectId, lists } = campaign;
-    const facts = await this.#work.run((scope) => scope.audience.recipients(projectId, ids, { lists }));
-    if (this.#recipientData === undefined) return { facts, failure: undefined };
+    const ids = turns.map((turn) => turn.subscriberId);
+    // Only these can have been accepted before: in an earlier run, or by an earlier holder who told of it late.
+    const suspects = turns.flatMap((turn) => (shard.run > 0 || turn.possibleRepeat ? [turn.subscriberId] : []));
+    const { facts, accepted } = await this.#work.run(async (scope) => ({
+      facts: await scope.audience.recipients(projectId, ids, { lists }),
+      accepted: suspects.length === 0 ? new Set<Id>() : await scope.delivery.acceptedAmong(shard, suspects),
+    }));
+    if (this.#recipientData === undefined) return { facts, accepted, failure: undefined };
     try {
-      return { facts: merged(facts, await within(this.#recipientData, campaign, ids)), failure: undefined };
+      return { facts: merged(facts, await within(this.#recipientData, campaign, ids)), accepted, failure: undefined };
     } catch (error) {
-      return { facts, failure: `recipient data: ${error instanceof Error ? error.message : String(error)}` };
+      return { facts, accepted, failure: `recipient data: ${error instanceof Error ? error.message : String(error)}` };
     }
   }
 
-  async stillSending(ids: readonly Id[]): Promise<ReadonlySet<Id>> {
-    const states = await this.#work.run((scope) => scope.campaign.states(ids));
-    // `submitted` too: retry runs go on after everyone has a first outcome.
-    const sending = [...states].filter(([, state]) => state === 'sending' || state === 'submitted').map(([id]) => id);
-    for (const [id, state] of states) if (state === 'cancelled') this.#campaigns.delete(id);
-    return new Set(sending);
+  runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>> {
+    return this.#work.run((scope) => scope.delivery.runningOf(runs));
   }
 
   commit(batches: readonly ShardBatch[]): Promise<RecordedBatches> {
@@ -107,7 +116,12 @@ export class SendingPorts implements BulkLanePorts {
   }
 
   async pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void> {
-    await this.#desk.pause(projectId, campaignId, reason);
+    try {
+      await this.#desk.pause(projectId, campaignId, reason);
+    } catch (error) {
+      // Paused or cancelled by somebody else, which is what was wanted.
+      if (!(error instanceof CampaignTransitionRefused)) throw error;
+    }
   }
 }
 
@@ -121,6 +135,9 @@ function merged(
 function within(source: RecipientDataSource, campaign: { projectId: Id; campaignId: Id }, ids: readonly Id[]) {
   const { promise, reject, resolve } = Promise.withResolvers<ReadonlyMap<Id, RecipientFacts['attributes']>>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${source.timeoutMs} ms`)), source.timeoutMs);
-  source.read(campaign, ids).then(resolve, reject);
+  // A source that throws rather than rejects must not leave the timer's rejection to nobody.
+  Promise.resolve()
+    .then(() => source.read(campaign, ids))
+    .then(resolve, reject);
   return promise.finally(() => clearTimeout(timer));
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import { NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
-import { Campaign, type CampaignDraft, type CampaignState, type FrozenContent } from './campaign.ts';
+import { Campaign, type CampaignDraft, type FrozenContent } from './campaign.ts';
 import type { CampaignFilter, CampaignStore } from './campaign-store.ts';
 import type { Content } from './content.ts';
 import { type ContentInput, parseContent } from './content-input.ts';
@@ -64,10 +64,6 @@ export class CampaignService {
     return this.#store.campaigns(projectId, filter);
   }
 
-  states(ids: readonly Id[]): Promise<ReadonlyMap<Id, CampaignState>> {
-    return this.#store.states(ids);
-  }
-
   async schedule(projectId: Id, id: Id, at: Date): Promise<Campaign> {
     const campaign = await this.#locked(projectId, id);
     campaign.schedule(at, this.#clock.now());
@@ -86,8 +82,8 @@ export class CampaignService {
   }
 
   /** Nobody else changes this campaign until the transaction ends. @throws NotFound */
-  async lock(projectId: Id, id: Id): Promise<void> {
-    await this.#locked(projectId, id);
+  lock(projectId: Id, id: Id): Promise<Campaign> {
+    return this.#locked(projectId, id);
   }
 
   /** Fixes the content. A second launch is refused: the row is locked until the first has committed. */

@@ -14,8 +14,6 @@ export interface CampaignStore {
   addCampaign(campaign: Campaign): void;
   campaign(projectId: Id, id: Id, options?: { readonly lock?: boolean }): Promise<Campaign | undefined>;
   campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
-  /** States by id, for sending processes that ask twice a second. */
-  states(ids: readonly Id[]): Promise<ReadonlyMap<Id, CampaignState>>;
   dueCampaigns(now: Date, limit: number): Promise<readonly { readonly projectId: Id; readonly id: Id }[]>;
   addTemplate(template: Template): void;
   template(projectId: Id, id: Id): Promise<Template | undefined>;

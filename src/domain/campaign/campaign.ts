@@ -5,7 +5,8 @@ import type { Content } from './content.ts';
 /**
  *   draft -> scheduled -> sending <-> paused -> cancelled
  *   draft -> sending      sending -> submitted (everyone has a first outcome)
- *   scheduled -> draft    anything not yet submitted -> cancelled
+ *   scheduled -> draft    submitted <-> paused (while it is not settled: retries and resends go on)
+ *   anything that is not settled -> cancelled
  * Archiving is a date beside the state, never a state.
  */
 export type CampaignState = 'draft' | 'scheduled' | 'sending' | 'paused' | 'submitted' | 'cancelled';
@@ -15,7 +16,7 @@ const TRANSITIONS: Readonly<Record<CampaignState, readonly CampaignState[]>> = {
   scheduled: ['draft', 'sending', 'cancelled'],
   sending: ['paused', 'submitted', 'cancelled'],
   paused: ['sending', 'submitted', 'cancelled'],
-  submitted: [],
+  submitted: ['paused', 'cancelled'],
   cancelled: [],
 };
 
@@ -113,8 +114,8 @@ export class Campaign {
   }
 
   schedule(at: Date, now: Date): void {
-    if (at <= now)
-      throw new InvalidInput('The scheduled time has passed already. Launch it now, or choose a later time.', '/at');
+    if (at <= now) throw new InvalidInput('The scheduled time has passed already. Launch it now, or choose a later time.', '/at');
+    this.requireList();
     this.transition('scheduled');
     this.scheduledAt = at;
   }
@@ -126,7 +127,7 @@ export class Campaign {
 
   /** Content and people are fixed from here on. */
   launch(frozen: FrozenContent, now: Date): void {
-    if (this.lists.length === 0) throw new InvalidInput('The campaign has no list to send to. Add at least one list.', '/lists');
+    this.requireList();
     this.transition('sending');
     this.frozen = frozen;
     this.launchedAt = now;
@@ -139,7 +140,8 @@ export class Campaign {
   }
 
   resume(): void {
-    this.transition('sending');
+    if (this.state !== 'paused') throw new CampaignTransitionRefused(this.state, 'sending');
+    this.transition(this.submittedAt === null ? 'sending' : 'submitted');
     this.pauseReason = null;
   }
 
@@ -158,13 +160,26 @@ export class Campaign {
     this.settledAt ??= now;
   }
 
+  /** A resend begins: there is something to pause and to settle again. */
+  reopen(): void {
+    if (this.state !== 'submitted') throw new CampaignTransitionRefused(this.state, 'sending');
+    this.settledAt = null;
+  }
+
+  /** Not while it has mail to send: nobody would see it go. */
   archive(now: Date): void {
-    if (this.state === 'sending' || this.state === 'paused') throw new CampaignNotEditable(this.state);
+    if (this.state === 'scheduled' || this.state === 'sending' || this.state === 'paused')
+      throw new CampaignNotEditable(this.state);
     this.archivedAt ??= now;
   }
 
+  private requireList(): void {
+    if (this.lists.length === 0) throw new InvalidInput('The campaign has no list to send to. Add at least one list.', '/lists');
+  }
+
   private transition(to: CampaignState): void {
-    if (!TRANSITIONS[this.state].includes(to)) throw new CampaignTransitionRefused(this.state, to);
+    const over = this.settledAt !== null;
+    if (over || !TRANSITIONS[this.state].includes(to)) throw new CampaignTransitionRefused(this.state, to);
     this.state = to;
   }
 }

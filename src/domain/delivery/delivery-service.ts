@@ -6,7 +6,7 @@ import type { Attempt } from './attempt.ts';
 import type { DeliveryStore, LedgerFilter, LedgerTotals, RecordedBatches } from './delivery-store.ts';
 import type { LedgerRow, LedgerState } from './message.ts';
 import { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
-import type { Run, RunPurpose } from './run.ts';
+import type { Run, RunKey, RunPurpose } from './run.ts';
 import { type ShardBatch, type ShardKey, type ShardLease, shardName } from './shard.ts';
 import type { MessageAttempt, TransactionalMessage } from './transactional-message.ts';
 import { WORKER_LIVE_MS, type Worker } from './worker.ts';
@@ -119,15 +119,28 @@ export class DeliveryService {
   /** Stops hand-over within two seconds; what is on the wire is finished. */
   async pause(projectId: Id, campaignId: Id): Promise<void> {
     await this.#store.setRunState(projectId, campaignId, ['running'], 'paused', this.#clock.now());
+    await this.#store.watch(projectId, campaignId, false);
   }
 
   async resume(projectId: Id, campaignId: Id): Promise<void> {
     await this.#store.setRunState(projectId, campaignId, ['paused'], 'running', this.#clock.now());
+    await this.#store.watch(projectId, campaignId, true);
   }
 
   /** Everybody without an outcome, or with a deferral, stays unsent for good. */
   async cancel(projectId: Id, campaignId: Id): Promise<void> {
     await this.#store.setRunState(projectId, campaignId, ['running', 'paused'], 'cancelled', this.#clock.now());
+    await this.#store.watch(projectId, campaignId, false);
+  }
+
+  /** Names (`runName`) of those of these runs that are neither paused, cancelled nor ended. */
+  runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>> {
+    return this.#store.runningOf(runs);
+  }
+
+  /** Those of `ids` whom nobody may mail again: their acceptance is recorded. */
+  acceptedAmong(campaign: { projectId: Id; campaignId: Id; launchedOn: string }, ids: readonly Id[]): Promise<ReadonlySet<Id>> {
+    return this.#store.acceptedAmong(campaign, ids);
   }
 
   /**
@@ -162,12 +175,18 @@ export class DeliveryService {
     return this.#store.finishedRuns(limit);
   }
 
-  async endRun(run: Run): Promise<void> {
-    await this.#store.setRunState(run.projectId, run.campaignId, ['running'], 'done', this.#clock.now());
+  /** False when it was paused, cancelled or ended by somebody else meanwhile. */
+  endRun(run: Run): Promise<boolean> {
+    return this.#store.endRun(run, this.#clock.now());
   }
 
-  hasDeferred(campaign: { projectId: Id; campaignId: Id; launchedOn: string }): Promise<boolean> {
-    return this.#store.hasDeferred(campaign.projectId, campaign.campaignId, campaign.launchedOn);
+  /** True when no run is open and nobody is deferred: nothing of this campaign will be tried again. */
+  async settle(campaign: { projectId: Id; campaignId: Id; launchedOn: string }): Promise<boolean> {
+    const { projectId, campaignId, launchedOn } = campaign;
+    const open = (await this.runs(projectId, campaignId)).some((run) => run.state === 'running' || run.state === 'paused');
+    if (open || (await this.#store.hasDeferred(projectId, campaignId, launchedOn))) return false;
+    await this.#store.watch(projectId, campaignId, false);
+    return true;
   }
 
   totals(projectId: Id, campaignId: Id): Promise<LedgerTotals> {

@@ -2,7 +2,7 @@ import type { Id } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import type { LedgerRow, LedgerState, StateTotals } from './message.ts';
 import type { RetryPolicy } from './retry-policy.ts';
-import type { Run } from './run.ts';
+import type { Run, RunKey } from './run.ts';
 import type { ShardBatch, ShardKey, ShardLease } from './shard.ts';
 import type { MessageAttempt, TransactionalMessage } from './transactional-message.ts';
 import type { Worker } from './worker.ts';
@@ -31,6 +31,7 @@ export interface LedgerChange {
 }
 
 export interface RecordedBatches {
+  /** By `leaseName`. */
   readonly verdicts: ReadonlyMap<string, BatchVerdict>;
   readonly changes: readonly LedgerChange[];
 }
@@ -55,14 +56,22 @@ export interface DeliveryStore {
   /** How many were put into this run's shards; sets the run's audience. */
   closeRun(run: Pick<Run, 'projectId' | 'campaignId' | 'number'>): Promise<number>;
   runs(projectId: Id, campaignId: Id): Promise<readonly Run[]>;
+  /** Moves every run of a campaign that is in one of `from`. */
   setRunState(projectId: Id, campaignId: Id, from: readonly Run['state'][], to: Run['state'], at: Date): Promise<number>;
+  /** `running` to `done`; false when the run was not running any more or has an open shard after all. */
+  endRun(run: Pick<Run, 'projectId' | 'campaignId' | 'number'>, at: Date): Promise<boolean>;
+  /** Whether `campaignsDue` looks for this campaign's deferrals: not while it is paused, not once it is over. True for a new run. */
+  watch(projectId: Id, campaignId: Id, watched: boolean): Promise<void>;
+
+  /** Names (`runName`) of those of these runs that are running. */
+  runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>>;
 
   claim(
     owner: Id,
     leaseMs: number,
     options: { readonly avoid: readonly Id[]; readonly expiredBefore: boolean },
   ): Promise<ShardLease | undefined>;
-  /** Names of the shards whose fence still holds. */
+  /** Names of the leases (`leaseName`) whose fence still holds. */
   renew(owner: Id, leaseMs: number, held: readonly (ShardKey & { readonly fence: number })[]): Promise<ReadonlySet<string>>;
   release(held: readonly (ShardKey & { readonly fence: number })[]): Promise<void>;
   releaseAllOf(owner: Id): Promise<number>;
@@ -71,7 +80,7 @@ export interface DeliveryStore {
 
   /** Runs that are `running` and have no open shard left. */
   finishedRuns(limit: number): Promise<readonly Run[]>;
-  /** Campaigns with a deferral due at `now`, no retry run open, and their first run neither paused nor cancelled. */
+  /** Watched campaigns with a deferral due at `now` and no run open but the first. */
   campaignsDue(
     now: Date,
     limit: number,
@@ -91,6 +100,12 @@ export interface DeliveryStore {
     campaign: { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string },
     ids: string,
   ): Promise<{ readonly ids: string; readonly count: number }>;
+
+  /** Those of `ids` whose acceptance is recorded. */
+  acceptedAmong(
+    campaign: { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string },
+    ids: readonly Id[],
+  ): Promise<ReadonlySet<Id>>;
 
   totals(projectId: Id, campaignId: Id): Promise<LedgerTotals>;
   ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;

@@ -1,5 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
-import { Campaign, type CampaignFilter, type CampaignState, type CampaignStore, Template } from '../../domain/campaign/index.ts';
+import { Campaign, type CampaignFilter, type CampaignStore, Template } from '../../domain/campaign/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import type { Session } from './session.ts';
@@ -36,14 +36,6 @@ export class PostgresCampaignStore implements CampaignStore {
       { orderBy: { id: 'desc' }, limit: limit + 1 },
     );
     return toPage(rows, limit, (campaign) => [campaign.id]);
-  }
-
-  async states(ids: readonly Id[]): Promise<ReadonlyMap<Id, CampaignState>> {
-    const rows = await this.#session.sql.query<{ id: Id; state: CampaignState }>(
-      'select id, state from pennypost_campaign.campaign where id = any($1::uuid[])',
-      [ids],
-    );
-    return new Map(rows.map((row) => [row.id, row.state]));
   }
 
   /** Index: campaign_due. */

@@ -2,14 +2,18 @@ import {
   type BatchVerdict,
   type DeliveryStore,
   LEDGER_STATES,
+  type LedgerChange,
   type LedgerFilter,
   type LedgerRow,
   type LedgerState,
   type LedgerTotals,
+  leaseName,
   noTotals,
   type RecordedBatches,
   type RetryPolicy,
   type Run,
+  type RunKey,
+  runName,
   type ShardBatch,
   type ShardKey,
   type ShardLease,
@@ -46,6 +50,7 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
        values ($1, $2, $3, $4, $5, $6, $7, $8)`,
       [run.projectId, run.campaignId, run.number, run.launchedOn, run.purpose, run.state, run.audience, run.createdAt],
     );
+    if (run.number > 0) await this.watch(run.projectId, run.campaignId, true);
   }
 
   async addShard(key: ShardKey, launchedOn: string, recipients: string, size: number): Promise<void> {
@@ -83,6 +88,36 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return rows.length;
   }
 
+  async endRun(run: Pick<Run, 'projectId' | 'campaignId' | 'number'>, at: Date): Promise<boolean> {
+    const rows = await this.#sql.query(
+      `update pennypost_delivery.run set state = 'done', ended_at = $4
+       where project_id = $1 and campaign_id = $2 and number = $3 and state = 'running' and not exists (
+         select from pennypost_delivery.shard where project_id = $1 and campaign_id = $2 and run = $3 and state = 'open')
+       returning number`,
+      [run.projectId, run.campaignId, run.number, at],
+    );
+    return rows.length > 0;
+  }
+
+  async watch(projectId: Id, campaignId: Id, watched: boolean): Promise<void> {
+    await this.#sql.query(
+      'update pennypost_delivery.run set watched = $3 where project_id = $1 and campaign_id = $2 and number = 0',
+      [projectId, campaignId, watched],
+    );
+  }
+
+  /** Index: primary key. */
+  async runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#sql.query<RunKey>(
+      `select r.project_id as "projectId", r.campaign_id as "campaignId", r.number as run from pennypost_delivery.run r
+       join unnest($1::uuid[], $2::uuid[], $3::int[]) as k (project_id, campaign_id, number)
+         on (r.project_id, r.campaign_id, r.number) = (k.project_id, k.campaign_id, k.number)
+       where r.state = 'running'`,
+      [runs.map((key) => key.projectId), runs.map((key) => key.campaignId), runs.map((key) => key.run)],
+    );
+    return new Set(rows.map(runName));
+  }
+
   async claim(
     owner: Id,
     leaseMs: number,
@@ -118,16 +153,23 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return open.flatMap((id, index) => (settled.has(id) ? [row.cursor + index] : []));
   }
 
+  /** Locks in key order, as `record` does: otherwise the two could wait for each other. */
   async renew(owner: Id, leaseMs: number, held: readonly HeldKey[]): Promise<ReadonlySet<string>> {
-    const rows = await this.#sql.query<ShardKey>(
-      `update pennypost_delivery.shard s set leased_until = clock_timestamp() + $6 * interval '1 millisecond'
-       from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[]) as h (project_id, campaign_id, run, number, fence)
-       where (s.project_id, s.campaign_id, s.run, s.number) = (h.project_id, h.campaign_id, h.run, h.number)
-         and s.fence = h.fence and s.owner = $7 and s.state = 'open'
-       returning s.project_id as "projectId", s.campaign_id as "campaignId", s.run, s.number`,
+    const rows = await this.#sql.query<HeldKey>(
+      `with mine as (
+         select s.project_id, s.campaign_id, s.run, s.number
+         from pennypost_delivery.shard s
+         join unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[]) as h (project_id, campaign_id, run, number, fence)
+           on (s.project_id, s.campaign_id, s.run, s.number, s.fence) = (h.project_id, h.campaign_id, h.run, h.number, h.fence)
+         where s.owner = $7 and s.state = 'open'
+         order by s.project_id, s.campaign_id, s.run, s.number for update of s
+       )
+       update pennypost_delivery.shard s set leased_until = clock_timestamp() + $6 * interval '1 millisecond'
+       from mine m where (s.project_id, s.campaign_id, s.run, s.number) = (m.project_id, m.campaign_id, m.run, m.number)
+       returning s.project_id as "projectId", s.campaign_id as "campaignId", s.run, s.number, s.fence`,
       [...keyColumns(held), leaseMs, owner],
     );
-    return new Set(rows.map(shardName));
+    return new Set(rows.map(leaseName));
   }
 
   async release(held: readonly HeldKey[]): Promise<void> {
@@ -153,19 +195,34 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     leaseMs: number,
     random: () => number,
   ): Promise<RecordedBatches> {
-    const verdicts = await this.#judge(batches);
-    const writer = new LedgerWriter(this.#sql, policy, random);
-    const deltas = new Map<string, LedgerDelta>();
-    for (const batch of batches)
-      if (verdicts.get(shardName(batch)) !== 'already') deltas.set(shardName(batch), await writer.write(batch));
-    const written = batches.filter((batch) => deltas.has(shardName(batch)));
-    if (written.length > 0) await this.#moveShards(written, deltas, verdicts, leaseMs);
-    const changes = written.map((batch) => ({
-      projectId: batch.projectId,
-      campaignId: batch.campaignId,
-      moved: deltas.get(shardName(batch))?.moved ?? [],
-    }));
+    const verdicts = new Map<string, BatchVerdict>();
+    const changes: LedgerChange[] = [];
+    // A process that holds a shard again while its older holding has answers left brings two batches for it: one after the other.
+    for (let rest = batches; rest.length > 0; ) {
+      const round = rest.filter((batch, index) => rest.findIndex((other) => shardName(other) === shardName(batch)) === index);
+      rest = rest.filter((batch) => !round.includes(batch));
+      await this.#recordRound(round, new LedgerWriter(this.#sql, policy, random), leaseMs, verdicts, changes);
+    }
     return { verdicts, changes };
+  }
+
+  async #recordRound(
+    batches: readonly ShardBatch[],
+    writer: LedgerWriter,
+    leaseMs: number,
+    verdicts: Map<string, BatchVerdict>,
+    changes: LedgerChange[],
+  ): Promise<void> {
+    for (const [name, verdict] of await this.#judge(batches)) verdicts.set(name, verdict);
+    const written = batches.filter((batch) => verdicts.get(leaseName(batch)) !== 'already');
+    if (written.length === 0) return;
+    const deltas = new Map<string, LedgerDelta>();
+    for (const batch of written) deltas.set(leaseName(batch), await writer.write(batch));
+    await this.#moveShards(written, deltas, verdicts, leaseMs);
+    for (const batch of written) {
+      const { projectId, campaignId } = batch;
+      changes.push({ projectId, campaignId, moved: deltas.get(leaseName(batch))?.moved ?? [] });
+    }
   }
 
   /** Locks the shards in key order and tells which batches may move them. */
@@ -176,13 +233,13 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
        join unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[]) as h (project_id, campaign_id, run, number)
          on (s.project_id, s.campaign_id, s.run, s.number) = (h.project_id, h.campaign_id, h.run, h.number)
        order by s.project_id, s.campaign_id, s.run, s.number for update of s`,
-      keyColumns(batches.map((batch) => ({ ...batch }))).slice(0, 4),
+      keyColumns(batches).slice(0, 4),
     );
     const stored = new Map(rows.map((row) => [shardName(row), row]));
     const verdicts = new Map<string, BatchVerdict>();
     for (const batch of batches) {
-      const name = shardName(batch);
-      const shard = stored.get(name);
+      const name = leaseName(batch);
+      const shard = stored.get(shardName(batch));
       if (shard === undefined) verdicts.set(name, 'fenced');
       else if (shard.fence === batch.fence) verdicts.set(name, shard.batch >= batch.batch ? 'already' : 'moved');
       // fence_batches[f] (from 1, as PostgreSQL counts) is the last batch before fence f began; so fence f ended with entry f + 1.
@@ -191,37 +248,42 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return verdicts;
   }
 
-  /** Totals move with the rows that changed; cursor, claim, batch number and lease only under the fence. */
+  /**
+   * Totals move with the rows that changed; cursor, claim, batch number and lease only under the fence. A batch that was fenced
+   * out leaves its number with its fence, so that it is recognised when the answer to its commit was lost.
+   */
   async #moveShards(
     batches: readonly ShardBatch[],
     deltas: ReadonlyMap<string, LedgerDelta>,
     verdicts: ReadonlyMap<string, BatchVerdict>,
     leaseMs: number,
   ): Promise<void> {
-    const totals = LEDGER_STATES.map((state) => batches.map((batch) => deltas.get(shardName(batch))?.totals[state] ?? 0));
+    const totals = LEDGER_STATES.map((state) => batches.map((batch) => deltas.get(leaseName(batch))?.totals[state] ?? 0));
     const sets = LEDGER_STATES.map((state) => `${state} = s.${state} + v.${state}`).join(', ');
     await this.#sql.query(
       `update pennypost_delivery.shard s set ${sets}, copies = s.copies + v.copies,
          batch = case when v.moved then v.batch else s.batch end,
+         fence_batches = case when v.moved then s.fence_batches
+           else s.fence_batches[:v.fence] || v.batch || s.fence_batches[v.fence + 2:] end,
          cursor = case when v.moved then v.cursor else s.cursor end,
          claimed_through = case when v.moved then v.claimed_through else s.claimed_through end,
          state = case when v.moved and v.done then 'done' else s.state end,
          owner = case when v.moved and v.done then null else s.owner end,
          leased_until = case when not v.moved then s.leased_until when v.done then null
            else clock_timestamp() + $11 * interval '1 millisecond' end
-       from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::boolean[], $7::int[], $8::int[], $9::boolean[], $10::int[],
-         ${LEDGER_STATES.map((_, index) => `$${12 + index}::int[]`).join(', ')})
-         as v (project_id, campaign_id, run, number, batch, moved, cursor, claimed_through, done, copies, ${LEDGER_STATES.join(', ')})
+       from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::int[], $7::boolean[], $8::int[], $9::int[], $10::boolean[],
+         $12::int[], ${LEDGER_STATES.map((_, index) => `$${13 + index}::int[]`).join(', ')})
+         as v (project_id, campaign_id, run, number, fence, batch, moved, cursor, claimed_through, done, copies, ${LEDGER_STATES.join(', ')})
        where (s.project_id, s.campaign_id, s.run, s.number) = (v.project_id, v.campaign_id, v.run, v.number)`,
       [
-        ...keyColumns(batches).slice(0, 4),
+        ...keyColumns(batches),
         batches.map((batch) => batch.batch),
-        batches.map((batch) => verdicts.get(shardName(batch)) === 'moved'),
+        batches.map((batch) => verdicts.get(leaseName(batch)) === 'moved'),
         batches.map((batch) => batch.cursor),
         batches.map((batch) => batch.claimedThrough),
         batches.map((batch) => batch.done),
-        batches.map((batch) => deltas.get(shardName(batch))?.repeats ?? 0),
         leaseMs,
+        batches.map((batch) => deltas.get(leaseName(batch))?.repeats ?? 0),
         ...totals,
       ],
     );
@@ -240,12 +302,12 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return rows.map(toRun);
   }
 
-  /** Index: campaign_message_due. The first run's state speaks for the campaign. */
+  /** Indexes: run_watched, campaign_message_due. */
   async campaignsDue(now: Date, limit: number) {
     return this.#sql.query<{ projectId: Id; campaignId: Id; launchedOn: string }>(
       `select r.project_id as "projectId", r.campaign_id as "campaignId", r.launched_on::text as "launchedOn"
        from pennypost_delivery.run r
-       where r.number = 0 and r.state in ('running', 'done')
+       where r.number = 0 and r.watched
          and not exists (select 1 from pennypost_delivery.run o where o.project_id = r.project_id and o.campaign_id = r.campaign_id
            and o.number > 0 and o.state in ('running', 'paused'))
          and exists (select 1 from pennypost_delivery.campaign_message m where m.project_id = r.project_id and m.launched_on = r.launched_on
@@ -295,6 +357,19 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
       [campaign.projectId, campaign.campaignId, campaign.launchedOn, ids],
     );
     return { ids: row?.ids ?? '{}', count: row?.count ?? 0 };
+  }
+
+  /** Index: primary key. */
+  async acceptedAmong(
+    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    ids: readonly Id[],
+  ): Promise<ReadonlySet<Id>> {
+    const rows = await this.#sql.query<{ id: Id }>(
+      `select subscriber_id as id from pennypost_delivery.campaign_message
+       where project_id = $1 and launched_on = $2 and campaign_id = $3 and subscriber_id = any($4::uuid[]) and state = 'submitted'`,
+      [campaign.projectId, campaign.launchedOn, campaign.campaignId, ids],
+    );
+    return new Set(rows.map((row) => row.id));
   }
 
   async totals(projectId: Id, campaignId: Id): Promise<LedgerTotals> {

@@ -18,8 +18,11 @@ export class M004Delivery extends Migration {
       audience int not null default 0,
       created_at timestamptz not null,
       ended_at timestamptz,
+      watched boolean not null default true,
       primary key (project_id, campaign_id, number)
     )`);
+    // Looked through every two seconds for deferrals that are due: it must not grow with the campaigns of the past.
+    this.addSql(`create index run_watched on pennypost_delivery.run (project_id, campaign_id) where number = 0 and watched`);
     this.addSql(`create index run_running on pennypost_delivery.run (project_id, campaign_id, number) where state = 'running'`);
     this.addSql(`create table pennypost_delivery.shard (
       project_id uuid not null,

@@ -1,0 +1,60 @@
+import type { LedgerFilter } from '../../domain/delivery/index.ts';
+import { csvRow } from '../../domain/shared/csv.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
+
+const COLUMNS = [
+  'subscriber_id',
+  'email',
+  'state',
+  'run',
+  'attempts',
+  'copies',
+  'possible_repeat',
+  'code',
+  'reply',
+  'first_attempt_at',
+  'next_attempt_at',
+  'at',
+];
+
+/**
+ * The ledger of a campaign as CSV, page by page, each page in a transaction of its own: whoever changes state meanwhile is in
+ * it once, as before or as after. Addresses are those of now, and empty for people who were erased. Safe to open in a spreadsheet.
+ * @throws NotFound
+ */
+export async function* recipientsCsv(
+  work: UnitOfWork,
+  projectId: Id,
+  campaignId: Id,
+  filter: Pick<LedgerFilter, 'state'>,
+): AsyncGenerator<string> {
+  await work.run(({ campaign }) => campaign.get(projectId, campaignId));
+  yield csvRow(COLUMNS);
+  for (let after: string | undefined; ; ) {
+    const { page, people } = await work.run(async ({ audience, delivery }) => {
+      const page = await delivery.ledger(projectId, campaignId, { ...filter, limit: 500, after });
+      const ids = page.items.map((row) => row.subscriberId);
+      return { page, people: await audience.recipients(projectId, ids, { lists: [] }) };
+    });
+    const rows = page.items.map((row) =>
+      csvRow([
+        row.subscriberId,
+        people.get(row.subscriberId)?.address,
+        row.state,
+        row.run,
+        row.attempts,
+        row.copies,
+        String(row.possibleRepeat),
+        row.code,
+        row.reply,
+        row.firstAttemptAt.toISOString(),
+        row.nextAttemptAt?.toISOString(),
+        row.at.toISOString(),
+      ]),
+    );
+    yield rows.join('');
+    if (page.next === undefined) return;
+    after = page.next;
+  }
+}
