@@ -12,7 +12,7 @@ import type {
   SubscriberSearch,
   SuppressionSearch,
 } from './audience-store.ts';
-import { changesOf, type Joining, type Moved, type SubscriberWish, type Suppressing } from './audience-wish.ts';
+import { changesOf, type Joined, type Joining, type Moved, type SubscriberWish, type Suppressing } from './audience-wish.ts';
 import { type Consent, type ConsentAction, type Evidence, parseEvidence } from './consent.ts';
 import type { Exclusion, ExclusionCounts } from './exclusion.ts';
 import { type Import, type NewImport, newImport, type Rejection } from './import.ts';
@@ -112,6 +112,14 @@ export class AudienceService {
     if (subscriber === undefined) throw new AddressTaken(email.address);
     subscriber.change(changes, now);
     return { subscriber, created: false };
+  }
+
+  /** Makes or changes the subscriber and puts the person on all of these lists. @throws what `upsertSubscriber` and `subscribe` do */
+  async join(projectId: Id, wish: SubscriberWish, listIds: readonly Id[], joining: Joining = {}): Promise<Joined> {
+    const { subscriber, created } = await this.upsertSubscriber(projectId, wish);
+    // In order, so that two calls for one person never wait for one another in a circle.
+    for (const listId of [...new Set(listIds)].sort()) await this.subscribe(projectId, listId, subscriber.id, joining);
+    return { subscriber, created, subscriptions: await this.store.subscriptionsOf(projectId, [subscriber.id]) };
   }
 
   /** @throws InvalidInput, NotFound, AddressTaken, SubscriberErased */

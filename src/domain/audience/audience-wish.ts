@@ -1,6 +1,6 @@
 import { parseAttributes } from './attributes.ts';
 import type { Evidence } from './consent.ts';
-import type { SubscriberChanges } from './subscriber.ts';
+import type { Subscriber, SubscriberChanges } from './subscriber.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Somebody by address, and what is told about them. `attributes` are checked here. */
@@ -14,6 +14,13 @@ export interface Joining {
   readonly consent?: Evidence | undefined;
   /** The consent was already confirmed by mail elsewhere: a double opt-in list asks no more. Needs `consent`. */
   readonly confirmed?: boolean | undefined;
+}
+
+/** What came of somebody joining: the person, and every list the person is, or was, on. */
+export interface Joined {
+  readonly subscriber: Subscriber;
+  readonly created: boolean;
+  readonly subscriptions: readonly Subscription[];
 }
 
 export interface Suppressing {

@@ -41,7 +41,7 @@ export type {
   SubscriberSearch,
   SuppressionSearch,
 } from './audience-store.ts';
-export type { Joining, Moved, SubscriberWish, Suppressing } from './audience-wish.ts';
+export type { Joined, Joining, Moved, SubscriberWish, Suppressing } from './audience-wish.ts';
 export type { Consent, ConsentAction, Evidence } from './consent.ts';
 export { EXCLUSION_REASONS, type Exclusion, type ExclusionCounts, type ExclusionReason } from './exclusion.ts';
 export {

@@ -75,14 +75,22 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     method: 'post',
     path: '/v1/subscribers',
     summary: 'Create a subscriber, or change the one with this address',
+    description:
+      'With `lists` the person joins these as well, confirmed, or unconfirmed where a list wants double opt-in. All of it or nothing.',
     permission: 'audience.write',
     body: z
-      .strictObject({ email: z.string(), ...changes })
+      .strictObject({ email: z.string(), ...changes, lists: z.array(idOf('list')).max(100).optional(), ...joining })
+      .refine(({ lists = [], consent, confirmed }) => lists.length > 0 || (consent ?? confirmed) === undefined, {
+        path: ['lists'],
+        message: 'A consent needs the lists that it is for',
+      })
       .openapi({ example: { email: 'ada@example.com', attributes: { first_name: 'Ada' } } }),
-    reply: z.object({ ...subscriberShape, created: z.boolean() }).openapi('UpsertedSubscriber'),
-    async handle({ application, projectId, body }) {
-      const { subscriber, created } = await application.audience.upsertSubscriber(projectId, body);
-      return { ...shown(subscriber), created };
+    reply: z
+      .object({ ...subscriberShape, created: z.boolean(), subscriptions: z.array(subscriptionSchema).readonly() })
+      .openapi('UpsertedSubscriber'),
+    async handle({ application, projectId, body: { lists = [], consent, confirmed, ...wish } }) {
+      const joined = await application.audience.join(projectId, wish, lists, { consent, confirmed });
+      return { ...shown(joined.subscriber), created: joined.created, subscriptions: joined.subscriptions };
     },
   }),
   route({
