@@ -20,6 +20,7 @@ import type { Page, PageRequest } from '../domain/shared/page.ts';
 import type { Reports } from './analytics/reports.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
 import type { CampaignDesk } from './campaign/campaign-desk.ts';
+import { recipientsCsv } from './campaign/recipients-file.ts';
 import type { ResendCampaign, ResendTarget } from './campaign/resend-campaign.ts';
 import type { SendTransactional } from './delivery/send-transactional.ts';
 import type { Status, StatusBoard } from './delivery/status-board.ts';
@@ -87,6 +88,8 @@ export interface Application {
     excluded(projectId: Id, id: Id, search: ExclusionSearch): Promise<Page<Exclusion>>;
     /** Who received it and who did not, and why: one row per recipient with an outcome. */
     recipients(projectId: Id, id: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
+    /** The same with addresses as CSV, read as it is taken. */
+    recipientsCsv(projectId: Id, id: Id, filter: Pick<LedgerFilter, 'state'>): AsyncIterable<string>;
   };
   readonly templates: {
     create(projectId: Id, name: string, content: ContentInput): Promise<Template>;
@@ -164,6 +167,7 @@ export function createApplication(parts: ApplicationParts): Application {
           await scope.campaign.get(projectId, id);
           return scope.delivery.ledger(projectId, id, filter);
         }),
+      recipientsCsv: (projectId, id, filter) => recipientsCsv(work, projectId, id, filter),
     },
     templates: {
       create: (projectId, name, content) => work.run(async (scope) => scope.campaign.createTemplate(projectId, name, content)),

@@ -1,10 +1,12 @@
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { bearerSecret, type Caller } from './authentication.ts';
+import { type Download, downloadResponse } from './download.ts';
+import { taggedJson } from './etag.ts';
 import { HttpProblem, type ProblemDetail } from './problem.ts';
 import { type RateLimiter, type RateLimitVerdict, rateLimitHeaders } from './rate-limit.ts';
 import { countedBody, escapePointer, isStorable, readJson, requireType } from './request-body.ts';
-import type { Route } from './route.ts';
+import { type Route, scopesOf } from './route.ts';
 
 export interface DispatchOptions<Application> {
   readonly application: Application;
@@ -12,6 +14,8 @@ export interface DispatchOptions<Application> {
   readonly rateLimiter: RateLimiter;
   readonly maxJsonBytes: number;
   readonly maxUploadBytes: number;
+  /** For what fails after the answer has begun. */
+  readonly report: (error: unknown, context: Context<HttpEnv>) => void;
 }
 
 /** What one request carries besides itself; `rateLimit` are headers for its answer, whatever that is. */
@@ -31,7 +35,7 @@ export async function dispatch<Application>(
   const verdict = options.rateLimiter.take(caller.keyId, caller.requestsPerSecond);
   context.set('rateLimit', rateLimitHeaders(verdict));
   requireBudget(verdict);
-  caller.requireScope(route.permission);
+  for (const scope of scopesOf(route)) caller.requireScope(scope);
 
   const params = parsePath(route, context.req.param());
   const query = parsePart('query', route.query, singleValues(context.req.queries()));
@@ -54,9 +58,11 @@ export async function dispatch<Application>(
     upload: countedBody(request, route.upload === undefined ? 0 : maxUploadBytes),
     request,
   });
-  if (result instanceof Response) return result;
+  if (route.replyType !== undefined)
+    return downloadResponse(result as Download, route.replyType, (error) => options.report(error, context));
   if (route.reply === undefined) return context.body(null, 204);
-  return context.json(route.reply.parse(result), route.status === 204 ? 200 : (route.status ?? 200));
+  const answer = route.reply.parse(result);
+  return route.method === 'get' ? taggedJson(request, answer) : context.json(answer, route.status ?? 200);
 }
 
 function requireBudget(verdict: RateLimitVerdict): void {

@@ -1,5 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
-import type { Route } from './route.ts';
+import { type Route, scopesOf } from './route.ts';
 
 const problemSchema = z
   .object({
@@ -58,7 +58,9 @@ function pathOf<Application>(route: Route<Application>) {
     operationId: operationIdOf(route),
     tags: [tagOf(route)],
     summary: route.summary,
-    description: `${route.description === undefined ? '' : `${route.description}\n\n`}Needs the scope \`${route.permission}\`.`,
+    description: `${route.description === undefined ? '' : `${route.description}\n\n`}Needs the scope ${scopesOf(route)
+      .map((scope) => `\`${scope}\``)
+      .join(' and ')}.`,
     security: [{ apiKey: [] }],
     request: {
       ...(route.params && { params: route.params as z.ZodObject }),
@@ -77,6 +79,7 @@ function pathOf<Application>(route: Route<Application>) {
         ...(route.reply && { content: { 'application/json': { schema: route.reply } } }),
         ...(route.replyType && { content: { [route.replyType]: { schema: binary } } }),
       },
+      ...(route.method === 'get' && route.reply && { 304: { description: 'As it was when it had the ETag in If-None-Match.' } }),
       ...(takesBody && { 400: problem('The body could not be read.') }),
       401: problem('No valid API key.'),
       403: problem('The key lacks the scope.'),

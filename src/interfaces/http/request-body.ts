@@ -57,9 +57,14 @@ export async function readJson(request: Request, maxBytes: number): Promise<unkn
   return value;
 }
 
+/** The media type without its parameters; empty when none is declared. */
+export function declaredType(request: Request): string {
+  return (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+}
+
 /** @throws HttpProblem 415 unless the body is declared as one of the types, and is not compressed */
 export function requireType(request: Request, types: readonly string[]): void {
-  const declared = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+  const declared = declaredType(request);
   const encoding = request.headers.get('content-encoding') ?? 'identity';
   if (!types.includes(declared)) {
     const found = declared === '' ? 'no Content-Type' : `"${declared.slice(0, 60)}"`;
@@ -129,7 +134,7 @@ function requireStorable(value: unknown): void {
   if (errors.length > 0) throw new HttpProblem(422, 'input.invalid', UNSTORABLE, { errors: errors.slice(0, 20) });
 }
 
-const UNSTORABLE = 'The text holds a NUL character or half a surrogate pair.';
+export const UNSTORABLE = 'The text holds a NUL character or half a surrogate pair.';
 
 export function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();

@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi';
 import type { Caller, Scope } from './authentication.ts';
+import type { Download } from './download.ts';
 
 type Schema = z.ZodType;
 type Output<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -36,7 +37,8 @@ export interface RouteDeclaration<Application, P, Q, H, B, R> {
   readonly path: string;
   readonly summary: string;
   readonly description?: string;
-  readonly permission: Scope;
+  /** What the key must be allowed to do; of several, all. */
+  readonly permission: Scope | readonly Scope[];
   readonly params?: P;
   /** Strict: an unknown parameter is a mistake worth telling. */
   readonly query?: Q;
@@ -48,18 +50,23 @@ export interface RouteDeclaration<Application, P, Q, H, B, R> {
   readonly maxBodyBytes?: number;
   readonly upload?: Upload;
   /** Default 200; without `reply` 204. */
-  readonly status?: 200 | 201 | 202 | 204;
+  readonly status?: 200 | 201 | 202;
   /** Fields that are not in it never leave the house. */
   readonly reply?: R;
-  /** Type of an answer that the handler makes itself, as a `Response`. */
+  /** Type of a file; then the handler gives a `Download` instead of a reply. */
   readonly replyType?: string;
-  readonly handle: (call: Call<Application, Output<P>, Output<Q>, Output<H>, Output<B>>) => Promise<Reply<R> | Response>;
+  readonly handle: (call: Call<Application, Output<P>, Output<Q>, Output<H>, Output<B>>) => Promise<Reply<R> | Download>;
 }
 
 /** A declaration as the app, the document and the tests see it: the types of its parts are checked and forgotten. */
 export type Route<Application> = Omit<RouteDeclaration<Application, Schema, Schema, Schema, Schema, Schema>, 'handle'> & {
   readonly handle: (call: Call<Application>) => Promise<unknown>;
 };
+
+/** The scopes that a key needs for a route. */
+export function scopesOf(route: { readonly permission: Scope | readonly Scope[] }): readonly Scope[] {
+  return [route.permission].flat();
+}
 
 /** Ties the types of schema and handler together: `const route = routesOf<Application>()`, then one `route({...})` each. */
 export function routesOf<Application>() {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { routePath } from 'hono/route';
 import type { Caller } from './authentication.ts';
 import { dispatch, type HttpEnv } from './dispatch.ts';
@@ -54,10 +54,15 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
     for (const [name, value] of Object.entries(context.get('rateLimit') ?? {})) headers.set(name, value);
     for (const [name, value] of Object.entries(DEFAULT_HEADERS)) if (!headers.has(name)) headers.set(name, value);
   });
+  const report = (error: unknown, context: Context<HttpEnv>): void => {
+    const { method } = context.req;
+    if (isUnexpected(error)) surface.report?.(error, { id: context.get('requestId'), method, route: routePath(context, -1) });
+  };
   app.onError((error, context) => {
+    // Further pages answer before a request has its id.
     const requestId = context.get('requestId') ?? randomUUID();
-    if (isUnexpected(error))
-      surface.report?.(error, { id: requestId, method: context.req.method, route: routePath(context, -1) });
+    context.set('requestId', requestId);
+    report(error, context);
     return problem(error, requestId);
   });
 
@@ -80,6 +85,7 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
     rateLimiter: new RateLimiter(surface.monotonic ?? (() => performance.now())),
     maxJsonBytes: surface.maxJsonBytes ?? 1_048_576,
     maxUploadBytes: surface.maxUploadBytes ?? 4 * 1024 ** 3,
+    report,
   };
   for (const route of surface.routes) {
     app.on(route.method.toUpperCase(), honoPath(route.path), (context) => dispatch(route, context, options));

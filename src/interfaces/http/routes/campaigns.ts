@@ -240,4 +240,18 @@ export const campaignRoutes: readonly Route<Application>[] = [
     handle: ({ application, projectId, params: { campaignId }, query }) =>
       application.campaign.recipients(projectId, campaignId, { ...pageOf(query), state: query.state }),
   }),
+  route({
+    method: 'get',
+    path: '/v1/campaigns/{campaignId}/recipients.csv',
+    summary: 'The same as a file, with addresses',
+    description: 'Safe to open in a spreadsheet. Who was erased meanwhile has no address.',
+    permission: ['report.read', 'audience.read'],
+    params,
+    query: z.strictObject({ state: z.enum(ledgerStates).optional() }),
+    replyType: 'text/csv',
+    handle: async ({ application, projectId, params: { campaignId }, query }) => ({
+      name: `recipients-${campaignId}.csv`,
+      parts: application.campaign.recipientsCsv(projectId, campaignId, query),
+    }),
+  }),
 ];

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
+import { declaredType, isStorable, UNSTORABLE } from '../request-body.ts';
 import { type Route, routesOf } from '../route.ts';
 import { flag, id, idOf, idsOf, orNull, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
 
@@ -38,15 +39,22 @@ const options = z
     dryRun: flag.optional().openapi({ description: 'Counts and rejects as a real import would, and changes nobody.' }),
     consentSource: z
       .string()
+      .min(1)
+      .max(200)
       .optional()
       .openapi({ description: 'Where everybody in the file agreed; confirms them on double opt-in lists.' }),
-    consentText: z.string().optional().openapi({ description: 'The words that they agreed to; needs `consentSource`.' }),
+    consentText: z
+      .string()
+      .max(10_000)
+      .optional()
+      .openapi({ description: 'The words that they agreed to; needs `consentSource`.' }),
     map: z
       .string()
       .transform(parsedJson)
       .pipe(
         z.record(z.string(), z.string(), 'A JSON object of column names and targets is expected: {"E-Mail":"email","Note":"-"}'),
       )
+      .refine((map) => Object.entries(map).flat().every(isStorable), UNSTORABLE)
       .optional()
       .openapi({
         type: 'string',
@@ -82,7 +90,7 @@ export const importRoutes: readonly Route<Application>[] = [
     reply: importSchema,
     handle({ application, projectId, query, upload, request }) {
       const { lists = [], consentSource, consentText, ...rest } = query;
-      const format = request.headers.get('content-type')?.startsWith('text/csv') ? 'csv' : 'jsonl';
+      const format = declaredType(request) === 'text/csv' ? 'csv' : 'jsonl';
       const consent = consentSource === undefined ? undefined : { source: consentSource, text: consentText };
       return application.imports.run(projectId, upload, { ...rest, lists, consent, format });
     },
@@ -126,20 +134,9 @@ export const importRoutes: readonly Route<Application>[] = [
     permission: 'audience.read',
     params,
     replyType: 'text/csv',
-    async handle({ application, projectId, params: { importId } }) {
-      // Asked first, so that an unknown import is a 404 and not a file that breaks off.
-      await application.audience.getImport(projectId, importId);
-      return fileOf(application.imports.rejectionsCsv(projectId, importId), `rejections-${importId}.csv`);
-    },
+    handle: async ({ application, projectId, params: { importId } }) => ({
+      name: `rejections-${importId}.csv`,
+      parts: application.imports.rejectionsCsv(projectId, importId),
+    }),
   }),
 ];
-
-function fileOf(parts: AsyncIterable<string>, name: string): Response {
-  const encoder = new TextEncoder();
-  const bytes = async function* () {
-    for await (const part of parts) yield encoder.encode(part);
-  };
-  return new Response(ReadableStream.from(bytes()), {
-    headers: { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': `attachment; filename="${name}"` },
-  });
-}
