@@ -272,19 +272,20 @@ describe('the fast path', () => {
       fc.asyncProperty(data, async (variables) => {
         const to = recipient({ variables });
         const plain = plan.render(to);
-        const library = new MailComposer({ subject: plain.subject, text: plain.text, html: plain.html }).compile();
-        library.setHeader('Message-ID', 'fixed');
+        const library = new MailComposer({ text: plain.text, html: plain.html }).compile();
         const message = plan.compose(to);
         const [ours, theirs] = await Promise.all([parse(Buffer.from(message.bytes)), parse(await library.build())]);
         message.release();
-        expect(ours).toEqual(theirs);
+        expect(ours.parts).toEqual(theirs.parts);
+        // The library loses blanks where it folds, so the subject is measured by the preview.
+        expect(ours.subject).toBe(plain.subject);
       }),
       { numRuns: 100 },
     );
   });
 });
 
-async function parse(bytes: Buffer): Promise<unknown> {
+async function parse(bytes: Buffer): Promise<{ subject: string | undefined; parts: unknown }> {
   const mail = await simpleParser(bytes, { skipHtmlToText: true, skipTextToHtml: true });
-  return { subject: mail.subject, text: mail.text, html: mail.html };
+  return { subject: mail.subject, parts: { text: mail.text, html: mail.html } };
 }

@@ -4,7 +4,8 @@ import { type Assembled, assemble } from './assemble.ts';
 import { isClean } from './headers.ts';
 import { scanTags } from './html-scan.ts';
 import { findLinkFaults } from './links.ts';
-import { findRegions, lineIndex, mask, parseSource, reasonOf, SOURCE_LIMIT } from './liquid.ts';
+import { findRegions, lineIndex, mask, reasonOf, type SourceReader } from './liquid.ts';
+import { PART_LIMIT } from './message-sink.ts';
 import { mjmlToHtml } from './mjml.ts';
 import { unknownReason, usesOf } from './variables.ts';
 
@@ -20,7 +21,12 @@ export interface Examination {
 const CLIP_LIMIT = 102 * 1024;
 
 /** Examines content part by part, then brings the parts together. Never throws for bad content. */
-export async function examine(reader: Liquid, engine: Liquid, content: Content, context: PlanContext): Promise<Examination> {
+export async function examine(
+  reader: SourceReader,
+  engine: Liquid,
+  content: Content,
+  context: PlanContext,
+): Promise<Examination> {
   const problems: ContentProblem[] = [...headerProblems(content)];
   const failed = (): boolean => problems.some((problem) => problem.severity === 'error');
   const none = (): Examination => ({ problems, html: undefined, assembled: undefined });
@@ -30,17 +36,23 @@ export async function examine(reader: Liquid, engine: Liquid, content: Content, 
   for (const [part, text] of writtenParts(content)) problems.push(...liquidProblems(reader, part, text, content, context));
   if (failed()) return none();
 
+  if (content.kind !== 'text') problems.push(...markupProblems(engine, content.source));
+  if (failed()) return none();
+
   let html: string | undefined;
   if (content.kind === 'mjml') {
     const converted = await mjmlToHtml(engine, content.source);
     problems.push(...converted.problems);
     html = converted.html;
-    if (html === undefined) return none();
+    if (html !== undefined && html.length > PART_LIMIT) {
+      problems.push(
+        error('source.too_long', 'source', `The MJML becomes ${html.length} characters of HTML; ${PART_LIMIT} is the limit.`),
+      );
+    }
+    if (html === undefined || failed()) return none();
   } else if (content.kind === 'html') {
     html = content.source;
   }
-  if (content.kind !== 'text') problems.push(...markupProblems(engine, content.source));
-  if (failed()) return none();
 
   try {
     const assembled = await assemble(engine, content, html, context);
@@ -74,16 +86,17 @@ function error(code: string, part: ContentProblem['part'], message: string, line
 }
 
 function liquidProblems(
-  reader: Liquid,
+  reader: SourceReader,
   part: ContentProblem['part'],
   text: string,
   content: Content,
   context: PlanContext,
 ): ContentProblem[] {
-  if (text.length > SOURCE_LIMIT) {
-    return [error('source.too_long', part, `This part has ${text.length} characters; ${SOURCE_LIMIT} is the limit.`)];
-  }
-  const parsed = parseSource(reader, text);
+  // MJML grows by three times and more when it becomes HTML.
+  const limit = part === 'source' && content.kind === 'mjml' ? PART_LIMIT / 2 : PART_LIMIT;
+  if (text.length > limit)
+    return [error('source.too_long', part, `This part has ${text.length} characters; ${limit} is the limit.`)];
+  const parsed = reader.parse(text);
   if (parsed.problems.length > 0) {
     return parsed.problems.map((problem) => error('template.syntax', part, `Liquid: ${problem.message}.`, problem.line));
   }
@@ -127,6 +140,16 @@ function variableProblems(
   return [...problems.values(), ...(part === 'source' && content.kind !== 'text' ? raw : [])];
 }
 
+/** Far more than any mail; readers of HTML work by recursion. */
+const DEPTH_LIMIT = 500;
+
+/** Elements without a closing tag, or whose closing tag may be left out. */
+const UNNESTED = new Set(
+  'area base br col embed hr img input link meta source track wbr p li dt dd tr td th tbody thead tfoot colgroup option'.split(
+    ' ',
+  ),
+);
+
 const ACTIVE = new Set(['script', 'iframe', 'object', 'embed', 'applet']);
 
 function* markupProblems(engine: Liquid, source: string): Generator<ContentProblem> {
@@ -141,7 +164,18 @@ function* markupProblems(engine: Liquid, source: string): Generator<ContentProbl
   }
   const lineOf = lineIndex(source);
   const masked = mask(source, findRegions(engine, source));
+  let depth = 0;
   for (const tag of scanTags(masked)) {
+    if (!tag.selfClosing && !UNNESTED.has(tag.name)) depth += tag.closing ? -1 : 1;
+    if (depth > DEPTH_LIMIT) {
+      yield error(
+        'html.invalid',
+        'source',
+        `More than ${DEPTH_LIMIT} elements are open at once; some are not closed.`,
+        lineOf(tag.begin),
+      );
+      return;
+    }
     if (tag.closing) continue;
     const line = lineOf(tag.begin);
     if (tag.name === 'form') {

@@ -6,7 +6,7 @@ import vm from 'node:vm';
  * goes through here. Not re-entrant.
  */
 export class HardLimit {
-  private readonly milliseconds: number;
+  readonly milliseconds: number;
   private readonly script = new vm.Script('work()', { filename: 'template' });
   private realm: { work: () => void } | undefined;
 

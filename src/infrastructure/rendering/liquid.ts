@@ -13,7 +13,7 @@ import {
   type TopLevelToken,
   TypeGuards,
 } from 'liquidjs';
-import { toText } from './message-sink.ts';
+import { PART_LIMIT, toText } from './message-sink.ts';
 
 /**
  * The one set-up of liquidjs for templates that we do not trust. No files (`templates: {}` replaces the default file system,
@@ -25,10 +25,8 @@ const SETUP = {
   ownPropertyOnly: true,
   strictFilters: true,
   strictVariables: false,
-  /** Characters of one source. */
-  parseLimit: 1_000_000,
-  /** Milliseconds of one render; generous, since a busy machine may stop us for a while. */
-  renderLimit: 1_000,
+  /** Characters of one source; a part cannot become longer anyway. Gmail cuts HTML at 102 kB, so this is room enough. */
+  parseLimit: PART_LIMIT,
   /** Characters and list elements that filters may make in one render. */
   memoryLimit: 10_000_000,
   /** Dates come out the same on every machine. */
@@ -36,27 +34,66 @@ const SETUP = {
   locale: 'en-US',
 } as const satisfies LiquidOptions;
 
-/** Longest source of one part, in characters. */
-export const SOURCE_LIMIT = SETUP.parseLimit;
-
-/** Wall-clock milliseconds after which a render is stopped from outside. */
+/** Milliseconds of one render after which it is stopped from outside; generous, since a busy machine may stop us for a while. */
 export const HARD_LIMIT = 2_000;
 
 /** `html` escapes what `{{ }}` prints; `text` prints it as it is (text part, subject, link targets). */
 export type Escaping = 'html' | 'text';
 
-export function createEngine(escaping: Escaping): Liquid {
-  const engine = new Liquid({ ...SETUP, templates: {}, outputEscape: escaping === 'html' ? 'escape' : toText });
+/** @param renderLimit milliseconds until liquidjs stops by itself; half of the hard limit, so that it comes first where it can */
+export function createEngine(escaping: Escaping, renderLimit: number = HARD_LIMIT / 2): Liquid {
+  const engine = new Liquid({ ...SETUP, renderLimit, templates: {}, outputEscape: escaping === 'html' ? 'escape' : toText });
   for (const name of ['include', 'render', 'layout', 'block']) engine.registerTag(name, RefusedTag);
   engine.registerTag('capture', BoundedCaptureTag);
   return engine;
 }
 
-/** The engine that only reads what a person wrote: it goes on after an error, so that all of them can be shown. */
-export function createReader(): Liquid {
-  const engine = new Liquid({ ...SETUP, templates: {}, catchAllErrors: true });
+/** Reads what a person wrote, to find its faults. */
+export class SourceReader {
+  private readonly first = createReader(false);
+  private readonly all = createReader(true);
+
+  /** Never throws: at most 20 problems, or the templates. */
+  parse(source: string): { readonly templates: readonly Template[]; readonly problems: readonly SyntaxProblem[] } {
+    try {
+      const excess = tooMuch(this.first, source);
+      if (excess !== undefined) return { templates: [], problems: [excess] };
+      const engine = source.length <= ALL_ERRORS ? this.all : this.first;
+      return { templates: engine.parse(source), problems: [] };
+    } catch (error) {
+      return { templates: [], problems: flatten(error).slice(0, 20).map(toProblem) };
+    }
+  }
+}
+
+/** Every error that liquidjs reports costs it a walk over the source, so a long source is read to its first error only. */
+const ALL_ERRORS = 20_000;
+
+function createReader(catchAllErrors: boolean): Liquid {
+  const engine = new Liquid({ ...SETUP, templates: {}, catchAllErrors });
   for (const name of ['include', 'render', 'layout', 'block']) engine.registerTag(name, RefusedTag);
   return engine;
+}
+
+/** liquidjs parses and renders by recursion; 5,000 nested tags end in a stack overflow. */
+const DEPTH_LIMIT = 100;
+/** Tags and outputs in one part; liquidjs' parser shifts an array for each, so its time grows with their square. */
+const TOKEN_LIMIT = 20_000;
+const BLOCKS = new Set(['if', 'unless', 'case', 'for', 'tablerow', 'capture']);
+
+function tooMuch(engine: Liquid, source: string): SyntaxProblem | undefined {
+  let depth = 0;
+  const tokens = new Tokenizer(source).readTopLevelTokens(engine.options);
+  if (tokens.length > TOKEN_LIMIT)
+    return { line: undefined, message: `there are more than ${TOKEN_LIMIT} tags and outputs; use a loop` };
+  for (const token of tokens) {
+    if (!TypeGuards.isTagToken(token)) continue;
+    if (BLOCKS.has(token.name)) depth += 1;
+    else if (token.name.startsWith('end') && BLOCKS.has(token.name.slice(3))) depth -= 1;
+    if (depth > DEPTH_LIMIT)
+      return { line: lineAt(source, token.begin), message: `tags are nested more than ${DEPTH_LIMIT} deep` };
+  }
+  return undefined;
 }
 
 class RefusedTag extends Tag {
@@ -98,21 +135,16 @@ export interface SyntaxProblem {
   readonly message: string;
 }
 
-/** Parses what a person wrote. Never throws: at most 20 problems, or the templates. */
-export function parseSource(reader: Liquid, source: string): { templates: Template[]; problems: readonly SyntaxProblem[] } {
-  try {
-    return { templates: reader.parse(source), problems: [] };
-  } catch (error) {
-    const errors = isMany(error) ? error.errors : [error];
-    return { templates: [], problems: errors.slice(0, 20).map(toProblem) };
-  }
-}
-
 const isMany = (error: unknown): error is LiquidErrors =>
   LiquidError.is(error) && 'errors' in error && Array.isArray(error.errors);
 
+/** `{% liquid %}` wraps the errors of its own lines. */
+function flatten(error: unknown): unknown[] {
+  return isMany(error) ? error.errors.flatMap(flatten) : [error];
+}
+
 function toProblem(error: unknown): SyntaxProblem {
-  if (error instanceof RangeError) return { line: undefined, message: 'Tags are nested too deeply.' };
+  if (error instanceof RangeError) return { line: undefined, message: 'tags are nested too deeply' };
   return { line: lineOf(error), message: reasonOf(error) };
 }
 

@@ -13,6 +13,18 @@ export function toText(value: unknown): string {
   return String(value);
 }
 
+/** Collects a part as text, for the plain way. */
+export class CappedEmitter implements Emitter {
+  buffer = '';
+  write(value: unknown): void {
+    this.buffer += toText(value);
+    if (this.buffer.length > PART_LIMIT) throw tooLong();
+  }
+}
+
+const tooLong = (): RenderFailed =>
+  new RenderFailed(`A part of the message grew over ${PART_LIMIT} characters. A loop or a value in the data is too large.`);
+
 /** Buffers between messages. Keeps a few of ordinary size; one that a huge value blew up is left to the collector. */
 export class BufferPool {
   private readonly free: Buffer[] = [];
@@ -106,11 +118,7 @@ export class MessageSink implements Emitter {
 
   private count(characters: number): void {
     this.characters += characters;
-    if (this.characters > PART_LIMIT) {
-      throw new RenderFailed(
-        `A part of the message grew over ${PART_LIMIT} characters. A loop or a value in the data is too large.`,
-      );
-    }
+    if (this.characters > PART_LIMIT) throw tooLong();
   }
 
   private ensure(octets: number): void {

@@ -21,6 +21,8 @@ import { createEngine, type Escaping } from './liquid.ts';
 export interface PlanTools {
   readonly frame: Frame;
   readonly links: LinkWriter;
+  /** Milliseconds, see `createEngine`. */
+  readonly renderLimit: number;
 }
 
 const escapeHtml = (text: string): string =>
@@ -109,7 +111,7 @@ export abstract class LabelTag extends Tag {
 
 /** The engine for compiled templates of one plan: `html` or `text`, with our tags. */
 export function createPlanEngine(escaping: Escaping, tools: PlanTools): Liquid {
-  const engine = createEngine(escaping);
+  const engine = createEngine(escaping, tools.renderLimit);
   const html = escaping === 'html';
   const { frame, links } = tools;
   engine.registerTag(

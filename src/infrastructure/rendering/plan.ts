@@ -1,4 +1,4 @@
-import type { Liquid, Template } from 'liquidjs';
+import { Context, type Liquid, type Template, toValueSync } from 'liquidjs';
 import {
   type ComposedMessage,
   type Content,
@@ -15,7 +15,7 @@ import { type HardLimit, OutOfTime } from './hard-limit.ts';
 import { collapse } from './headers.ts';
 import { reasonOf } from './liquid.ts';
 import { HeaderWriter } from './message-headers.ts';
-import { type BufferPool, MessageSink } from './message-sink.ts';
+import { type BufferPool, CappedEmitter, MessageSink } from './message-sink.ts';
 import { createPlanEngine, LinkWriter } from './plan-tags.ts';
 import { compileText, MessageState, Program } from './program.ts';
 import { mayRunAway } from './runaway.ts';
@@ -58,8 +58,9 @@ export class CompiledPlan implements MessagePlan {
     this.headers = new HeaderWriter(content, context, html !== undefined);
     const { frame, state } = this;
     const links = new LinkWriter(frame, assembled.slots, context.tracking);
-    this.htmlEngine = createPlanEngine('html', { frame, links });
-    this.textEngine = createPlanEngine('text', { frame, links });
+    const tools = { frame, links, renderLimit: surroundings.hardLimit.milliseconds / 2 };
+    this.htmlEngine = createPlanEngine('html', tools);
+    this.textEngine = createPlanEngine('text', tools);
 
     const subjectTemplates = this.textEngine.parse(content.subject);
     const textTemplates = this.textEngine.parse(text);
@@ -137,8 +138,10 @@ export class CompiledPlan implements MessagePlan {
   }
 
   private plain(engine: Liquid, source: string): string {
-    const rendered: unknown = engine.parseAndRenderSync(source, this.frame.environment());
-    return String(rendered).replace(/\r\n?/g, '\n').toWellFormed();
+    const context = new Context(this.frame.environment(), engine.options, { sync: true }, { liquid: engine });
+    const emitter = new CappedEmitter();
+    toValueSync(engine.renderer.renderTemplates(engine.parse(source), context, emitter));
+    return emitter.buffer.replace(/\r\n?/g, '\n').toWellFormed();
   }
 }
 

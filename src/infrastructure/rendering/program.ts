@@ -15,7 +15,7 @@ import {
 } from 'liquidjs';
 import { ASK_LIQUID, compileCondition, compileValue, isEscaped, type Names, staticText } from './fast-values.ts';
 import type { Frame, Read } from './frame.ts';
-import { MessageSink, toText } from './message-sink.ts';
+import { CappedEmitter, MessageSink, toText } from './message-sink.ts';
 import { LabelTag, LinkTag, type LinkWriter, OpenTag, readLabel } from './plan-tags.ts';
 import { encodeStatic } from './quoted-printable.ts';
 import { childrenOf, usesOf } from './variables.ts';
@@ -133,7 +133,7 @@ export class Program {
 
   /** What an output of a constant (`{{ project.name }}`) prints in every message, by liquidjs itself. */
   private constantText(template: Output): string {
-    const emitter = new TextEmitter();
+    const emitter = new CappedEmitter();
     toValueSync(template.render(this.liquidContext(), emitter));
     this.context = undefined;
     return emitter.buffer;
@@ -235,13 +235,6 @@ function answerWithBytes(template: Template): void {
     if (emitter instanceof MessageSink) step.run(emitter);
     else emitter.write(text);
   };
-}
-
-class TextEmitter implements Emitter {
-  buffer = '';
-  write(value: unknown): void {
-    this.buffer += toText(value);
-  }
 }
 
 function runAll(steps: readonly Step[], sink: MessageSink): boolean {

@@ -19,7 +19,7 @@ import {
 } from '../../domain/campaign/index.ts';
 import { examine } from './check.ts';
 import { HardLimit } from './hard-limit.ts';
-import { createEngine, createReader, HARD_LIMIT } from './liquid.ts';
+import { createEngine, HARD_LIMIT, SourceReader } from './liquid.ts';
 import { BufferPool } from './message-sink.ts';
 import { CompiledPlan } from './plan.ts';
 
@@ -29,7 +29,7 @@ export interface RendererOptions {
 }
 
 export class MjmlRenderer implements Renderer {
-  private readonly reader: Liquid = createReader();
+  private readonly reader = new SourceReader();
   private readonly engine: Liquid = createEngine('text');
   private readonly pool = new BufferPool();
   private readonly hardLimit: HardLimit;

@@ -1,5 +1,6 @@
-import { CaseTag, IfTag, Output, type Template, TypeGuards, UnlessTag, Value } from 'liquidjs';
+import { CaseTag, IfTag, Output, type Template, type Token, TypeGuards, UnlessTag, Value } from 'liquidjs';
 import type { Content, PlanContext } from '../../domain/campaign/index.ts';
+import { lineIndex } from './liquid.ts';
 
 /** Where a template reads a variable. */
 export interface VariableUse {
@@ -30,6 +31,12 @@ export function usesOf(templates: readonly Template[]): TemplateUses {
   const filters = new Set<string>();
   const tags = new Set<string>();
   const rawOutputs: number[] = [];
+  // A token's own getPosition walks the whole text each time.
+  let index: { readonly input: string; readonly lineOf: (position: number) => number } | undefined;
+  const lineOf = (token: Token): number => {
+    if (index?.input !== token.input) index = { input: token.input, lineOf: lineIndex(token.input) };
+    return index.lineOf(token.begin);
+  };
 
   const readToken = (token: unknown, use: VariableUse['use'], guards: readonly string[]): void => {
     if (TypeGuards.isRangeToken(token)) {
@@ -56,7 +63,7 @@ export function usesOf(templates: readonly Template[]): TemplateUses {
       if (path.length > 0) {
         const name = path.join('.');
         const guarded = use === 'printed' && guards.some((guard) => name === guard || name.startsWith(`${guard}.`));
-        uses.push({ path, line: token.getPosition()[0] ?? 1, use: guarded ? 'guarded' : use });
+        uses.push({ path, line: lineOf(token), use: guarded ? 'guarded' : use });
       }
     }
   };
@@ -76,8 +83,7 @@ export function usesOf(templates: readonly Template[]): TemplateUses {
       if (argument instanceof Value) readValue(argument, conditional ? 'asked' : 'printed', guards);
       else readToken(argument, conditional ? 'asked' : 'printed', guards);
     }
-    if (template instanceof Output && template.value.filters.at(-1)?.name === 'raw')
-      rawOutputs.push(template.token.getPosition()[0] ?? 1);
+    if (template instanceof Output && template.value.filters.at(-1)?.name === 'raw') rawOutputs.push(lineOf(template.token));
     for (const identifier of template.localScope?.() ?? []) locals.add(identifier.content);
     for (const name of template.blockScope?.() ?? []) locals.add(name);
     const inner = conditional ? [...guards, ...uses.slice(before).map((asked) => asked.path.join('.'))] : guards;
