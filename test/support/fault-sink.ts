@@ -36,6 +36,8 @@ export interface FaultSinkOptions {
   readonly readPause?: number;
   /** Headers to record besides Message-ID. */
   readonly headers?: readonly string[];
+  /** Hears of every connection that has ended, and whether a transaction was under way: begun with MAIL and not answered to its end. */
+  readonly onEnd?: (connection: { readonly number: number; readonly unfinished: boolean }) => void;
   /** Keep accepted messages in memory. Default: true. */
   readonly keep?: boolean;
   /** Keep their bytes as well. Default: false. */
@@ -53,6 +55,8 @@ export interface FaultSink {
   /** Every command line; only while messages are kept. */
   readonly commands: readonly { readonly connection: number; readonly line: string }[];
   readonly connections: { readonly opened: number; readonly open: number; readonly mostOpen: number };
+  /** Connections with a transaction under way. */
+  readonly unfinished: number;
   /** Cuts every connection. */
   close(): Promise<void>;
 }
@@ -94,9 +98,11 @@ export async function startFaultSink(options: FaultSinkOptions = {}): Promise<Fa
     const text = options.script?.(count.opened);
     const connection = new SinkConnection(socket, count.opened, host, text === undefined ? undefined : connectionScript(text));
     open.add(connection);
+    const number = count.opened;
     socket.on('close', () => {
       open.delete(connection);
       count.open -= 1;
+      options.onEnd?.({ number, unfinished: connection.unfinished });
     });
     connection.greet(
       count.open > (options.maxConnections ?? Number.POSITIVE_INFINITY) ? '421 4.7.0 Too many connections' : undefined,
@@ -114,6 +120,11 @@ export async function startFaultSink(options: FaultSinkOptions = {}): Promise<Fa
     connections: count,
     get accepted() {
       return accepted;
+    },
+    get unfinished() {
+      let some = 0;
+      for (const connection of open) if (connection.unfinished) some += 1;
+      return some;
     },
     async close() {
       server.close();

@@ -59,6 +59,7 @@ export class SinkConnection {
   private afterPieces: (() => void) | undefined;
   /** A delay is running, a message is being stored, or the script hangs. */
   private waiting = false;
+  private storing = false;
   private over = false;
   private inBody = false;
   private body: Buffer[] = [];
@@ -80,6 +81,11 @@ export class SinkConnection {
     this.connectionScript = script;
     if (script !== undefined) this.scripts = [script];
     this.listen(socket);
+  }
+
+  /** A transaction was begun with MAIL, and its end not answered yet. */
+  get unfinished(): boolean {
+    return this.from !== undefined || this.storing;
   }
 
   /** @param refusal a whole reply line instead of the greeting */
@@ -245,9 +251,11 @@ export class SinkConnection {
     else if (action?.code !== undefined && action.code >= '400') this.act(action);
     else {
       this.waiting = true;
+      this.storing = true;
       this.stored += 1;
       this.host.store(messages, () => {
         this.waiting = false;
+        this.storing = false;
         if (action === undefined) this.answer(`250 2.0.0 Ok: queued as ${this.number}-${this.stored}`);
         else this.act(action);
         this.run();

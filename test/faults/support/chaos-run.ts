@@ -1,0 +1,224 @@
+/**
+ * A campaign whose workers are killed while they send. See docs/reliability.md for what is done and what is counted.
+ *
+ * Kill k comes when the sink has accepted k * recipients / (kills + 1) messages, give or take a quarter of that distance, and
+ * hits a worker that has a transaction under way at the sink. Beside the kills a few workers are stopped until their lease
+ * is over and somebody else has their shard, and then wake up again.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Application } from '../../../src/application/application.ts';
+import type { Id } from '../../../src/domain/shared/ids.ts';
+import { type Supervisor, superviseWorkers, type WorkerExit } from '../../../src/interfaces/cli/supervisor.ts';
+import { eventually } from '../../support/processes.ts';
+import { invite, launch, ledgerOf } from './audience.ts';
+import { type Doors, openDoors } from './doors.ts';
+import { type Chance, seeded } from './seeded.ts';
+import { judge, RESET, type Verdict } from './verdict.ts';
+
+export interface ChaosWish {
+  readonly recipients: number;
+  readonly kills: number;
+  readonly seed: number;
+  /** Workers that are stopped past their lease and woken up; each takes 13 seconds. */
+  readonly stalls: number;
+  readonly processes: number;
+  /** `maxUnrecorded` of each worker. */
+  readonly window: number;
+  /** Of each worker. */
+  readonly connections: number;
+  /** After this long the run is judged as it stands. */
+  readonly seconds: number;
+}
+
+/** Where the run takes place: an opened instance that does not work by itself. */
+export interface ChaosPlace {
+  readonly application: Application;
+  /** What worker processes need to belong to it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** For logs. */
+  readonly directory: string;
+  release(workerId: Id): Promise<unknown>;
+  note(text: string): void;
+}
+
+/** A relay that answers at once is found nowhere; with 3 ms each connection nearly always has something under way. */
+const SCRIPT = 'slow-3ms-at-dot';
+/** One lease of 10 s, the quarter of a second between two looks for work, and room for a busy machine. */
+const STALL_MS = 13_000;
+const REFUSED = '550';
+
+export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verdict & { readonly seconds: number }> {
+  const began = performance.now();
+  const chance = seeded(wish.seed);
+  const { application } = place;
+  const doors = await openDoors({
+    doors: wish.processes,
+    log: join(place.directory, 'accepted.ndjson'),
+    headers: ['X-Pennypost-Possible-Repeat'],
+    script: SCRIPT,
+  });
+  const audience = await invite(application, addressesFor(wish.recipients), { first_name: (index) => `Person ${index}` });
+  const workerLog = openSync(join(place.directory, 'workers.log'), 'a');
+  const fleet = startFleet(wish, place, doors, workerLog);
+  try {
+    await fleet.allWorking();
+    const { id } = await launch(application, audience);
+    place.note(`${wish.recipients} people, ${wish.kills} kills, ${wish.stalls} stalls, seed ${wish.seed}`);
+    const done = async (): Promise<boolean> => (await application.campaign.get(audience.projectId, id)).state === 'submitted';
+    const deadline = began + wish.seconds * 1_000;
+    const hunt = new Hunt(wish, place, doors, fleet, chance, deadline);
+    await hunt.run();
+    await eventually('the campaign to be submitted', done, deadline - performance.now()).catch((error: Error) =>
+      place.note(error.message),
+    );
+    await fleet.supervisor.stop();
+    const verdict = judge({
+      addresses: audience.addresses,
+      copies: await doors.copies(),
+      ledger: await ledgerOf(application, audience.projectId, id),
+      totals: await application.reports.campaign(audience.projectId, id),
+      kills: hunt.kills,
+      killsInFlight: hunt.inFlight,
+      window: wish.window,
+    });
+    return { ...verdict, seconds: (performance.now() - began) / 1_000 };
+  } finally {
+    fleet.supervisor.forward('SIGCONT');
+    await fleet.supervisor.stop();
+    await doors.close();
+    closeSync(workerLog);
+  }
+}
+
+/** Among plain people some whom the sink refuses, and some whose connection it resets after the dot. */
+const addressesFor = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => {
+    const who = index % 500 === 250 ? `${RESET}+${index}` : index % 500 === 300 ? `${REFUSED}+${index}` : `person${index}`;
+    return `${who}@example.net`;
+  });
+
+interface Fleet {
+  readonly supervisor: Supervisor;
+  /** Slots whose worker is at work. */
+  working(): number[];
+  allWorking(): Promise<void>;
+  /** Resolves with the next end of this slot's process. */
+  nextExit(slot: number): Promise<WorkerExit>;
+}
+
+function startFleet(wish: ChaosWish, place: ChaosPlace, doors: Doors, log: number): Fleet {
+  const waiting = new Map<number, (exit: WorkerExit) => void>();
+  const supervisor = superviseWorkers({
+    processes: wish.processes,
+    // A killed worker is wanted again at once: the run has to be over some day.
+    backoff: { minimum: 20, maximum: 20, grownUp: 0 },
+    spawn: (slot) =>
+      spawn(process.execPath, [join(import.meta.dirname, 'worker.ts')], {
+        stdio: ['ignore', 'ignore', log, 'ipc'],
+        env: {
+          ...process.env,
+          ...place.environment,
+          PENNYPOST_SMTP_URL: doors.urls[slot],
+          PENNYPOST_MAX_UNRECORDED: String(wish.window),
+          PENNYPOST_MAX_CONNECTIONS: String(wish.connections),
+        },
+      }),
+    onExit: async (exit) => {
+      if (exit.workerId !== undefined && !exit.expected) {
+        await place.release(exit.workerId).catch((error: unknown) => place.note(`shards wait for their lease: ${String(error)}`));
+      }
+      if (exit.signal !== 'SIGKILL' && !exit.expected)
+        place.note(`worker ${exit.slot} ended by itself (${exit.code ?? exit.signal})`);
+      waiting.get(exit.slot)?.(exit);
+      waiting.delete(exit.slot);
+    },
+  });
+  const working = (): number[] =>
+    Array.from({ length: wish.processes }, (_, slot) => slot).filter((slot) => supervisor.process(slot)?.workerId !== undefined);
+  return {
+    supervisor,
+    working,
+    allWorking: () => eventually('all workers to be at work', () => working().length === wish.processes),
+    nextExit: (slot) => new Promise((resolve) => waiting.set(slot, resolve)),
+  };
+}
+
+/** Kills and stalls, in the order of the accepted messages. */
+class Hunt {
+  kills = 0;
+  inFlight = 0;
+  readonly #wish: ChaosWish;
+  readonly #place: ChaosPlace;
+  readonly #doors: Doors;
+  readonly #fleet: Fleet;
+  readonly #chance: Chance;
+  readonly #deadline: number;
+
+  constructor(wish: ChaosWish, place: ChaosPlace, doors: Doors, fleet: Fleet, chance: Chance, deadline: number) {
+    this.#wish = wish;
+    this.#place = place;
+    this.#doors = doors;
+    this.#fleet = fleet;
+    this.#chance = chance;
+    this.#deadline = deadline;
+  }
+
+  async run(): Promise<void> {
+    const { recipients, kills, stalls } = this.#wish;
+    const distance = recipients / (kills + 1);
+    const stallBefore = new Set(Array.from({ length: stalls }, (_, index) => Math.ceil(((index + 1) * kills) / (stalls + 1))));
+    for (let kill = 1; kill <= kills; kill += 1) {
+      const jitter = (this.#chance.next() - 0.5) * 0.5 * distance;
+      if (stallBefore.has(kill)) await this.#stall((kill - 0.5) * distance);
+      // A kill that hit nothing does not count: the next one follows at once.
+      while (!(await this.#kill(kill * distance + jitter))) if (performance.now() > this.#deadline) return;
+      if (kill % 10 === 0) this.#place.note(`${kill} kills, ${(await this.#doors.look()).accepted} accepted`);
+    }
+  }
+
+  /** True when a worker with a transaction under way was killed. */
+  async #kill(accepted: number): Promise<boolean> {
+    const victim = await this.#victimAt(accepted);
+    if (victim === undefined) return false;
+    const before = this.#doors.cut(victim.door);
+    const exited = this.#fleet.nextExit(victim.door);
+    process.kill(victim.pid, 'SIGKILL');
+    await exited;
+    await eventually(
+      'the sink to see the killed connections end',
+      async () => (await this.#doors.look()).open[victim.door] === 0,
+    );
+    this.kills += 1;
+    const hit = this.#doors.cut(victim.door) > before;
+    if (hit) this.inFlight += 1;
+    return hit;
+  }
+
+  /** Stops a worker, lets its lease run out, and wakes it when another has its shard. The sink is stopped meanwhile, so that nothing moves on. */
+  async #stall(accepted: number): Promise<void> {
+    await this.#fleet.allWorking();
+    const victim = await this.#victimAt(accepted);
+    if (victim === undefined) return;
+    process.kill(victim.pid, 'SIGSTOP');
+    process.kill(this.#doors.pid, 'SIGSTOP');
+    await delay(STALL_MS);
+    process.kill(this.#doors.pid, 'SIGCONT');
+    process.kill(victim.pid, 'SIGCONT');
+    this.#place.note(`worker ${victim.door} slept past its lease`);
+  }
+
+  async #victimAt(accepted: number): Promise<{ readonly door: number; readonly pid: number } | undefined> {
+    const everyDoor = Array.from({ length: this.#wish.processes }, (_, door) => door);
+    const patience = new AbortController();
+    const found = await Promise.race([
+      this.#doors.when(accepted, this.#chance.shuffled(everyDoor)),
+      delay(Math.max(0, this.#deadline - performance.now()), undefined, { signal: patience.signal }).catch(() => undefined),
+    ]);
+    patience.abort();
+    const running = found && this.#fleet.supervisor.process(found.door);
+    return found === undefined || running?.workerId === undefined ? undefined : { door: found.door, pid: running.pid };
+  }
+}

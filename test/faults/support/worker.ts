@@ -1,0 +1,41 @@
+/**
+ * A worker in a process of its own, with what tests may set and the command line does not: argument 1 is JSON of `WorkerWish`.
+ * Says `working` once it works. SIGTERM drains, a second one exits.
+ */
+import type { Lane, RetryPolicy } from '../../../src/domain/delivery/index.ts';
+import { readConfig } from '../../../src/infrastructure/config.ts';
+import { tokens } from '../../../src/infrastructure/container.ts';
+import { createLogger } from '../../../src/infrastructure/logger.ts';
+import { openPennypost } from '../../../src/infrastructure/open.ts';
+import { reportToSupervisor } from '../../../src/interfaces/cli/supervisor.ts';
+
+export interface WorkerWish {
+  readonly lanes?: readonly Lane[];
+  readonly shardSize?: number;
+  readonly bulkRetry?: RetryPolicy;
+  readonly transactionalRetry?: RetryPolicy;
+}
+
+const { lanes = ['bulk'], ...options } = JSON.parse(process.argv[2] ?? '{}') as WorkerWish;
+const config = readConfig();
+const log = createLogger(config.logLevel);
+const onFatal = (error: unknown): void => {
+  log.error({ reason: error instanceof Error ? error.stack : String(error) }, 'outcomes can no longer be recorded');
+  process.exit(70);
+};
+const opened = await openPennypost({ config, log, works: true, onFatal, ...options });
+const workers = opened.get(tokens.workers);
+await workers.start(lanes);
+
+let draining = false;
+const drain = (): void => {
+  if (draining) process.exit(143);
+  draining = true;
+  void workers
+    .stop()
+    .then(() => opened.close())
+    .then(() => process.exit(0));
+};
+process.on('SIGTERM', drain);
+reportToSupervisor(workers.id, drain);
+console.log('working');
