@@ -9,6 +9,7 @@ import { readContent } from './read-content.ts';
 import { followMessages } from './send.ts';
 import { listIds, subscriberOf } from './subscriber.ts';
 import { renderFields, renderTable } from './table.ts';
+import { checkWayOut } from './working.ts';
 
 type Filter = Parameters<Application['campaign']['list']>[1];
 const STATES: readonly NonNullable<Filter['state']>[] = ['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled'];
@@ -170,6 +171,7 @@ function tryingCommands(campaign: Command, cli: Cli): void {
         cli,
         async (application, project, instance) => {
           const { id } = await campaignOf(application, project, wanted);
+          if (options.wait === true) await checkWayOut(instance, 'transactional');
           const accepted = await application.campaign.test(
             project.id,
             id,

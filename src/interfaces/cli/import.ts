@@ -61,7 +61,8 @@ async function importFile(
   if (options.consentText !== undefined && options.consentSource === undefined)
     throw new InvalidInput('--consent-text needs --consent-source: where was it said?');
   const lists = await listIds(application, project, options.list ?? []);
-  if (lists.length === 0) cli.output.warn('no --list: these people join none, and no campaign reaches them.');
+  if (lists.length === 0 && options.dryRun !== true)
+    cli.output.warn('no --list: these people join none, and no campaign reaches them.');
   // Refused now rather than after a million rows.
   if (options.rejected !== undefined) await (await open(options.rejected, 'w')).close();
   const source = await sourceOf(cli, file);

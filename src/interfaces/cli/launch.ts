@@ -6,7 +6,7 @@ import { EXIT } from './exit-codes.ts';
 import { Progress } from './progress.ts';
 import { renderReport } from './report.ts';
 import type { Instance } from './workbench.ts';
-import { someoneWorks, untilDone } from './working.ts';
+import { checkWayOut, someoneWorks, untilDone } from './working.ts';
 
 /** What sends: launching, following, pausing, and the schedule. */
 export function launchCommands(campaign: Command, cli: Cli): void {
@@ -20,6 +20,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
         cli,
         async (application, project, instance) => {
           const { id } = await campaignOf(application, project, wanted);
+          if (watch) await checkWayOut(instance, 'bulk');
           const launched = await application.campaign.launch(project.id, id);
           cli.output.note(`Launched: ${launched.audience.toLocaleString('en-US')} recipients.`);
           await after(cli, instance, project, launched, watch);

@@ -74,6 +74,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     migrated: opened.migrated,
     inbox: opened.inbox,
     log,
+    hasWayOut: destination !== 'none',
     broken,
     async work(lanes) {
       if (destination === 'none' && lanes.some((lane) => lane !== 'background')) throw new NoWayOut();

@@ -7,7 +7,7 @@ import { readContent } from './read-content.ts';
 import { objectOf } from './subscriber.ts';
 import { renderTable } from './table.ts';
 import type { Instance } from './workbench.ts';
-import { someoneWorks, untilDone } from './working.ts';
+import { checkWayOut, someoneWorks, untilDone } from './working.ts';
 
 interface SendOptions {
   readonly to: string;
@@ -41,6 +41,7 @@ export function sendCommand(program: Command, cli: Cli): void {
       await inProject(
         cli,
         async (application, project, instance) => {
+          if (options.wait === true) await checkWayOut(instance, 'transactional');
           const message = await application.messages.send(project.id, {
             to: options.to,
             templateId: options.template,

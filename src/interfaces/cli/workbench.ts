@@ -46,6 +46,8 @@ export interface Instance {
   /** The development inbox of this process, if it has one. */
   readonly inbox: ReadableInbox | undefined;
   readonly log: Log;
+  /** This process knows where to hand messages over. */
+  readonly hasWayOut: boolean;
   /** Rejects when outcomes can no longer be recorded: the process must end. */
   readonly broken: Promise<never>;
   /** Works on lanes until `close`, or until the returned function is called, which finishes what is on the wire. @throws NoWayOut */

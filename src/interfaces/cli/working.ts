@@ -1,6 +1,6 @@
 import type { Application } from '../../application/application.ts';
 import type { Cli } from './cli.ts';
-import type { Instance, Lane } from './workbench.ts';
+import { type Instance, type Lane, NoWayOut } from './workbench.ts';
 
 /** How often a running campaign or message is asked for; each is a few rows by primary key. */
 const ASK_MS = 250;
@@ -10,6 +10,11 @@ const LOOK_MS = 2_000;
 export async function someoneWorks(application: Application, lane: Lane): Promise<boolean> {
   const { workers } = await application.status();
   return workers.some(({ lanes }) => lanes.includes(lane));
+}
+
+/** Before something is made that this process would then be unable to hand over. @throws NoWayOut */
+export async function checkWayOut(instance: Instance, lane: Lane): Promise<void> {
+  if (!instance.hasWayOut && !(await someoneWorks(instance.application, lane))) throw new NoWayOut();
 }
 
 /**
