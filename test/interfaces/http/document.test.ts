@@ -17,6 +17,7 @@ describe('the OpenAPI document', () => {
     ).toEqual([
       'DELETE /v1/things/{thingId}',
       'GET /v1/failure',
+      'GET /v1/file',
       'GET /v1/things/{thingId}',
       'POST /v1/things',
       'POST /v1/uploads',

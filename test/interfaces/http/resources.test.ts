@@ -97,6 +97,45 @@ describe('a subscriber', () => {
     });
   });
 
+  it('is made and joins lists in one call, or neither', async () => {
+    const { body: news } = await call('POST', '/v1/lists', { name: 'Joined news' });
+    const { body: offers } = await call('POST', '/v1/lists', { name: 'Joined offers', doubleOptIn: true });
+    const lists = [news.id, offers.id];
+    const consent = { source: 'signup form', text: 'Yes, send me news.', ip: '192.0.2.7' };
+    const joined = await call('POST', '/v1/subscribers', { email: 'joins@example.com', lists, consent });
+    const states = (answer: Answer) =>
+      Object.fromEntries(
+        (answer.body.subscriptions as { listId: string; state: string }[]).map((one) => [one.listId, one.state]),
+      );
+    expect(joined).toMatchObject({ status: 200, body: { created: true } });
+    expect(states(joined)).toEqual({ [`${news.id}`]: 'confirmed', [`${offers.id}`]: 'unconfirmed' });
+    const confirmed = await call('POST', '/v1/subscribers', { email: 'joins@example.com', lists, consent, confirmed: true });
+    expect(confirmed.body.created).toBe(false);
+    expect(states(confirmed)[`${offers.id}`]).toBe('confirmed');
+    expect((await call('GET', `/v1/subscribers/${joined.body.id}/consents`)).body).toMatchObject({
+      items: expect.arrayContaining([expect.objectContaining({ ...consent, listIds: [offers.id], action: 'subscribe' })]),
+    });
+
+    await call('POST', `/v1/lists/${offers.id}/archive`);
+    const wish = { email: 'nobody-yet@example.com', lists };
+    expect(await call('POST', '/v1/subscribers', wish)).toMatchObject({ status: 409, body: { code: 'list.archived' } });
+    expect((await call('GET', '/v1/subscribers?text=nobody-yet@')).body).toMatchObject({ items: [] });
+  });
+
+  it.each([
+    [{ consent: { source: 'form' } }, '/lists'],
+    [{ confirmed: true, lists: [] }, '/lists'],
+    [{ lists: ['nonsense'] }, '/lists/0'],
+    [{ consent: { source: '' }, lists: 'own' }, '/consent/source'],
+    [{ consent: { source: 'form', at: '2999-01-01T00:00:00Z' }, lists: 'own' }, '/consent/at'],
+    [{ confirmed: true, lists: 'own' }, '/consent'],
+  ])('joins no list with %j', async (joining, pointer) => {
+    const lists = joining.lists === 'own' ? [await tenant.make('list')] : joining.lists;
+    const answer = await call('POST', '/v1/subscribers', { email: 'joining@example.com', ...joining, lists });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'input.invalid', pointer } });
+    expect((await call('GET', '/v1/subscribers?text=joining@example.com')).body).toMatchObject({ items: [] });
+  });
+
   it('is erased for good, and nothing of the address is left in any answer', async () => {
     const { body } = await call('POST', '/v1/subscribers', { email: 'forget@example.com' });
     expect((await call('DELETE', `/v1/subscribers/${body.id}`)).status).toBe(204);
@@ -266,6 +305,29 @@ describe('a campaign over HTTP', () => {
       status: 409,
       body: { code: 'campaign.audience_empty' },
     });
+  });
+
+  it('is scheduled for later only, and can be unscheduled', async () => {
+    const id = await campaignFor(['later@example.com']);
+    expect(await call('POST', `/v1/campaigns/${id}/schedule`, { at: '2020-01-01T00:00:00Z' })).toMatchObject({
+      status: 422,
+      body: { pointer: '/at' },
+    });
+    const at = '2999-01-01T08:00:00+01:00';
+    expect(await call('POST', `/v1/campaigns/${id}/schedule`, { at })).toMatchObject({
+      status: 200,
+      body: { state: 'scheduled', scheduledAt: '2999-01-01T07:00:00.000Z' },
+    });
+    expect(await call('POST', `/v1/campaigns/${id}/unschedule`)).toMatchObject({ body: { state: 'draft', scheduledAt: null } });
+  });
+
+  it('with a reply address that is none is refused where it stands', async () => {
+    const answer = await call('POST', '/v1/campaigns', {
+      name: 'x',
+      lists: [],
+      content: { ...content, replyTo: { address: 'nonsense' } },
+    });
+    expect(answer).toMatchObject({ status: 422, body: { pointer: '/content/replyTo/address' } });
   });
 
   it('with a header that would forge another is refused where it stands', async () => {

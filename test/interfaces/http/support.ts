@@ -9,6 +9,8 @@ import { type HttpSurface, httpSurface } from '../../../src/interfaces/http/surf
 export interface Probe {
   /** Thrown by `GET /v1/failure`. */
   failure: unknown;
+  /** What `GET /v1/file` consists of; after the last part `failure` is thrown. */
+  parts: readonly string[];
   /** Bytes that `POST /v1/uploads` has read. */
   uploaded: number;
   handled: number;
@@ -70,6 +72,20 @@ const probeRoutes: readonly Route<Probe>[] = [
     },
   }),
   route({
+    method: 'get',
+    path: '/v1/file',
+    summary: 'A file that breaks off',
+    permission: ['audience.read', 'audience.write'],
+    replyType: 'text/csv',
+    handle: async ({ application }) => ({
+      name: 'file.csv',
+      parts: (async function* () {
+        yield* application.parts;
+        throw application.failure;
+      })(),
+    }),
+  }),
+  route({
     method: 'post',
     path: '/v1/uploads',
     summary: 'Counts bytes',
@@ -97,7 +113,7 @@ function callerWith(scopes: readonly Scope[]): Caller {
 
 /** An app of probe routes with a clock in hand. */
 export function probeApp(options: Partial<HttpSurface<Probe>> = {}) {
-  const probe: Probe = { failure: new Error('unset'), uploaded: 0, handled: 0 };
+  const probe: Probe = { failure: new Error('unset'), parts: [], uploaded: 0, handled: 0 };
   const clock = { now: 0 };
   const reported: unknown[] = [];
   const app = httpSurface<Probe>({
