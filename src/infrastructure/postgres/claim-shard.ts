@@ -13,9 +13,10 @@ export interface ClaimedRow {
 }
 
 /**
- * Parameters: owner, lease in milliseconds, campaigns to avoid, whether expired leases may be taken. Of the run with the fewest
- * leased shards, then of the project with the fewest; `skip locked` lets claimers pass each other. The batch count of the fence
- * that ends here is kept, so that its last commit is recognised later. Indexes: shard_open, run_running.
+ * Parameters: owner, lease in milliseconds, campaigns to avoid, whether expired leases may be taken. Of the campaign with the
+ * fewest leased shards, then of the project with the fewest, and there retries before the first run, because they are due;
+ * `skip locked` lets claimers pass each other. The batch count of the fence that ends here is kept, so that its last commit is
+ * recognised later. Indexes: shard_open, run_running.
  */
 export const CLAIM = `with open as (
          select s.project_id, s.campaign_id, s.run, s.number, s.owner is not null and s.leased_until > clock_timestamp() as leased,
@@ -24,12 +25,12 @@ export const CLAIM = `with open as (
          join pennypost_delivery.run r on (r.project_id, r.campaign_id, r.number) = (s.project_id, s.campaign_id, s.run)
          where s.state = 'open' and r.state = 'running'
        ), load as (
-         select project_id, campaign_id, run, count(*) filter (where leased) as here,
+         select project_id, campaign_id, count(*) filter (where leased) as here,
            sum(count(*) filter (where leased)) over (partition by project_id) as project
-         from open group by project_id, campaign_id, run
+         from open group by project_id, campaign_id
        ), candidate as (
-         select o.project_id, o.campaign_id, o.run, o.number, row_number() over (order by l.here, l.project, o.campaign_id, o.run, o.number) as rank
-         from open o join load l using (project_id, campaign_id, run)
+         select o.project_id, o.campaign_id, o.run, o.number, row_number() over (order by l.here, l.project, o.campaign_id, o.run desc, o.number) as rank
+         from open o join load l using (project_id, campaign_id)
          where o.free and o.campaign_id <> all($3::uuid[])
          order by rank limit 20
        ), chosen as (

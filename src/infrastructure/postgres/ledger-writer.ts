@@ -73,7 +73,7 @@ export class LedgerWriter {
 
   async write(batch: ShardBatch): Promise<LedgerDelta> {
     const delta = noDelta();
-    if (batch.outcomes.length > 0) await this.#attempt(batch, mergeByRecipient(batch.outcomes), delta);
+    if (batch.outcomes.length > 0) await this.#attempt(batch, inKeyOrder(batch.outcomes), delta);
     return delta;
   }
 
@@ -128,6 +128,7 @@ export class LedgerWriter {
       [batch.projectId, batch.launchedOn, batch.campaignId, outcomes.map((outcome) => outcome.subscriberId)],
     );
     const existing = new Map(records.map((record) => [record.subscriber_id, toLedgerRow(record)]));
+    const domains = new Map(outcomes.map((outcome) => [outcome.subscriberId, outcome.domain]));
     const fresh: LedgerRow[] = [];
     const changed: LedgerRow[] = [];
     for (const outcome of outcomes) {
@@ -139,13 +140,13 @@ export class LedgerWriter {
       const next = followingRow(row, batch.run, outcome, this.#policy, this.#random());
       delta.totals[row.state] -= 1;
       delta.totals[next.state] += 1;
-      if (next.at !== row.at) delta.moved.push({ state: next.state, at: next.at, domain: outcome.domain });
+      if (next.state !== row.state) delta.moved.push({ state: next.state, at: next.at, domain: outcome.domain });
       delta.repeats += Math.max(0, next.copies - 1) - Math.max(0, row.copies - 1);
       changed.push(next);
     }
     if (fresh.length > 0) {
       const inserted = await this.#insert(batch, fresh);
-      for (const row of fresh) if (inserted.has(row.subscriberId)) addFresh(delta, row, undefined);
+      for (const row of fresh) if (inserted.has(row.subscriberId)) addFresh(delta, row, domains.get(row.subscriberId));
     }
     if (changed.length === 0) return;
     await this.#sql.query(
@@ -175,11 +176,9 @@ function isRefusedValue(error: unknown): boolean {
   return false;
 }
 
-/** One shard gives one outcome per recipient and run, except after a take-over in the same process: the last word wins. */
-function mergeByRecipient(outcomes: readonly Outcome[]): Outcome[] {
-  const byRecipient = new Map(outcomes.map((outcome) => [outcome.subscriberId, outcome]));
-  return [...byRecipient.values()].sort((a, b) => (a.subscriberId < b.subscriberId ? -1 : 1));
-}
+/** One order for all who write, so that none waits for another in a circle. A batch has one outcome per recipient. */
+const inKeyOrder = (outcomes: readonly Outcome[]): Outcome[] =>
+  outcomes.toSorted((a, b) => (a.subscriberId < b.subscriberId ? -1 : 1));
 
 function columnsOf(batch: ShardBatch, rows: readonly LedgerRow[]): unknown[] {
   const fill = <T>(value: T): T[] => new Array<T>(rows.length).fill(value);
