@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { LEASE_MS, leaseName, runName, shardName } from '../../src/domain/delivery/index.ts';
+import { LEASE_MS, leaseName, runName, type ShardLease, shardName } from '../../src/domain/delivery/index.ts';
 import { AT, aBatch, anOutcome, idOf } from '../support/builders-delivery.ts';
 import { DeliveryWorld } from '../support/delivery-world.ts';
 
@@ -200,7 +200,7 @@ describe('a lease', () => {
 
   it('is renewed for many shards while they are recorded, without a deadlock', async () => {
     const place = await world.campaign(12, { shardSize: 1 });
-    const leases = [];
+    const leases: ShardLease[] = [];
     for (let claims = 0; claims < 12; claims += 1) leases.push(await world.mustClaim(ADA));
     for (let round = 1; round <= 10; round += 1) {
       const batches = leases.map((lease) => aBatch({ ...lease, batch: round, claimedThrough: 1 }));
