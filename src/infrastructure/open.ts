@@ -44,6 +44,8 @@ export interface Opened extends Wired {
   readonly description: string;
   /** The first half of it. */
   readonly database: string;
+  /** The embedded database is run by another process, and ends with that one. */
+  readonly databaseBorrowed: boolean;
   readonly publicUrl: string;
   /** Names of the migrations that this opening applied. */
   readonly migrated: readonly string[];
@@ -102,6 +104,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       inbox: wayOut.inbox,
       description: `${database.describe}; mail goes to ${wayOut.describe}`,
       database: database.describe,
+      databaseBorrowed: database.borrowed,
       publicUrl,
       migrated,
       lifecycle,

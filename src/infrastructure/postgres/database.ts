@@ -13,6 +13,8 @@ export { type ConnectionSettings, describeConnection, parseDatabaseUrl, withData
 export interface OpenDatabase {
   readonly connection: ConnectionSettings;
   readonly embedded: boolean;
+  /** Embedded, and run by another process: it ends with that one. */
+  readonly borrowed: boolean;
   /** One line for people: which database, where, and whether we run it. Never a password. */
   readonly describe: string;
   /** Shuts the embedded server down when this process supervises it; else does nothing. */
@@ -34,13 +36,20 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDa
   if (options.url !== undefined && options.url !== '') {
     const connection = parseDatabaseUrl(options.url);
     await greet(connection);
-    return { connection, embedded: false, describe: describeConnection(connection), stop: async () => undefined };
+    return {
+      connection,
+      embedded: false,
+      borrowed: false,
+      describe: describeConnection(connection),
+      stop: async () => undefined,
+    };
   }
   const database = await startEmbedded({ dataDir: options.dataDir, ...(options.log === undefined ? {} : { log: options.log }) });
   const how = database.role === 'supervising' ? 'lives as long as this process' : 'run by another process of pennypost';
   return {
     connection: database.connection,
     embedded: true,
+    borrowed: database.role === 'attached',
     describe: `embedded PostgreSQL in ${options.dataDir} (${how})`,
     stop: database.stop,
   };

@@ -21,6 +21,10 @@ export function launchCommands(campaign: Command, cli: Cli): void {
         async (application, project, instance) => {
           const { id } = await campaignOf(application, project, wanted);
           if (watch) await checkWayOut(instance, 'bulk');
+          if (instance.publicUrlAssumed)
+            cli.output.warn(
+              `nobody serves, and PENNYPOST_PUBLIC_URL is not set: links of this campaign lead to ${instance.publicUrl}, for good.`,
+            );
           const launched = await application.campaign.launch(project.id, id);
           cli.output.note(`Launched: ${launched.audience.toLocaleString('en-US')} recipients.`);
           await after(cli, instance, project, launched, watch);

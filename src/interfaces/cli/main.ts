@@ -71,6 +71,8 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     description: opened.description,
     database: opened.database,
     publicUrl: opened.publicUrl,
+    publicUrlAssumed: config.publicUrl === undefined,
+    databaseBorrowed: opened.databaseBorrowed,
     migrated: opened.migrated,
     inbox: opened.inbox,
     log,

@@ -5,12 +5,13 @@ import { formatCount, formatShare } from './text.ts';
 
 type Report = Awaited<ReturnType<Application['reports']['campaign']>>;
 
-/** What the daily chart draws, in this order, where there is any of it. */
+/** What charts are drawn of, the first two of which there is anything. */
 const CHARTS = [
+  ['opened_unique', 'Opened, people a day'],
+  ['clicked_unique', 'Clicked, people a day'],
   ['submitted', 'Submitted a day'],
-  ['opened_unique', 'Opened a day (people)'],
-  ['clicked_unique', 'Clicked a day (people)'],
 ] as const;
+const MOST_CHARTS = 2;
 const MOST_DOMAINS = 8;
 
 /** A campaign's report for a terminal: states, engagement, rates, links, domains, and days as small charts. */
@@ -90,12 +91,14 @@ function section(
 }
 
 function chartsOf(daily: DailySeries, width: number | undefined): string[] {
-  return CHARTS.flatMap(([kind, title]) => {
-    const points = daily.days.map(({ day, counts }) => ({ label: day, value: counts[kind] ?? 0 }));
-    return points.every(({ value }) => value === 0)
-      ? []
-      : [renderChart(title, points, { height: 5, columns: Math.min(width ?? 80, 80) })];
-  });
+  const charts = CHARTS.map(([kind, title]) => ({
+    title,
+    points: daily.days.map(({ day, counts }) => ({ label: day, value: counts[kind] ?? 0 })),
+  }));
+  return charts
+    .filter(({ points }) => points.some(({ value }) => value > 0))
+    .slice(0, MOST_CHARTS)
+    .map(({ title, points }) => renderChart(title, points, { height: 4, columns: Math.min(width ?? 80, 80) }));
 }
 
 const WEEK_DAYS = 7;

@@ -79,6 +79,8 @@ async function begin(cli: Cli, instance: Instance, server: Server, lanes: readon
   server.serve({ application, publicUrl, version: await version(), inbox, report });
   if (lanes.length > 0) await instance.work(lanes);
   await instance.announce();
+  if (instance.databaseBorrowed)
+    cli.output.warn('the database is run by another process and ends with it. Start this again when that one has ended.');
   if (inbox !== undefined && !/^(127\.|localhost$|::1$)/.test(host))
     cli.output.warn(`the development inbox shows every message to whoever reaches ${host}.`);
   const { items } = await application.access.listProjects({ limit: 1 });

@@ -40,7 +40,12 @@ export interface Instance {
   readonly description: string;
   /** The first half of it, for commands that send nothing. */
   readonly database: string;
+  /** What links in mail begin with. */
   readonly publicUrl: string;
+  /** Nobody said what it is and nobody serves: links would lead to where `serve` listens when nothing else is said. */
+  readonly publicUrlAssumed: boolean;
+  /** The embedded database is run by another process, and ends with that one. */
+  readonly databaseBorrowed: boolean;
   /** Migrations that this opening applied. */
   readonly migrated: readonly string[];
   /** The development inbox of this process, if it has one. */
