@@ -120,6 +120,16 @@ const path = fc.constantFrom(
   'x',
   'loop.name',
   'forloop.index',
+  'forloop.last',
+  'forloop.first',
+  'forloop.rindex0',
+  'forloop.length',
+  'forloop',
+  'loop',
+  'row',
+  'row.name',
+  'b.a',
+  'items',
 );
 const filter = fc.constantFrom(
   '',
@@ -181,6 +191,9 @@ const { html: template } = fc.letrec<{ html: string; piece: string }>((tie) => (
       '{% echo a %}',
       '{% comment %} {{ a }} {% endcomment %}',
       '{% break %}',
+      '{% continue %}',
+      '{% assign loop = a %}',
+      '{% increment row %}',
       '{% # note %}',
       '{% liquid\n assign x = a\n echo x\n%}',
     ),
@@ -196,10 +209,26 @@ const { html: template } = fc.letrec<{ html: string; piece: string }>((tie) => (
       .tuple(path, tie('html'), tie('html'))
       .map(([name, one, two]) => `{% case ${name} %}{% when 1, "a" %}${one}{% else %}${two}{% endcase %}`),
     fc
-      .tuple(fc.constantFrom('items', '(1..3)', 'a'), tie('html'))
+      .record({
+        name: fc.constantFrom('loop', 'row', 'a'),
+        list: fc.constantFrom('items', 'items', 'b', 'a', '(1..3)', 'loop', 'row', 'nothing', 'x'),
+        modifier: fc.constantFrom('', '', '', ' limit: 2', ' reversed', ' offset: 1', ' limit: 1 offset: continue'),
+        body: tie('html'),
+        otherwise: tie('html'),
+        link: fc.constantFrom(
+          '',
+          '<a href="https://example.com/{{ loop.name | url_encode }}">{{ row.name }}</a>',
+          '<a href="{{ loop.url }}">l</a>',
+        ),
+        jump: fc.constantFrom(
+          '',
+          '{% if forloop.last %}{% break %}{% endif %}',
+          '{% unless forloop.first %}{% continue %}{% endunless %}.',
+        ),
+      })
       .map(
-        ([list, body]) =>
-          `{% for loop in ${list} %}${body}<a href="https://example.com/{{ loop.name | url_encode }}">{{ loop.name }}</a>{% if forloop.last %}{% break %}{% endif %}{% endfor %}`,
+        ({ name, list, modifier, body, otherwise, link, jump }) =>
+          `{% for ${name} in ${list}${modifier} %}${body}${jump}${link}{% else %}${otherwise}{% endfor %}`,
       ),
     tie('html').map((body) => `{% capture x %}${body}{% endcapture %}{{ x | raw }}`),
   ),
@@ -215,6 +244,7 @@ const defaults = {
   items: [],
   loop: '',
   forloop: '',
+  row: '',
   counter: 0,
 };
 

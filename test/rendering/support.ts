@@ -70,7 +70,7 @@ export function composed(plan: MessagePlan, to: PlanRecipient): Read {
 }
 
 /** @throws Error naming the first line that no server would have to accept */
-export function readMessage(bytes: Buffer): Read {
+function readMessage(bytes: Buffer): Read {
   const wire = bytes.toString('latin1');
   if (!wire.endsWith('\r\n')) throw new Error('The message does not end with CRLF.');
   if (/[^\r]\n|\r[^\n]|^\n|\r$/.test(wire)) throw new Error('There is a bare CR or LF.');

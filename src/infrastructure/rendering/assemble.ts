@@ -3,7 +3,7 @@ import type { Content, ContentProblem, PlanContext, PlanLink } from '../../domai
 import { type FooterNeeds, footerNeeds, htmlFooter, textFooter } from './footer.ts';
 import { scanTags } from './html-scan.ts';
 import { LinkBook, type LinkSlot, placeHtmlLinks, placeTextLinks } from './links.ts';
-import { findRegions, mask } from './liquid.ts';
+import { findRegions, mask } from './liquid-regions.ts';
 import { textFromHtml } from './text-part.ts';
 import { usesOf } from './variables.ts';
 

@@ -1,5 +1,5 @@
-import { type Template, TypeGuards, type Value } from 'liquidjs';
-import type { Frame, Read } from './frame.ts';
+import { Drop, type Template, TypeGuards, type Value } from 'liquidjs';
+import { type Frame, own, type Read } from './frame.ts';
 import { toText } from './message-sink.ts';
 
 /**
@@ -15,24 +15,96 @@ export const ASK_LIQUID = Symbol('ask liquidjs');
 /** Properties that liquidjs computes. */
 const COMPUTED = new Set(['size', 'first', 'last']);
 
-const isPrimitive = (value: unknown): boolean => value === null || (typeof value !== 'object' && typeof value !== 'function');
+/** The same closure, answering ASK_LIQUID for what is no primitive. */
+const primitive =
+  (read: Read): Read =>
+  () => {
+    const value = read();
+    return value === null || (typeof value !== 'object' && typeof value !== 'function') ? value : ASK_LIQUID;
+  };
 
-/** What a template may not reach directly: names that it sets itself. */
+/** Where names lead in one place of a template. */
 export interface Names {
   readonly frame: Frame;
-  readonly locals: ReadonlySet<string>;
+  /** What the template sets itself by assign, capture and the like; only liquidjs knows their values. */
+  readonly assigned: ReadonlySet<string>;
+  /** The loops around this place, outermost first. */
+  readonly loops: readonly Loop[];
 }
 
-/** The names along a path, or undefined where it is more than names. */
-export function plainPath(token: unknown): string[] | undefined {
+/** A running `for`: the element at hand, and what `forloop` shows. */
+export class Loop {
+  readonly variable: string;
+  element: unknown;
+  drop: LoopDrop;
+  private readonly name: string;
+
+  constructor(variable: string, collection: string) {
+    this.variable = variable;
+    this.name = `${variable}-${collection}`;
+    this.drop = new LoopDrop(0, this.name);
+  }
+
+  begin(length: number): void {
+    this.drop = new LoopDrop(length, this.name);
+  }
+}
+
+/** The object `forloop`, as liquidjs makes it for its own loops (it does not export the class). */
+class LoopDrop extends Drop {
+  i = 0;
+  readonly length: number;
+  readonly name: string;
+  constructor(length: number, name: string) {
+    super();
+    this.length = length;
+    this.name = name;
+  }
+  index0(): number {
+    return this.i;
+  }
+  index(): number {
+    return this.i + 1;
+  }
+  first(): boolean {
+    return this.i === 0;
+  }
+  last(): boolean {
+    return this.i === this.length - 1;
+  }
+  rindex(): number {
+    return this.length - this.i;
+  }
+  rindex0(): number {
+    return this.length - this.i - 1;
+  }
+  override valueOf(): string {
+    return JSON.stringify(this);
+  }
+}
+
+type LoopFact = 'index' | 'index0' | 'first' | 'last' | 'rindex' | 'rindex0';
+const isLoopFact = (name: string | undefined): name is LoopFact =>
+  name === 'index' || name === 'index0' || name === 'first' || name === 'last' || name === 'rindex' || name === 'rindex0';
+
+/** A closure for the value at a path of names; undefined when only liquidjs can follow it. */
+export function compilePath(token: unknown, names: Names): { readonly read: Read; readonly path: readonly string[] } | undefined {
   if (!TypeGuards.isPropertyAccessToken(token) || token.variable !== undefined) return undefined;
   const path: string[] = [];
   for (const prop of token.props) {
     if (!TypeGuards.isWordToken(prop) && !TypeGuards.isQuotedToken(prop)) return undefined;
-    if (COMPUTED.has(prop.content)) return undefined;
     path.push(prop.content);
   }
-  return path;
+  const [root = '', ...rest] = path;
+  const innermost = names.loops.at(-1);
+  if (root === 'forloop' && innermost !== undefined) {
+    const [fact] = rest;
+    return rest.length === 1 && isLoopFact(fact) ? { path, read: () => innermost.drop[fact]() } : undefined;
+  }
+  if (path.some((name) => COMPUTED.has(name))) return undefined;
+  const loop = names.loops.findLast((candidate) => candidate.variable === root);
+  if (loop !== undefined) return { path, read: () => rest.reduce(own, loop.element) };
+  return names.assigned.has(root) ? undefined : { path, read: names.frame.reader(path) };
 }
 
 type Filter = (value: unknown) => unknown;
@@ -65,8 +137,8 @@ function compileFilter(filter: Value['filters'][number]): Filter | undefined {
 /** A closure for what an output or the like prints, escaping left out; undefined when only liquidjs can tell. */
 export function compileValue(value: Value, names: Names): { readonly read: Read; readonly constant: boolean } | undefined {
   const tokens = value.initial.postfix;
-  const path = tokens.length === 1 ? plainPath(tokens[0]) : undefined;
-  if (path === undefined || names.locals.has(path[0] ?? '')) return undefined;
+  const found = tokens.length === 1 ? compilePath(tokens[0], names) : undefined;
+  if (found === undefined) return undefined;
   const filters: Filter[] = [];
   for (const filter of value.filters) {
     // The engine appends its escape under a name like `[object Function]`.
@@ -75,12 +147,9 @@ export function compileValue(value: Value, names: Names): { readonly read: Read;
     if (compiled === undefined) return undefined;
     filters.push(compiled);
   }
-  const base = names.frame.reader(path);
-  const constant = names.frame.constant(path) !== undefined;
-  const read = (): unknown => {
-    const found = base();
-    return isPrimitive(found) ? found : ASK_LIQUID;
-  };
+  const inLoop = names.loops.some((loop) => loop.variable === found.path[0]);
+  const constant = !inLoop && names.frame.constant(found.path) !== undefined;
+  const read = primitive(found.read);
   const [first, ...more] = filters;
   if (first === undefined) return { read, constant };
   return {
@@ -129,15 +198,8 @@ function compileOperand(token: unknown, names: Names): Operand | undefined {
     return { literal: token.literal === 'empty' ? 'empty' : token.literal === 'blank' ? 'blank' : 'nil' };
   }
   if (TypeGuards.isQuotedToken(token) || TypeGuards.isNumberToken(token)) return constantly(token.content);
-  const path = plainPath(token);
-  if (path === undefined || names.locals.has(path[0] ?? '')) return undefined;
-  const base = names.frame.reader(path);
-  return {
-    read: () => {
-      const found = base();
-      return isPrimitive(found) ? found : ASK_LIQUID;
-    },
-  };
+  const found = compilePath(token, names);
+  return found === undefined ? undefined : { read: primitive(found.read) };
 }
 
 const constantly = (value: unknown): Operand => ({ read: () => value });

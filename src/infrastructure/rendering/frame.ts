@@ -19,7 +19,8 @@ const NOBODY: PlanRecipient = {
 /** What a recipient lacks is what Liquid's own filter `default` would replace: nothing, null, the empty string. */
 const lacking = (value: unknown): boolean => value === undefined || value === null || value === '';
 
-const own = (value: unknown, key: string): unknown =>
+/** What liquidjs reads of a value under `ownPropertyOnly`. */
+export const own = (value: unknown, key: string): unknown =>
   value !== null && value !== undefined && Object.hasOwn(Object(value), key) ? (value as Values)[key] : undefined;
 
 /**

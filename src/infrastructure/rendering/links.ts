@@ -1,7 +1,7 @@
 import type { Liquid } from 'liquidjs';
 import type { PlanLink } from '../../domain/campaign/index.ts';
 import { scanTags } from './html-scan.ts';
-import { findRegions, type LiquidRegions, lineIndex, mask } from './liquid.ts';
+import { findRegions, type LiquidRegions, lineIndex, mask } from './liquid-regions.ts';
 
 /** Elements whose `href` a person can click: links, image maps, Outlook's drawn buttons. Never `<link>` or `<base>`. */
 const CLICKABLE = /^(?:a|area|v:[a-z]+)$/;

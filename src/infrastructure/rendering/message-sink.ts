@@ -50,8 +50,13 @@ export class MessageSink implements Emitter {
   target: Buffer = Buffer.alloc(0);
   position = 0;
   private characters = 0;
+  private ticks = 0;
+  private deadline = 0;
 
-  begin(target: Buffer): void {
+  /** @param milliseconds what a loop of ours may take */
+  begin(target: Buffer, milliseconds: number): void {
+    this.ticks = 0;
+    this.deadline = milliseconds;
     this.target = target;
     this.position = 0;
     this.characters = 0;
@@ -59,6 +64,15 @@ export class MessageSink implements Emitter {
 
   beginPart(): void {
     this.characters = 0;
+  }
+
+  /** One turn of a loop. The clock is read every 256 turns, and first then: most messages never ask for the time. */
+  tick(): void {
+    this.ticks += 1;
+    if ((this.ticks & 255) !== 0) return;
+    const now = performance.now();
+    if (this.ticks === 256) this.deadline += now;
+    else if (now > this.deadline) throw new RenderFailed('The loops in the template take too long for this recipient.');
   }
 
   /** Bytes as they are; `characters` is what they count against the part's limit. */

@@ -1,7 +1,7 @@
 import type { Liquid } from 'liquidjs';
 import type { ContentProblem } from '../../domain/campaign/index.ts';
 import { type ScannedTag, scanTags } from './html-scan.ts';
-import { findRegions, type LiquidRegions, lineIndex, mask, protect } from './liquid.ts';
+import { findRegions, type LiquidRegions, lineIndex, mask, protect } from './liquid-regions.ts';
 
 /** What became of an MJML source; `html` is absent when an error stands in the way. */
 export interface MjmlResult {

@@ -30,6 +30,9 @@ const escapeHtml = (text: string): string =>
     mark === '&' ? '&amp;' : mark === '<' ? '&lt;' : mark === '>' ? '&gt;' : mark === '"' ? '&#34;' : '&#39;',
   );
 
+/** Link tokens of dynamic targets kept per plan: about 300 kB. */
+const TOKEN_CACHE = 1_000;
+
 /** Makes the address that a link leads to, in either part. */
 export class LinkWriter {
   private readonly frame: Frame;
@@ -40,8 +43,8 @@ export class LinkWriter {
   readonly openUrl: string;
   private readonly bodies: readonly (readonly Template[] | undefined)[];
   private readonly engine: Liquid;
-  /** The link token depends on index and target only, and most recipients share the target. */
-  private readonly last = new Map<number, { readonly target: string; readonly token: string }>();
+  /** The link token depends on index and target only, and many recipients share a target. */
+  private readonly tokens = new Map<string, string>();
 
   constructor(frame: Frame, slots: readonly LinkSlot[], tracking: PlanContext['tracking']) {
     this.frame = frame;
@@ -84,9 +87,13 @@ export class LinkWriter {
       throw new RenderFailed(`The link ${slot.target.slice(0, 80)} ${became} for this recipient.`);
     }
     if (this.tracking === undefined || slot.index === undefined) return target;
-    const known = this.last.get(slot.index);
-    const token = known?.target === target ? known.token : this.tracking.linkToken(slot.index, target);
-    if (known?.target !== target) this.last.set(slot.index, { target, token });
+    const key = `${slot.index} ${target}`;
+    let token = this.tokens.get(key);
+    if (token === undefined) {
+      token = this.tracking.linkToken(slot.index, target);
+      if (this.tokens.size >= TOKEN_CACHE) this.tokens.clear();
+      this.tokens.set(key, token);
+    }
     return `${this.tracking.baseUrl}/c/${this.frame.recipient.clickToken}/${token}`;
   }
 

@@ -17,8 +17,9 @@ import { reasonOf } from './liquid.ts';
 import { HeaderWriter } from './message-headers.ts';
 import { type BufferPool, CappedEmitter, MessageSink } from './message-sink.ts';
 import { createPlanEngine, LinkWriter } from './plan-tags.ts';
-import { compileText, MessageState, Program } from './program.ts';
+import { compileText, Program } from './program.ts';
 import { mayRunAway } from './runaway.ts';
+import { MessageState } from './steps.ts';
 import { usesOf } from './variables.ts';
 
 /** What plans of one process share. */
@@ -80,7 +81,7 @@ export class CompiledPlan implements MessagePlan {
     const { sink } = this;
     this.frame.recipient = recipient;
     this.state.begin();
-    sink.begin(pool.take(this.expected));
+    sink.begin(pool.take(this.expected), hardLimit.milliseconds / 2);
     try {
       if (this.risky) hardLimit.run(() => this.write(recipient));
       else this.write(recipient);
@@ -132,7 +133,7 @@ export class CompiledPlan implements MessagePlan {
   }
 
   private compileSubject(templates: Template[]): () => string {
-    const fast = compileText(templates, { frame: this.frame, locals: usesOf(templates).locals });
+    const fast = compileText(templates, { frame: this.frame, assigned: usesOf(templates).assigned, loops: [] });
     const slow = (): string => String(this.textEngine.renderSync(templates, this.frame.environment()));
     return fast === undefined ? slow : () => fast() ?? slow();
   }

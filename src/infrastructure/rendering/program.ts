@@ -3,6 +3,7 @@ import {
   Context,
   ContinueTag,
   type Emitter,
+  ForTag,
   IfTag,
   isTruthy,
   type Liquid,
@@ -13,11 +14,20 @@ import {
   UnlessTag,
   type Value,
 } from 'liquidjs';
-import { ASK_LIQUID, compileCondition, compileValue, isEscaped, type Names, staticText } from './fast-values.ts';
+import {
+  ASK_LIQUID,
+  compileCondition,
+  compilePath,
+  compileValue,
+  isEscaped,
+  Loop,
+  type Names,
+  staticText,
+} from './fast-values.ts';
 import type { Frame, Read } from './frame.ts';
 import { CappedEmitter, MessageSink, toText } from './message-sink.ts';
 import { LabelTag, LinkTag, type LinkWriter, OpenTag, readLabel } from './plan-tags.ts';
-import { encodeStatic } from './quoted-printable.ts';
+import { always, BranchStep, ClickStep, LoopStep, type MessageState, runAll, StaticStep, type Step, ValueStep } from './steps.ts';
 import { childrenOf, usesOf } from './variables.ts';
 
 /**
@@ -25,22 +35,6 @@ import { childrenOf, usesOf } from './variables.ts';
  * once. Outputs, links and `if` whose expressions are simple become closures; every other tag is rendered by liquidjs into
  * the same sink, with the static text inside it answered by bytes that were encoded here too.
  */
-
-/** One step; true says: stop here (`{% break %}` outside a loop ends the part). */
-interface Step {
-  run(sink: MessageSink): boolean;
-}
-
-/** What the steps of all parts share while one message is composed. */
-export class MessageState {
-  /** Where the click token stands in the message already, so that the next copy is a copy. */
-  clickFrom = -1;
-  clickTo = -1;
-
-  begin(): void {
-    this.clickFrom = -1;
-  }
-}
 
 export interface ProgramTools {
   readonly engine: Liquid;
@@ -53,16 +47,18 @@ export interface ProgramTools {
 export class Program {
   private readonly steps: readonly Step[];
   private readonly tools: ProgramTools;
-  private readonly names: Names;
+  /** Some loop asks for `offset: continue` or the like, which liquidjs keeps account of in its own loops only. */
+  private readonly continues: boolean;
   private context: Context | undefined;
 
   constructor(templates: readonly Template[], tools: ProgramTools) {
     this.tools = tools;
-    const bodies = [...eachTemplate(templates)].flatMap((template) =>
+    const all = [...eachTemplate(templates)];
+    const bodies = all.flatMap((template) =>
       template instanceof LinkTag ? [...(tools.links.body(template.position) ?? [])] : [],
     );
-    this.names = { frame: tools.frame, locals: usesOf([...templates, ...bodies]).locals };
-    this.steps = this.block(templates);
+    this.continues = all.some((template) => template instanceof ForTag && Object.hasOwn(template.hash.hash, 'offset'));
+    this.steps = this.block(templates, { frame: tools.frame, assigned: usesOf([...templates, ...bodies]).assigned, loops: [] });
   }
 
   run(sink: MessageSink): void {
@@ -81,7 +77,7 @@ export class Program {
     return this.context;
   }
 
-  private block(templates: readonly Template[]): Step[] {
+  private block(templates: readonly Template[], names: Names): Step[] {
     const steps: Step[] = [];
     let text = '';
     const flush = (): void => {
@@ -98,15 +94,15 @@ export class Program {
       if (written !== undefined) {
         text += written;
       } else if (template instanceof Output) {
-        const value = compileValue(template.value, this.names);
+        const value = compileValue(template.value, names);
         const constant = value?.constant === true ? value.read() : ASK_LIQUID;
-        if (value === undefined) step(this.liquid(template));
+        if (value === undefined) step(this.liquid(template, names));
         else if (constant !== ASK_LIQUID) text += this.constantText(template);
-        else step(new ValueStep(value.read, html && isEscaped(template.value), this.liquid(template)));
+        else step(new ValueStep(value.read, html && isEscaped(template.value), this.liquid(template, names)));
       } else if (template instanceof LinkTag) {
         const fixed = links.fixed(template.position, html);
         if (fixed === undefined) {
-          step(this.dynamicLink(template));
+          step(this.dynamicLink(template, names));
         } else {
           text += fixed.before;
           if (fixed.after !== undefined) {
@@ -116,15 +112,19 @@ export class Program {
         }
       } else if (template instanceof OpenTag) {
         text += links.openUrl;
-        step(new ValueStep(() => frame.recipient.openToken, false, this.liquid(template)));
+        step(new ValueStep(() => frame.recipient.openToken, false, this.liquid(template, names)));
       } else if (template instanceof LabelTag) {
-        step(new ValueStep(() => readLabel(template.label, frame), html, this.liquid(template)));
+        step(new ValueStep(() => readLabel(template.label, frame), html, this.liquid(template, names)));
       } else if (template instanceof IfTag || template instanceof UnlessTag) {
-        step(this.branches(template));
-      } else if (template instanceof BreakTag || template instanceof ContinueTag) {
-        step(STOP);
+        step(this.branches(template, names));
+      } else if (template instanceof ForTag) {
+        step(this.loop(template, names));
+      } else if (template instanceof BreakTag) {
+        step(always('break'));
+      } else if (template instanceof ContinueTag) {
+        step(always('continue'));
       } else {
-        step(this.liquid(template));
+        step(this.liquid(template, names));
       }
     }
     flush();
@@ -139,21 +139,29 @@ export class Program {
     return emitter.buffer;
   }
 
-  private branches(template: IfTag | UnlessTag): Step {
-    const branches = template.branches.map((branch, index) => ({
-      negated: template instanceof UnlessTag && index === 0,
-      read: this.condition(branch.value),
-      steps: this.block(branch.templates),
-    }));
-    return new BranchStep(branches, this.block(template.elseTemplates ?? []));
+  /** A `for` of ours where the list is a plain path and nothing limits or reverses it. */
+  private loop(template: ForTag, names: Names): Step {
+    const slow = this.liquid(template, names);
+    const list = compilePath(template.collection, names);
+    if (list === undefined || this.continues || Object.keys(template.hash.hash).length > 0) return slow;
+    const loop = new Loop(template.variable, template.collection.getText());
+    const body = this.block(template.templates, { ...names, loops: [...names.loops, loop] });
+    return new LoopStep(list.read, loop, body, this.block(template.elseTemplates, names), slow);
   }
 
-  private condition(value: Value): () => boolean {
-    const fast = compileCondition(value, this.names);
-    const slow = (): boolean => {
-      const context = this.liquidContext();
-      return isTruthy(toValue(toValueSync(value.value(context, false))), context);
-    };
+  private branches(template: IfTag | UnlessTag, names: Names): Step {
+    const branches = template.branches.map((branch, index) => ({
+      negated: template instanceof UnlessTag && index === 0,
+      read: this.condition(branch.value, names),
+      steps: this.block(branch.templates, names),
+    }));
+    return new BranchStep(branches, this.block(template.elseTemplates ?? [], names));
+  }
+
+  private condition(value: Value, names: Names): () => boolean {
+    const fast = compileCondition(value, names);
+    const slow = (): boolean =>
+      this.inScope(names, (context) => isTruthy(toValue(toValueSync(value.value(context, false))), context));
     if (fast === undefined) return slow;
     return () => {
       const result = fast();
@@ -161,32 +169,43 @@ export class Program {
     };
   }
 
-  private dynamicLink(template: LinkTag): Step {
+  private dynamicLink(template: LinkTag, names: Names): Step {
     const { links, html } = this.tools;
     const body = links.body(template.position) ?? [];
-    const text = compileText(body, this.names);
-    const slow = this.liquid(template);
+    const text = compileText(body, names);
+    const slow = this.liquid(template, names);
     return {
       run: (sink) => {
         const rendered = text?.();
         if (rendered === undefined) return slow.run(sink);
         sink.text(links.follow(template.position, rendered), html);
-        return false;
+        return 'next';
       },
     };
   }
 
-  private liquid(template: Template): Step {
-    const prepared = eachTemplate(childrenOf(template));
-    for (const child of prepared) answerWithBytes(child);
+  /** Leaves a tag to liquidjs. */
+  private liquid(template: Template, names: Names): Step {
+    for (const child of eachTemplate(childrenOf(template))) answerWithBytes(child);
     return {
-      run: (sink) => {
-        const context = this.liquidContext();
-        const printed: unknown = toValueSync(template.render(context, sink));
-        if (printed) sink.write(printed);
-        return context.breakCalled || context.continueCalled;
-      },
+      run: (sink) =>
+        this.inScope(names, (context) => {
+          const printed: unknown = toValueSync(template.render(context, sink));
+          if (printed) sink.write(printed);
+          const signal = context.breakCalled ? 'break' : context.continueCalled ? 'continue' : 'next';
+          context.breakCalled = context.continueCalled = false;
+          return signal;
+        }),
     };
+  }
+
+  /** Runs something of liquidjs' with the variables of our own loops in its scope. */
+  private inScope<T>(names: Names, work: (context: Context) => T): T {
+    const context = this.liquidContext();
+    for (const loop of names.loops) context.push({ [loop.variable]: loop.element, forloop: loop.drop });
+    const result = work(context);
+    for (let left = names.loops.length; left > 0; left -= 1) context.pop();
+    return result;
   }
 }
 
@@ -219,7 +238,7 @@ export function compileText(templates: readonly Template[], names: Names): (() =
 }
 
 /** All templates, those inside tags included. */
-export function* eachTemplate(templates: readonly Template[]): Generator<Template> {
+function* eachTemplate(templates: readonly Template[]): Generator<Template> {
   for (const template of templates) {
     yield template;
     yield* eachTemplate(childrenOf(template));
@@ -235,80 +254,4 @@ function answerWithBytes(template: Template): void {
     if (emitter instanceof MessageSink) step.run(emitter);
     else emitter.write(text);
   };
-}
-
-function runAll(steps: readonly Step[], sink: MessageSink): boolean {
-  for (const step of steps) if (step.run(sink)) return true;
-  return false;
-}
-
-const STOP: Step = { run: () => true };
-
-class StaticStep implements Step {
-  private readonly bytes: Uint8Array;
-  private readonly characters: number;
-  constructor(text: string) {
-    this.bytes = encodeStatic(text);
-    this.characters = text.length;
-  }
-  run(sink: MessageSink): boolean {
-    sink.bytes(this.bytes, this.characters);
-    return false;
-  }
-}
-
-class ValueStep implements Step {
-  private readonly read: Read;
-  private readonly html: boolean;
-  private readonly slow: Step;
-  constructor(read: Read, html: boolean, slow: Step) {
-    this.read = read;
-    this.html = html;
-    this.slow = slow;
-  }
-  run(sink: MessageSink): boolean {
-    const value = this.read();
-    if (typeof value === 'string') sink.text(value, this.html);
-    else if (value === ASK_LIQUID) return this.slow.run(sink);
-    else sink.text(toText(value), this.html);
-    return false;
-  }
-}
-
-/** The click token: the same in every link of a message, so it is encoded once and copied. Its letters are safe in HTML. */
-class ClickStep implements Step {
-  private readonly frame: Frame;
-  private readonly state: MessageState;
-  constructor(frame: Frame, state: MessageState) {
-    this.frame = frame;
-    this.state = state;
-  }
-  run(sink: MessageSink): boolean {
-    const { state } = this;
-    if (state.clickFrom >= 0) {
-      sink.repeat(state.clickFrom, state.clickTo);
-      return false;
-    }
-    state.clickFrom = sink.position;
-    sink.text(this.frame.recipient.clickToken, false);
-    state.clickTo = sink.position;
-    return false;
-  }
-}
-
-class BranchStep implements Step {
-  private readonly branches: readonly {
-    readonly negated: boolean;
-    readonly read: () => boolean;
-    readonly steps: readonly Step[];
-  }[];
-  private readonly otherwise: readonly Step[];
-  constructor(branches: BranchStep['branches'], otherwise: readonly Step[]) {
-    this.branches = branches;
-    this.otherwise = otherwise;
-  }
-  run(sink: MessageSink): boolean {
-    for (const branch of this.branches) if (branch.read() !== branch.negated) return runAll(branch.steps, sink);
-    return runAll(this.otherwise, sink);
-  }
 }

@@ -19,14 +19,14 @@ const BLANK = 2;
 const BREAK = 3;
 const MARKUP = 4;
 
-const CLASS = new Uint8Array(128).fill(HEX);
-for (let code = 0x21; code <= 0x7e; code += 1) CLASS[code] = LITERAL;
-CLASS[0x3d] = HEX;
-CLASS[0x20] = BLANK;
-CLASS[0x09] = BLANK;
-CLASS[0x0a] = BREAK;
-CLASS[0x0d] = BREAK;
-for (const mark of '&<>"\'') CLASS[mark.charCodeAt(0)] = MARKUP;
+const CLASS = Uint8Array.from({ length: 128 }, (_, code) => classOf(String.fromCharCode(code)));
+
+function classOf(character: string): number {
+  if (character === ' ' || character === '\t') return BLANK;
+  if (character === '\r' || character === '\n') return BREAK;
+  if ('&<>"\''.includes(character)) return MARKUP;
+  return character > ' ' && character <= '~' && character !== '=' ? LITERAL : HEX;
+}
 
 const HEX_DIGIT = Buffer.from('0123456789ABCDEF', 'latin1');
 /** The same five that liquidjs escapes, written the same way, so that both ways to render agree. */

@@ -1,6 +1,6 @@
 import type { Liquid } from 'liquidjs';
 import type { LinkSlot } from './links.ts';
-import { findRegions, protect } from './liquid.ts';
+import { findRegions, protect } from './liquid-regions.ts';
 
 /**
  * The plain-text part as a template, made once from the HTML template: Liquid stays in it and every link tag stands in square

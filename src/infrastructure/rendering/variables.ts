@@ -1,6 +1,6 @@
-import { CaseTag, IfTag, Output, type Template, type Token, TypeGuards, UnlessTag, Value } from 'liquidjs';
+import { CaseTag, ForTag, IfTag, Output, type Template, type Token, TypeGuards, UnlessTag, Value } from 'liquidjs';
 import type { Content, PlanContext } from '../../domain/campaign/index.ts';
-import { lineIndex } from './liquid.ts';
+import { lineIndex } from './liquid-regions.ts';
 
 /** Where a template reads a variable. */
 export interface VariableUse {
@@ -18,6 +18,8 @@ export interface TemplateUses {
   readonly uses: readonly VariableUse[];
   /** Names that the template itself sets: assign, capture, increment, loops. */
   readonly locals: ReadonlySet<string>;
+  /** Of these, what lives longer than a loop. */
+  readonly assigned: ReadonlySet<string>;
   readonly filters: ReadonlySet<string>;
   readonly tags: ReadonlySet<string>;
   /** Lines of outputs that end in `| raw`. */
@@ -28,6 +30,7 @@ export interface TemplateUses {
 export function usesOf(templates: readonly Template[]): TemplateUses {
   const uses: VariableUse[] = [];
   const locals = new Set<string>();
+  const assigned = new Set<string>();
   const filters = new Set<string>();
   const tags = new Set<string>();
   const rawOutputs: number[] = [];
@@ -80,17 +83,20 @@ export function usesOf(templates: readonly Template[]): TemplateUses {
     const conditional = template instanceof IfTag || template instanceof UnlessTag || template instanceof CaseTag;
     const before = uses.length;
     for (const argument of template.arguments?.() ?? []) {
+      // `offset: continue` is a word of `for`, no variable.
+      if (template instanceof ForTag && TypeGuards.isPropertyAccessToken(argument) && argument.getText() === 'continue') continue;
       if (argument instanceof Value) readValue(argument, conditional ? 'asked' : 'printed', guards);
       else readToken(argument, conditional ? 'asked' : 'printed', guards);
     }
     if (template instanceof Output && template.value.filters.at(-1)?.name === 'raw') rawOutputs.push(lineOf(template.token));
-    for (const identifier of template.localScope?.() ?? []) locals.add(identifier.content);
+    for (const identifier of template.localScope?.() ?? []) assigned.add(identifier.content);
     for (const name of template.blockScope?.() ?? []) locals.add(name);
     const inner = conditional ? [...guards, ...uses.slice(before).map((asked) => asked.path.join('.'))] : guards;
     for (const child of childrenOf(template)) visit(child, inner);
   };
   for (const template of templates) visit(template, []);
-  return { uses, locals, filters, tags, rawOutputs };
+  for (const name of assigned) locals.add(name);
+  return { uses, locals, assigned, filters, tags, rawOutputs };
 }
 
 /** The templates inside a tag, without loading anything. */
