@@ -38,7 +38,7 @@ export async function dispatch<Application>(
   for (const scope of scopesOf(route)) caller.requireScope(scope);
 
   const params = parsePath(route, context.req.param());
-  const query = parsePart('query', route.query, singleValues(context.req.queries()));
+  const query = parsePart('query', route.query, singleValues(new URL(request.url).searchParams));
   const headers = parsePart('header', route.headers, Object.fromEntries(request.headers));
   const maxUploadBytes = route.upload?.maxBytes ?? options.maxUploadBytes;
   if (route.upload !== undefined) requireType(request, route.upload.types);
@@ -116,19 +116,23 @@ function detailsOf(part: ProblemDetail['in'], issue: z.core.$ZodIssue): ProblemD
   return issue.keys.map((key) => ({ in: part, pointer: `${pointer}/${escapePointer(key)}`, detail: 'Unknown field' }));
 }
 
-function singleValues(queries: Readonly<Record<string, string[]>>): Record<string, string> {
-  const values: Record<string, string> = {};
-  for (const [name, all] of Object.entries(queries)) {
+/** Also a parameter named `__proto__` is one that is there, and so is refused. */
+function singleValues(query: URLSearchParams): Record<string, string> {
+  const values = new Map<string, string>();
+  for (const [name, value] of query) {
     const pointer = `/${escapePointer(name)}`;
-    if (all.length > 1) throw invalid([{ in: 'query', pointer, detail: 'Given more than once' }]);
-    if (!isStorable(name) || !isStorable(all[0]!)) throw invalid([{ in: 'query', pointer, detail: 'Holds a NUL character' }]);
-    values[name] = all[0]!;
+    if (values.has(name)) throw invalid([{ in: 'query', pointer, detail: 'Given more than once' }]);
+    if (!isStorable(name) || !isStorable(value)) throw invalid([{ in: 'query', pointer, detail: 'Holds a NUL character' }]);
+    values.set(name, value);
   }
-  return values;
+  return Object.fromEntries(values);
 }
 
 async function bodyOf(request: Request, maxBytes: number): Promise<unknown> {
-  const absent = !request.headers.has('transfer-encoding') && Number(request.headers.get('content-length') ?? 0) === 0;
+  const { headers, body } = request;
+  // Many clients name a type even where they send nothing.
+  if (headers.get('content-length') === '0') return undefined;
+  const announced = headers.has('content-length') || headers.has('transfer-encoding');
   // A Request that was made in memory (embedding, tests) has neither header, but its body says what it is.
-  return absent && (request.body === null || !request.headers.has('content-type')) ? undefined : readJson(request, maxBytes);
+  return announced || (body !== null && headers.has('content-type')) ? readJson(request, maxBytes) : undefined;
 }

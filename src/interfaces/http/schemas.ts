@@ -31,11 +31,15 @@ export function orNull<Schema extends z.ZodType>(schema: Schema) {
   return schema.nullish().transform((value) => value ?? null);
 }
 
-/** A point in time in a request: RFC 3339 with an offset or Z. */
+/** A point in time in a request: RFC 3339 with an offset or Z, of the years 1900 to 9998: databases and ISO 8601 part ways beyond. */
 export const instant = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
+  .refine((time) => time.getUTCFullYear() >= 1900 && time.getUTCFullYear() < 9999, 'A time from 1900 to 9998 is expected')
   .openapi({ type: 'string', format: 'date-time', example: '2026-11-22T10:00:00Z' });
+
+/** A day in a query: `2026-11-22`. */
+export const day = z.iso.date().refine((text) => text >= '1900' && text < '9999', 'A day from 1900 to 9998 is expected');
 
 /** `true` or `false` in a query. */
 export const flag = z

@@ -107,7 +107,7 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
     }
     const allow = allowed.join(', ');
     return problem(
-      new HttpProblem(405, 'route.method_not_allowed', `${context.req.method} is not possible here; ${allow} is.`, {
+      new HttpProblem(405, 'route.method_not_allowed', `${context.req.method} is not possible here, only ${allow}.`, {
         headers: { allow },
       }),
       requestId,

@@ -132,6 +132,21 @@ describe('the recipients of a campaign as a file', () => {
   });
 });
 
+describe('a request without a body that names a type all the same', () => {
+  it('has no body', async () => {
+    const campaign = await instance.application.campaign.create(projectId, {
+      name: 'x',
+      lists: [],
+      content: { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'news@news.example.com' } },
+    });
+    const response = await fetch(`${server.url}/v1/campaigns/${campaign.id}/preview`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+    });
+    expect([response.status, await response.json()]).toEqual([200, expect.objectContaining({ subject: 'Hello' })]);
+  });
+});
+
 describe('an upload', () => {
   const imports = async () =>
     ((await (await get('/v1/imports?limit=1')).json()) as { items: { id: string; state: string; failure: string | null }[] })

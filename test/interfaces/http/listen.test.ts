@@ -112,6 +112,11 @@ describe('a request that cannot be read', () => {
 });
 
 describe('listening', () => {
+  it('leaves the Request and Response of the process as they are', () => {
+    expect(String(globalThis.Request)).not.toContain('GlobalRequest');
+    expect(String(globalThis.Response)).not.toContain('GlobalResponse');
+  });
+
   it('on a port in use says so', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');

@@ -275,6 +275,8 @@ describe('a query', () => {
     ['limit=', '/limit'],
     ['limit=5&limit=6', '/limit'],
     ['limt=5', '/limt'],
+    ['__proto__=5', '/__proto__'],
+    ['constructor=5', '/constructor'],
     ['cursor=%00', '/cursor'],
   ])('of %s is refused where it stands', async (query, pointer) => {
     const answer = await failed(`/v1/things/${PROJECT}?${query}`, { headers: authorized });

@@ -122,7 +122,7 @@ describe('a subscriber', () => {
     expect((await call('GET', '/v1/subscribers?text=nobody-yet@')).body).toMatchObject({ items: [] });
   });
 
-  it.each([
+  it.each<[Record<string, unknown>, string]>([
     [{ consent: { source: 'form' } }, '/lists'],
     [{ confirmed: true, lists: [] }, '/lists'],
     [{ lists: ['nonsense'] }, '/lists/0'],
@@ -307,6 +307,22 @@ describe('a campaign over HTTP', () => {
     });
   });
 
+  it('is previewed as somebody only with a key that may read people', async () => {
+    const id = await campaignFor(['seen@example.com']);
+    const { items } = (await call('GET', '/v1/subscribers?text=seen@example.com')).body as { items: { id: string }[] };
+    const as = { subscriberId: items[0]!.id };
+    const reader = await tenant.keyWith('campaign.read');
+    expect((await call('POST', `/v1/campaigns/${id}/preview`, {}, reader)).status).toBe(200);
+    expect(await call('POST', `/v1/campaigns/${id}/preview`, as, reader)).toMatchObject({
+      status: 403,
+      body: { code: 'access.scope_missing' },
+    });
+    const both = await tenant.keyWith('campaign.read', 'audience.read');
+    expect((await call('POST', `/v1/campaigns/${id}/preview`, as, both)).status).toBe(200);
+    const sender = await tenant.keyWith('campaign.send');
+    expect((await call('POST', `/v1/campaigns/${id}/test`, { to: ['me@example.com'], ...as }, sender)).status).toBe(403);
+  });
+
   it('is scheduled for later only, and can be unscheduled', async () => {
     const id = await campaignFor(['later@example.com']);
     expect(await call('POST', `/v1/campaigns/${id}/schedule`, { at: '2020-01-01T00:00:00Z' })).toMatchObject({
@@ -365,6 +381,39 @@ describe('a transactional message over HTTP', () => {
   it('needs a template or content', async () => {
     expect(await call('POST', '/v1/messages', { to: 'ada@example.com' })).toMatchObject({ status: 422 });
   });
+});
+
+describe('a suppression over HTTP', () => {
+  it('of a list is found however its id is written', async () => {
+    const list = await tenant.make('list');
+    const scope = `list:${list.toUpperCase()}`;
+    expect((await call('POST', '/v1/suppressions', { email: 'shout@example.com', scope })).status).toBe(200);
+    expect((await call('GET', `/v1/suppressions?scope=${scope}`)).body).toMatchObject({ items: [{ scope: `list:${list}` }] });
+  });
+});
+
+describe('a time that no database or calendar holds', () => {
+  it.each([
+    '9999-12-31T23:59:59-23:59',
+    '0000-01-01T00:00:00Z',
+    '2026-02-30T00:00:00Z',
+    '2026-01-01T00:00:00+24:00',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01T00:00:00',
+    '+010000-01-01T00:00:00Z',
+  ])('%s is refused', async (expiresAt) => {
+    expect(await call('POST', '/v1/keys', { name: 'x', scopes: ['admin'], expiresAt })).toMatchObject({
+      status: 422,
+      body: { pointer: '/expiresAt' },
+    });
+  });
+
+  it.each(['from=0000-01-01', 'from=9999-12-31', 'to=2026-02-30', 'from=0001-01-01&to=9998-12-31'])(
+    'so is the series of %s',
+    async (query) => {
+      expect(await call('GET', `/v1/reports/daily?${query}`)).toMatchObject({ status: 422, body: { code: 'input.invalid' } });
+    },
+  );
 });
 
 describe('the state of the instance', () => {

@@ -46,7 +46,7 @@ export const campaignAudienceRoutes: readonly Route<Application>[] = [
     method: 'get',
     path: '/v1/campaigns/{campaignId}/excluded',
     summary: 'Who is left out of the audience, person by person, and why',
-    permission: 'campaign.read',
+    permission: ['campaign.read', 'audience.read'],
     params,
     query: pageQuery.extend({ reason: reason.optional() }),
     reply: pageOfItems(z.object({ subscriberId: id, address: orNull(z.string()), reason })),

@@ -134,19 +134,22 @@ export const campaignRoutes: readonly Route<Application>[] = [
     method: 'post',
     path: '/v1/campaigns/{campaignId}/preview',
     summary: 'The campaign as one subscriber would see it',
-    description: "Without a subscriber: with the content's defaults.",
+    description: "Without a subscriber: with the content's defaults. With one, the key needs the scope `audience.read` too.",
     permission: 'campaign.read',
     params,
     body: z.strictObject(asSubscriber).optional().openapi({ example: {} }),
     reply: renderedSchema,
-    handle: ({ application, projectId, params: { campaignId }, body }) =>
-      application.campaign.preview(projectId, campaignId, body),
+    async handle({ application, caller, projectId, params: { campaignId }, body }) {
+      if (body?.subscriberId !== undefined) caller.requireScope('audience.read');
+      return application.campaign.preview(projectId, campaignId, body);
+    },
   }),
   route({
     method: 'post',
     path: '/v1/campaigns/{campaignId}/test',
     summary: 'Send the campaign to a few addresses as a test',
-    description: 'One transactional message each, with `[Test]` before the subject. Counts in no report.',
+    description:
+      'One transactional message each, with `[Test]` before the subject. Counts in no report. As a subscriber, the key needs the scope `audience.read` too.',
     permission: 'campaign.send',
     params,
     body: z
@@ -154,11 +157,11 @@ export const campaignRoutes: readonly Route<Application>[] = [
       .openapi({ example: { to: ['me@example.com'] } }),
     status: 202,
     reply: z.object({ messages: z.array(messageSchema).readonly() }),
-    handle: async ({ application, projectId, params: { campaignId }, body }) => ({
-      messages: (await application.campaign.test(projectId, campaignId, body.to, { subscriberId: body.subscriberId })).map(
-        shownMessage,
-      ),
-    }),
+    async handle({ application, caller, projectId, params: { campaignId }, body: { to, subscriberId } }) {
+      if (subscriberId !== undefined) caller.requireScope('audience.read');
+      const messages = await application.campaign.test(projectId, campaignId, to, { subscriberId });
+      return { messages: messages.map(shownMessage) };
+    },
   }),
   route({
     method: 'post',

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, idOf, timestampOrNull } from '../schemas.ts';
+import { day, id, idOf, timestampOrNull } from '../schemas.ts';
 
 const route = routesOf<Application>();
 
@@ -35,11 +35,8 @@ const reportSchema = z
   .openapi('CampaignReport');
 
 const days = z.strictObject({
-  from: z.iso
-    .date()
-    .optional()
-    .openapi({ description: 'First day, included; default: 30 days up to `to`.', example: '2026-11-01' }),
-  to: z.iso.date().optional().openapi({ description: 'Last day, included; default: today.', example: '2026-11-30' }),
+  from: day.optional().openapi({ description: 'First day, included; default: 30 days up to `to`.', example: '2026-11-01' }),
+  to: day.optional().openapi({ description: 'Last day, included; default: today.', example: '2026-11-30' }),
 });
 const seriesSchema = z
   .object({

@@ -6,8 +6,8 @@ import { pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
 const route = routesOf<Application>();
 
 const scope = z
-  .templateLiteral(['list:', z.guid()])
-  .or(z.enum(['project', 'marketing']))
+  .enum(['project', 'marketing'])
+  .or(z.templateLiteral(['list:', z.guid()]).transform((text): `list:${string}` => `list:${text.slice(5).toLowerCase()}`))
   .openapi({
     type: 'string',
     description: '`project`: no mail at all. `marketing`: no campaigns. `list:<id>`: nothing of that list.',
