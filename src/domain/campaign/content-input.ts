@@ -50,6 +50,8 @@ const hasControl = (text: string): boolean =>
   [...text].some((char) => char < ' ' || char === '\u007f' || char === '\u2028' || char === '\u0085');
 
 const SOURCE_LIMIT = 5 * 1024 * 1024;
+/** Receivers refuse header sections of some hundred kilobytes. */
+const HEADERS_LIMIT = 50;
 
 /** Checks everything about content that can be told without rendering it. @throws InvalidInput with a pointer under `/content`. */
 export function parseContent(input: ContentInput): Content {
@@ -81,6 +83,8 @@ function parseMailbox(input: { name?: string | undefined; address: string }, poi
 }
 
 function parseHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (Object.keys(headers).length > HEADERS_LIMIT)
+    throw new InvalidInput(`More than ${HEADERS_LIMIT} header fields of one's own.`, '/content/headers');
   for (const [name, value] of Object.entries(headers)) {
     const pointer = `/content/headers/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
     if (!FIELD_NAME.test(name))
