@@ -8,32 +8,11 @@ import { tokens } from '../../src/infrastructure/container.ts';
 import type { Inbox } from '../../src/infrastructure/inbox/inbox.ts';
 import { publicPages } from '../../src/interfaces/web/public-pages.ts';
 import { openTestInstance, type TestInstance } from '../support/instance.ts';
+import { headerFields, ONCE } from '../support/mail-headers.ts';
 import { eventually } from '../support/processes.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../../shared/fixtures/mjml');
-const ONCE = [
-  'from',
-  'to',
-  'subject',
-  'date',
-  'message-id',
-  'mime-version',
-  'content-type',
-  'list-unsubscribe',
-  'list-unsubscribe-post',
-];
 const ADDRESS = 'Musterstraße 1, 12345 Berlin';
-
-/** Header fields as they stand on the wire, unfolded, by lower-case name. */
-function headerFields(raw: string): Map<string, string[]> {
-  const head = raw.slice(0, raw.indexOf('\r\n\r\n')).replace(/\r\n[ \t]+/g, ' ');
-  const fields = new Map<string, string[]>();
-  for (const line of head.split('\r\n')) {
-    const name = line.slice(0, line.indexOf(':')).toLowerCase();
-    fields.set(name, [...(fields.get(name) ?? []), line.slice(line.indexOf(':') + 1).trim()]);
-  }
-  return fields;
-}
 
 /** Where the anchors of an HTML source lead; style sheets and fonts are nobody's click. */
 const targetsIn = (html: string): string[] =>

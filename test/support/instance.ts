@@ -8,6 +8,9 @@ import { tokens } from '../../src/infrastructure/container.ts';
 import { type Opened, type OpenOptions, openPennypost } from '../../src/infrastructure/open.ts';
 import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
 import { createTestDatabase } from './database.ts';
+import { urlOf } from './database-url.ts';
+
+export { urlOf } from './database-url.ts';
 
 /** 32 bytes that every process of a test shares. */
 export const TEST_SECRET = '5eed'.repeat(16);
@@ -62,13 +65,4 @@ export async function openTestInstance(
       await rm(dataDir, { recursive: true, force: true });
     },
   };
-}
-
-/** As PENNYPOST_DATABASE_URL says it; a socket directory goes into the query, as libpq has it. */
-export function urlOf(connection: ConnectionSettings): string {
-  const { host, port, user, password, database } = connection;
-  const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-  return host.startsWith('/')
-    ? `postgresql://${login}@:${port}/${database}?host=${encodeURIComponent(host)}`
-    : `postgresql://${login}@${host}:${port}/${database}`;
 }
