@@ -239,6 +239,26 @@ describe('a header', () => {
   });
 });
 
+describe('a template that fails when it runs', () => {
+  it('is found by a trial with the defaults alone', async () => {
+    expect(await problems({ source: '{{ message_id | append }}' })).toMatchObject([
+      { severity: 'warning', code: 'template.trial_failed' },
+    ]);
+    expect(await problems({ source: '<a href="{{ url }}">x</a>', defaults: { url: 'nowhere' } })).toMatchObject([
+      { severity: 'warning', code: 'template.trial_failed', message: expect.stringContaining('{{ url }} becomes "nowhere"') },
+    ]);
+  });
+});
+
+describe('marketing content of a project without a postal address', () => {
+  it('gets a warning', async () => {
+    const project = { name: 'Acme', postalAddress: ' ', senderDomain: 'example.com' };
+    expect(await renderer.check(content(), marketing({ project }))).toMatchObject([
+      { severity: 'warning', code: 'footer.no_postal_address' },
+    ]);
+  });
+});
+
 describe('empty content', () => {
   it('is an error', async () => {
     expect(await problems({ subject: ' ', source: '\n' })).toMatchObject([{ code: 'subject.empty' }, { code: 'source.empty' }]);

@@ -64,14 +64,10 @@ describe.skipIf(newsletters.length === 0)(
   () => {
     it.each(newsletters)('%s is composed without a malformed line and read back', async (name) => {
       const source = readFileSync(`${OTHERS}/mjml/${name}`, 'utf8');
-      const plan = await renderer.compile(
-        content({
-          kind: 'mjml',
-          source,
-          defaults: { FirstName: 'Ann', ReferalCode: 'R1', CompanyName: 'Acme', Company: 'Acme' },
-        }),
-        marketing(),
-      );
+      const defaults = { FirstName: 'Ann', ReferalCode: 'R1', CompanyName: 'Acme', Company: 'Acme' };
+      const written = content({ kind: 'mjml', source, defaults });
+      expect((await renderer.check(written, marketing())).filter((problem) => problem.severity === 'error')).toEqual([]);
+      const plan = await renderer.compile(await renderer.freeze(written, marketing()), marketing());
       const to = recipient({ variables: { FirstName: 'Zoë 😀' } });
       const read = composed(plan, to);
       const plain = plan.render(to);

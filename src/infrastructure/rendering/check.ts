@@ -34,6 +34,10 @@ export async function examine(
 
   if (content.subject.trim() === '') problems.push(error('subject.empty', 'subject', 'The subject is empty.'));
   if (content.source.trim() === '') problems.push(error('source.empty', 'source', 'There is no content.'));
+  if (context.stream === 'marketing' && context.project.postalAddress.trim() === '') {
+    const message = 'The project has no postal address; marketing mail must show one (CAN-SPAM).';
+    problems.push({ severity: 'warning', code: 'footer.no_postal_address', part: 'source', line: undefined, message });
+  }
   for (const [part, text] of writtenParts(content)) problems.push(...liquidProblems(reader, part, text, content, context));
   if (failed()) return none();
 

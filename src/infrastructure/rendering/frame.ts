@@ -5,7 +5,8 @@ export type Read = () => unknown;
 
 type Values = Readonly<Record<string, unknown>>;
 
-const NOBODY: PlanRecipient = {
+/** A recipient of whom nothing is known. */
+export const NOBODY: PlanRecipient = {
   address: '',
   smtputf8: false,
   variables: {},

@@ -16,8 +16,10 @@ import {
   type ContentProblem,
   type PlanContext,
   type Renderer,
+  RenderFailed,
 } from '../../domain/campaign/index.ts';
 import { examine } from './check.ts';
+import { NOBODY } from './frame.ts';
 import { HardLimit } from './hard-limit.ts';
 import { createEngine, HARD_LIMIT, SourceReader } from './liquid.ts';
 import { BufferPool } from './message-sink.ts';
@@ -39,8 +41,11 @@ export class MjmlRenderer implements Renderer {
   }
 
   async check(content: Content, context: PlanContext): Promise<readonly ContentProblem[]> {
-    const { problems } = await examine(this.reader, this.engine, withLineFeeds(content), context);
-    return problems;
+    const unified = withLineFeeds(content);
+    const { problems, assembled } = await examine(this.reader, this.engine, unified, context);
+    if (assembled === undefined) return problems;
+    const plan = new CompiledPlan(unified, context, assembled, { pool: this.pool, hardLimit: this.hardLimit });
+    return [...problems, ...trial(plan)];
   }
 
   async freeze(content: Content, context: PlanContext): Promise<Content> {
@@ -58,6 +63,18 @@ export class MjmlRenderer implements Renderer {
 }
 
 export const createRenderer = (options?: RendererOptions): MjmlRenderer => new MjmlRenderer(options);
+
+/** Some faults show only when a template runs: a filter without its argument, a loop without end. */
+function trial(plan: CompiledPlan): ContentProblem[] {
+  try {
+    plan.render(NOBODY);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RenderFailed)) throw error;
+    const message = `With nothing but the defaults, rendering fails: ${error.message}`;
+    return [{ severity: 'warning', code: 'template.trial_failed', part: 'source', line: undefined, message }];
+  }
+}
 
 /** One kind of line end, so that positions, lines and both ways of rendering agree. */
 function withLineFeeds(content: Content): Content {
