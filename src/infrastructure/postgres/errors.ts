@@ -85,9 +85,10 @@ const CONNECTION_ENDED =
 
 /**
  * SQLSTATE: 08 connection, 53 too little of something (connections, disk, memory), 57P0x shut down or not up yet,
+ * 25P03 and 25P04 a transaction that slept or lasted too long (its process was stopped, or starved) and was ended,
  * 40001 and 40P01 a race that one side had to lose (the transaction was rolled back and can be repeated).
  */
-const TRANSIENT_STATE = /^(08...|53...|57P0.|40001|40P01)$/;
+const TRANSIENT_STATE = /^(08...|53...|57P0.|25P0[34]|40001|40P01)$/;
 
 /**
  * True when the whole unit of work may be repeated later with good hope: the server was away, short of something, or chose

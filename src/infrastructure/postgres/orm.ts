@@ -36,9 +36,10 @@ export async function openOrm(connection: ConnectionSettings, options: OrmOption
       application_name: options.applicationName ?? 'pennypost',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
-      // No request and no batch takes a minute; a statement or a forgotten transaction that does holds locks that others need.
+      // No request and no batch takes a minute; a statement that does holds locks that others need.
       statement_timeout: 60_000,
-      idle_in_transaction_session_timeout: 60_000,
+      // A process that is stopped or cut off in the middle of a transaction keeps its shard's row locked: as long as a lease, no longer.
+      idle_in_transaction_session_timeout: 10_000,
       types: columnTypes(),
       onPoolCreated: giveBackBroken,
       ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),

@@ -22,7 +22,7 @@ export interface ChaosWish {
   readonly recipients: number;
   readonly kills: number;
   readonly seed: number;
-  /** Workers that are stopped past their lease and woken up; each takes 13 seconds. */
+  /** Workers that are stopped past their lease and woken up; each takes some 12 seconds. */
   readonly stalls: number;
   readonly processes: number;
   /** `maxUnrecorded` of each worker. */
@@ -46,8 +46,10 @@ export interface ChaosPlace {
 
 /** A relay that answers at once is found nowhere; with 3 ms each connection nearly always has something under way. */
 const SCRIPT = 'slow-3ms-at-dot';
-/** One lease of 10 s, the quarter of a second between two looks for work, and room for a busy machine. */
-const STALL_MS = 13_000;
+/** A lease of 10 s, and a little. */
+const LEASE_OVER_MS = 11_000;
+/** For the next holder to find it: it looks four times a second, and only when it has known the database for a lease. */
+const TAKE_OVER_MS = 5_000;
 const REFUSED = '550';
 
 export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verdict & { readonly seconds: number }> {
@@ -156,6 +158,8 @@ class Hunt {
   readonly #fleet: Fleet;
   readonly #chance: Chance;
   readonly #deadline: number;
+  /** Woken up last: killed only when nobody else can be, so that it has the time to do harm. */
+  #spared: number | undefined;
 
   constructor(wish: ChaosWish, place: ChaosPlace, doors: Doors, fleet: Fleet, chance: Chance, deadline: number) {
     this.#wish = wish;
@@ -197,28 +201,44 @@ class Hunt {
     return hit;
   }
 
-  /** Stops a worker, lets its lease run out, and wakes it when another has its shard. The sink is stopped meanwhile, so that nothing moves on. */
+  /**
+   * Stops a worker, lets its lease run out, and wakes it when another works on its shard. The sink is stopped meanwhile, so that
+   * nothing moves on.
+   */
   async #stall(accepted: number): Promise<void> {
     await this.#fleet.allWorking();
     const victim = await this.#victimAt(accepted);
     if (victim === undefined) return;
     process.kill(victim.pid, 'SIGSTOP');
+    const { open } = await this.#doors.look();
+    const idle = open.flatMap((connections, door) => (connections === 0 ? [door] : []));
     process.kill(this.#doors.pid, 'SIGSTOP');
-    await delay(STALL_MS);
+    await delay(LEASE_OVER_MS);
     process.kill(this.#doors.pid, 'SIGCONT');
+    const heir = await within(TAKE_OVER_MS, this.#doors.when(0, idle));
     process.kill(victim.pid, 'SIGCONT');
-    this.#place.note(`worker ${victim.door} slept past its lease`);
+    this.#spared = victim.door;
+    this.#place.note(
+      heir === undefined
+        ? `worker ${victim.door} slept past its lease and nobody took over in time`
+        : `worker ${victim.door} slept past its lease, worker ${heir.door} took over`,
+    );
   }
 
   async #victimAt(accepted: number): Promise<{ readonly door: number; readonly pid: number } | undefined> {
-    const everyDoor = Array.from({ length: this.#wish.processes }, (_, door) => door);
-    const patience = new AbortController();
-    const found = await Promise.race([
-      this.#doors.when(accepted, this.#chance.shuffled(everyDoor)),
-      delay(Math.max(0, this.#deadline - performance.now()), undefined, { signal: patience.signal }).catch(() => undefined),
-    ]);
-    patience.abort();
+    const everyDoor = this.#chance.shuffled(Array.from({ length: this.#wish.processes }, (_, door) => door));
+    const order = everyDoor.toSorted((a, b) => Number(a === this.#spared) - Number(b === this.#spared));
+    const left = Math.max(0, this.#deadline - performance.now());
+    const found = await within(left, this.#doors.when(accepted, order));
     const running = found && this.#fleet.supervisor.process(found.door);
     return found === undefined || running?.workerId === undefined ? undefined : { door: found.door, pid: running.pid };
   }
+}
+
+async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
+  const patience = new AbortController();
+  const late = delay(milliseconds, undefined, { signal: patience.signal }).catch(() => undefined);
+  const first = await Promise.race([promise, late]);
+  patience.abort();
+  return first;
 }
