@@ -1,0 +1,134 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text as textOf } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Inbox, startInbox } from '../../../src/infrastructure/inbox/inbox.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { root } from '../../support/imports.ts';
+import { TEST_SECRET, urlOf } from '../../support/instance.ts';
+import { CONSUMER, CONSUMER_TSCONFIG } from './consumer.ts';
+
+const execute = promisify(execFile);
+/** Its standard output. @throws Error that also holds it: compilers say there what is wrong. */
+const run = async (
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<string> => {
+  try {
+    return (await execute(command, args, { maxBuffer: 2 ** 26, ...options })).stdout;
+  } catch (error) {
+    if (error instanceof Error && 'stdout' in error) error.message += `\n${String(error.stdout).slice(0, 4_000)}`;
+    throw error;
+  }
+};
+const bin = join(root, 'node_modules', '.bin');
+const tsc = join(bin, 'tsc');
+/** Our own Node before the machine's: npm and the command run under it. */
+const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
+/** What npm adds by itself, and what a host never needs. */
+const NPM = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
+
+interface Manifest {
+  readonly version: string;
+  readonly files: readonly string[];
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+describe('the package', () => {
+  let directory: string;
+  let host: string;
+  let manifest: Manifest;
+  let packed: readonly string[];
+  let database: TestDatabase;
+  let inbox: Inbox;
+
+  beforeAll(async () => {
+    manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
+    directory = await mkdtemp(join(tmpdir(), 'pennypost-package-'));
+    [database, inbox] = await Promise.all([createTestDatabase(), startInbox()]);
+    // A place of its own: `dist` of the checkout may be in use or out of date.
+    const stage = join(directory, 'stage');
+    await run(tsc, ['-p', join(root, 'tsconfig.build.json'), '--outDir', join(stage, 'dist')]);
+    const others = manifest.files.filter((name) => name !== 'dist' && !name.startsWith('!'));
+    for (const name of ['package.json', 'README.md', 'LICENSE', ...others]) {
+      await cp(join(root, name), join(stage, name), { recursive: true });
+    }
+    const stdout = await run('npm', ['pack', '--json', '--ignore-scripts'], { cwd: stage, env });
+    const [pack] = JSON.parse(stdout) as [{ filename: string; files: readonly { path: string }[] }];
+    packed = pack.files.map(({ path }) => path);
+
+    host = join(directory, 'host');
+    await mkdir(host);
+    await writeFile(join(host, 'package.json'), '{ "name": "host", "private": true, "type": "module" }');
+    await writeFile(join(host, 'tsconfig.json'), CONSUMER_TSCONFIG);
+    await writeFile(join(host, 'send.ts'), CONSUMER);
+    const types = `@types/node@${manifest.devDependencies['@types/node']}`;
+    // Without the embedded database, which is 60 MB and optional: this host has a server of its own.
+    await run('npm', ['install', ...NPM, '--omit=optional', join(stage, pack.filename), types], { cwd: host, env });
+  }, 240_000);
+
+  afterAll(async () => {
+    await inbox?.close();
+    await database?.drop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('holds what runs, and neither sources nor tests', () => {
+    const folders = new Set(packed.map((path) => path.replace(/\/.*/, '')));
+    expect([...folders].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json']);
+    expect(packed.filter((path) => path.startsWith('docs/'))).toEqual(['docs/errors.md']);
+    expect(packed.filter((path) => path.startsWith('dist/') && !/\.(js|d\.ts)$/.test(path))).toEqual([]);
+  });
+
+  it('has types that hold in a strict project, and that show nothing of what it is built on', async () => {
+    const stdout = await run(tsc, ['-p', host, '--listFiles']);
+    const foreign = [...stdout.matchAll(/node_modules\/((?:@[^/]+\/)?[^/\n]+)\//g)].map((match) => match[1]);
+    expect(
+      [...new Set(foreign)].filter((name) => !/^(@types|typescript|@typescript|undici-types)/.test(name ?? '')).sort(),
+    ).toEqual(['pennypost', 'zod']);
+  });
+
+  it('sends a campaign from an empty project, and lets its process end', async () => {
+    const sender = spawn(process.execPath, ['send.ts', urlOf(database.connection), TEST_SECRET, inbox.url], { cwd: host });
+    const lines = createInterface({ input: sender.stdout })[Symbol.asyncIterator]();
+    const faults = textOf(sender.stderr);
+    const ended = once(sender, 'exit');
+    expect((await lines.next()).value ?? (await faults)).toBe('submitted');
+    sender.stdin.end(`GET ${await linkIn('ada@example.net', '/c/')}\nPOST ${await linkIn('bo@example.net', '/u/')}\n`);
+    expect(JSON.parse((await lines.next()).value ?? JSON.stringify(await faults))).toEqual({
+      audience: 3,
+      submitted: 3,
+      clicked: 1,
+      unsubscribed: 1,
+      version: manifest.version,
+      errors: 200,
+      reference: 200,
+      refused: 'resource.not_found',
+    });
+    expect(await ended).toEqual([0, null]);
+    expect([inbox.received(), inbox.recipients()]).toEqual([3, 3]);
+    expect(
+      inbox
+        .list()
+        .items.map(({ subject }) => subject)
+        .sort(),
+    ).toEqual(['For Ada', 'For Bo', 'For friend']);
+  });
+
+  const linkIn = async (to: string, path: '/c/' | '/u/'): Promise<string> => {
+    const summary = inbox.list().items.find((item) => item.to.includes(to));
+    const message = await inbox.get(summary?.id ?? '');
+    return message?.links.find((link) => link.url.includes(path))?.url ?? `https://example.com/no${path}`;
+  };
+
+  it('brings the command', async () => {
+    const stdout = await run(join(host, 'node_modules', '.bin', 'pennypost'), ['--help'], { cwd: host, env });
+    expect(stdout).toContain('campaign');
+  });
+});
