@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
-import { campaignOf } from './campaign.ts';
+import { campaignOf } from './campaign-lookup.ts';
 import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
 import { daysOf, renderReport } from './report.ts';
 import { renderTable } from './table.ts';

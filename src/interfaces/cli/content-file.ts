@@ -13,7 +13,7 @@
  * The rest of the file is taken as it is, Liquid included. Every fault names the line of the file.
  */
 import { extname } from 'node:path';
-import { isMap, isPair, isScalar, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument, visit, type YAMLMap } from 'yaml';
 import { z } from 'zod';
 import type { ContentInput } from '../../application/application.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
@@ -110,12 +110,13 @@ type Fault = (line: number, message: string) => ContentFileInvalid;
 
 function readFront(yaml: string, fault: Fault) {
   const counter = new LineCounter();
-  // Without aliases: a few lines of them can stand for gigabytes.
   const document = parseDocument(yaml, { lineCounter: counter, prettyErrors: false });
   // The first line of the YAML is the second of the file.
   const fileLine = (offset: number): number => counter.linePos(offset).line + 1;
   const [error] = document.errors;
   if (error !== undefined) throw fault(fileLine(error.pos[0]), `the YAML cannot be read: ${error.message.split('\n')[0]}.`);
+  const alias = aliasIn(document);
+  if (alias !== undefined) throw fault(fileLine(alias), 'aliases (*name) are not read here. Write the value out.');
   if (!isMap(document.contents))
     throw fault(2, 'names and values such as "subject: News" are expected between the lines of "---".');
   const map: YAMLMap = document.contents;
@@ -123,7 +124,7 @@ function readFront(yaml: string, fault: Fault) {
     const pair = map.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === path[0]);
     return pair !== undefined && isScalar(pair.key) && pair.key.range ? fileLine(pair.key.range[0]) : 2;
   };
-  const parsed = frontMatter.safeParse(document.toJS({ maxAliasCount: 0 }));
+  const parsed = frontMatter.safeParse(document.toJS());
   if (parsed.success) return { values: parsed.data, lineOf };
   const issue = parsed.error.issues[0]!;
   if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
@@ -133,6 +134,18 @@ function readFront(yaml: string, fault: Fault) {
   const name = issue.path.map(String).join('.');
   if (issue.code === 'invalid_type' && !map.has(issue.path[0])) throw fault(1, `"${name}" is missing.`);
   throw fault(lineOf(issue.path), `"${name}": ${issue.message}.`);
+}
+
+/** Where the first alias stands: a few lines of them can stand for gigabytes. */
+function aliasIn(document: Document): number | undefined {
+  let place: number | undefined;
+  visit(document, {
+    Alias(_key, node) {
+      place = node.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return place;
 }
 
 function at<T>(line: number, read: () => T, fault: Fault): T {

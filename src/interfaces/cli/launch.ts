@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Campaign } from '../../application/application.ts';
-import { campaignOf, campaignShown, fieldsOf } from './campaign.ts';
+import { campaignOf, campaignShown, fieldsOf } from './campaign-lookup.ts';
 import { type Cli, example, inProject, moment, type Project } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
 import { Progress } from './progress.ts';

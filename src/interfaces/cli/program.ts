@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { draftCommands } from './campaign.ts';
 import { reportCommands } from './campaign-report.ts';
+import { tryingCommands } from './campaign-try.ts';
 import { type Cli, example } from './cli.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand, migrateCommand } from './doctor.ts';
@@ -89,6 +90,7 @@ export function fill(program: Command, cli: Cli): void {
   importCommand(program, cli);
   const campaign = program.command('campaign').description('one content sent to many, once');
   draftCommands(campaign, cli);
+  tryingCommands(campaign, cli);
   launchCommands(campaign, cli);
   reportCommands(campaign, cli);
   sendCommand(program, cli);

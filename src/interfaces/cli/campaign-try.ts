@@ -1,0 +1,96 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { Application } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { campaignOf, problemsText } from './campaign-lookup.ts';
+import { type Cli, example, gather, inProject, type Project } from './cli.ts';
+import { EXIT } from './exit-codes.ts';
+import { followMessages } from './send.ts';
+import { subscriberOf } from './subscriber.ts';
+import { renderFields } from './table.ts';
+import { checkWayOut } from './working.ts';
+
+/** Looking at a campaign before it goes out. */
+export function tryingCommands(campaign: Command, cli: Cli): void {
+  const check = campaign
+    .command('check')
+    .description('everything that would stand in the way of a launch; exit code 2 when something does')
+    .argument('<campaign>', 'id or name')
+    .action(async (wanted: string) => {
+      await inProject(cli, async (application, project) => {
+        const { id } = await campaignOf(application, project, wanted);
+        const problems = await application.campaign.check(project.id, id);
+        const audience = await audienceOf(application, project, id);
+        cli.output.result(
+          { problems, audience },
+          () => `${problemsText(problems, cli.output.width)}\n${audience.toLocaleString('en-US')} people would get it.`,
+        );
+        if (problems.some(({ severity }) => severity === 'error')) cli.endWith(EXIT.usage);
+      });
+    });
+  example(check, 'pennypost campaign check "November letter"');
+
+  const preview = campaign
+    .command('preview')
+    .description('the message as one subscriber would see it, or with the defaults of the content')
+    .argument('<campaign>', 'id or name')
+    .option('--as <who>', 'address or id of a subscriber')
+    .option('--html <file>', 'write the HTML part to this file')
+    .action(async (wanted: string, options: { as?: string; html?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const { id } = await campaignOf(application, project, wanted);
+        const message = await application.campaign.preview(project.id, id, await asOf(application, project, options.as));
+        if (options.html !== undefined) {
+          if (message.html === undefined) throw new InvalidInput('This message has no HTML part.');
+          await writeFile(options.html, message.html);
+          cli.output.note(`HTML written to ${options.html}`);
+        }
+        cli.output.result(message, () =>
+          [
+            renderFields([
+              ['subject', message.subject],
+              ['preheader', message.preheader],
+            ]),
+            '',
+            message.text.trim(),
+          ].join('\n'),
+        );
+      });
+    });
+  example(preview, 'pennypost campaign preview "November letter" --as ada@example.org --html preview.html');
+
+  const test = campaign
+    .command('test')
+    .description('send it to a few addresses with [Test] before the subject; counted in no report')
+    .argument('<campaign>', 'id or name')
+    .requiredOption('--to <address>', 'up to 20; may be repeated', gather)
+    .option('--as <who>', 'as this subscriber would see it (address or id)')
+    .option('--wait', 'until it was handed over')
+    .action(async (wanted: string, options: { to: readonly string[]; as?: string; wait?: boolean }) => {
+      await inProject(
+        cli,
+        async (application, project, instance) => {
+          const { id } = await campaignOf(application, project, wanted);
+          if (options.wait === true) await checkWayOut(instance, 'transactional');
+          const accepted = await application.campaign.test(
+            project.id,
+            id,
+            options.to,
+            await asOf(application, project, options.as),
+          );
+          await followMessages(cli, instance, project, accepted, options.wait === true);
+        },
+        { works: options.wait === true },
+      );
+    });
+  example(test, 'pennypost campaign test "November letter" --to me@example.org --wait');
+}
+
+async function audienceOf(application: Application, project: Project, id: string): Promise<number> {
+  const { lists, excludeLists } = await application.campaign.get(project.id, id);
+  return lists.length === 0 ? 0 : application.audience.countAudience(project.id, lists, excludeLists);
+}
+
+async function asOf(application: Application, project: Project, who: string | undefined) {
+  return who === undefined ? undefined : { subscriberId: (await subscriberOf(application, project, who)).id };
+}

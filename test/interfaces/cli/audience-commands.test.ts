@@ -1,0 +1,282 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openTestInstance, type TestInstance } from '../../support/instance.ts';
+import { commandLine, workbenchOn } from './workshop.ts';
+
+let instance: TestInstance;
+let directory: string;
+let run: ReturnType<typeof commandLine>;
+
+beforeAll(async () => {
+  instance = await openTestInstance();
+  directory = await mkdtemp(join(tmpdir(), 'pennypost-cli-'));
+  run = commandLine(workbenchOn(instance));
+});
+afterAll(async () => {
+  await instance?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe('without a project', () => {
+  it('a command says how to make one', async () => {
+    const { status, stderr } = await run(['list', 'list']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('There is no project yet. Make one: pennypost project create');
+  });
+});
+
+describe('project and key', () => {
+  it('are made together, and the first secret is shown once', async () => {
+    const { status, json } = await run([
+      'project',
+      'create',
+      '--json',
+      '--name',
+      'Harbour Books',
+      '--domain',
+      'news.harbour.example',
+      '--postal-address',
+      'Quay 1\\n20457 Hamburg',
+    ]);
+    expect(status).toBe(0);
+    expect(json).toMatchObject({
+      slug: 'harbour-books',
+      postalAddress: 'Quay 1\n20457 Hamburg',
+      timeZone: 'UTC',
+      key: { scopes: ['admin'], secret: expect.stringMatching(/^pp_\w{40,}$/) },
+    });
+    const { secret } = json.key as { secret: string };
+    expect((await instance.application.access.authenticate(secret)).project.id).toBe(json.id);
+    expect((await run(['project', 'show', '--json'])).stdout).not.toContain(secret);
+    expect((await run(['key', 'list', '--json'])).stdout).not.toContain(secret.slice(3));
+  });
+
+  it('change by what is named only', async () => {
+    const { json } = await run(['project', 'update', '--time-zone', 'Europe/Vienna', '--json']);
+    expect(json).toMatchObject({ name: 'Harbour Books', timeZone: 'Europe/Vienna' });
+  });
+
+  it('keys are made for a purpose, listed and revoked, without their hash', async () => {
+    const made = await run([
+      'key',
+      'create',
+      '--name',
+      'shop',
+      '--scope',
+      'message.send,audience.read',
+      '--scope',
+      'report.read',
+      '--rate',
+      '5',
+      '--json',
+    ]);
+    expect(made.json).toMatchObject({
+      scopes: ['audience.read', 'message.send', 'report.read'],
+      status: 'active',
+      requestsPerSecond: 5,
+    });
+    expect(Object.keys(made.json)).not.toContain('secretHash');
+    expect((await run(['key', 'revoke', String(made.json.id), '--json'])).json).toMatchObject({ status: 'revoked' });
+    expect((await run(['key', 'list'])).stdout).toMatch(/shop +revoked/);
+    const wrong = await run(['key', 'create', '--name', 'x', '--scope', 'everything']);
+    expect({ status: wrong.status, said: wrong.stderr.includes('"everything" is not a scope') }).toEqual({
+      status: 2,
+      said: true,
+    });
+  });
+});
+
+describe('lists and subscribers', () => {
+  it('lists are made and shown with how many are on them', async () => {
+    await run(['list', 'create', 'Harbour letter', '--description', 'Once a month']);
+    await run([
+      'subscriber',
+      'upsert',
+      'zoe@bücher.example',
+      '--attribute',
+      'first_name=Zoë',
+      '--attributes',
+      '{"seats":2}',
+      '--list',
+      'harbour-letter',
+      '--consent-source',
+      'form',
+    ]);
+    const { json } = await run(['list', 'list', '--json']);
+    expect(json).toMatchObject({
+      items: [{ slug: 'harbour-letter', subscribers: { confirmed: 1, unconfirmed: 0, unsubscribed: 0 } }],
+      next: null,
+    });
+    expect((await run(['list', 'show', 'harbour-letter'])).stdout).toMatch(/confirmed +1\n/);
+  });
+
+  it('a subscriber is shown with lists and attributes, found by address in any writing', async () => {
+    const { json } = await run(['subscriber', 'show', 'ZOE@BÜCHER.example', '--json']);
+    expect(json).toMatchObject({
+      email: 'zoe@xn--bcher-kva.example',
+      attributes: { first_name: 'Zoë', seats: 2 },
+      subscriptions: [{ list: 'harbour-letter', state: 'confirmed' }],
+      suppressions: [],
+    });
+  });
+
+  it('leaves every list, and comes back by an own word only', async () => {
+    expect((await run(['subscriber', 'unsubscribe', 'zoe@bücher.example', '--json'])).json).toMatchObject({
+      subscriptions: [{ state: 'unsubscribed' }],
+    });
+    const refused = await run(['subscriber', 'upsert', 'zoe@bücher.example', '--list', 'harbour-letter']);
+    expect({ status: refused.status, said: refused.stderr.includes('(subscription.refused)') }).toEqual({
+      status: 4,
+      said: true,
+    });
+    const back = await run([
+      'subscriber',
+      'upsert',
+      'zoe@bücher.example',
+      '--list',
+      'harbour-letter',
+      '--consent-source',
+      'asked again',
+      '--json',
+    ]);
+    expect(back.json).toMatchObject({ subscriptions: [{ state: 'confirmed' }] });
+  });
+
+  it('is suppressed and freed by address, known or not', async () => {
+    expect((await run(['subscriber', 'suppress', 'nobody@example.org', '--note', 'called', '--json'])).json).toMatchObject({
+      changed: true,
+      scope: 'project',
+      reason: 'manual',
+    });
+    expect((await run(['subscriber', 'suppress', 'nobody@example.org', '--json'])).json).toMatchObject({ changed: false });
+    expect((await run(['subscriber', 'unsuppress', 'nobody@example.org', '--json'])).json).toMatchObject({ changed: true });
+  });
+
+  it('is erased only when that is really meant', async () => {
+    await run(['subscriber', 'upsert', 'gone@example.org']);
+    expect(await run(['subscriber', 'erase', 'gone@example.org'])).toMatchObject({ status: 2 });
+    expect((await run(['subscriber', 'erase', 'gone@example.org', '--yes', '--json'])).json).toMatchObject({ status: 'erased' });
+    expect(await run(['subscriber', 'upsert', 'gone@example.org'])).toMatchObject({ status: 4 });
+  });
+
+  it('who is not there is missing', async () => {
+    expect(await run(['subscriber', 'show', 'who@example.org'])).toMatchObject({
+      status: 3,
+      stderr: 'error: There is no subscriber who@example.org in this project. (resource.not_found)\n',
+    });
+  });
+});
+
+describe('import', () => {
+  const csv =
+    'mail;Vorname;Ort\r\nada@example.org;Ada;London\r\nADA@example.org;Ada;Paris\r\nnobody;Bad;"a;b"\r\nbjörk@example.is;Björk;Reykjavík\r\n';
+  const file = (name: string): string => join(directory, name);
+
+  it('counts every row, and writes those that could not be read into a file', async () => {
+    await writeFile(file('people.csv'), csv);
+    const { status, json, stderr } = await run([
+      'import',
+      file('people.csv'),
+      '--list',
+      'harbour-letter',
+      '--map',
+      'Ort=city',
+      '--rejected',
+      file('rejected.csv'),
+      '--json',
+    ]);
+    expect(status).toBe(0);
+    expect(json).toMatchObject({
+      state: 'done',
+      dryRun: false,
+      rows: 4,
+      imported: 2,
+      created: 2,
+      updated: 0,
+      duplicates: 1,
+      rejected: 1,
+      protected: 0,
+    });
+    expect(stderr).toContain('import: 4 in');
+    const rejected = await readFile(file('rejected.csv'), 'utf8');
+    expect(rejected.split('\r\n')[0]).toBe('"line","reason","mail","Vorname","Ort"');
+    expect(rejected).toContain(
+      '"4","""nobody"" is not an e-mail address we can mail: the ""@"" is missing.","nobody","Bad","a;b"',
+    );
+    expect((await run(['subscriber', 'show', 'ada@example.org', '--json'])).json).toMatchObject({
+      attributes: { first_name: 'Ada', city: 'Paris' },
+    });
+  });
+
+  it('shows people the first faults', async () => {
+    const { stdout } = await run(['import', file('people.csv'), '--dry-run']);
+    expect(stdout).toMatch(/^dry run +[0-9a-f-]{36}\nrows +4\nimported +2 \(0 new, 2 known\)\n/);
+    expect(stdout).toMatch(/ 4 {2}"nobody" is not an e-mail address/);
+  });
+
+  it('reads standard input, in whatever pieces it comes', async () => {
+    const lines = '{"email":"ōe@example.jp","first_name":"健三郎"}\n{"email":"x"}\n';
+    const { json } = await run(['import', '-', '--list', 'harbour-letter', '--json'], { stdin: lines });
+    expect(json).toMatchObject({ rows: 2, imported: 1, rejected: 1 });
+  });
+
+  it('warns when these people join nothing', async () => {
+    expect((await run(['import', '-'], { stdin: csv })).stderr).toContain('warning: no --list: these people join none');
+  });
+
+  it.each([
+    [
+      'a file that is not there',
+      ['import', '/nowhere/people.csv', '--list', 'harbour-letter'],
+      2,
+      'There is no file /nowhere/people.csv.',
+    ],
+    ['a directory', ['import', '/', '--list', 'harbour-letter'], 2, '/ is a directory. Name a file.'],
+    ['a list that is not there', ['import', '-', '--list', 'nowhere'], 3, 'There is no list nowhere in this project.'],
+    [
+      'a map without a name',
+      ['import', '-', '--list', 'harbour-letter', '--map', 'city'],
+      2,
+      '--map wants name=value, not "city".',
+    ],
+    [
+      'a map of no column',
+      ['import', '-', '--list', 'harbour-letter', '--map', 'town=city'],
+      2,
+      'Columns seen: "mail", "Vorname", "Ort".',
+    ],
+    ['words without a source', ['import', '-', '--consent-text', 'I agree'], 2, '--consent-text needs --consent-source'],
+    ['an unknown format', ['import', '-', '--list', 'harbour-letter', '--format', 'xlsx'], 2, '--format is csv or jsonl.'],
+  ])('refuses %s', async (_name, words, status, message) => {
+    const ran = await run(words, { stdin: csv });
+    expect(ran.status).toBe(status);
+    expect(ran.stderr).toContain(message);
+    expect(ran.stdout).toBe('');
+  });
+});
+
+describe('with several projects', () => {
+  it('a command wants one named, by slug or id', async () => {
+    const { json } = await run(['project', 'create', '--name', 'Second', '--domain', 'second.example', '--json']);
+    expect(await run(['list', 'list'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('There are several projects (harbour-books, second). Name one: --project harbour-books'),
+    });
+    expect((await run(['list', 'list', '--project', 'second', '--json'])).json).toEqual({ items: [], next: null });
+    expect((await run(['--project', String(json.id), 'project', 'show', '--json'])).json).toMatchObject({ slug: 'second' });
+    expect(await run(['list', 'show', 'harbour-letter', '--project', 'second'])).toMatchObject({ status: 3 });
+    expect(await run(['list', 'list', '--project', 'third'])).toMatchObject({ status: 3 });
+  });
+
+  it('pages go on where they ended', async () => {
+    const first = await run(['project', 'list', '--limit', '1', '--json']);
+    expect(first.json).toMatchObject({ items: [{ slug: 'harbour-books' }], next: expect.any(String) });
+    const second = await run(['project', 'list', '--limit', '1', '--after', String(first.json.next), '--json']);
+    expect(second.json).toMatchObject({ items: [{ slug: 'second' }], next: null });
+    expect((await run(['project', 'list', '--limit', '1'])).stdout).toContain(`More: --after ${first.json.next}`);
+    expect(await run(['project', 'list', '--after', 'x'])).toMatchObject({ status: 2 });
+    expect(await run(['project', 'list', '--limit', '0'])).toMatchObject({ status: 2 });
+  });
+});

@@ -1,0 +1,221 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openTestInstance, type TestInstance } from '../../support/instance.ts';
+import { commandLine, workbenchOn } from './workshop.ts';
+
+let instance: TestInstance;
+let directory: string;
+let run: ReturnType<typeof commandLine>;
+let path: string;
+
+const LETTER = `---
+name: November letter
+subject: "{{ first_name }}, news"
+author: Harbour Books <hello@news.harbour.example>
+lists: [harbour-letter]
+defaults: { first_name: reader }
+---
+<mjml><mj-body><mj-section><mj-column>
+<mj-text>Hello {{ first_name }}, <a href="https://harbour.example/new">look</a>.</mj-text>
+</mj-column></mj-section></mj-body></mjml>
+`;
+
+beforeAll(async () => {
+  instance = await openTestInstance({ destination: 'inbox', works: true });
+  directory = await mkdtemp(join(tmpdir(), 'pennypost-cli-'));
+  path = join(directory, 'november.mjml');
+  await writeFile(path, LETTER);
+  run = commandLine(workbenchOn(instance));
+  await run(['project', 'create', '--name', 'Harbour', '--domain', 'news.harbour.example', '--postal-address', 'Quay 1']);
+  await run(['list', 'create', 'Harbour letter']);
+  await run(['import', '-', '--list', 'harbour-letter'], { stdin: 'email,first_name\nada@example.org,Ada\nbob@example.net,\n' });
+});
+afterAll(async () => {
+  await instance?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe('a campaign from a file', () => {
+  it('is a draft, by JSON with everything that programs need', async () => {
+    const { status, json } = await run(['campaign', 'create', '--file', path, '--json']);
+    expect(status).toBe(0);
+    expect(json).toMatchObject({
+      name: 'November letter',
+      state: 'draft',
+      subject: '{{ first_name }}, news',
+      problems: [],
+      launchedAt: null,
+    });
+  });
+
+  it('is found by its name, as long as that names one', async () => {
+    expect((await run(['campaign', 'show', 'November letter', '--json'])).json).toMatchObject({
+      content: { kind: 'mjml', author: { name: 'Harbour Books' } },
+    });
+    await run(['campaign', 'create', '--file', path]);
+    expect(await run(['campaign', 'show', 'November letter'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('Several campaigns are named "November letter". Name one by its id: '),
+    });
+    const { json } = await run(['campaign', 'list', '--json']);
+    const [newest] = json.items as { id: string }[];
+    expect((await run(['campaign', 'archive', newest!.id])).status).toBe(0);
+    expect(await run(['campaign', 'show', 'December letter'])).toMatchObject({ status: 3 });
+  });
+
+  it('that cannot be sent is kept, its faults named by lines of the file, and the exit code says so', async () => {
+    const faulty = join(directory, 'faulty.mjml');
+    await writeFile(
+      faulty,
+      LETTER.replace('{{ first_name }}, <a', '{{ nick }},\n<a').replace('November letter', 'Faulty').replace('footer', ''),
+    );
+    const { status, json, stderr } = await run(['campaign', 'create', '--file', faulty, '--json']);
+    expect(status).toBe(2);
+    expect(json).toMatchObject({
+      state: 'draft',
+      problems: [{ severity: 'error', code: 'template.unknown_variable', part: 'source', line: 9 }],
+    });
+    expect(stderr).toContain(`pennypost campaign update ${json.id} --file ${faulty}`);
+    expect(await run(['campaign', 'check', 'Faulty'])).toMatchObject({
+      status: 2,
+      stdout: expect.stringContaining('template.unknown_variable'),
+    });
+    expect(await run(['campaign', 'launch', 'Faulty'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('(content.invalid)'),
+    });
+    await writeFile(faulty, LETTER.replace('November letter', 'Faulty'));
+    expect((await run(['campaign', 'update', 'Faulty', '--file', faulty])).status).toBe(0);
+    expect((await run(['campaign', 'check', 'Faulty'])).stdout).toBe('Nothing stands in the way.\n2 people would get it.\n');
+  });
+
+  it('that cannot be read is refused with the line, before anything is opened', async () => {
+    const { status, stderr } = await run(['campaign', 'create', '--file', '-'], {
+      stdin: '---\nsubject: x\nauthor: a@b.example\nlist: y\n---\nz',
+    });
+    expect(status).toBe(2);
+    expect(stderr).toContain('error: standard input, line 4: "list" is not known here.');
+    expect(stderr).toContain('(content.file_invalid)');
+    expect(await run(['campaign', 'create', '--file', join(directory, 'none.mjml')])).toMatchObject({ status: 2 });
+  });
+
+  it('that is scheduled by its front matter waits for its time', async () => {
+    const { json } = await run(['campaign', 'create', '--file', '-', '--json'], {
+      stdin: LETTER.replace('---\n', '---\nschedule: 2199-01-01T08:00:00+01:00\n').replace('November', 'Far'),
+    });
+    expect(json).toMatchObject({ state: 'scheduled', scheduledAt: '2199-01-01T07:00:00.000Z' });
+    expect((await run(['campaign', 'unschedule', 'Far letter', '--json'])).json).toMatchObject({
+      state: 'draft',
+      scheduledAt: null,
+    });
+    const again = await run(['campaign', 'schedule', 'Far letter', '--at', '2199-01-01T08:00:00Z', '--json']);
+    expect(again.json).toMatchObject({ state: 'scheduled' });
+    expect(again.stderr).toContain('warning: no worker is running.');
+    expect((await run(['campaign', 'cancel', 'Far letter', '--json'])).json).toMatchObject({ state: 'cancelled' });
+  });
+});
+
+describe('looking at a campaign', () => {
+  it('shows it as a subscriber would see it', async () => {
+    const html = join(directory, 'preview.html');
+    const { json } = await run(['campaign', 'preview', 'Faulty', '--as', 'ada@example.org', '--html', html, '--json']);
+    expect(json).toMatchObject({ subject: 'Ada, news', text: expect.stringContaining('Hello Ada, look') });
+    expect(await readFile(html, 'utf8')).toContain('Hello Ada,');
+    expect((await run(['campaign', 'preview', 'Faulty'])).stdout).toMatch(/^subject {2}reader, news\n/);
+  });
+
+  it('a test send without a worker waits for one, and says so', async () => {
+    const { status, json, stderr } = await run([
+      'campaign',
+      'test',
+      'Faulty',
+      '--to',
+      'me@example.org',
+      '--to',
+      'you@example.org',
+      '--json',
+    ]);
+    expect(status).toBe(0);
+    expect(json).toMatchObject({ messages: [{ to: 'me@example.org', state: 'accepted' }, { to: 'you@example.org' }] });
+    expect(stderr).toContain('warning: no worker is running');
+  });
+});
+
+describe('sending', () => {
+  it('is refused before the launch when this process would have to and cannot', async () => {
+    expect(await run(['campaign', 'launch', 'Faulty', '--watch'])).toMatchObject({
+      status: 5,
+      stderr: expect.stringContaining('(transport.not_configured)'),
+    });
+    expect((await run(['campaign', 'show', 'Faulty', '--json'])).json).toMatchObject({ state: 'draft' });
+    expect(
+      await run(['send', '--to', 'a@example.org', '--from', 'b@example.org', '--subject', 'x', '--text', 'y', '--wait']),
+    ).toMatchObject({ status: 5 });
+  });
+
+  it('warns after a plain launch that nobody works, and launching twice is refused', async () => {
+    const { status, json, stderr } = await run(['campaign', 'launch', 'Faulty', '--json']);
+    expect({ status, state: json.state, audience: json.audience }).toEqual({ status: 0, state: 'sending', audience: 2 });
+    expect(stderr).toContain(`This process does it with: pennypost campaign watch ${json.id}`);
+    expect(await run(['campaign', 'launch', 'Faulty'])).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('(campaign.transition_refused)'),
+    });
+  });
+
+  it('pauses and goes on', async () => {
+    expect((await run(['campaign', 'pause', 'Faulty', '--json'])).json).toMatchObject({ state: 'paused' });
+    expect((await run(['campaign', 'resume', 'Faulty', '--json'])).json).toMatchObject({ state: 'sending' });
+    expect(await run(['campaign', 'resume', 'Faulty'])).toMatchObject({ status: 4 });
+  });
+
+  it('is done by the process that watches, when nobody else works', async () => {
+    const sending = commandLine(workbenchOn(instance, true));
+    const { status, json, stderr } = await sending(['campaign', 'watch', 'Faulty', '--json']);
+    expect(status).toBe(0);
+    expect(json).toMatchObject({ state: 'submitted', audience: 2, states: { submitted: 2, pending: 0 } });
+    expect(stderr).toContain('No worker for the bulk lane is running: this process does the work until it is done.');
+    expect(stderr).toContain('Faulty: 2 of 2 in');
+    expect(instance.inbox?.recipients()).toBe(2);
+  });
+});
+
+describe('the report', () => {
+  it('is the one that HTTP gives, and days beside it', async () => {
+    const { json } = await run(['campaign', 'report', 'Faulty', '--json']);
+    expect(json).toMatchObject({
+      state: 'submitted',
+      audience: 2,
+      opened: { unique: 0, total: 0 },
+      links: [{ target: 'https://harbour.example/new', unique: 0, total: 0 }],
+      rates: expect.arrayContaining([
+        expect.objectContaining({ name: 'open', definition: 'people who opened / messages submitted' }),
+      ]),
+    });
+    const { days } = json.daily as { days: { counts: { submitted: number } }[] };
+    expect(days).toHaveLength(7);
+    expect(days.at(-1)?.counts.submitted).toBe(2);
+  });
+
+  it('is tables and a chart for people, that fit the terminal', async () => {
+    const { stdout } = await run(['campaign', 'report', 'Faulty'], { columns: 60 });
+    expect(stdout).toMatch(/submitted +2 +100\.0 %/);
+    expect(stdout).toMatch(/clicked +0 +0 +0\.0 %/);
+    expect(stdout).toContain('https://harbour.example/new');
+    expect(stdout).toContain('Submitted a day');
+    expect(Math.max(...stdout.split('\n').map((line) => [...line].length))).toBeLessThanOrEqual(60);
+  });
+
+  it('names every recipient with an outcome', async () => {
+    const { json } = await run(['campaign', 'recipients', 'Faulty', '--json']);
+    const items = json.items as { address: string; state: string }[];
+    expect(items.map(({ address, state }) => `${address} ${state}`).toSorted()).toEqual([
+      'ada@example.org submitted',
+      'bob@example.net submitted',
+    ]);
+    expect((await run(['campaign', 'recipients', 'Faulty', '--state', 'rejected'])).stdout).toBe('(none)\n');
+    expect(await run(['campaign', 'recipients', 'Faulty', '--state', 'lost'])).toMatchObject({ status: 2 });
+  });
+});

@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { ContentFileInvalid, mailboxOf, parseContentFile } from '../../../src/interfaces/cli/content-file.ts';
+
+const front = (...lines: readonly string[]): string =>
+  ['---', 'subject: News', 'author: Shop <shop@example.org>', ...lines, '---', '<mjml><mj-body></mj-body></mjml>', ''].join('\n');
+
+function faultOf(path: string, text: string): string {
+  try {
+    parseContentFile(path, text);
+  } catch (error) {
+    if (error instanceof ContentFileInvalid) return error.message;
+    throw error;
+  }
+  return 'no fault';
+}
+
+describe('a content file', () => {
+  it('holds everything that a campaign says', () => {
+    const file = parseContentFile(
+      'november.mjml',
+      [
+        '---',
+        'name: November letter',
+        'subject: "{{ first_name }}, news"',
+        'preheader: Look',
+        `author: '"Books, Harbour" <hello@example.org>'`,
+        'reply_to: { name: Shop, address: shop@example.org }',
+        'lists: [harbour-letter, friends]',
+        'exclude_lists: gone',
+        'schedule: 2026-12-01T08:00:00+01:00',
+        'defaults: { first_name: reader, seats: 2 }',
+        'headers: { X-Season: winter }',
+        'footer: none',
+        'track_opens: false',
+        'text: |',
+        '  In plain words.',
+        '---',
+        '<mjml>',
+      ].join('\r\n'),
+    );
+    expect(file).toMatchObject({
+      name: 'November letter',
+      lists: ['harbour-letter', 'friends'],
+      excludeLists: ['gone'],
+      schedule: new Date('2026-12-01T07:00:00Z'),
+      trackOpens: false,
+      trackClicks: undefined,
+      offset: 16,
+      content: {
+        kind: 'mjml',
+        source: '<mjml>',
+        text: 'In plain words.\n',
+        subject: '{{ first_name }}, news',
+        preheader: 'Look',
+        author: { name: 'Books, Harbour', address: 'hello@example.org' },
+        replyTo: { name: 'Shop', address: 'shop@example.org' },
+        headers: { 'X-Season': 'winter' },
+        defaults: { first_name: 'reader', seats: 2 },
+        footer: 'none',
+      },
+    });
+  });
+
+  it.each([
+    ['x.mjml', 'anything', 'mjml'],
+    ['x.html', 'anything', 'html'],
+    ['x.md', '\n<mjml>', 'mjml'],
+    ['x.md', '<!doctype html><p>x', 'html'],
+    ['x.md', '<p>x', 'html'],
+    ['x.md', 'Dear {{ first_name }},', 'text'],
+    ['x.txt', '< 3 tea', 'text'],
+    ['standard input', '<MJML>', 'mjml'],
+  ])('%s with "%s" is %s', (path, source, kind) => {
+    expect(parseContentFile(path, front().replace(/<mjml>.*/s, source)).content.kind).toBe(kind);
+  });
+
+  it('says its kind itself when it wants to', () => {
+    expect(parseContentFile('x.mjml', front('kind: html')).content.kind).toBe('html');
+  });
+
+  it('leaves the content as it is, later lines of dashes included', () => {
+    const source = 'one\n---\ntwo\n';
+    expect(parseContentFile('x.txt', front().replace(/<mjml>.*/s, source)).content.source).toBe(source);
+  });
+
+  it('gives back what was written, whatever it is', () => {
+    const text = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }).filter((one) => one.trim() !== '');
+    fc.assert(
+      fc.property(
+        text,
+        text,
+        fc.dictionary(
+          fc.string({ minLength: 1, maxLength: 9 }).filter((name) => name !== '__proto__'),
+          fc.oneof(fc.string(), fc.integer(), fc.boolean()),
+        ),
+        (subject, name, defaults) => {
+          const yaml = stringify({ subject, name, author: 'a@example.org', defaults });
+          fc.pre(!yaml.split(/\r?\n/).some((line) => line.trim() === '---'));
+          const file = parseContentFile('x.txt', `---\n${yaml}---\nHello`);
+          expect(file.content.subject).toBe(subject);
+          expect(file.name).toBe(name);
+          expect(file.content.defaults).toEqual(defaults);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('a fault in a content file', () => {
+  it.each([
+    [
+      'no front matter',
+      '<mjml>',
+      'x.mjml, line 1: the file must begin with "---", then subject and author, then "---" and the content.',
+    ],
+    ['no end', '---\nsubject: x\n', 'x.mjml, line 1: the front matter is not ended: a second line of "---" is missing.'],
+    [
+      'no content',
+      '---\nsubject: x\nauthor: a@b.example\n---\n \n',
+      'x.mjml, line 4: nothing follows the front matter: there is no content.',
+    ],
+    ['bad YAML', front('defaults: { a: 1', 'footer: none'), 'x.mjml, line 5: the YAML cannot be read: '],
+    ['a key twice', front('subject: Again'), 'x.mjml, line 4: the YAML cannot be read: Map keys must be unique'],
+    ['an unknown key', front('name: x', 'sujet: y'), 'x.mjml, line 5: "sujet" is not known here. Known: kind, name, subject'],
+    ['a missing key', front().replace('subject: News\n', ''), 'x.mjml, line 1: "subject" is missing.'],
+    ['no text', front('preheader: 5'), 'x.mjml, line 4: "preheader": a text is expected; put it in quotation marks.'],
+    ['no list', front('lists: { a: 1 }'), 'x.mjml, line 4: "lists": a list of ids or slugs is expected.'],
+    ['no footer', front('name: x', 'footer: off'), 'x.mjml, line 5: "footer": one of project and none is expected.'],
+    [
+      'no time',
+      front('schedule: tomorrow'),
+      'x.mjml, line 4: schedule wants a time with its offset, such as 2026-11-22T10:00:00+01:00, not "tomorrow".',
+    ],
+    ['a time without offset', front('schedule: 2026-11-22T10:00:00'), 'x.mjml, line 4: schedule wants a time with its offset'],
+    ['nothing but text', '---\nhello\n---\nx', 'x.mjml, line 2: names and values such as "subject: News" are expected'],
+    ['aliases', front('defaults: &a { b: 1 }', 'headers: *a'), 'x.mjml, line 5: aliases (*name) are not read here.'],
+  ])('names its line: %s', (_name, text, message) => {
+    expect(faultOf('x.mjml', text)).toContain(message);
+  });
+
+  it('is a wrong input with its own code', () => {
+    expect(new ContentFileInvalid('x', 1, 'y')).toMatchObject({ code: 'content.file_invalid', kind: 'invalid' });
+  });
+});
+
+describe('an author', () => {
+  it.each([
+    ['a@example.org', { address: 'a@example.org' }],
+    ['Ada <a@example.org>', { name: 'Ada', address: 'a@example.org' }],
+    ['  Ada Lovelace   <a@example.org> ', { name: 'Ada Lovelace', address: 'a@example.org' }],
+    ['"Lovelace, Ada" <a@example.org>', { name: 'Lovelace, Ada', address: 'a@example.org' }],
+    ['<a@example.org>', { address: 'a@example.org' }],
+    ['Ada a@example.org', { address: 'Ada a@example.org' }],
+  ])('is read from "%s"', (written, mailbox) => expect(mailboxOf(written)).toEqual(mailbox));
+});

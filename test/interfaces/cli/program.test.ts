@@ -1,0 +1,107 @@
+import { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { fill } from '../../../src/interfaces/cli/program.ts';
+import { closedWorkbench, commandLine } from './workshop.ts';
+
+const run = commandLine(closedWorkbench);
+
+/** Every command there is, as the words that name it. */
+function commandsUnder(command: Command, words: readonly string[] = []): string[][] {
+  return command.commands.flatMap((inner) => {
+    const own = [...words, inner.name()];
+    return inner.commands.length > 0 ? commandsUnder(inner, own) : [own];
+  });
+}
+
+function everyCommand(): string[][] {
+  const program = new Command('pennypost');
+  fill(program, { projectWish: () => undefined } as Parameters<typeof fill>[1]);
+  return commandsUnder(program);
+}
+
+describe('the command line', () => {
+  it('has the commands that people were promised', () => {
+    const names = everyCommand().map((words) => words.join(' '));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        ...['demo', 'serve', 'work', 'migrate', 'doctor', 'status', 'import', 'send'],
+        ...['project create', 'project list', 'project show', 'project update'],
+        ...['key create', 'key list', 'key revoke', 'list create', 'list list', 'list show'],
+        ...['subscriber upsert', 'subscriber show', 'subscriber list', 'subscriber unsubscribe', 'subscriber suppress'],
+        ...[
+          'create',
+          'list',
+          'show',
+          'preview',
+          'check',
+          'test',
+          'launch',
+          'pause',
+          'resume',
+          'cancel',
+          'report',
+          'recipients',
+        ].map((name) => `campaign ${name}`),
+      ]),
+    );
+  });
+
+  it.each(everyCommand())('explains %s %s with an example that names it, without a database', async (...words) => {
+    const named = words.filter((word) => word !== undefined);
+    const { status, stdout, stderr } = await run([...named, '--help']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain(`Usage: pennypost ${named.join(' ')}`);
+    expect(stdout.split(/Examples?:\n/)[1]).toContain(`pennypost ${named.join(' ')}`);
+    expect(stdout).toContain('--json');
+  });
+
+  it('shows what there is when nothing is asked', async () => {
+    const { status, stdout } = await run([]);
+    expect(status).toBe(0);
+    expect(stdout).toContain('Usage: pennypost');
+    expect(stdout).toContain('Exit codes: 0 done');
+  });
+
+  it('shows what a group has when its command is missing, as a mistake', async () => {
+    const { status, stdout, stderr } = await run(['campaign']);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain('launch [options] <campaign>');
+  });
+
+  it('says its version', async () => {
+    expect((await run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('a command line that is wrong', () => {
+  it.each([
+    ['an unknown command', ['campain'], "unknown command 'campain'. Did you mean campaign?"],
+    ['an unknown option', ['status', '--fast'], "unknown option '--fast'"],
+    ['a missing option', ['campaign', 'create'], "required option '--file <file>' not specified."],
+    ['a missing argument', ['campaign', 'show'], "missing required argument 'campaign'."],
+    ['too much', ['status', 'now'], "too many arguments for 'status'"],
+    ['no number', ['demo', '--recipients', 'many'], '--recipients wants a whole number from 1 to 100,000, not "many".'],
+    ['no lane', ['work', '--lanes', 'bulk,fast'], '--lanes: "fast" is not one of transactional, bulk, background.'],
+  ])('says so in one line and ends with 2: %s', async (_name, words, message) => {
+    const { status, stdout, stderr } = await run(words);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).toContain(`error: ${message}`);
+    expect(stderr).toContain('(input.invalid)');
+  });
+
+  it('says it as JSON when asked to', async () => {
+    const { status, stdout, stderr } = await run(['campaign', 'create', '--json']);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(JSON.parse(stderr)).toEqual({
+      error: { code: 'input.invalid', kind: 'invalid', message: "required option '--file <file>' not specified. See --help." },
+    });
+  });
+
+  it('is a fault of ours when something else fails, with the stack to report', async () => {
+    const { status, stderr } = await run(['status']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('error: An instance was opened. (internal.error)');
+    expect(stderr).toMatch(/\n\s+at /);
+  });
+});
