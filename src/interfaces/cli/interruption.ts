@@ -12,6 +12,7 @@ export class Interruption {
   private readonly controller = new AbortController();
   private readonly exit: (status: number) => void;
   private heeded = false;
+  private supervised = false;
   private first: InterruptReason | undefined;
 
   constructor(exit: (status: number) => void) {
@@ -33,8 +34,22 @@ export class Interruption {
     return this.signal;
   }
 
+  /**
+   * A parent watches over this process. The same wish may then arrive twice, from the parent and from whoever manages both (a
+   * service manager signals every process), so that a second signal is not impatience; that is for the parent to have.
+   */
+  obeyParent(): void {
+    this.supervised = true;
+  }
+
+  /** The parent has gone: drain, and when that was asked before, end at once. */
+  parentGone(): void {
+    if (this.first === undefined) this.receive('SIGTERM');
+    else this.exit(STATUS[this.first]);
+  }
+
   receive(reason: InterruptReason): void {
-    if (this.first !== undefined && reason === 'EPIPE') return;
+    if (this.first !== undefined && (this.supervised || reason === 'EPIPE')) return;
     if (!this.heeded || this.first !== undefined) this.exit(STATUS[reason]);
     this.first = reason;
     this.controller.abort();

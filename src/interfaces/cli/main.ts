@@ -2,6 +2,7 @@
  * The command line as a process: signals, streams and the exit code, and where commands meet the infrastructure. Everything heavy is
  * imported by the command that needs it, so that `--help` answers in a tenth of a second.
  */
+import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { Interruption } from './interruption.ts';
 import { runCommandLine } from './program.ts';
@@ -33,6 +34,12 @@ function createWorkbench(): Workbench {
   return {
     settings: readConfig,
     open: async (wish = {}) => open(wish, await readConfig()),
+    // In a session of its own: Ctrl-C is for the parent, which drains its workers in order.
+    startWorker: (oneOf) =>
+      fork(process.argv[1] ?? '', ['work', '--lanes', 'bulk', '--one-of', String(oneOf)], {
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        detached: true,
+      }),
     examine: async () => (await import('../../infrastructure/doctor.ts')).examine(await readConfig()),
   };
 }
@@ -53,6 +60,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     ...configured,
     ...(wish.isolatedIn !== undefined && { databaseUrl: undefined, dataDir: join(wish.isolatedIn, 'data') }),
     smtpUrl,
+    maxConnections: Math.max(1, Math.floor(configured.maxConnections / (wish.oneOf ?? 1))),
     publicUrl: isolated ? wish.publicUrl : (configured.publicUrl ?? wish.publicUrl ?? running?.publicUrl),
   };
   const destination = smtpUrl !== undefined ? 'smtp' : wish.ownInbox === true ? 'inbox' : 'none';
@@ -77,6 +85,8 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     inbox: opened.inbox,
     log,
     hasWayOut: destination !== 'none',
+    workerId: opened.get(tokens.workerId),
+    release: async (workerId) => void (await opened.get(tokens.work).run((scope) => scope.delivery.releaseAllOf(workerId))),
     broken,
     async work(lanes) {
       if (destination === 'none' && lanes.some((lane) => lane !== 'background')) throw new NoWayOut();

@@ -1,7 +1,9 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Server } from '../http/serve.ts';
 import { type Cli, example, whole } from './cli.ts';
+import { type Fleet, processesFor, startFleet } from './fleet.ts';
+import { reportToSupervisor } from './supervisor.ts';
 import { renderFields } from './table.ts';
 import { type Instance, LANES, type Lane } from './workbench.ts';
 
@@ -9,7 +11,16 @@ interface ServeOptions {
   readonly host?: string;
   readonly port?: string;
   readonly lanes: string;
+  readonly processes?: string;
 }
+
+interface WorkOptions {
+  readonly lanes: string;
+  readonly processes?: string;
+  readonly oneOf?: string;
+}
+
+const PROCESSES = 'worker processes for the bulk lane; default: one per core';
 
 /** Answers in progress get this long once the process is asked to end. */
 const GRACE_MS = 10_000;
@@ -21,6 +32,7 @@ export function serveCommand(program: Command, cli: Cli): void {
     .option('--host <address>', 'where to listen (PENNYPOST_HOST, default 127.0.0.1)')
     .option('--port <number>', 'where to listen (PENNYPOST_PORT, default 8025); 0 takes a free one')
     .option('--lanes <lanes>', `what to work on: ${LANES.join(',')}, or none`, LANES.join(','))
+    .option('--processes <number>', PROCESSES)
     .action((options: ServeOptions) => serveUntilInterrupted(cli, options));
   example(serve, 'pennypost serve', 'PENNYPOST_SMTP_URL=smtp://relay.example.com:587 pennypost serve --host 0.0.0.0 --port 8080');
 }
@@ -30,27 +42,40 @@ export function workCommand(program: Command, cli: Cli): void {
     .command('work')
     .description('run workers only, beside or instead of those of "pennypost serve"')
     .option('--lanes <lanes>', 'which, separated by commas', LANES.join(','))
-    .action(async (options: { lanes: string }) => {
-      const lanes = lanesOf(options.lanes);
-      if (lanes.length === 0) throw new InvalidInput(`--lanes wants one or more of ${LANES.join(', ')}.`);
-      cli.interruption.heed();
-      const instance = await cli.workbench.open({ works: true, log: 'json' });
-      await untilInterrupted(cli, instance, async () => {
-        await instance.work(lanes);
-        cli.output.result({ lanes, description: instance.description }, () =>
-          renderFields([
-            ['database', instance.description],
-            ['lanes', lanes.join(' ')],
-          ]),
-        );
-      });
-    });
+    .option('--processes <number>', PROCESSES)
+    .addOption(new Option('--one-of <number>', 'this is one of so many processes under a parent').hideHelp())
+    .action((options: WorkOptions) => workUntilInterrupted(cli, options));
   example(work, 'pennypost work --lanes bulk', 'pennypost work --lanes transactional,background');
+}
+
+async function workUntilInterrupted(cli: Cli, options: WorkOptions): Promise<void> {
+  const lanes = lanesOf(options.lanes);
+  if (lanes.length === 0) throw new InvalidInput(`--lanes wants one or more of ${LANES.join(', ')}.`);
+  const oneOf = options.oneOf === undefined ? undefined : whole(options.oneOf, '--one-of', 1, 1_000);
+  const processes = oneOf === undefined ? await processesFor(cli, options.processes) : 1;
+  cli.interruption.heed();
+  const instance = await cli.workbench.open({ works: true, oneOf, log: 'json' });
+  await untilInterrupted(cli, instance, async () => {
+    const fleet = await startFleet(cli, instance, lanes, processes);
+    if (oneOf !== undefined) {
+      cli.interruption.obeyParent();
+      reportToSupervisor(instance.workerId, () => cli.interruption.parentGone());
+    }
+    cli.output.result({ lanes, processes, description: instance.description }, () =>
+      renderFields([
+        ['database', instance.description],
+        ['lanes', lanes.join(' ')],
+        ['processes', String(processes)],
+      ]),
+    );
+    return fleet;
+  });
 }
 
 async function serveUntilInterrupted(cli: Cli, options: ServeOptions): Promise<void> {
   const lanes = lanesOf(options.lanes);
   const settings = await cli.workbench.settings();
+  const processes = await processesFor(cli, options.processes);
   const host = options.host ?? settings.host;
   const { startServer } = await import('../http/serve.ts');
   const server = await startServer({
@@ -68,17 +93,24 @@ async function serveUntilInterrupted(cli: Cli, options: ServeOptions): Promise<v
   await untilInterrupted(
     cli,
     instance,
-    () => begin(cli, instance, server, lanes, host),
+    () => begin(cli, instance, server, { lanes, processes, host }),
     () => server.close(GRACE_MS),
   );
 }
 
-async function begin(cli: Cli, instance: Instance, server: Server, lanes: readonly Lane[], host: string): Promise<void> {
+interface Wish {
+  readonly lanes: readonly Lane[];
+  readonly processes: number;
+  readonly host: string;
+}
+
+async function begin(cli: Cli, instance: Instance, server: Server, { lanes, processes, host }: Wish): Promise<Fleet> {
   const { application, publicUrl, inbox, log } = instance;
   const report = (error: unknown, where: string) => log.error({ where, reason: String(error) }, 'a request failed');
   server.serve({ application, publicUrl, version: await version(), inbox, report });
-  if (lanes.length > 0) await instance.work(lanes);
+  // Worker processes look for the inbox where it is announced.
   await instance.announce();
+  const fleet = await startFleet(cli, instance, lanes, processes);
   if (instance.databaseBorrowed)
     cli.output.warn('the database is run by another process and ends with it. Start this again when that one has ended.');
   if (inbox !== undefined && !/^(127\.|localhost$|::1$)/.test(host))
@@ -95,6 +127,7 @@ async function begin(cli: Cli, instance: Instance, server: Server, lanes: readon
     inbox: inbox === undefined ? null : `${server.url}/inbox`,
     inboxSmtp: inbox?.url ?? null,
     lanes,
+    processes,
   };
   cli.output.result(addresses, () =>
     renderFields([
@@ -105,23 +138,30 @@ async function begin(cli: Cli, instance: Instance, server: Server, lanes: readon
       ['SMTP of the inbox', addresses.inboxSmtp],
       ['database', instance.description],
       ['lanes', lanes.length === 0 ? 'none' : lanes.join(' ')],
+      ['processes', lanes.includes('bulk') ? String(processes) : undefined],
     ]),
   );
+  return fleet;
 }
 
-/** Runs until the first signal; then `shut` (new requests), then what is on the wire is finished, then everything closes. */
+/**
+ * Runs until the first signal; then `shut` (new requests), then what is on the wire of worker processes and of this one is
+ * finished, then everything closes.
+ */
 async function untilInterrupted(
   cli: Cli,
   instance: Instance,
-  start: () => Promise<void>,
+  start: () => Promise<Fleet>,
   shut: () => Promise<void> = async () => undefined,
 ): Promise<void> {
+  let fleet: Fleet | undefined;
   try {
-    await start();
+    fleet = await start();
     await Promise.race([cli.interruption.wait(), instance.broken]);
     cli.output.note('Finishing what is under way; a second Ctrl-C ends at once.');
   } finally {
     await shut();
+    await fleet?.stop();
     await instance.close();
   }
 }

@@ -124,13 +124,15 @@ export function superviseWorkers(options: SuperviseOptions): Supervisor {
   };
 }
 
-/** In a worker process: tells the parent whose shards these are, and drains when the parent is gone. Without a parent it does nothing. */
-export function reportToSupervisor(workerId: string, drain: () => void): void {
+/** In a worker process: tells the parent whose shards these are, and hears when the parent is gone. Without a parent it does nothing. */
+export function reportToSupervisor(workerId: string, parentGone: () => void): void {
   if (process.send === undefined) return;
-  process.send({ worker: workerId });
-  process.once('disconnect', drain);
+  process.once('disconnect', parentGone);
   // Listening must not keep a worker alive that has finished.
   process.channel?.unref();
+  // It may have gone while this process was starting, or go now.
+  if (process.connected) process.send({ worker: workerId }, () => undefined);
+  else parentGone();
 }
 
 function workerIdOf(message: unknown): string | undefined {

@@ -1,4 +1,5 @@
 /** What commands are given to work with. `main.ts` makes it from the infrastructure; tests make their own. */
+import type { ChildProcess } from 'node:child_process';
 import type { Application, Status } from '../../application/application.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { ReadableInbox } from '../web/readable-inbox.ts';
@@ -12,6 +13,8 @@ export interface Settings {
   readonly port: number;
   /** Undefined: where `serve` listens. */
   readonly publicUrl: string | undefined;
+  /** To the SMTP server, over all worker processes of one command. */
+  readonly maxConnections: number;
 }
 
 export interface OpenWish {
@@ -19,6 +22,8 @@ export interface OpenWish {
   readonly works?: boolean | undefined;
   /** A development inbox of this process where neither an SMTP server nor a running inbox is known. Default false. */
   readonly ownInbox?: boolean | undefined;
+  /** This process is one of so many that share what is limited (connections). Default 1. */
+  readonly oneOf?: number | undefined;
   /** Where this process serves, when nothing else is configured. */
   readonly publicUrl?: string | undefined;
   /** An instance for itself in this empty directory, whatever is configured: own database, own inbox. */
@@ -53,6 +58,10 @@ export interface Instance {
   readonly log: Log;
   /** This process knows where to hand messages over. */
   readonly hasWayOut: boolean;
+  /** Under which this process holds shards. */
+  readonly workerId: string;
+  /** Hands back at once what a worker held whose process was seen to end. */
+  release(workerId: string): Promise<void>;
   /** Rejects when outcomes can no longer be recorded: the process must end. */
   readonly broken: Promise<never>;
   /** Works on lanes until `close`, or until the returned function is called, which finishes what is on the wire. @throws NoWayOut */
@@ -73,6 +82,8 @@ export interface Workbench {
   /** @throws InvalidInput that names the variable at fault */
   settings(): Promise<Settings>;
   open(wish?: OpenWish): Promise<Instance>;
+  /** Starts `pennypost work --lanes bulk` as one of so many, with an `ipc` channel, out of reach of the terminal's Ctrl-C. */
+  startWorker(oneOf: number): ChildProcess;
   /** What `doctor` finds; opens nothing that it does not close. */
   examine(): Promise<readonly Finding[]>;
 }
