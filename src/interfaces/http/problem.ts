@@ -40,7 +40,8 @@ const STATUS: Readonly<Record<ErrorKind, ProblemStatus>> = {
   unavailable: 503,
 };
 
-const KINDS = Object.keys(STATUS) as ErrorKind[];
+/** HTTP has better words for what is wrong with a body as a whole. */
+const STATUS_OF_CODE: Readonly<Record<string, ProblemStatus>> = { 'request.too_large': 413, 'request.aborted': 400 };
 
 const TITLE: Readonly<Record<ProblemStatus, string>> = {
   400: 'The request could not be read',
@@ -60,14 +61,10 @@ const TITLE: Readonly<Record<ProblemStatus, string>> = {
 /** Clients that get no better hint wait this long before they try again. */
 const RETRY_AFTER_SECONDS = '5';
 
-/**
- * Failures that only exist on the wire, with a status of their own. Domain errors like the others to whoever meets them on the
- * way: an import whose upload breaks off keeps this message as its reason.
- */
-export class HttpProblem extends DomainError {
+/** Failures that only exist on the wire and never pass through the application; everything else is a `DomainError`. */
+export class HttpProblem extends Error {
   readonly status: ProblemStatus;
   readonly code: string;
-  readonly kind: ErrorKind;
   readonly errors: readonly ProblemDetail[];
   readonly headers: Readonly<Record<string, string>>;
 
@@ -78,9 +75,9 @@ export class HttpProblem extends DomainError {
     more: { errors?: readonly ProblemDetail[]; headers?: Readonly<Record<string, string>> } = {},
   ) {
     super(detail);
+    this.name = 'HttpProblem';
     this.status = status;
     this.code = code;
-    this.kind = KINDS.find((kind) => STATUS[kind] === status) ?? 'invalid';
     this.errors = more.errors ?? [];
     this.headers = more.headers ?? {};
   }
@@ -109,7 +106,8 @@ export function problemResponse(error: unknown, context: ProblemContext): Respon
 
 /** Whether the fault is ours, so that it belongs in the log. */
 export function isUnexpected(error: unknown): boolean {
-  return !(error instanceof DomainError) || error.kind === 'unavailable';
+  if (error instanceof DomainError) return error.kind === 'unavailable';
+  return !(error instanceof HttpProblem);
 }
 
 interface Description extends Pick<ProblemDocument, 'code' | 'detail' | 'pointer' | 'errors' | 'problems'> {
@@ -125,7 +123,7 @@ function describe(error: unknown): Description {
   }
   if (error instanceof DomainError) {
     return {
-      status: STATUS[error.kind],
+      status: STATUS_OF_CODE[error.code] ?? STATUS[error.kind],
       code: error.code,
       detail: error.message,
       headers: headersFor(error),

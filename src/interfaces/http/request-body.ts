@@ -1,16 +1,37 @@
+import { DomainError } from '../../domain/shared/errors.ts';
 import { HttpProblem, type ProblemDetail } from './problem.ts';
 
 /** Deeper JSON than this is an attack on somebody's stack (PostgreSQL's jsonb recurses), never a subscriber. */
 const MAX_DEPTH = 64;
 
+/** A domain error, as an import that fails of it keeps it as its reason. */
+export class BodyTooLarge extends DomainError {
+  readonly code = 'request.too_large';
+  readonly kind = 'invalid';
+  constructor(maxBytes: number) {
+    super(`The body is larger than ${maxBytes} bytes, the most that this route takes.`);
+  }
+}
+
+/** The connection ended in the middle of the body. */
+export class BodyBrokenOff extends DomainError {
+  readonly code = 'request.aborted';
+  readonly kind = 'invalid';
+  constructor(cause: unknown) {
+    super(`The body ended before its end (${cause instanceof Error ? cause.message : String(cause)}).`);
+  }
+}
+
 /**
  * The bytes of a body as they arrive, counted: hono's own limit buffers a chunked body up to its size before the handler
- * runs. Refuses at the first byte over the limit, or before the first byte when Content-Length tells.
- * @throws HttpProblem 413, or 400 when the connection breaks in the middle
+ * runs. Refuses at the first byte over the limit, or before the first byte when Content-Length tells. The connection stays
+ * open for that answer: `Connection: close` would reset it before a client that is still sending has read why. The server
+ * goes on reading for half a second and closes then.
+ * @throws BodyTooLarge, BodyBrokenOff
  */
 export async function* countedBody(request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
   const announced = Number(request.headers.get('content-length') ?? 0);
-  if (announced > maxBytes) throw tooLarge(maxBytes);
+  if (announced > maxBytes) throw new BodyTooLarge(maxBytes);
   if (request.body === null) return;
   const reader = request.body.getReader();
   let received = 0;
@@ -18,18 +39,14 @@ export async function* countedBody(request: Request, maxBytes: number): AsyncGen
   try {
     for (;;) {
       const { done, value } = await reader.read().catch((error: unknown) => {
-        throw new HttpProblem(
-          400,
-          'request.aborted',
-          `The body ended before its end (${error instanceof Error ? error.message : String(error)}).`,
-        );
+        throw new BodyBrokenOff(error);
       });
       if (done) {
         complete = true;
         return;
       }
       received += value.byteLength;
-      if (received > maxBytes) throw tooLarge(maxBytes);
+      if (received > maxBytes) throw new BodyTooLarge(maxBytes);
       yield value;
     }
   } finally {
@@ -39,7 +56,7 @@ export async function* countedBody(request: Request, maxBytes: number): AsyncGen
   }
 }
 
-/** @throws HttpProblem 415, 413, 400 (not JSON), 422 (text that no database column can hold) */
+/** @throws BodyTooLarge, BodyBrokenOff, HttpProblem 415, 400 (not JSON), 422 (text that no database column can hold) */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
   requireType(request, ['application/json']);
   const chunks: Uint8Array[] = [];
@@ -82,12 +99,6 @@ export function requireType(request: Request, types: readonly string[]): void {
       headers: { 'accept-encoding': 'identity' },
     });
   }
-}
-
-function tooLarge(maxBytes: number): HttpProblem {
-  // Without `Connection: close`: that would reset the connection before a client that is still sending has read this. The
-  // server goes on reading for half a second and then closes.
-  return new HttpProblem(413, 'request.too_large', `The body is larger than ${maxBytes} bytes, the most that this route takes.`);
 }
 
 function badJson(reason: string): HttpProblem {

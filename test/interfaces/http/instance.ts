@@ -80,6 +80,26 @@ export async function openInstance(): Promise<Instance> {
   };
 }
 
+export interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+/** One request with JSON both ways; headers given here win over the tenant's own key. */
+export type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
+
+export function callsOf({ app }: Instance, tenant: Tenant): Call {
+  return async (method, path, body, headers = {}) => {
+    const response = await app.request(path, {
+      method,
+      headers: { ...tenant.headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+  };
+}
+
 let tenants = 0;
 
 export async function createTenant({ application }: Instance): Promise<Tenant> {

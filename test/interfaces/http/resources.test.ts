@@ -1,43 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Listening, listen } from '../../../src/interfaces/http/listen.ts';
-import { createTenant, type Instance, openInstance, type Tenant } from './instance.ts';
+import { type Answer, type Call, callsOf, createTenant, type Instance, openInstance, type Tenant } from './instance.ts';
 
 let instance: Instance;
 let tenant: Tenant;
 let server: Listening;
+let call: Call;
 
 beforeAll(async () => {
   instance = await openInstance();
   tenant = await createTenant(instance);
+  call = callsOf(instance, tenant);
   server = await listen(instance.app, { port: 0 });
 });
 afterAll(async () => {
   await server.close(0);
   await instance.close();
 });
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
-
-async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await instance.app.request(path, {
-    method,
-    headers: { ...tenant.headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
-}
-
-const content = {
-  kind: 'html',
-  subject: 'Hello {{ first_name }}',
-  source: '<p>Hello {{ first_name }}</p>',
-  author: { address: 'news@tenant.example' },
-  defaults: { first_name: 'friend' },
-};
 
 describe('an API key made over HTTP', () => {
   it('is shown once, works, and stops when it is revoked', async () => {
@@ -234,152 +213,6 @@ describe('an import over a real connection', () => {
   ])('with %j and the file %j is refused with %i', async (query, body, status, code) => {
     const response = await post(query, body);
     expect({ status: response.status, body: await response.json() }).toMatchObject({ status, body: { code } });
-  });
-});
-
-describe('a campaign over HTTP', () => {
-  async function campaignFor(addresses: readonly string[]) {
-    const list = await tenant.make('list');
-    for (const email of addresses) {
-      const { body } = await call('POST', '/v1/subscribers', { email });
-      await call('PUT', `/v1/lists/${list}/subscribers/${body.id}`);
-    }
-    return (await call('POST', '/v1/campaigns', { name: 'November', content, lists: [list] })).body.id as string;
-  }
-
-  it('is drafted, checked, previewed, launched once and reported', async () => {
-    const id = await campaignFor(['one@example.com', 'two@example.com']);
-    expect((await call('GET', `/v1/campaigns/${id}`)).body).toMatchObject({
-      state: 'draft',
-      launchedAt: null,
-      content: { subject: content.subject },
-    });
-    const { problems } = (await call('GET', `/v1/campaigns/${id}/check`)).body as { problems: { severity: string }[] };
-    expect(problems.filter((problem) => problem.severity === 'error')).toEqual([]);
-    expect((await call('POST', `/v1/campaigns/${id}/preview`)).body).toMatchObject({ subject: 'Hello friend' });
-
-    expect(await call('POST', `/v1/campaigns/${id}/launch`)).toMatchObject({
-      status: 200,
-      body: { state: 'sending', audience: 2 },
-    });
-    expect(await call('POST', `/v1/campaigns/${id}/launch`)).toMatchObject({
-      status: 409,
-      body: { code: 'campaign.transition_refused' },
-    });
-    expect(await call('PATCH', `/v1/campaigns/${id}`, { name: 'Late' })).toMatchObject({
-      status: 409,
-      body: { code: 'campaign.not_editable' },
-    });
-    expect(await call('POST', `/v1/campaigns/${id}/pause`)).toMatchObject({ status: 200, body: { state: 'paused' } });
-    expect(await call('POST', `/v1/campaigns/${id}/resume`)).toMatchObject({ status: 200, body: { state: 'sending' } });
-
-    expect((await call('GET', `/v1/reports/campaigns/${id}`)).body).toMatchObject({
-      audience: 2,
-      states: { pending: 2, submitted: 0 },
-      opened: { unique: 0, total: 0 },
-    });
-    const { days } = (await call('GET', `/v1/reports/campaigns/${id}/daily?from=2026-11-01&to=2026-11-30`)).body as {
-      days: unknown[];
-    };
-    expect(days).toHaveLength(30);
-    expect((await call('GET', `/v1/campaigns/${id}/recipients`)).body).toEqual({ items: [] });
-    expect(await call('POST', `/v1/campaigns/${id}/cancel`)).toMatchObject({ status: 200, body: { state: 'cancelled' } });
-    expect((await call('GET', '/v1/campaigns')).body).toMatchObject({
-      items: expect.arrayContaining([expect.objectContaining({ id, subject: content.subject })]),
-    });
-  });
-
-  it('with a broken template is refused with the line at fault', async () => {
-    const id = await campaignFor(['three@example.com']);
-    await call('PATCH', `/v1/campaigns/${id}`, { content: { ...content, source: '<p>\n{% if x %}\n</p>' } });
-    const answer = await call('POST', `/v1/campaigns/${id}/launch`);
-    expect(answer).toMatchObject({
-      status: 422,
-      body: { code: 'content.invalid', problems: [expect.objectContaining({ severity: 'error', line: expect.any(Number) })] },
-    });
-  });
-
-  it('to nobody is refused', async () => {
-    const id = await campaignFor([]);
-    expect(await call('POST', `/v1/campaigns/${id}/launch`)).toMatchObject({
-      status: 409,
-      body: { code: 'campaign.audience_empty' },
-    });
-  });
-
-  it('is previewed as somebody only with a key that may read people', async () => {
-    const id = await campaignFor(['seen@example.com']);
-    const { items } = (await call('GET', '/v1/subscribers?text=seen@example.com')).body as { items: { id: string }[] };
-    const as = { subscriberId: items[0]!.id };
-    const reader = await tenant.keyWith('campaign.read');
-    expect((await call('POST', `/v1/campaigns/${id}/preview`, {}, reader)).status).toBe(200);
-    expect(await call('POST', `/v1/campaigns/${id}/preview`, as, reader)).toMatchObject({
-      status: 403,
-      body: { code: 'access.scope_missing' },
-    });
-    const both = await tenant.keyWith('campaign.read', 'audience.read');
-    expect((await call('POST', `/v1/campaigns/${id}/preview`, as, both)).status).toBe(200);
-    const sender = await tenant.keyWith('campaign.send');
-    expect((await call('POST', `/v1/campaigns/${id}/test`, { to: ['me@example.com'], ...as }, sender)).status).toBe(403);
-  });
-
-  it('is scheduled for later only, and can be unscheduled', async () => {
-    const id = await campaignFor(['later@example.com']);
-    expect(await call('POST', `/v1/campaigns/${id}/schedule`, { at: '2020-01-01T00:00:00Z' })).toMatchObject({
-      status: 422,
-      body: { pointer: '/at' },
-    });
-    const at = '2999-01-01T08:00:00+01:00';
-    expect(await call('POST', `/v1/campaigns/${id}/schedule`, { at })).toMatchObject({
-      status: 200,
-      body: { state: 'scheduled', scheduledAt: '2999-01-01T07:00:00.000Z' },
-    });
-    expect(await call('POST', `/v1/campaigns/${id}/unschedule`)).toMatchObject({ body: { state: 'draft', scheduledAt: null } });
-  });
-
-  it('with a reply address that is none is refused where it stands', async () => {
-    const answer = await call('POST', '/v1/campaigns', {
-      name: 'x',
-      lists: [],
-      content: { ...content, replyTo: { address: 'nonsense' } },
-    });
-    expect(answer).toMatchObject({ status: 422, body: { pointer: '/content/replyTo/address' } });
-  });
-
-  it('with a header that would forge another is refused where it stands', async () => {
-    const answer = await call('POST', '/v1/campaigns', {
-      name: 'x',
-      lists: [],
-      content: { ...content, headers: { 'X-Note': 'a\r\nBcc: e@example.com' } },
-    });
-    expect(answer).toMatchObject({ status: 422, body: { pointer: '/content/headers/X-Note' } });
-  });
-});
-
-describe('a transactional message over HTTP', () => {
-  const message = { to: 'ada@example.com', content, variables: { first_name: 'Ada' } };
-
-  it('is accepted and can be looked up', async () => {
-    const accepted = await call('POST', '/v1/messages', message);
-    expect(accepted).toMatchObject({ status: 202, body: { to: 'ada@example.com', state: 'accepted', code: null } });
-    expect((await call('GET', `/v1/messages/${accepted.body.id}`)).body).toMatchObject({ id: accepted.body.id, tries: [] });
-  });
-
-  it('is one message under one Idempotency-Key, and the key belongs to that request', async () => {
-    const key = { 'idempotency-key': 'order-1' };
-    const answers = await Promise.all(Array.from({ length: 20 }, () => call('POST', '/v1/messages', message, key)));
-    for (const { status } of answers) expect([202, 409]).toContain(status);
-    expect(new Set(answers.filter(({ status }) => status === 202).map(({ body }) => body.id)).size).toBe(1);
-    expect((await call('POST', '/v1/messages', message, key)).status).toBe(202);
-    expect(await call('POST', '/v1/messages', { ...message, to: 'bob@example.com' }, key)).toMatchObject({
-      status: 409,
-      body: { code: 'message.idempotency_conflict' },
-    });
-    expect((await call('POST', '/v1/messages', message, { 'idempotency-key': 'x'.repeat(257) })).status).toBe(422);
-  });
-
-  it('needs a template or content', async () => {
-    expect(await call('POST', '/v1/messages', { to: 'ada@example.com' })).toMatchObject({ status: 422 });
   });
 });
 
