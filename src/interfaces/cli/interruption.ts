@@ -42,6 +42,10 @@ export class Interruption {
     this.supervised = true;
   }
 
+  get underParent(): boolean {
+    return this.supervised;
+  }
+
   /** The parent has gone: drain, and when that was asked before, end at once. */
   parentGone(): void {
     if (this.first === undefined) this.receive('SIGTERM');

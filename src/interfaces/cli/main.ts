@@ -86,7 +86,11 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     log,
     hasWayOut: destination !== 'none',
     workerId: opened.get(tokens.workerId),
-    release: async (workerId) => void (await opened.get(tokens.work).run((scope) => scope.delivery.releaseAllOf(workerId))),
+    release: (workerId) =>
+      opened.get(tokens.work).run(async ({ delivery }) => {
+        await delivery.releaseAllOf(workerId);
+        await delivery.forgetWorker(workerId);
+      }),
     broken,
     async work(lanes) {
       if (destination === 'none' && lanes.some((lane) => lane !== 'background')) throw new NoWayOut();

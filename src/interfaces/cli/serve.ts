@@ -158,7 +158,7 @@ async function untilInterrupted(
   try {
     fleet = await start();
     await Promise.race([cli.interruption.wait(), instance.broken]);
-    cli.output.note('Finishing what is under way; a second Ctrl-C ends at once.');
+    if (!cli.interruption.underParent) cli.output.note('Finishing what is under way; a second Ctrl-C ends at once.');
   } finally {
     await shut();
     await fleet?.stop();

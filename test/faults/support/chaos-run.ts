@@ -51,6 +51,7 @@ const LEASE_OVER_MS = 11_000;
 /** For the next holder to find it: it looks four times a second, and only when it has known the database for a lease. */
 const TAKE_OVER_MS = 5_000;
 const REFUSED = '550';
+const COMMAND = join(import.meta.dirname, '../../../src/interfaces/cli/main.ts');
 
 export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verdict & { readonly seconds: number }> {
   const began = performance.now();
@@ -118,7 +119,7 @@ function startFleet(wish: ChaosWish, place: ChaosPlace, doors: Doors, log: numbe
     // A killed worker is wanted again at once: the run has to be over some day.
     backoff: { minimum: 20, maximum: 20, grownUp: 0 },
     spawn: (slot) =>
-      spawn(process.execPath, [join(import.meta.dirname, 'worker.ts')], {
+      spawn(process.execPath, [COMMAND, 'work', '--lanes', 'bulk', '--one-of', '1'], {
         stdio: ['ignore', 'ignore', log, 'ipc'],
         env: {
           ...process.env,
