@@ -1,3 +1,4 @@
+import type { Content } from '../../src/domain/campaign/index.ts';
 import type { Attempt, LedgerState, Outcome, RetryPolicy, ShardBatch, ShardLease } from '../../src/domain/delivery/index.ts';
 
 /** A UUID that shows its number: `00000000-0000-7000-8000-00000000002a` is 42; `family` keeps kinds of ids apart. */
@@ -50,6 +51,19 @@ export function aBatch(given: Partial<ShardBatch> = {}): ShardBatch {
     claimedThrough: 0,
     done: false,
     outcomes: [],
+    ...given,
+  };
+}
+
+export function aContent(given: Partial<Content> = {}): Content {
+  return {
+    kind: 'html',
+    source: '<p>Hello</p>',
+    subject: 'Hello',
+    author: { address: 'hello@news.example.com' },
+    headers: {},
+    defaults: {},
+    footer: 'project',
     ...given,
   };
 }

@@ -17,6 +17,10 @@ export class ModelShard {
   #taken: Turn[] = [];
   #known = new Set<number>();
   #flying: { batch: ShardBatch; positions: ReadonlySet<number>; applied: () => void } | undefined;
+  /** Handed over by holders who were fenced out: they may tell of it at any time. */
+  #late: number[] = [];
+  /** Who had an outcome when the present holder claimed, or got one from it: the others it must hand over. */
+  #seen = new Set<number>();
   /** How often a position was handed over (taken and not given back). */
   readonly #handedOver = new Map<number, number>();
 
@@ -31,7 +35,7 @@ export class ModelShard {
     if (turn === undefined) expect(this.#held.ready).toBe(0);
     else {
       expect(turn.position).toBeLessThan(this.#stored.claimedThrough);
-      expect(this.#ledger.has(turn.position)).toBe(false);
+      expect(this.#seen.has(turn.position)).toBe(false);
       expect(turn.possibleRepeat).toBe(this.#marked.has(turn.position));
       const before = this.#handedOver.get(turn.position) ?? 0;
       if (before > 0) expect(turn.possibleRepeat).toBe(true);
@@ -83,6 +87,19 @@ export class ModelShard {
     this.#check();
   }
 
+  /** Somebody else holds the shard; what the holder had handed over or knew is told late, or never. */
+  fence(): void {
+    this.#late.push(...this.#taken.map((turn) => turn.position), ...this.#known, ...(this.#flying?.positions ?? []));
+    this.#held = this.#claim();
+    this.#check();
+  }
+
+  /** A holder who was fenced out tells of one outcome: a fact, and no business of the present holder. */
+  late(pick: number): void {
+    const [position] = this.#late.splice(pick % Math.max(1, this.#late.length), 1);
+    if (position !== undefined) this.#ledger.add(position);
+  }
+
   release(): void {
     if (this.#taken.length > 0 || this.#flying !== undefined) return;
     this.#fly(this.#held.lastBatch());
@@ -97,13 +114,15 @@ export class ModelShard {
 
   /** Works the rest off and judges the whole. */
   finish(): void {
-    for (let rounds = 0; !this.#held.done; rounds += 1) {
+    for (let rounds = 0; this.#stored.cursor < this.#size; rounds += 1) {
       if (rounds > 10 * this.#size + 10) throw new Error('The shard does not come to an end.');
       this.answer();
       while (this.#held.ready > 0) this.take();
       while (this.#taken.length > 0) this.settle(0);
-      this.cut(this.#window);
+      if (this.#held.gathered > 0 || this.#held.doneUntold || this.#held.remaining > 0) this.cut(this.#window);
     }
+    this.answer();
+    expect(this.#held.doneUntold).toBe(false);
     expect(this.#ledger.size).toBe(this.#size);
     for (let position = 0; position < this.#size; position += 1) expect(this.#handedOver.get(position)).toBeGreaterThanOrEqual(1);
   }
@@ -112,6 +131,7 @@ export class ModelShard {
     const { cursor, claimedThrough } = this.#stored;
     const open = Array.from({ length: claimedThrough - cursor }, (_, index) => cursor + index);
     const settled = open.filter((position) => this.#ledger.has(position));
+    this.#seen = new Set(settled);
     this.#marked = new Set(open.filter((position) => !this.#ledger.has(position)));
     this.#taken = [];
     this.#known = new Set();
@@ -133,11 +153,14 @@ export class ModelShard {
   #store(): void {
     if (this.#flying === undefined) return;
     const { batch, positions } = this.#flying;
-    for (const position of positions) this.#ledger.add(position);
+    for (const position of positions) {
+      this.#ledger.add(position);
+      this.#seen.add(position);
+    }
     this.#stored = { cursor: batch.cursor, claimedThrough: batch.claimedThrough };
     for (let position = 0; position < batch.cursor; position += 1) expect(this.#ledger.has(position)).toBe(true);
-    // Contiguous: whoever stands at the cursor has no outcome, unless the claim ends there.
-    if (batch.cursor < batch.claimedThrough) expect(this.#ledger.has(batch.cursor)).toBe(false);
+    // Contiguous: whoever stands at the cursor has no outcome that the holder knows of, unless the claim ends there.
+    if (batch.cursor < batch.claimedThrough) expect(this.#seen.has(batch.cursor)).toBe(false);
     expect(batch.done).toBe(batch.cursor === this.#size);
     if (batch.done) expect(this.#ledger.size).toBe(this.#size);
   }
@@ -146,7 +169,7 @@ export class ModelShard {
     const held = this.#held;
     let unrecorded = 0;
     for (let position = held.cursor; position < held.claimedThrough; position += 1)
-      if (!this.#ledger.has(position)) unrecorded += 1;
+      if (!this.#seen.has(position)) unrecorded += 1;
     expect(held.unrecorded).toBe(unrecorded);
     expect(held.unrecorded).toBeLessThanOrEqual(this.#window);
     expect(held.handedOver).toBe(this.#taken.length + this.#known.size + (this.#flying?.positions.size ?? 0));

@@ -104,7 +104,7 @@ export class BulkLane {
     this.#timers.add(this.#every(TICK_MS, () => this.#lookForWork()));
     this.#timers.add(this.#every(CONTROL_MS, () => this.#control()));
     this.#timers.add(this.#every(SETTLE_MS, () => this.#ports.settle()));
-    this.#timers.add(this.#every(RATE_MS, async () => this.#measure()));
+    this.#timers.add(setInterval(() => this.#measure(), RATE_MS));
     this.wake();
   }
 
@@ -182,7 +182,6 @@ export class BulkLane {
   async #guarded(work: () => Promise<void>): Promise<void> {
     try {
       await work();
-      if (this.#reachableSince === Number.POSITIVE_INFINITY) this.#reachableSince = this.#clock.monotonic();
     } catch (error) {
       if (this.#ports.isTransient(error)) {
         if (this.#reachableSince !== Number.POSITIVE_INFINITY)
@@ -194,6 +193,11 @@ export class BulkLane {
           'bulk sending stumbled',
         );
     }
+  }
+
+  /** The database has answered just now. */
+  #reached(): void {
+    if (this.#reachableSince === Number.POSITIVE_INFINITY) this.#reachableSince = this.#clock.monotonic();
   }
 
   async #lookForWork(): Promise<void> {
@@ -223,6 +227,7 @@ export class BulkLane {
     const takeExpired = this.#clock.monotonic() - this.#reachableSince >= LEASE_MS;
     const begunAt = this.#clock.monotonic();
     const lease = await this.#ports.claim(this.#id, { avoid, takeExpired });
+    this.#reached();
     if (lease === undefined) return false;
     const campaign = this.#stopping ? undefined : await this.#load(lease);
     if (campaign === undefined) await this.#ports.release([leaseKey(lease)]);
@@ -391,6 +396,7 @@ export class BulkLane {
     if (mine.length === 0) return;
     const begunAt = this.#clock.monotonic();
     const kept = await this.#ports.renew(this.#id, mine.map(keyOf));
+    this.#reached();
     for (const held of mine) {
       if (this.#held.get(held.name) !== held) continue;
       if (kept.has(held.name)) held.deadline = begunAt + LEASE_MS - LEASE_MARGIN_MS;

@@ -111,7 +111,7 @@ export class OutcomeRecorder {
 
   #needsWork(): boolean {
     if (this.#retracting.size > 0) return true;
-    for (const shard of this.#shards.values()) if (shard.gathered > 0) return true;
+    for (const shard of this.#shards.values()) if (shard.gathered > 0 || shard.doneUntold) return true;
     return !this.#draining && this.#hungry().length > 0 && this.unrecorded < this.#deps.maxUnrecorded;
   }
 
@@ -134,7 +134,9 @@ export class OutcomeRecorder {
 
   /** What goes into the next commit: all outcomes, and the free room of the window dealt out to those who have least ahead. */
   #collect(): { readonly batch: ShardBatch; readonly applied: () => void }[] {
-    const leaving = [...this.#retracting.keys()].filter((shard) => shard.gathered > 0 || shard.claimedThrough > shard.cursor);
+    const leaving = [...this.#retracting.keys()].filter(
+      (shard) => shard.gathered > 0 || shard.doneUntold || shard.claimedThrough > shard.cursor,
+    );
     const shards = [...this.#shards.values()].filter((shard) => !this.#retracting.has(shard));
     let room = this.#draining ? 0 : this.#deps.maxUnrecorded - this.unrecorded;
     for (const shard of this.#draining ? [] : shards) room += shard.gathered;
@@ -146,7 +148,9 @@ export class OutcomeRecorder {
       extension.set(shard, share);
       room -= share;
     }
-    const staying = shards.filter((shard) => shard.gathered > 0 || ((extension.get(shard) ?? 0) > 0 && shard.ready === 0));
+    const staying = shards.filter(
+      (shard) => shard.gathered > 0 || shard.doneUntold || ((extension.get(shard) ?? 0) > 0 && shard.ready === 0),
+    );
     return [...leaving.map((shard) => shard.lastBatch()), ...staying.map((shard) => shard.nextBatch(extension.get(shard) ?? 0))];
   }
 

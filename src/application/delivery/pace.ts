@@ -21,7 +21,8 @@ export class Pace {
   /** Whether one more message may go at the monotonic moment `now` in milliseconds. */
   ready(now: number): boolean {
     if (this.#perSecond === undefined) return true;
-    const room = Math.max(1, this.#perSecond / 4);
+    // One more than that, or the part of a message left over at every look would be lost.
+    const room = this.#perSecond / 4 + 1;
     this.#tokens = Math.min(room, this.#tokens + ((now - this.#at) * this.#perSecond) / 1_000);
     this.#at = now;
     return this.#tokens >= 1;

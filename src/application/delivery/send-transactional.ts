@@ -64,8 +64,9 @@ export class SendTransactional {
         }
       }
       const content = await this.#content(scope, projectId, input);
-      const problems = await this.#renderer.check(content, transactionalPlanContext(await scope.access.getProject(projectId)));
-      const errors = problems.filter((problem) => problem.severity === 'error' && problem.code !== 'template.unknown_variable');
+      const project = await scope.access.getProject(projectId);
+      const problems = await this.#renderer.check(filled(content, variables), transactionalPlanContext(project));
+      const errors = problems.filter((problem) => problem.severity === 'error');
       if (errors.length > 0) throw new ContentInvalid(errors);
       const message = await scope.delivery.accept({
         projectId,
@@ -97,7 +98,7 @@ export class SendTransactional {
     });
     if (begun === undefined) return undefined;
     const { message, project } = begun;
-    const content = message.content as Content;
+    const content = filled(message.content as Content, message.variables);
     let bytes: Uint8Array;
     try {
       const plan = await this.#renderer.compile(content, transactionalPlanContext(project));
@@ -173,3 +174,9 @@ export class SendTransactional {
     return issueTransactionalTokens({ projectId, messageId, key, keyId: this.#keys.keyId }).messageIdLeft;
   }
 }
+
+/** A variable that this message brings along needs no default; one that neither has is refused when it is accepted. */
+const filled = (content: Content, variables: Readonly<Record<string, unknown>>): Content => ({
+  ...content,
+  defaults: { ...content.defaults, ...variables },
+});

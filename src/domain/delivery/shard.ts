@@ -74,11 +74,14 @@ export class HeldShard {
   /** Given back before any byte was written; handed out again first. */
   readonly #returned: number[] = [];
   #handedOver = 0;
+  /** The cursor as the last answered commit has it. */
+  #toldCursor: number;
 
   constructor(lease: ShardLease) {
     this.lease = lease;
     this.size = lease.recipients.length;
     this.#cursor = lease.cursor;
+    this.#toldCursor = lease.cursor;
     this.#claimedThrough = lease.claimedThrough;
     this.#inherited = lease.claimedThrough;
     this.#next = lease.cursor;
@@ -120,6 +123,14 @@ export class HeldShard {
 
   get done(): boolean {
     return this.#cursor >= this.size;
+  }
+
+  /**
+   * Everybody has an outcome and no commit has said so: an earlier holder who told of its last ones late completes a shard
+   * without anybody knowing.
+   */
+  get doneUntold(): boolean {
+    return this.done && this.#toldCursor < this.size;
   }
 
   /** Outcomes known and not yet in a batch. */
@@ -202,6 +213,7 @@ export class HeldShard {
       this.#unrecorded += claimedThrough - this.#claimedThrough - fresh.size;
       this.#handedOver -= fresh.size;
       this.#claimedThrough = claimedThrough;
+      this.#toldCursor = cursor;
       this.#advance();
     };
     return { batch, applied };

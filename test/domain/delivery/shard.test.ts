@@ -107,6 +107,13 @@ describe('a shard taken over', () => {
     expect(new HeldShard(aLease(6, { ...inherited, settled: [1, 2] })).cursor).toBe(3);
   });
 
+  it('that its last holder completed late is done, and has to say so', () => {
+    const shard = new HeldShard(aLease(3, { fence: 2, cursor: 1, claimedThrough: 3, settled: [1, 2] }));
+    expect([shard.done, shard.doneUntold]).toEqual([true, true]);
+    expect(extend(shard, 0)).toMatchObject({ cursor: 3, done: true, outcomes: [] });
+    expect(shard.doneUntold).toBe(false);
+  });
+
   it('has a name of its own, so that two holdings by one process are never mixed up', () => {
     expect(leaseName(aLease(1, { fence: 1 }))).not.toBe(leaseName(aLease(1, { fence: 2 })));
   });
@@ -141,7 +148,20 @@ describe('a shard given back', () => {
 describe('a shard that is worked off by holders who crash at any moment', () => {
   const step = fc.record({
     do: fc.constantFrom(
-      ...(['take', 'take', 'take', 'settle', 'settle', 'giveBack', 'cut', 'answer', 'crash', 'release'] as const),
+      ...([
+        'take',
+        'take',
+        'take',
+        'settle',
+        'settle',
+        'giveBack',
+        'cut',
+        'answer',
+        'crash',
+        'fence',
+        'late',
+        'release',
+      ] as const),
     ),
     pick: fc.nat(1_000),
   });

@@ -1,0 +1,306 @@
+import { BulkLane } from '../../src/application/delivery/bulk-lane.ts';
+import type { BulkLaneOptions, BulkLanePorts } from '../../src/application/delivery/bulk-lane-ports.ts';
+import type { ReadPage } from '../../src/application/delivery/recipient-reader.ts';
+import { SendingCampaign } from '../../src/application/delivery/sending-campaign.ts';
+import { KeyRing } from '../../src/domain/access/index.ts';
+import type { RecipientFacts } from '../../src/domain/audience/index.ts';
+import { Campaign, type PlanRecipient, type Renderer, RenderFailed } from '../../src/domain/campaign/index.ts';
+import {
+  LEASE_MS,
+  leaseName,
+  type Outcome,
+  type RecordedBatches,
+  runName,
+  type ShardBatch,
+  type ShardLease,
+  shardName,
+  type Transport,
+} from '../../src/domain/delivery/index.ts';
+import { aContent, idOf, PROJECT } from './builders-delivery.ts';
+import { silentLog } from './instance.ts';
+import type { TestTime } from './test-time.ts';
+
+export class Away extends Error {}
+
+interface StoredShard extends ShardLease {
+  fence: number;
+  cursor: number;
+  claimedThrough: number;
+  owner: string | undefined;
+  until: number;
+  batch: number;
+  done: boolean;
+}
+
+const NEVER = new Promise<never>(() => undefined);
+
+const KEYS = new KeyRing([Buffer.alloc(32, 7)]);
+
+/** Composes `Hello <address>`; fails for who has the attribute `poison`. */
+const plainRenderer: Renderer = {
+  check: async () => [],
+  freeze: async (content) => content,
+  compile: async () => ({
+    links: [],
+    compose(recipient: PlanRecipient) {
+      if ('poison' in recipient.variables) throw new RenderFailed('the template cannot be rendered with this data');
+      const bytes = Buffer.from(`Message-ID: <${recipient.messageId}>\r\n\r\nHello ${recipient.address}\r\n`);
+      return { bytes, release: () => undefined };
+    },
+    render: () => ({ subject: '', preheader: '', html: undefined, text: '' }),
+  }),
+};
+
+/**
+ * Everything around the bulk lane, in memory and in test time: shards with leases and fences, the people, a ledger that counts
+ * every outcome, a database that can go away.
+ */
+export class LaneWorld {
+  readonly time: TestTime;
+  readonly shards = new Map<string, StoredShard>();
+  readonly people = new Map<string, RecipientFacts>();
+  /** Every outcome that was recorded, in order. */
+  readonly recorded: (Outcome & { readonly fence: number })[] = [];
+  readonly accepted = new Set<string>();
+  readonly paused = new Map<string, string>();
+  readonly stopped = new Set<string>();
+  readonly released: string[] = [];
+  readonly fatal: unknown[] = [];
+  /** Calls of ports, by name. */
+  readonly calls = new Map<string, number>();
+  away = false;
+  /** How long each port takes. */
+  latency = 1;
+  failure: string | undefined;
+  broken: Error | undefined;
+  /** Commits that are made and whose answer is lost. */
+  loseAnswers = 0;
+  commitError: Error | undefined;
+  #lanes = 0;
+  #campaigns = 0;
+
+  constructor(time: TestTime) {
+    this.time = time;
+  }
+
+  /** A sending campaign over `people` people in shards of `shardSize`; its id. */
+  campaign(people: number, options: { shardSize?: number; run?: number } = {}): string {
+    const { shardSize = 1_000, run = 0 } = options;
+    this.#campaigns += 1;
+    const campaignId = idOf(this.#campaigns, 0xc);
+    const ids = Array.from({ length: people }, (_, index) => idOf(this.#campaigns * 100_000 + index));
+    for (const [index, id] of ids.entries()) this.people.set(id, facts(id, `p${index}@c${this.#campaigns}.example.com`));
+    for (let number = 0; number * shardSize < people; number += 1) {
+      const shard: StoredShard = {
+        projectId: PROJECT,
+        campaignId,
+        run,
+        number,
+        launchedOn: '2026-11-22',
+        fence: 0,
+        cursor: 0,
+        claimedThrough: 0,
+        recipients: ids.slice(number * shardSize, (number + 1) * shardSize),
+        settled: [],
+        owner: undefined,
+        until: 0,
+        batch: 0,
+        done: false,
+      };
+      this.shards.set(shardName(shard), shard);
+    }
+    return campaignId;
+  }
+
+  lane(transport: Transport, options: BulkLaneOptions = {}, life = { dead: false }): BulkLane {
+    this.#lanes += 1;
+    return new BulkLane({
+      id: idOf(this.#lanes, 0xf),
+      transport,
+      ports: this.#ports(life),
+      clock: this.time.clock,
+      log: silentLog,
+      options,
+      onFatal: (error) => this.fatal.push(error),
+    });
+  }
+
+  personOf(campaignId: string, index: number): string {
+    const id = [...this.shards.values()].filter((shard) => shard.campaignId === campaignId).flatMap((shard) => shard.recipients)[
+      index
+    ];
+    if (id === undefined) throw new Error(`The campaign has no person ${index}.`);
+    return id;
+  }
+
+  change(personId: string, change: Partial<RecipientFacts>): void {
+    this.people.set(personId, { ...(this.people.get(personId) ?? facts(personId, '')), ...change });
+  }
+
+  /** Somebody else takes everything whose lease has ended. */
+  takeExpired(owner: string): number {
+    const expired = [...this.shards.values()].filter(
+      (shard) => shard.owner !== undefined && shard.until <= this.#now() && !shard.done,
+    );
+    for (const shard of expired) this.#own(shard, owner);
+    return expired.length;
+  }
+
+  /** Somebody else takes this campaign's shards, whatever their leases say. */
+  snatch(campaignId: string, owner: string): void {
+    for (const shard of this.shards.values()) if (shard.campaignId === campaignId && !shard.done) this.#own(shard, owner);
+  }
+
+  /** What was recorded, by state. */
+  states(): Record<string, number> {
+    return Object.fromEntries(
+      [...Map.groupBy(this.recorded, (outcome) => outcome.state)].map(([state, all]) => [state, all.length]),
+    );
+  }
+
+  done(): boolean {
+    return [...this.shards.values()].every((shard) => shard.done);
+  }
+
+  owned(): number {
+    return [...this.shards.values()].filter((shard) => shard.owner !== undefined).length;
+  }
+
+  called(port: string): number {
+    return this.calls.get(port) ?? 0;
+  }
+
+  /** `life`: once it is over, nothing that is asked or told arrives, as when the process was killed. */
+  #ports(life: { readonly dead: boolean }): BulkLanePorts {
+    const port = <T>(name: string, work: () => T | Promise<T>): Promise<T> => this.#port(life, name, work);
+    return {
+      claim: (owner, options) => port('claim', () => this.#claim(owner, options)),
+      renew: (owner, held) =>
+        port('renew', () => {
+          const kept = held.filter((key) => this.#present(key)?.owner === owner);
+          for (const key of kept) this.#present(key)!.until = this.#now() + LEASE_MS;
+          return new Set(kept.map(leaseName));
+        }),
+      release: (held) =>
+        port('release', () => {
+          for (const key of held) {
+            const shard = this.#present(key);
+            if (shard === undefined) continue;
+            shard.owner = undefined;
+            this.released.push(leaseName(key));
+          }
+        }),
+      loadCampaign: (projectId, campaignId) => port('loadCampaign', () => this.#load(projectId, campaignId)),
+      readRecipients: (_, shard, turns) =>
+        port('readRecipients', (): ReadPage => {
+          const ids = turns.map((turn) => turn.subscriberId);
+          const known = ids.flatMap((id) => (this.people.has(id) ? [[id, this.people.get(id)!] as const] : []));
+          const suspects = turns.filter((turn) => shard.run > 0 || turn.possibleRepeat).map((turn) => turn.subscriberId);
+          return {
+            facts: new Map(known),
+            failure: this.failure,
+            accepted: new Set(suspects.filter((id) => this.accepted.has(id))),
+          };
+        }),
+      runningOf: (runs) => port('runningOf', () => new Set(runs.filter((run) => !this.#isStopped(run.campaignId)).map(runName))),
+      commit: async (batches) => {
+        const result = await port('commit', () => this.#commit(batches));
+        if (this.loseAnswers > 0) {
+          this.loseAnswers -= 1;
+          throw new Away('the connection broke after the commit');
+        }
+        return result;
+      },
+      isTransient: (error) => error instanceof Away,
+      settle: () => port('settle', () => undefined),
+      pauseCampaign: (_, campaignId, reason) => port('pauseCampaign', () => void this.paused.set(campaignId, reason)),
+    };
+  }
+
+  async #port<T>(life: { readonly dead: boolean }, name: string, work: () => T | Promise<T>): Promise<T> {
+    if (life.dead) return NEVER;
+    this.calls.set(name, this.called(name) + 1);
+    await new Promise((resolve) => setTimeout(resolve, this.latency));
+    if (life.dead) return NEVER;
+    if (this.away) throw new Away(`${name}: the database is away`);
+    return work();
+  }
+
+  #now(): number {
+    return this.time.clock.monotonic();
+  }
+
+  #isStopped(campaignId: string): boolean {
+    return this.paused.has(campaignId) || this.stopped.has(campaignId);
+  }
+
+  #own(shard: StoredShard, owner: string): void {
+    shard.owner = owner;
+    shard.fence += 1;
+    shard.batch = 0;
+    shard.until = this.#now() + LEASE_MS;
+  }
+
+  #present(key: { projectId: string; campaignId: string; run: number; number: number; fence: number }): StoredShard | undefined {
+    const shard = this.shards.get(shardName(key));
+    return shard?.fence === key.fence ? shard : undefined;
+  }
+
+  #claim(owner: string, options: { avoid: readonly string[]; takeExpired: boolean }): ShardLease | undefined {
+    const free = [...this.shards.values()].filter(
+      (shard) =>
+        !shard.done &&
+        !this.#isStopped(shard.campaignId) &&
+        !options.avoid.includes(shard.campaignId) &&
+        (shard.owner === undefined || (options.takeExpired && shard.until <= this.#now())),
+    );
+    const [shard] = free;
+    if (shard === undefined) return undefined;
+    this.#own(shard, owner);
+    const settled = this.recorded.map((outcome) => shard.recipients.indexOf(outcome.subscriberId));
+    return { ...shard, settled: settled.filter((position) => position >= shard.cursor && position < shard.claimedThrough) };
+  }
+
+  #load(projectId: string, campaignId: string): Promise<SendingCampaign> {
+    if (this.broken !== undefined) throw this.broken;
+    const content = aContent();
+    const draft = {
+      name: 'Test',
+      content,
+      audience: { lists: [idOf(1, 0x1)], excludeLists: [] },
+      trackOpens: true,
+      trackClicks: true,
+    };
+    const campaign = new Campaign(projectId, campaignId, draft, this.time.clock.now());
+    const project = { name: 'Test', postalAddress: '1 Road, Town', senderDomain: 'news.example.com' };
+    campaign.launch(
+      { content, links: [], keyId: KEYS.keyId, publicUrl: 'https://t.example.com', project },
+      this.time.clock.now(),
+    );
+    return SendingCampaign.load(campaign, plainRenderer, KEYS);
+  }
+
+  #commit(batches: readonly ShardBatch[]): RecordedBatches {
+    if (this.commitError !== undefined) throw this.commitError;
+    const verdicts = new Map<string, 'moved' | 'already' | 'fenced'>();
+    for (const batch of batches) {
+      const shard = this.#present(batch);
+      const verdict = shard === undefined ? 'fenced' : shard.batch >= batch.batch ? 'already' : 'moved';
+      verdicts.set(leaseName(batch), verdict);
+      if (verdict === 'already') continue;
+      for (const outcome of batch.outcomes) {
+        this.recorded.push({ ...outcome, fence: batch.fence });
+        if (outcome.state === 'submitted') this.accepted.add(outcome.subscriberId);
+      }
+      if (shard === undefined || verdict === 'fenced') continue;
+      const { batch: number, cursor, claimedThrough, done } = batch;
+      Object.assign(shard, { batch: number, cursor, claimedThrough, done, until: this.#now() + LEASE_MS });
+      if (done) shard.owner = undefined;
+    }
+    return { verdicts, changes: [] };
+  }
+}
+
+function facts(id: string, address: string): RecipientFacts {
+  return { id, address, smtputf8: false, locale: undefined, timeZone: undefined, attributes: {}, refusal: undefined };
+}
