@@ -20,7 +20,8 @@ const START = `window.ui = SwaggerUIBundle({ url: '../openapi.json', dom_id: '#r
 
 /** `/docs/` and the files that it needs; to be mounted at the root. */
 export function referencePage(): Hono {
-  const directory = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  const require = createRequire(import.meta.url);
+  const directory = dirname(require.resolve('swagger-ui-dist/package.json'));
   const headers = { 'content-security-policy': POLICY, 'cache-control': 'public, max-age=3600' };
   const page = new Hono();
   // The page's addresses are relative, so that it works under a prefix too; without the slash they would point elsewhere.

@@ -5,7 +5,7 @@ import { HttpProblem, type ProblemDetail } from './problem.ts';
 const MAX_DEPTH = 64;
 
 /** A domain error, as an import that fails of it keeps it as its reason. */
-export class BodyTooLarge extends DomainError {
+class BodyTooLarge extends DomainError {
   readonly code = 'request.too_large';
   readonly kind = 'invalid';
   constructor(maxBytes: number) {
@@ -14,7 +14,7 @@ export class BodyTooLarge extends DomainError {
 }
 
 /** The connection ended in the middle of the body. */
-export class BodyBrokenOff extends DomainError {
+class BodyBrokenOff extends DomainError {
   readonly code = 'request.aborted';
   readonly kind = 'invalid';
   constructor(cause: unknown) {
