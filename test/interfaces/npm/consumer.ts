@@ -13,7 +13,7 @@ export const CONSUMER_TSCONFIG = JSON.stringify({
     types: ['node'],
     noEmit: true,
   },
-  files: ['send.ts'],
+  include: ['*.ts'],
 });
 
 export const CONSUMER = `
