@@ -142,7 +142,8 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
   if (report.states.deferred > 0)
     cli.output.note(`${report.states.deferred.toLocaleString('en-US')} are deferred and are tried again while a worker runs.`);
   cli.output.result(report, () => renderReport(report, undefined, cli.output.width));
-  if (done && report.state !== 'submitted') cli.endWith(EXIT.conflict);
+  if (!done) cli.endWith(EXIT.failed);
+  else if (report.state !== 'submitted') cli.endWith(EXIT.conflict);
 }
 
 /** States that people want to hear of while it runs. */

@@ -129,9 +129,16 @@ describe('serve', () => {
   });
 
   it('gets the mail of other processes into its inbox, with links that lead to it', async () => {
-    await answer('list', 'create', 'Letter');
-    await writeFile(join(directory, 'people.csv'), 'email\r\nada@example.org\r\nbob@example.net\r\n');
-    await answer('import', join(directory, 'people.csv'), '--list', 'letter');
+    const post = async (path: string, type: string, body: string) =>
+      (await (
+        await fetch(addresses.url + path, {
+          method: 'POST',
+          headers: { Authorization: `Bearer ${secret}`, 'Content-Type': type },
+          body,
+        })
+      ).json()) as { id: string };
+    const { id } = await post('/v1/lists', 'application/json', JSON.stringify({ name: 'Letter' }));
+    await post(`/v1/imports?lists=${id}`, 'text/csv', 'email\r\nada@example.org\r\nbob@example.net\r\n');
     await writeFile(
       join(directory, 'hello.txt'),
       '---\nname: Hello\nsubject: Hello\nauthor: a@news.harbour.example\nlists: letter\n---\nSee https://harbour.example/x\n',

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { renderStatus } from '../../../src/interfaces/cli/status.ts';
+import { closedWorkbench, commandLine } from './workshop.ts';
+
+const now = new Date('2026-11-22T10:00:00Z');
+const quiet = {
+  lanes: [{ lane: 'transactional', waiting: 0, active: 0, oldestAgeMs: 0 }],
+  campaigns: { shards: 0, recipients: 0, oldestAgeMs: 0 },
+  workers: [],
+} as const;
+
+describe('status', () => {
+  it('says how much is waiting in every lane, and since when', () => {
+    const busy = {
+      lanes: [
+        { lane: 'transactional', waiting: 3, active: 2, oldestAgeMs: 4_200 },
+        { lane: 'bulk', waiting: 1, active: 0, oldestAgeMs: 0 },
+      ],
+      campaigns: { shards: 4, recipients: 31_234, oldestAgeMs: 187_000 },
+      workers: [
+        {
+          id: 'x',
+          host: 'node-1',
+          pid: 42,
+          lanes: ['bulk'],
+          startedAt: new Date('2026-11-22T09:00:00Z'),
+          progress: { shards: 3, submitted: 12_345, perSecond: 980, unrecorded: 17 },
+        },
+      ],
+    } as const;
+    const lines = renderStatus(busy, now, undefined).split('\n');
+    expect(lines[2]).toMatch(/^transactional +3 +2 +4\.2 s$/);
+    expect(lines[4]).toMatch(/^campaign recipients +31,234 +– +3:07$/);
+    expect(lines.at(-1)).toMatch(/^node-1:42 +bulk +1:00:00 +3 +12,345 +980 +17$/);
+  });
+
+  it('says how to start a worker when there is none', () => {
+    expect(renderStatus(quiet, now, undefined)).toContain('No worker is running. Start one: pennypost serve, or pennypost work');
+  });
+});
+
+describe('doctor', () => {
+  const findings = [
+    { what: 'database', verdict: 'ok', found: 'PostgreSQL' },
+    { what: 'SMTP', verdict: 'fail', found: 'nobody answers', advice: 'Look at PENNYPOST_SMTP_URL.' },
+  ] as const;
+  const run = commandLine({ ...closedWorkbench, examine: async () => findings });
+
+  it('shows every finding and what to do, and ends with 5 when something is broken', async () => {
+    const { status, stdout } = await run(['doctor']);
+    expect(status).toBe(5);
+    expect(stdout).toMatch(/^ok +database +PostgreSQL$/m);
+    expect(stdout).toMatch(/^fail +SMTP +nobody answers$/m);
+    expect(stdout).toContain('What to do\n- SMTP: Look at PENNYPOST_SMTP_URL.\n');
+  });
+
+  it('ends with 0 when there is nothing worse than a warning', async () => {
+    const mild = commandLine({
+      ...closedWorkbench,
+      examine: async () => findings.map((finding) => ({ ...finding, verdict: 'warn' as const })),
+    });
+    const { status, json } = await mild(['doctor', '--json']);
+    expect(status).toBe(0);
+    expect(json).toMatchObject({ findings: [{ verdict: 'warn' }, { advice: 'Look at PENNYPOST_SMTP_URL.' }] });
+  });
+});
