@@ -56,13 +56,8 @@ export class SendTransactional {
       throw new InvalidInput('The variables are larger than 256 kB.', '/variables');
     const fingerprint = requestFingerprint([address.address, input.templateId ?? null, input.content ?? null, variables]);
     return this.#work.run(async (scope) => {
-      if (input.idempotencyKey !== undefined) {
-        const known = await scope.delivery.messageByIdempotencyKey(projectId, input.idempotencyKey);
-        if (known !== undefined) {
-          if (known.fingerprint !== fingerprint) throw new IdempotencyConflict();
-          return known;
-        }
-      }
+      const known = await acceptedBefore(scope, projectId, input.idempotencyKey, fingerprint);
+      if (known !== undefined) return known;
       const content = await this.#content(scope, projectId, input);
       const project = await scope.access.getProject(projectId);
       const problems = await this.#renderer.check(filled(content, variables), transactionalPlanContext(project));
@@ -77,6 +72,12 @@ export class SendTransactional {
         idempotencyKey: input.idempotencyKey,
         fingerprint,
       });
+      if (message === undefined) {
+        // An equal request at the same time was first: its transaction has committed by now.
+        const first = await acceptedBefore(scope, projectId, input.idempotencyKey, fingerprint);
+        if (first === undefined) throw new Error('A message was refused for its idempotency key, and there is none with it.');
+        return first;
+      }
       await scope.jobs.enqueue(sendMessage, { projectId, messageId: message.id }, { key: message.id });
       return message;
     });
@@ -180,3 +181,15 @@ const filled = (content: Content, variables: Readonly<Record<string, unknown>>):
   ...content,
   defaults: { ...content.defaults, ...variables },
 });
+
+/** The message that this key stands for. @throws IdempotencyConflict when it was another request */
+async function acceptedBefore(
+  scope: Scope,
+  projectId: Id,
+  key: string | undefined,
+  fingerprint: string,
+): Promise<TransactionalMessage | undefined> {
+  const known = key === undefined ? undefined : await scope.delivery.messageByIdempotencyKey(projectId, key);
+  if (known !== undefined && known.fingerprint !== fingerprint) throw new IdempotencyConflict();
+  return known;
+}

@@ -248,13 +248,13 @@ export class DeliveryService {
     return this.#store.openShards();
   }
 
-  /** Stores a transactional message; the caller enqueues its job in the same transaction. */
+  /** Stores a transactional message; the caller enqueues its job in the same transaction. Undefined when its idempotency key is taken. */
   async accept(
     input: Pick<
       TransactionalMessage,
       'projectId' | 'recipient' | 'content' | 'variables' | 'templateId' | 'idempotencyKey' | 'fingerprint'
     >,
-  ): Promise<TransactionalMessage> {
+  ): Promise<TransactionalMessage | undefined> {
     const now = this.#clock.now();
     const message: TransactionalMessage = {
       ...input,
@@ -267,8 +267,7 @@ export class DeliveryService {
       code: undefined,
       reply: undefined,
     };
-    await this.#store.addMessage(message);
-    return message;
+    return (await this.#store.addMessage(message)) ? message : undefined;
   }
 
   /** @throws NotFound */

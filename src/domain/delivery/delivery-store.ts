@@ -119,7 +119,8 @@ export interface DeliveryStore {
   /** Open shards per lane of work: for `status`. */
   openShards(): Promise<{ readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number }>;
 
-  addMessage(message: TransactionalMessage): Promise<void>;
+  /** False, and nothing done, when a message with this idempotency key exists. */
+  addMessage(message: TransactionalMessage): Promise<boolean>;
   message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined>;
   messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>>;
   messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined>;

@@ -48,11 +48,15 @@ export class TransactionalMessages {
     this.#sql = sql;
   }
 
-  async addMessage(message: TransactionalMessage): Promise<void> {
-    await this.#sql.query(
+  /**
+   * Index: transactional_message_idempotency. Of equal requests at once, the later ones wait here for the first to commit.
+   */
+  async addMessage(message: TransactionalMessage): Promise<boolean> {
+    const rows = await this.#sql.query(
       `insert into pennypost_delivery.transactional_message (project_id, id, recipient, smtputf8, content, variables, template_id,
          idempotency_key, fingerprint, state, attempts, next_attempt_at, accepted_at, at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+       on conflict (project_id, idempotency_key) where idempotency_key is not null do nothing returning id`,
       [
         message.projectId,
         message.id,
@@ -70,6 +74,7 @@ export class TransactionalMessages {
         message.at,
       ],
     );
+    return rows.length > 0;
   }
 
   async message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
