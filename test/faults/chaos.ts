@@ -38,6 +38,7 @@ function readWish(): { wish: ChaosWish; json: boolean; keep: boolean } | undefin
   }
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(2));
 const asked = readWish();
 if (asked === undefined) process.exitCode = 2;
 else {

@@ -24,6 +24,8 @@ const PROCESSES = 'worker processes for the bulk lane; default: one per core';
 
 /** Answers in progress get this long once the process is asked to end. */
 const GRACE_MS = 10_000;
+/** A worker process without its parent gets this long to drain. */
+const ORPHAN_MS = 30_000;
 
 export function serveCommand(program: Command, cli: Cli): void {
   const serve = program
@@ -59,7 +61,11 @@ async function workUntilInterrupted(cli: Cli, options: WorkOptions): Promise<voi
     const fleet = await startFleet(cli, instance, lanes, processes);
     if (oneOf !== undefined) {
       cli.interruption.obeyParent();
-      reportToSupervisor(instance.workerId, () => cli.interruption.parentGone());
+      reportToSupervisor(instance.workerId, () => {
+        cli.interruption.parentGone();
+        // The database may have ended with the parent: then there is nothing to wait for.
+        setTimeout(() => cli.interruption.parentGone(), ORPHAN_MS).unref();
+      });
     }
     cli.output.result({ lanes, processes, description: instance.description }, () =>
       renderFields([

@@ -44,12 +44,14 @@ export interface ChaosPlace {
   note(text: string): void;
 }
 
-/** A relay that answers at once is found nowhere; with 3 ms each connection nearly always has something under way. */
-const SCRIPT = 'slow-3ms-at-dot';
+/** A relay that answers at once is found nowhere; and so a worker does not run ahead of its kill. */
+const SCRIPT = 'slow-15ms-at-dot';
 /** A lease of 10 s, and a little. */
 const LEASE_OVER_MS = 11_000;
 /** For the next holder to find it: it looks four times a second, and only when it has known the database for a lease. */
 const TAKE_OVER_MS = 5_000;
+/** Between two looks whether the campaign is over. */
+const PATIENCE_MS = 2_000;
 const REFUSED = '550';
 const COMMAND = join(import.meta.dirname, '../../../src/interfaces/cli/main.ts');
 
@@ -72,13 +74,14 @@ export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verd
     place.note(`${wish.recipients} people, ${wish.kills} kills, ${wish.stalls} stalls, seed ${wish.seed}`);
     const done = async (): Promise<boolean> => (await application.campaign.get(audience.projectId, id)).state === 'submitted';
     const deadline = began + wish.seconds * 1_000;
-    const hunt = new Hunt(wish, place, doors, fleet, chance, deadline);
+    const hunt = new Hunt({ wish, place, doors, fleet, chance, deadline, done });
     await hunt.run();
     await eventually('the campaign to be submitted', done, deadline - performance.now()).catch((error: Error) =>
       place.note(error.message),
     );
     await fleet.supervisor.stop();
     const verdict = judge({
+      killsAsked: wish.kills,
       addresses: audience.addresses,
       copies: await doors.copies(),
       ledger: await ledgerOf(application, audience.projectId, id),
@@ -149,55 +152,55 @@ function startFleet(wish: ChaosWish, place: ChaosPlace, doors: Doors, log: numbe
   };
 }
 
+interface Ground {
+  readonly wish: ChaosWish;
+  readonly place: ChaosPlace;
+  readonly doors: Doors;
+  readonly fleet: Fleet;
+  readonly chance: Chance;
+  readonly deadline: number;
+  done(): Promise<boolean>;
+}
+
 /** Kills and stalls, in the order of the accepted messages. */
 class Hunt {
   kills = 0;
   inFlight = 0;
-  readonly #wish: ChaosWish;
-  readonly #place: ChaosPlace;
-  readonly #doors: Doors;
-  readonly #fleet: Fleet;
-  readonly #chance: Chance;
-  readonly #deadline: number;
+  readonly #ground: Ground;
   /** Woken up last: killed only when nobody else can be, so that it has the time to do harm. */
   #spared: number | undefined;
+  #over = false;
 
-  constructor(wish: ChaosWish, place: ChaosPlace, doors: Doors, fleet: Fleet, chance: Chance, deadline: number) {
-    this.#wish = wish;
-    this.#place = place;
-    this.#doors = doors;
-    this.#fleet = fleet;
-    this.#chance = chance;
-    this.#deadline = deadline;
+  constructor(ground: Ground) {
+    this.#ground = ground;
   }
 
   async run(): Promise<void> {
-    const { recipients, kills, stalls } = this.#wish;
+    const { wish, chance, place, doors } = this.#ground;
+    const { recipients, kills, stalls } = wish;
     const distance = recipients / (kills + 1);
     const stallBefore = new Set(Array.from({ length: stalls }, (_, index) => Math.ceil(((index + 1) * kills) / (stalls + 1))));
     for (let kill = 1; kill <= kills; kill += 1) {
-      const jitter = (this.#chance.next() - 0.5) * 0.5 * distance;
+      const jitter = (chance.next() - 0.5) * 0.5 * distance;
       if (stallBefore.has(kill)) await this.#stall((kill - 0.5) * distance);
       // A kill that hit nothing does not count: the next one follows at once.
-      while (!(await this.#kill(kill * distance + jitter))) if (performance.now() > this.#deadline) return;
-      if (kill % 10 === 0) this.#place.note(`${kill} kills, ${(await this.#doors.look()).accepted} accepted`);
+      while (!(await this.#kill(kill * distance + jitter))) if (this.#over) return;
+      if (kill % 10 === 0) place.note(`${kill} kills, ${(await doors.look()).accepted} accepted`);
     }
   }
 
   /** True when a worker with a transaction under way was killed. */
   async #kill(accepted: number): Promise<boolean> {
+    const { doors, fleet } = this.#ground;
     const victim = await this.#victimAt(accepted);
     if (victim === undefined) return false;
-    const before = this.#doors.cut(victim.door);
-    const exited = this.#fleet.nextExit(victim.door);
+    const before = doors.cut(victim.door);
+    const exited = fleet.nextExit(victim.door);
     process.kill(victim.pid, 'SIGKILL');
     await exited;
-    await eventually(
-      'the sink to see the killed connections end',
-      async () => (await this.#doors.look()).open[victim.door] === 0,
-    );
+    await eventually('the sink to see the killed connections end', async () => (await doors.look()).open[victim.door] === 0);
     this.kills += 1;
-    const hit = this.#doors.cut(victim.door) > before;
+    const hit = doors.cut(victim.door) > before;
     if (hit) this.inFlight += 1;
     return hit;
   }
@@ -207,32 +210,67 @@ class Hunt {
    * nothing moves on.
    */
   async #stall(accepted: number): Promise<void> {
-    await this.#fleet.allWorking();
+    const { doors, fleet, place } = this.#ground;
     const victim = await this.#victimAt(accepted);
     if (victim === undefined) return;
-    process.kill(victim.pid, 'SIGSTOP');
-    const { open } = await this.#doors.look();
+    const { open } = await doors.look();
     const idle = open.flatMap((connections, door) => (connections === 0 ? [door] : []));
-    process.kill(this.#doors.pid, 'SIGSTOP');
-    await delay(LEASE_OVER_MS);
-    process.kill(this.#doors.pid, 'SIGCONT');
-    const heir = await within(TAKE_OVER_MS, this.#doors.when(0, idle));
-    process.kill(victim.pid, 'SIGCONT');
+    const asleep = new Sleepers();
+    try {
+      asleep.add(doors.pid);
+      await fleet.allWorking();
+      asleep.add(victim.pid);
+      await delay(LEASE_OVER_MS);
+      asleep.wake(doors.pid);
+      const heir = await within(TAKE_OVER_MS, doors.when(0, idle));
+      place.note(
+        heir === undefined
+          ? `worker ${victim.door} slept past its lease and nobody took over in time`
+          : `worker ${victim.door} slept past its lease, worker ${heir.door} took over`,
+      );
+    } finally {
+      asleep.wakeAll();
+    }
     this.#spared = victim.door;
-    this.#place.note(
-      heir === undefined
-        ? `worker ${victim.door} slept past its lease and nobody took over in time`
-        : `worker ${victim.door} slept past its lease, worker ${heir.door} took over`,
-    );
   }
 
+  /** Undefined when the campaign is over, or the worker ended by itself. */
   async #victimAt(accepted: number): Promise<{ readonly door: number; readonly pid: number } | undefined> {
-    const everyDoor = this.#chance.shuffled(Array.from({ length: this.#wish.processes }, (_, door) => door));
+    const { wish, doors, fleet, chance, deadline, done } = this.#ground;
+    const everyDoor = chance.shuffled(Array.from({ length: wish.processes }, (_, door) => door));
     const order = everyDoor.toSorted((a, b) => Number(a === this.#spared) - Number(b === this.#spared));
-    const left = Math.max(0, this.#deadline - performance.now());
-    const found = await within(left, this.#doors.when(accepted, order));
-    const running = found && this.#fleet.supervisor.process(found.door);
-    return found === undefined || running?.workerId === undefined ? undefined : { door: found.door, pid: running.pid };
+    for (;;) {
+      const found = await within(PATIENCE_MS, doors.when(accepted, order));
+      const running = found && fleet.supervisor.process(found.door);
+      if (found !== undefined) return running?.workerId === undefined ? undefined : { door: found.door, pid: running.pid };
+      this.#over = performance.now() > deadline || (await done());
+      if (this.#over) return undefined;
+    }
+  }
+}
+
+/** Processes that are stopped, and woken up even when this process is ended meanwhile. */
+class Sleepers {
+  readonly #pids = new Set<number>();
+  readonly #onExit = (): void => this.wakeAll();
+
+  constructor() {
+    process.once('exit', this.#onExit);
+  }
+
+  add(pid: number): void {
+    process.kill(pid, 'SIGSTOP');
+    this.#pids.add(pid);
+  }
+
+  wake(pid: number): void {
+    process.kill(pid, 'SIGCONT');
+    this.#pids.delete(pid);
+  }
+
+  wakeAll(): void {
+    for (const pid of this.#pids) this.wake(pid);
+    process.off('exit', this.#onExit);
   }
 }
 

@@ -30,6 +30,7 @@ export interface Evidence {
   /** What we say ourselves: the accused. */
   readonly ledger: ReadonlyMap<string, LedgerRow>;
   readonly totals: { readonly audience: number; readonly states: Readonly<Record<MessageState, number>> };
+  readonly killsAsked: number;
   readonly kills: number;
   readonly killsInFlight: number;
   /** `maxUnrecorded` of every worker. */
@@ -70,7 +71,7 @@ export function judge(evidence: Evidence): Verdict {
     inDoubt: [...ledger.values()].filter((row) => row.state === 'in_doubt').length,
   };
   const resets = copies.filter((copy) => copy.to.startsWith(RESET)).length;
-  return { figures, resets, faults: faultsIn(figures, resets) };
+  return { figures, resets, faults: faultsIn(figures, resets, evidence.killsAsked) };
 }
 
 const isMarked = (copy: Copy): boolean => copy.headers[REPEAT_MARK] === 'yes';
@@ -97,9 +98,13 @@ function contradictions(totals: Evidence['totals'], ledger: Evidence['ledger']):
   return wrong.length + (sum(Object.values(totals.states)) === totals.audience ? 0 : 1);
 }
 
-function faultsIn(figures: ChaosFigures, resets: number): string[] {
+function faultsIn(figures: ChaosFigures, resets: number, killsAsked: number): string[] {
   const { skipped, repeated, repeatedBound, repeatedUnmarked, messageIdChanged, ledgerMismatch, inDoubt } = figures;
+  const { killsInFlight } = figures;
   return [
+    ...(killsInFlight < killsAsked
+      ? [`only ${killsInFlight} of ${killsAsked} kills hit a message in flight: this proves too little`]
+      : []),
     ...(skipped > 0 ? [`${skipped} people were skipped`] : []),
     ...(repeated > repeatedBound ? [`${repeated} repeats, at most ${repeatedBound} may be`] : []),
     ...(repeatedUnmarked > 0 ? [`${repeatedUnmarked} repeats do not carry the mark`] : []),
