@@ -49,7 +49,7 @@ export function inProject<T>(
 }
 
 /** @throws NotFound; InvalidInput when there is none, or several and none was named */
-export async function projectOf(cli: Cli, application: Application): Promise<Project> {
+async function projectOf(cli: Cli, application: Application): Promise<Project> {
   const wish = cli.projectWish();
   if (wish !== undefined) return application.access.getProject(wish);
   const { items } = await application.access.listProjects({ limit: 5 });

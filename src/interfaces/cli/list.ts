@@ -12,17 +12,17 @@ export function listCommands(program: Command, cli: Cli): void {
   const create = list
     .command('create')
     .description('make a list')
-    .argument('<name>', 'what people see')
+    .requiredOption('--name <name>', 'what people see')
     .option('--slug <slug>', 'short name for scripts and List-Id; made from the name when absent')
     .option('--description <text>', 'what it is about')
     .option('--double-opt-in', 'people count only after they confirmed by mail')
-    .action(async (name: string, options: { slug?: string; description?: string; doubleOptIn?: boolean }) => {
+    .action(async (options: { name: string; slug?: string; description?: string; doubleOptIn?: boolean }) => {
       await inProject(cli, async (application, project) => {
-        const made = await application.audience.createList(project.id, { name, ...options });
+        const made = await application.audience.createList(project.id, options);
         cli.output.result(listShown(made), () => fieldsOf(listShown(made)));
       });
     });
-  example(create, 'pennypost list create "Harbour letter" --description "Once a month"');
+  example(create, 'pennypost list create --name "Harbour letter" --description "Once a month"');
 
   const all = paged(list.command('list').description('the lists of the project, with how many are on each'))
     .option('--archived', 'archived ones too')

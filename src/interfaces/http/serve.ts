@@ -26,7 +26,7 @@ export interface Server extends Pick<Listening, 'url' | 'port' | 'close'> {
   serve(served: Served): void;
 }
 
-export class CannotListen extends DomainError {
+class CannotListen extends DomainError {
   readonly code = 'server.cannot_listen';
   readonly kind = 'unavailable';
 }

@@ -90,7 +90,7 @@ describe('project and key', () => {
 
 describe('lists and subscribers', () => {
   it('lists are made and shown with how many are on them', async () => {
-    await run(['list', 'create', 'Harbour letter', '--description', 'Once a month']);
+    await run(['list', 'create', '--name', 'Harbour letter', '--description', 'Once a month']);
     await run([
       'subscriber',
       'upsert',

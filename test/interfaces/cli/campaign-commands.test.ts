@@ -29,7 +29,7 @@ beforeAll(async () => {
   await writeFile(path, LETTER);
   run = commandLine(workbenchOn(instance));
   await run(['project', 'create', '--name', 'Harbour', '--domain', 'news.harbour.example', '--postal-address', 'Quay 1']);
-  await run(['list', 'create', 'Harbour letter']);
+  await run(['list', 'create', '--name', 'Harbour letter']);
   await run(['import', '-', '--list', 'harbour-letter'], { stdin: 'email,first_name\nada@example.org,Ada\nbob@example.net,\n' });
 });
 afterAll(async () => {
