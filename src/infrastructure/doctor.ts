@@ -95,12 +95,14 @@ async function secretKey(config: Config, orm: Orm): Promise<readonly Finding[]> 
       : [];
   if (stored === undefined) return [{ what, verdict: 'ok', found: `${keys.keyId}; the database has not seen one yet` }];
   if (stored.fingerprint === keys.fingerprint)
-    return [{ what, verdict: 'ok', found: `${keys.keyId}, the one that the database was set up with` }];
+    return [{ what, verdict: 'ok', found: `${keys.keyId}, the one that the database knows` }];
+  if (keys.olderFingerprints.includes(stored.fingerprint))
+    return [{ what, verdict: 'ok', found: `${keys.keyId}, which takes the place of the older one at the next start` }];
   return [
     {
       what,
       verdict: 'fail',
-      found: 'not the one that the database was set up with',
+      found: 'not the one that the database knows',
       advice: 'Configure the original key: with another one, every link in mail already handed over is dead.',
     },
   ];
