@@ -1,5 +1,3 @@
-import { InvalidInput } from './errors.ts';
-
 /** A UUIDv7 in lower-case text (RFC 9562 section 5.7), made by the application so that it exists before the row does. */
 export type Id = string;
 
@@ -12,12 +10,6 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 
 export function isId(text: string): boolean {
   return UUID.test(text);
-}
-
-/** @throws InvalidInput when the text is not a UUID. */
-export function parseId(text: string, pointer?: string): Id {
-  if (!UUID.test(text)) throw new InvalidInput(`"${text.slice(0, 60)}" is not an id (a UUID is expected).`, pointer);
-  return text.toLowerCase();
 }
 
 /**
