@@ -17,7 +17,14 @@ export interface Scope {
   readonly jobs: JobQueue;
 }
 
+/** What can be done without loading an aggregate. */
+export type BulkScope = Pick<Scope, 'audience' | 'delivery' | 'analytics'>;
+
 /** One transaction over all contexts: commits everything that `work` did, or nothing when it throws. */
 export interface UnitOfWork {
   run<T>(work: (scope: Scope) => Promise<T>): Promise<T>;
+  /** The same for what happens many times a second: batches, claims, counters. Verbs that load an aggregate fail in it. */
+  bulk<T>(work: (scope: BulkScope) => Promise<T>): Promise<T>;
+  /** Without a transaction: every statement for itself. For pages and for verbs of one statement. */
+  single<T>(work: (scope: BulkScope) => Promise<T>): Promise<T>;
 }

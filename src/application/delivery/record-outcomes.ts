@@ -1,55 +1,87 @@
 import { campaignSubject, domainSubject, type Increment, PROJECT } from '../../domain/analytics/index.ts';
-import type { LedgerChange, RecordedBatches, ShardBatch } from '../../domain/delivery/index.ts';
+import type { LedgerChange, LedgerState, MovedState, RecordedBatches, ShardBatch } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
 
 /** Writes a recorder's batch: ledger, shards and counters in one transaction, so that no figure ever disagrees with the ledger. */
 export class RecordOutcomes {
   readonly #work: UnitOfWork;
-  readonly #timeZones = new Map<Id, string>();
+  readonly #known = new Map<Id, string>();
 
   constructor(deps: { work: UnitOfWork }) {
     this.#work = deps.work;
   }
 
-  record(batches: readonly ShardBatch[]): Promise<RecordedBatches> {
-    return this.#work.run(async (scope) => {
+  async record(batches: readonly ShardBatch[]): Promise<RecordedBatches> {
+    const timeZones = await this.#timeZones(batches);
+    return this.#work.bulk(async (scope) => {
       const recorded = await scope.delivery.record(batches);
-      const byProject = Map.groupBy(recorded.changes, (change) => change.projectId);
-      for (const projectId of [...byProject.keys()].sort()) {
-        const increments = (byProject.get(projectId) ?? []).flatMap(incrementsOf);
-        if (increments.length > 0) await scope.analytics.count(projectId, await this.#timeZone(scope, projectId), increments);
+      for (const [projectId, timeZone] of timeZones) {
+        const increments = incrementsOf(recorded.changes.filter((change) => change.projectId === projectId));
+        if (increments.length > 0) await scope.analytics.count(projectId, timeZone, increments);
       }
       return recorded;
     });
   }
 
-  /** Asked once per project and process: days that were counted keep their zone anyway. */
-  async #timeZone(scope: Scope, projectId: Id): Promise<string> {
-    const known = this.#timeZones.get(projectId);
-    if (known !== undefined) return known;
-    const { timeZone } = await scope.access.getProject(projectId);
-    this.#timeZones.set(projectId, timeZone);
-    return timeZone;
+  /** In the order of projects. Each is asked for once per process: days that were counted keep their zone anyway. */
+  async #timeZones(batches: readonly ShardBatch[]): Promise<(readonly [Id, string])[]> {
+    const projects = [...new Set(batches.map((batch) => batch.projectId))].sort();
+    return Promise.all(
+      projects.map(async (projectId) => {
+        const known = this.#known.get(projectId);
+        if (known !== undefined) return [projectId, known] as const;
+        const { timeZone } = await this.#work.run((scope) => scope.access.getProject(projectId));
+        this.#known.set(projectId, timeZone);
+        return [projectId, timeZone] as const;
+      }),
+    );
   }
 }
 
-/** Summed up by state, domain and minute first: a batch is some hundred outcomes of few kinds. */
-function incrementsOf(change: LedgerChange): Increment[] {
-  const groups = Map.groupBy(
-    change.moved,
-    (moved) => `${moved.state} ${Math.floor(moved.at.getTime() / 60_000)} ${moved.domain ?? ''}`,
-  );
-  const campaign = campaignSubject(change.campaignId);
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const { state: kind, at, domain } = first;
-    const by = group.length;
-    return [
-      { subject: campaign, kind, at, by },
-      { subject: PROJECT, kind, at, by },
-      ...(domain === undefined ? [] : [{ subject: domainSubject(change.campaignId, domain), kind, at, by }]),
-    ];
-  });
+const MINUTE_MS = 60_000;
+
+/** Summed up here by state and minute, and within those by domain: a batch is some hundred outcomes of few kinds. */
+function incrementsOf(changes: readonly LedgerChange[]): Increment[] {
+  const increments: Increment[] = [];
+  for (const { campaignId, moved } of changes) {
+    const campaign = campaignSubject(campaignId);
+    for (const group of byStateAndMinute(moved)) {
+      const { state: kind, at, by } = group;
+      increments.push({ subject: campaign, kind, at, by }, { subject: PROJECT, kind, at, by });
+      for (const [domain, times] of group.domains) {
+        increments.push({ subject: domainSubject(campaignId, domain), kind, at, by: times });
+      }
+    }
+  }
+  return increments;
+}
+
+interface Group {
+  readonly state: LedgerState;
+  readonly minute: number;
+  readonly at: Date;
+  by: number;
+  readonly domains: Map<string, number>;
+}
+
+function byStateAndMinute(moved: readonly MovedState[]): Group[] {
+  const groups: Group[] = [];
+  let group: Group | undefined;
+  for (const { state, at, domain } of moved) {
+    const minute = Math.floor(at.getTime() / MINUTE_MS);
+    if (group === undefined || group.state !== state || group.minute !== minute) {
+      group = groups.find((known) => known.state === state && known.minute === minute) ?? {
+        state,
+        minute,
+        at,
+        by: 0,
+        domains: new Map(),
+      };
+      if (group.by === 0) groups.push(group);
+    }
+    group.by += 1;
+    if (domain !== undefined) group.domains.set(domain, (group.domains.get(domain) ?? 0) + 1);
+  }
+  return groups;
 }

@@ -62,15 +62,15 @@ export class SendingPorts implements BulkLanePorts {
   }
 
   claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined> {
-    return this.#work.run((scope) => scope.delivery.claim(owner, options));
+    return this.#work.bulk((scope) => scope.delivery.claim(owner, options));
   }
 
   renew(owner: Id, held: readonly (ShardKey & { fence: number })[]): Promise<ReadonlySet<string>> {
-    return this.#work.run((scope) => scope.delivery.renew(owner, held));
+    return this.#work.single((scope) => scope.delivery.renew(owner, held));
   }
 
   release(held: readonly (ShardKey & { fence: number })[]): Promise<void> {
-    return this.#work.run((scope) => scope.delivery.release(held));
+    return this.#work.single((scope) => scope.delivery.release(held));
   }
 
   loadCampaign(projectId: Id, campaignId: Id): Promise<SendingCampaign> {
@@ -91,7 +91,7 @@ export class SendingPorts implements BulkLanePorts {
     const ids = turns.map((turn) => turn.subscriberId);
     // Only these can have been accepted before: in an earlier run, or by an earlier holder who told of it late.
     const suspects = turns.flatMap((turn) => (shard.run > 0 || turn.possibleRepeat ? [turn.subscriberId] : []));
-    const { facts, accepted } = await this.#work.run(async (scope) => ({
+    const { facts, accepted } = await this.#work.single(async (scope) => ({
       facts: await scope.audience.recipients(projectId, ids, { lists }),
       accepted: suspects.length === 0 ? new Set<Id>() : await scope.delivery.acceptedAmong(shard, suspects),
     }));
@@ -104,7 +104,7 @@ export class SendingPorts implements BulkLanePorts {
   }
 
   runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>> {
-    return this.#work.run((scope) => scope.delivery.runningOf(runs));
+    return this.#work.single((scope) => scope.delivery.runningOf(runs));
   }
 
   commit(batches: readonly ShardBatch[]): Promise<RecordedBatches> {

@@ -8,7 +8,8 @@ export interface ClaimedRow {
   fence: number;
   cursor: number;
   claimed_through: number;
-  recipients: string[];
+  /** As an array literal: it goes to one split, not through the driver's parser. */
+  recipients: string;
   purpose: string;
 }
 
@@ -44,6 +45,6 @@ export const CLAIM = `with open as (
          fence_batches = s.fence_batches || s.batch, batch = 0
        from chosen c where (s.project_id, s.campaign_id, s.run, s.number) = (c.project_id, c.campaign_id, c.run, c.number)
        returning s.project_id, s.campaign_id, s.run, s.number, s.launched_on::text as launched_on, s.fence, s.cursor, s.claimed_through,
-         s.recipients,
+         s.recipients::text as recipients,
          (select r.purpose from pennypost_delivery.run r
           where (r.project_id, r.campaign_id, r.number) = (s.project_id, s.campaign_id, s.run)) as purpose`;

@@ -36,6 +36,8 @@ export async function openOrm(connection: ConnectionSettings, options: OrmOption
       application_name: options.applicationName ?? 'pennypost',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      // Statements that are asked for without waiting leave without waiting: see bulk-session.ts.
+      pipeline: true,
       // No request and no batch takes a minute; a statement that does holds locks that others need.
       statement_timeout: 60_000,
       // A process that is stopped or cut off in the middle of a transaction keeps its shard's row locked: as long as a lease, no longer.

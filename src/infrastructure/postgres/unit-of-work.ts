@@ -1,7 +1,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { JobQueue } from '../../application/job.ts';
+import type { BulkScope, Scope, UnitOfWork } from '../../application/unit-of-work.ts';
 import type { KeyRing } from '../../domain/access/index.ts';
-import type { Scope, UnitOfWork } from '../../application/unit-of-work.ts';
 import { AccessService } from '../../domain/access/index.ts';
 import { AnalyticsService } from '../../domain/analytics/index.ts';
 import { AudienceService } from '../../domain/audience/index.ts';
@@ -13,6 +13,7 @@ import { TrackingService } from '../../domain/tracking/index.ts';
 import { PostgresAccessStore } from './access-store.ts';
 import { PostgresAnalyticsStore } from './analytics-store.ts';
 import { PostgresAudienceStore } from './audience-store.ts';
+import { inBulkTransaction, singleStatements } from './bulk-session.ts';
 import { PostgresCampaignStore } from './campaign-store.ts';
 import { PostgresDeliveryStore } from './delivery-store.ts';
 import { inTransaction, type Session } from './session.ts';
@@ -44,13 +45,26 @@ export class PostgresUnitOfWork implements UnitOfWork {
     return inTransaction(this.#deps.orm, (session) => work(this.#scope(session)));
   }
 
+  bulk<T>(work: (scope: BulkScope) => Promise<T>): Promise<T> {
+    return inBulkTransaction(this.#deps.orm, (session) => work(this.#scope(session)));
+  }
+
+  single<T>(work: (scope: BulkScope) => Promise<T>): Promise<T> {
+    return work(this.#scope(singleStatements(this.#deps.orm)));
+  }
+
   /** Built on demand: most units of work ask for one or two contexts. */
   #scope(session: Session): Scope {
     const { clock, ids, keys, random, bulkRetry, transactionalRetry } = this.#deps;
     return lazily({
       access: () => new AccessService({ store: new PostgresAccessStore(session), clock, ids }),
       audience: () =>
-        new AudienceService({ store: new PostgresAudienceStore(session), clock, ids, erasureKeys: (projectId) => keys.erasureKeys(projectId) }),
+        new AudienceService({
+          store: new PostgresAudienceStore(session),
+          clock,
+          ids,
+          erasureKeys: (projectId) => keys.erasureKeys(projectId),
+        }),
       campaign: () => new CampaignService({ store: new PostgresCampaignStore(session), clock, ids }),
       delivery: () =>
         new DeliveryService({

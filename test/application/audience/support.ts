@@ -39,8 +39,9 @@ export async function openAudience(
     inTransaction(orm, (session) =>
       work(new AudienceService({ store: new PostgresAudienceStore(session), clock, ids, erasureKeys })),
     );
+  const run = <T>(work: (scope: Scope) => Promise<T>): Promise<T> => audience((service) => work({ audience: service } as Scope));
   const imports = new ImportSubscribers({
-    work: { run: (work) => audience((service) => work({ audience: service } as Scope)) },
+    work: { run, bulk: run, single: run },
     files: new StreamedSubscriberFiles(),
     loader: new PostgresImportLoader(orm),
     clock,
