@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Application, Campaign, ContentInput } from '../../../src/application/application.ts';
 import type { LedgerRow } from '../../../src/domain/delivery/index.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
@@ -23,7 +24,7 @@ export async function invite(
   attributes: Readonly<Record<string, (index: number) => string>> = {},
 ): Promise<Audience> {
   const project = await application.access.createProject({
-    name: 'Faults',
+    name: `Faults ${randomBytes(4).toString('hex')}`,
     senderDomain: 'news.example.com',
     postalAddress: '1 Road, Town',
   });

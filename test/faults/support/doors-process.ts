@@ -9,7 +9,8 @@ import type { Ask, DoorsWish, Tell } from './doors.ts';
 const LOOK_MS = 1;
 
 const wish = JSON.parse(process.argv[2] ?? '{}') as DoorsWish;
-const tell = (what: Tell): void => void process.send?.(what);
+// Whoever asked may have gone.
+const tell = (what: Tell): void => void process.send?.(what, () => undefined);
 const doors: FaultSink[] = [];
 for (let door = 0; door < wish.doors; door += 1) {
   doors.push(
