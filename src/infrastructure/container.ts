@@ -170,8 +170,9 @@ function wireSending(container: Container): void {
   provide(
     container,
     tokens.transactional,
-    [tokens.work, tokens.renderer, tokens.transport, tokens.keys, tokens.clock],
-    (work, renderer, transport, keys, clock) => new SendTransactional({ work, renderer, transport, keys, clock }),
+    [tokens.work, tokens.renderer, tokens.transport, tokens.keys, tokens.clock, tokens.workerId],
+    (work, renderer, transport, keys, clock, workerId) =>
+      new SendTransactional({ work, renderer, transport, keys, clock, workerId, isTransient }),
   );
   provide(
     container,

@@ -1,17 +1,35 @@
-import type { KeyRing } from '../../domain/access/index.ts';
-import { type Content, type ContentInput, ContentInvalid, type Renderer, RenderFailed } from '../../domain/campaign/index.ts';
-import { requestFingerprint, type TransactionalMessage, type Transport } from '../../domain/delivery/index.ts';
+import type { KeyRing, Project } from '../../domain/access/index.ts';
+import { type Content, type ContentInput, ContentInvalid, type Renderer } from '../../domain/campaign/index.ts';
+import {
+  type Attempt,
+  requestFingerprint,
+  type TransactionalMessage,
+  type Transport,
+  type Withdrawn,
+} from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { DomainError, InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
+import { storableJson } from '../../domain/shared/json.ts';
 import { issueTransactionalTokens } from '../../domain/tracking/index.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import { sendMessage } from './jobs.ts';
 import { transactionalPlanContext } from './plan-context.ts';
 
-/** An attempt that has lasted longer than this lost its worker: the longest SMTP waits add up to less (RFC 5321 section 4.5.3.2). */
-const LOST_AFTER_MS = 30 * 60_000;
+/** An attempt that has lasted longer than this is lost, whoever lives: the longest SMTP waits add up to less (RFC 5321 section 4.5.3.2). */
+const LONGEST_ATTEMPT_MS = 30 * 60_000;
+/** A worker tells every 5 s that it lives. */
+const VANISHED_MS = 60_000;
+/** Whoever is suppressed is not mailed more than five seconds later (promise D11). */
+const FRESH_MS = 4_500;
+const VANISHED: Attempt = {
+  outcome: 'in_doubt',
+  code: undefined,
+  enhancedCode: undefined,
+  reply: 'the worker vanished during the attempt',
+  fault: 'transport',
+};
 const VARIABLES_LIMIT = 256 * 1024;
 
 export class IdempotencyConflict extends DomainError {
@@ -39,19 +57,34 @@ export class SendTransactional {
   readonly #transport: Transport;
   readonly #keys: KeyRing;
   readonly #clock: Clock;
+  readonly #workerId: Id;
+  readonly #isTransient: (error: unknown) => boolean;
 
-  constructor(deps: { work: UnitOfWork; renderer: Renderer; transport: Transport; keys: KeyRing; clock: Clock }) {
+  constructor(deps: {
+    work: UnitOfWork;
+    renderer: Renderer;
+    transport: Transport;
+    keys: KeyRing;
+    clock: Clock;
+    workerId: Id;
+    isTransient: (error: unknown) => boolean;
+  }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
     this.#transport = deps.transport;
     this.#keys = deps.keys;
     this.#clock = deps.clock;
+    this.#workerId = deps.workerId;
+    this.#isTransient = deps.isTransient;
   }
 
   /** The message exists, with its job, when this returns. @throws InvalidInput, NotFound, IdempotencyConflict */
   async accept(projectId: Id, input: SendInput): Promise<TransactionalMessage> {
     const address = parseEmailAddress(input.to, '/to');
-    const variables = input.variables ?? {};
+    const { idempotencyKey } = input;
+    if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 256))
+      throw new InvalidInput('An idempotency key has 1 to 256 characters.', '/idempotencyKey');
+    const variables = storableJson(input.variables ?? {}, '/variables');
     if (Buffer.byteLength(JSON.stringify(variables)) > VARIABLES_LIMIT)
       throw new InvalidInput('The variables are larger than 256 kB.', '/variables');
     const fingerprint = requestFingerprint([address.address, input.templateId ?? null, input.content ?? null, variables]);
@@ -85,77 +118,95 @@ export class SendTransactional {
 
   /** Hands one message over, if it is (still) waiting. What it came to is committed; a retry is enqueued with it. */
   async send(projectId: Id, messageId: Id): Promise<TransactionalMessage | undefined> {
-    const begun = await this.#work.run(async (scope) => {
-      const message = await scope.delivery.beginAttempt(projectId, messageId);
-      if (message === undefined) return undefined;
-      // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
-      const suppressions = await scope.audience.suppressionsOf(projectId, message.recipient.address);
-      const refusal = suppressions.find((suppression) => suppression.scope === 'project');
-      if (refusal !== undefined) {
-        await scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal.reason})`);
-        return undefined;
-      }
-      return { message, project: await scope.access.getProject(projectId) };
+    const waiting = await this.#work.run(async (scope) => {
+      const message = await scope.delivery.waiting(projectId, messageId);
+      return message === undefined ? undefined : { message, project: await scope.access.getProject(projectId) };
     });
-    if (begun === undefined) return undefined;
-    const { message, project } = begun;
-    const content = filled(message.content as Content, message.variables);
+    if (waiting === undefined) return undefined;
+    const { message, project } = waiting;
     let bytes: Uint8Array;
     try {
-      const plan = await this.#renderer.compile(content, transactionalPlanContext(project));
-      const composed = plan.compose({
-        ...message.recipient,
-        variables: message.variables,
-        messageId: `${this.#messageIdLeft(projectId, messageId)}@${project.senderDomain}`,
-        date: this.#clock.now(),
-        clickToken: '',
-        openToken: '',
-        unsubscribeUrl: '',
-      });
-      bytes = Buffer.from(composed.bytes);
-      composed.release();
+      bytes = await this.#compose(message, project);
     } catch (error) {
-      if (!(error instanceof RenderFailed || error instanceof DomainError)) throw error;
+      if (!(error instanceof DomainError)) throw error;
       return this.#work.run((scope) => scope.delivery.giveUp(message, 'failed', error.message));
     }
+    const askedAt = this.#clock.monotonic();
+    const begun = await this.#begin(message);
+    if (begun?.state !== 'attempting') return begun;
     const attempt = await this.#transport.submit({
-      envelope: { from: content.author.address, to: message.recipient.address, smtputf8: message.recipient.smtputf8 },
+      envelope: {
+        from: (message.content as Content).author.address,
+        to: message.recipient.address,
+        smtputf8: message.recipient.smtputf8,
+      },
       content: bytes,
+      proceed: () => this.#clock.monotonic() - askedAt < FRESH_MS,
     });
+    return this.#kept(() => this.#end(begun, attempt));
+  }
+
+  async #compose(message: TransactionalMessage, project: Project): Promise<Uint8Array> {
+    const content = filled(message.content as Content, message.variables);
+    const plan = await this.#renderer.compile(content, transactionalPlanContext(project));
+    const composed = plan.compose({
+      ...message.recipient,
+      variables: message.variables,
+      messageId: `${this.#messageIdLeft(message.projectId, message.id)}@${project.senderDomain}`,
+      date: this.#clock.now(),
+      clickToken: '',
+      openToken: '',
+      unsubscribeUrl: '',
+    });
+    const bytes = Buffer.from(composed.bytes);
+    composed.release();
+    return bytes;
+  }
+
+  /** The start of the attempt is committed before anything is written, and with it that the recipient may be mailed. */
+  #begin(message: TransactionalMessage): Promise<TransactionalMessage | undefined> {
     return this.#work.run(async (scope) => {
-      const ended = await scope.delivery.endAttempt(
-        message,
-        attempt.outcome === 'withdrawn'
-          ? {
-              outcome: 'deferred',
-              code: undefined,
-              enhancedCode: undefined,
-              reply: 'the worker was stopping',
-              fault: 'transport',
-            }
-          : attempt,
-      );
-      if (ended.nextAttemptAt !== undefined) {
-        await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: ended.nextAttemptAt, key: messageId });
+      // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
+      const suppressions = await scope.audience.suppressionsOf(message.projectId, message.recipient.address);
+      const refusal = suppressions.find((suppression) => suppression.scope === 'project');
+      if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal.reason})`);
+      return scope.delivery.beginAttempt(message, this.#workerId);
+    });
+  }
+
+  #end(message: TransactionalMessage, attempt: Attempt | Withdrawn): Promise<TransactionalMessage | undefined> {
+    const { projectId, id: messageId } = message;
+    return this.#work.run(async (scope) => {
+      if (attempt.outcome === 'withdrawn') {
+        await scope.delivery.takeBack(message);
+        await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { key: messageId });
+        return undefined;
       }
+      const ended = await scope.delivery.endAttempt(message, attempt);
+      if (ended?.nextAttemptAt !== undefined)
+        await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: ended.nextAttemptAt, key: messageId });
       return ended;
     });
   }
 
+  /** An outcome survives an outage of the database: it is written when the database is back (promise D5). */
+  async #kept<T>(write: () => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!this.#isTransient(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** tries, 1_000)));
+      }
+    }
+  }
+
   /** Whatever was lost with a killed process comes back here: due messages without a job, attempts without an end. */
   async sweep(): Promise<void> {
-    const lost = await this.#work.run((scope) => scope.delivery.unfinished(LOST_AFTER_MS));
-    for (const message of lost) {
-      await this.#work.run((scope) =>
-        scope.delivery.endAttempt(message, {
-          outcome: 'in_doubt',
-          code: undefined,
-          enhancedCode: undefined,
-          reply: 'the worker vanished during the attempt',
-          fault: 'transport',
-        }),
-      );
-    }
+    const lost = await this.#work.run((scope) =>
+      scope.delivery.unfinished({ longestMs: LONGEST_ATTEMPT_MS, vanishedMs: VANISHED_MS }),
+    );
+    for (const message of lost) await this.#work.run((scope) => scope.delivery.endAttempt(message, VANISHED));
     await this.#work.run(async (scope) => {
       for (const message of await scope.delivery.messagesDue()) {
         await scope.jobs.enqueue(sendMessage, { projectId: message.projectId, messageId: message.id }, { key: message.id });

@@ -8,7 +8,7 @@ import type { LedgerRow, LedgerState } from './message.ts';
 import { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 import type { Run, RunKey, RunPurpose } from './run.ts';
 import { type ShardBatch, type ShardKey, type ShardLease, shardName } from './shard.ts';
-import type { MessageAttempt, TransactionalMessage } from './transactional-message.ts';
+import type { MessageAttempt, TransactionalMessage, TransactionalState } from './transactional-message.ts';
 import { WORKER_LIVE_MS, type Worker } from './worker.ts';
 
 /** Ids of recipients in pages, as PostgreSQL array literals; `undefined` after the last. */
@@ -41,6 +41,17 @@ const RESENT_STATES = {
   resend_failed: ['rejected', 'expired', 'failed'],
   resend_in_doubt: ['in_doubt'],
 } as const satisfies Record<string, readonly LedgerState[]>;
+
+const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doubt'];
+/** In doubt: the sweep has given the attempt up before its worker, who was only slow, told how it ended. */
+const UNKNOWN_END: readonly TransactionalState[] = ['attempting', 'in_doubt'];
+const NOT_ACCEPTED: readonly TransactionalState[] = [...WAITING, 'attempting', 'rejected', 'expired', 'failed', 'skipped'];
+
+const attemptKey = (message: TransactionalMessage) => ({
+  projectId: message.projectId,
+  messageId: message.id,
+  number: message.attempts,
+});
 
 /** The one way into the delivery context: see the manual page in `index.ts`. */
 export class DeliveryService {
@@ -289,15 +300,19 @@ export class DeliveryService {
     return this.#store.attempts(projectId, messageId);
   }
 
+  /** The message, if it is waiting to be sent and due. */
+  async waiting(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
+    const message = await this.#store.message(projectId, id);
+    const due = message?.nextAttemptAt !== undefined && message.nextAttemptAt <= this.#clock.now();
+    return due && WAITING.includes(message.state) ? message : undefined;
+  }
+
   /**
    * Commits that an attempt starts, before MAIL is written: a start without an end is `in_doubt`. Undefined when the message
-   * is not waiting any more (another worker has it, or it is settled) or not due yet.
+   * is not waiting any more: another worker has it, or it is settled.
    */
-  async beginAttempt(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
-    const message = await this.#store.message(projectId, id);
-    if (message === undefined) return undefined;
+  async beginAttempt(message: TransactionalMessage, workerId: Id): Promise<TransactionalMessage | undefined> {
     const now = this.#clock.now();
-    if (message.nextAttemptAt === undefined || message.nextAttemptAt > now) return undefined;
     const begun: TransactionalMessage = {
       ...message,
       state: 'attempting',
@@ -305,22 +320,17 @@ export class DeliveryService {
       nextAttemptAt: undefined,
       at: now,
     };
-    if (!(await this.#store.moveMessage(begun, ['accepted', 'deferred', 'in_doubt']))) return undefined;
-    await this.#store.addAttempt({
-      projectId,
-      messageId: id,
-      number: begun.attempts,
-      startedAt: now,
-      endedAt: undefined,
-      outcome: undefined,
-      code: undefined,
-      reply: undefined,
-    });
+    if (!(await this.#store.moveMessage(begun, { states: WAITING, attempts: message.attempts }))) return undefined;
+    const attempt = { startedAt: now, endedAt: undefined, outcome: undefined, code: undefined, reply: undefined };
+    await this.#store.addAttempt({ ...attempt, ...attemptKey(begun) }, workerId);
     return begun;
   }
 
-  /** What the attempt came to. Transactional mail in doubt is tried again by policy, with the same Message-ID. */
-  async endAttempt(message: TransactionalMessage, attempt: Attempt): Promise<TransactionalMessage> {
+  /**
+   * What the attempt came to. Transactional mail in doubt is tried again by policy, with the same Message-ID. Undefined when
+   * it was given up as lost meanwhile and somebody else has gone on; an acceptance is kept even then.
+   */
+  async endAttempt(message: TransactionalMessage, attempt: Attempt): Promise<TransactionalMessage | undefined> {
     const now = this.#clock.now();
     const again = attempt.outcome === 'deferred' || attempt.outcome === 'in_doubt';
     const expired = again && now.getTime() - message.acceptedAt.getTime() >= this.#transactionalRetry.lifetimeMs;
@@ -333,30 +343,47 @@ export class DeliveryService {
       code: attempt.code,
       reply: attempt.reply,
     };
-    await this.#store.endAttempt({
-      projectId: message.projectId,
-      messageId: message.id,
-      number: message.attempts,
-      startedAt: message.at,
-      endedAt: now,
-      outcome: attempt.outcome,
-      code: attempt.code,
-      reply: attempt.reply,
-    });
-    await this.#store.moveMessage(ended, ['attempting']);
+    const { outcome, code, reply } = attempt;
+    const from = outcome === 'submitted' ? { states: NOT_ACCEPTED } : { states: UNKNOWN_END, attempts: message.attempts };
+    if (!(await this.#store.moveMessage(ended, from))) return undefined;
+    await this.#store.endAttempt({ ...attemptKey(message), startedAt: message.at, endedAt: now, outcome, code, reply });
     return ended;
   }
 
-  /** Ends a message that never reached a transport: its template failed, or its recipient is suppressed. */
-  async giveUp(message: TransactionalMessage, state: 'failed' | 'skipped', reason: string): Promise<TransactionalMessage> {
+  /** The attempt never wrote a byte: the message waits as before. */
+  async takeBack(message: TransactionalMessage): Promise<void> {
+    const now = this.#clock.now();
+    const waiting: TransactionalMessage = {
+      ...message,
+      state: message.attempts === 1 ? 'accepted' : 'deferred',
+      attempts: message.attempts - 1,
+      nextAttemptAt: now,
+      at: now,
+    };
+    if (await this.#store.moveMessage(waiting, { states: ['attempting'], attempts: message.attempts }))
+      await this.#store.removeAttempt(attemptKey(message));
+  }
+
+  /**
+   * Ends a message without an attempt: its data break the template, or its recipient is suppressed. Undefined when it was not
+   * waiting any more.
+   */
+  async giveUp(
+    message: TransactionalMessage,
+    state: 'failed' | 'skipped',
+    reason: string,
+  ): Promise<TransactionalMessage | undefined> {
     const ended: TransactionalMessage = { ...message, state, reply: reason, nextAttemptAt: undefined, at: this.#clock.now() };
-    await this.#store.moveMessage(ended, ['accepted', 'deferred', 'in_doubt', 'attempting']);
-    return ended;
+    return (await this.#store.moveMessage(ended, { states: WAITING, attempts: message.attempts })) ? ended : undefined;
   }
 
-  /** Messages whose worker vanished between start and end of an attempt, `olderThanMs` ago or more: they are in doubt. */
-  unfinished(olderThanMs: number, limit = 100): Promise<readonly TransactionalMessage[]> {
-    return this.#store.unfinishedMessages(new Date(this.#clock.now().getTime() - olderThanMs), limit);
+  /** Messages whose attempt has lasted too long, or whose worker vanished in the middle of it: they are in doubt. */
+  unfinished(
+    after: { readonly longestMs: number; readonly vanishedMs: number },
+    limit = 100,
+  ): Promise<readonly TransactionalMessage[]> {
+    const now = this.#clock.now().getTime();
+    return this.#store.unfinishedMessages(new Date(now - after.longestMs), new Date(now - after.vanishedMs), limit);
   }
 
   messagesDue(limit = 500): Promise<readonly TransactionalMessage[]> {

@@ -124,13 +124,18 @@ export interface DeliveryStore {
   message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined>;
   messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>>;
   messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined>;
-  /** Moves a message from one state to another; false when it was not in `from` any more. */
-  moveMessage(message: TransactionalMessage, from: readonly TransactionalMessage['state'][]): Promise<boolean>;
-  addAttempt(attempt: MessageAttempt): Promise<void>;
+  /** Moves a message from one state to another; false when it was not in `from` any more, or not at this number of attempts. */
+  moveMessage(
+    message: TransactionalMessage,
+    from: { readonly states: readonly TransactionalMessage['state'][]; readonly attempts?: number },
+  ): Promise<boolean>;
+  addAttempt(attempt: MessageAttempt, workerId: Id): Promise<void>;
+  /** As if it had never begun. */
+  removeAttempt(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>): Promise<void>;
   endAttempt(attempt: MessageAttempt): Promise<void>;
   attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]>;
-  /** Messages whose attempt was started before `before` and never ended. */
-  unfinishedMessages(before: Date, limit: number): Promise<readonly TransactionalMessage[]>;
+  /** Messages whose attempt never ended: started before `before`, or before `vanished` by a worker who was not seen since then. */
+  unfinishedMessages(before: Date, vanished: Date, limit: number): Promise<readonly TransactionalMessage[]>;
   /** Messages accepted or deferred and due, oldest first: the truth behind the jobs. */
   messagesDue(now: Date, limit: number): Promise<readonly TransactionalMessage[]>;
 }

@@ -2,8 +2,9 @@ import type { Id } from '../shared/ids.ts';
 import type { AttemptOutcome } from './attempt.ts';
 
 /**
- *   accepted -> attempting -> submitted | rejected | in_doubt | deferred      deferred -> attempting | expired
- *   accepted, deferred -> skipped (suppressed) | failed (its data break the template)
+ *   accepted, deferred, in_doubt -> attempting -> submitted | rejected | in_doubt | deferred | expired
+ *   accepted, deferred, in_doubt -> skipped (suppressed) | failed (its data break the template)
+ *   anything -> submitted, when an attempt that was given up as lost turns out to have been accepted
  */
 export type TransactionalState =
   | 'accepted'

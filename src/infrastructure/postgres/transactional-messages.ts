@@ -97,10 +97,15 @@ export class TransactionalMessages {
     return toPage(rows, limit, (message) => [message.id]);
   }
 
-  async moveMessage(message: TransactionalMessage, from: readonly TransactionalState[]): Promise<boolean> {
+  async moveMessage(
+    message: TransactionalMessage,
+    from: { readonly states: readonly TransactionalState[]; readonly attempts?: number },
+  ): Promise<boolean> {
     const rows = await this.#sql.query(
-      `update pennypost_delivery.transactional_message set state = $3, attempts = $4, next_attempt_at = $5, at = $6, code = $7, reply = $8
-       where project_id = $1 and id = $2 and state = any($9) returning id`,
+      `update pennypost_delivery.transactional_message
+       set state = $3, attempts = case when $10::int is null then greatest(attempts, $4) else $4 end, next_attempt_at = $5, at = $6,
+         code = $7, reply = $8
+       where project_id = $1 and id = $2 and state = any($9) and ($10::int is null or attempts = $10) returning id`,
       [
         message.projectId,
         message.id,
@@ -110,17 +115,26 @@ export class TransactionalMessages {
         message.at,
         message.code ?? null,
         message.reply?.replaceAll('\0', '') ?? null,
-        from,
+        from.states,
+        from.attempts ?? null,
       ],
     );
     return rows.length > 0;
   }
 
-  async addAttempt(attempt: MessageAttempt): Promise<void> {
+  async addAttempt(attempt: MessageAttempt, workerId: Id): Promise<void> {
     await this.#sql.query(
-      'insert into pennypost_delivery.attempt (project_id, message_id, number, started_at) values ($1, $2, $3, $4)',
-      [attempt.projectId, attempt.messageId, attempt.number, attempt.startedAt],
+      'insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, worker_id) values ($1, $2, $3, $4, $5)',
+      [attempt.projectId, attempt.messageId, attempt.number, attempt.startedAt, workerId],
     );
+  }
+
+  async removeAttempt(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>): Promise<void> {
+    await this.#sql.query('delete from pennypost_delivery.attempt where project_id = $1 and message_id = $2 and number = $3', [
+      attempt.projectId,
+      attempt.messageId,
+      attempt.number,
+    ]);
   }
 
   async endAttempt(attempt: MessageAttempt): Promise<void> {
@@ -154,9 +168,15 @@ export class TransactionalMessages {
     }));
   }
 
-  /** Index: transactional_message_unfinished. */
-  async unfinishedMessages(before: Date, limit: number): Promise<readonly TransactionalMessage[]> {
-    return this.#many(`where state = 'attempting' and at < $1 order by at, project_id limit $2`, [before, limit]);
+  /** Index: transactional_message_unfinished. Whether a worker lives is told by its own beat, a few seconds old at most. */
+  async unfinishedMessages(before: Date, vanished: Date, limit: number): Promise<readonly TransactionalMessage[]> {
+    return this.#many(
+      `m where state = 'attempting' and at < $2 and (at < $1 or not exists (
+         select from pennypost_delivery.attempt a join pennypost_delivery.worker w on w.id = a.worker_id
+         where a.project_id = m.project_id and a.message_id = m.id and a.number = m.attempts and w.seen_at >= $2))
+       order by at, project_id limit $3`,
+      [before, vanished, limit],
+    );
   }
 
   /** Index: transactional_message_due. */

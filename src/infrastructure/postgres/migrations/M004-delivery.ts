@@ -107,6 +107,7 @@ export class M004Delivery extends Migration {
       outcome text,
       code smallint,
       reply text,
+      worker_id uuid,
       primary key (project_id, message_id, number),
       foreign key (project_id, message_id) references pennypost_delivery.transactional_message (project_id, id) on delete cascade
     )`);
