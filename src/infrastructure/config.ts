@@ -38,7 +38,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     publicUrl: publicUrl(text(env.PENNYPOST_PUBLIC_URL)),
     host: text(env.PENNYPOST_HOST) ?? '127.0.0.1',
     port: whole('PENNYPOST_PORT', env.PENNYPOST_PORT, 0, 65_535) ?? 8_025,
-    logLevel: text(env.PENNYPOST_LOG_LEVEL) ?? 'info',
+    logLevel: logLevel(text(env.PENNYPOST_LOG_LEVEL) ?? 'info'),
     maxConnections: whole('PENNYPOST_MAX_CONNECTIONS', env.PENNYPOST_MAX_CONNECTIONS, 1, 1_000) ?? 10,
     maxUnrecorded: whole('PENNYPOST_MAX_UNRECORDED', env.PENNYPOST_MAX_UNRECORDED, 1, 100_000) ?? 1_000,
     messagesPerSecond: whole('PENNYPOST_MESSAGES_PER_SECOND', env.PENNYPOST_MESSAGES_PER_SECOND, 1, 1_000_000),
@@ -89,6 +89,13 @@ function whole(name: string, value: string | undefined, least: number, most: num
   if (!Number.isInteger(number) || number < least || number > most)
     throw new InvalidInput(`${name} is "${given}"; it must be a whole number from ${least} to ${most}.`);
   return number;
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+
+function logLevel(value: string): string {
+  if (LOG_LEVELS.includes(value)) return value;
+  throw new InvalidInput(`PENNYPOST_LOG_LEVEL is "${value}"; it must be one of ${LOG_LEVELS.join(', ')}.`);
 }
 
 function smtpUrl(value: string | undefined): string | undefined {

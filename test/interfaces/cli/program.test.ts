@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { fill } from '../../../src/interfaces/cli/program.ts';
@@ -70,6 +71,20 @@ describe('the command line', () => {
 
   it('says its version', async () => {
     expect((await run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('docs/cli.md', () => {
+  it('names every command, and none that does not exist', () => {
+    const page = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+    const table = page.slice(page.indexOf('| command |'), page.indexOf('## Who does the work'));
+    const cells = table.split('\n').map((line) => line.split('|')[1] ?? '');
+    const named = cells.flatMap((cell) => [...cell.matchAll(/`pennypost ([a-z ]+)`/g)].map(([, words]) => words));
+    expect(named.toSorted()).toEqual(
+      everyCommand()
+        .map((words) => words.join(' '))
+        .toSorted(),
+    );
   });
 });
 
