@@ -11,7 +11,7 @@ const LANE_WORKERS: Readonly<Record<Lane, { readonly concurrency: number; readon
   bulk: { concurrency: 1, batchSize: 10 },
   background: { concurrency: 1, batchSize: 1 },
 };
-/** Fallback for a lost notification; a notified job starts within some 10 ms. */
+/** Fallback for a lost notification, and the delay of a job that falls due later; a notified job starts within some 10 ms. */
 const POLL_SECONDS = 2;
 const STOP_MS = 30_000;
 
@@ -78,6 +78,8 @@ export class Jobs {
           batchSize,
           localConcurrency: concurrency,
           pollingIntervalSeconds: POLL_SECONDS,
+          // pg-boss waits 30 s where it listens: nobody is notified when a retry falls due.
+          notifyPollingIntervalSeconds: POLL_SECONDS,
           burstWhenBatchFull: true,
           perJobResults: true,
         },
