@@ -7,6 +7,7 @@ import type {
   Renderer,
 } from '../../domain/campaign/index.ts';
 import type { TransactionalMessage } from '../../domain/delivery/index.ts';
+import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { bulkWake } from '../delivery/jobs.ts';
@@ -70,6 +71,8 @@ export class CampaignDesk {
 
   async test(projectId: Id, id: Id, to: readonly string[], as?: As): Promise<readonly TransactionalMessage[]> {
     if (to.length === 0 || to.length > MOST_TESTS) throw new InvalidInput(`Give 1 to ${MOST_TESTS} addresses for a test.`, '/to');
+    // All of them first: nobody gets a test when one address is wrong.
+    for (const address of to) parseEmailAddress(address, '/to');
     const { campaign, person } = await this.#open(projectId, id, as);
     const { content } = campaign;
     const variables = person === undefined ? {} : variablesOf(person);

@@ -1,3 +1,4 @@
+import { CampaignTransitionRefused } from '../../domain/campaign/index.ts';
 import type { Log } from '../log.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 import type { LaunchCampaign } from './launch-campaign.ts';
@@ -42,6 +43,8 @@ export class TendCampaigns {
       try {
         await this.#launch.launch(projectId, id, { allowEmpty: true });
       } catch (error) {
+        // Another process was first.
+        if (error instanceof CampaignTransitionRefused) continue;
         this.#log.error({ campaign: id, reason: String(error) }, 'a scheduled campaign could not be launched');
       }
     }

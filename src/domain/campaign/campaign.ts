@@ -127,6 +127,8 @@ export class Campaign {
 
   /** Content and people are fixed from here on. */
   launch(frozen: FrozenContent, now: Date): void {
+    // A paused one would become `sending` too, and be sent to everybody again.
+    if (this.launchedAt !== null) throw new CampaignTransitionRefused(this.state, 'sending');
     this.requireList();
     this.transition('sending');
     this.frozen = frozen;
@@ -185,7 +187,8 @@ export class Campaign {
 }
 
 function checkName(name: string): string {
-  const trimmed = name.trim();
-  if (trimmed === '' || trimmed.length > 200) throw new InvalidInput('A campaign needs a name of 1 to 200 characters.', '/name');
+  const trimmed = name.trim().toWellFormed();
+  if (trimmed === '' || trimmed.length > 200 || /\p{Cc}/u.test(trimmed))
+    throw new InvalidInput('A campaign needs a name of 1 to 200 printable characters.', '/name');
   return trimmed;
 }

@@ -1,5 +1,6 @@
 import { parseEmailAddress } from '../shared/email-address.ts';
 import { InvalidInput } from '../shared/errors.ts';
+import { storableJson } from '../shared/json.ts';
 import type { Content, ContentKind, Mailbox } from './content.ts';
 
 /** Content as a caller gives it: strings not yet checked. */
@@ -42,12 +43,15 @@ const OWNED_FIELDS = new Set(
     'feedback-id',
     'auto-submitted',
     'precedence',
+    'x-auto-response-suppress',
+    'x-pennypost-possible-repeat',
+    // Postfix takes it for a loop and bounces the message.
+    'delivered-to',
   ]),
 );
 const FIELD_NAME = /^[!-9;-~]{1,76}$/;
-// biome would call a control-character class suspicious; spelled as code points it is exactly what RFC 5322 section 2.2 bans.
-const hasControl = (text: string): boolean =>
-  [...text].some((char) => char < ' ' || char === '\u007f' || char === '\u2028' || char === '\u0085');
+/** C0, DEL and C1, and the separators that some readers take for line ends. */
+const hasControl = (text: string): boolean => /[\p{Cc}\p{Zl}\p{Zp}]/u.test(text);
 
 const SOURCE_LIMIT = 5 * 1024 * 1024;
 /** Receivers refuse header sections of some hundred kilobytes. */
@@ -63,28 +67,35 @@ export function parseContent(input: ContentInput): Content {
     throw new InvalidInput('The subject contains a line break or control character.', '/content/subject');
   return {
     kind: input.kind,
-    source: input.source,
-    text: input.text,
-    subject: input.subject,
-    preheader: input.preheader,
+    source: storable(input.source, '/content/source'),
+    text: input.text === undefined ? undefined : storable(input.text, '/content/text'),
+    subject: input.subject.toWellFormed(),
+    preheader: input.preheader === undefined ? undefined : storable(input.preheader, '/content/preheader'),
     author: parseMailbox(input.author, '/content/author'),
     replyTo: input.replyTo === undefined ? undefined : parseMailbox(input.replyTo, '/content/replyTo'),
     headers: parseHeaders(input.headers ?? {}),
-    defaults: input.defaults ?? {},
+    defaults: storableJson(input.defaults ?? {}, '/content/defaults'),
     footer: input.footer ?? 'project',
   };
+}
+
+/** No mail may hold a NUL (RFC 5322 section 2.3), and no database stores one. */
+function storable(text: string, pointer: string): string {
+  if (text.includes('\0')) throw new InvalidInput('The text contains a NUL character. Remove it.', pointer);
+  return text.toWellFormed();
 }
 
 function parseMailbox(input: { name?: string | undefined; address: string }, pointer: string): Mailbox {
   if (input.name !== undefined && hasControl(input.name)) {
     throw new InvalidInput('The name contains a line break or control character.', `${pointer}/name`);
   }
-  return { name: input.name, address: parseEmailAddress(input.address, `${pointer}/address`).address };
+  return { name: input.name?.toWellFormed(), address: parseEmailAddress(input.address, `${pointer}/address`).address };
 }
 
 function parseHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   if (Object.keys(headers).length > HEADERS_LIMIT)
     throw new InvalidInput(`More than ${HEADERS_LIMIT} header fields of one's own.`, '/content/headers');
+  const parsed: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     const pointer = `/content/headers/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
     if (!FIELD_NAME.test(name))
@@ -93,6 +104,7 @@ function parseHeaders(headers: Readonly<Record<string, string>>): Readonly<Recor
       throw new InvalidInput(`The header field ${name} is written by pennypost itself.`, pointer);
     if (hasControl(value)) throw new InvalidInput(`The value of ${name} contains a line break or control character.`, pointer);
     if (value.length > 900) throw new InvalidInput(`The value of ${name} is longer than 900 characters.`, pointer);
+    parsed[name] = value.toWellFormed();
   }
-  return headers;
+  return parsed;
 }

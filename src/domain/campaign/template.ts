@@ -29,7 +29,8 @@ export class Template {
 }
 
 function checkName(name: string): string {
-  const trimmed = name.trim();
-  if (trimmed === '' || trimmed.length > 200) throw new InvalidInput('A template needs a name of 1 to 200 characters.', '/name');
+  const trimmed = name.trim().toWellFormed();
+  if (trimmed === '' || trimmed.length > 200 || /\p{Cc}/u.test(trimmed))
+    throw new InvalidInput('A template needs a name of 1 to 200 printable characters.', '/name');
   return trimmed;
 }

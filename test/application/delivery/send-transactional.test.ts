@@ -76,9 +76,11 @@ describe('a transactional message', () => {
 
   it('is not there when its job could not be enqueued', async () => {
     await sql(`alter table pennypost_jobs.queue rename to queue_away`);
-    await expect(accept())
-      .rejects.toThrow()
-      .finally(() => sql(`alter table pennypost_jobs.queue_away rename to queue`));
+    try {
+      await expect(accept()).rejects.toThrow();
+    } finally {
+      await sql(`alter table pennypost_jobs.queue_away rename to queue`);
+    }
     expect((await instance.application.messages.list(projectId, {})).items).toEqual([]);
   });
 

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { CampaignService, type ContentInput } from '../../../src/domain/campaign/index.ts';
+import { aContent } from '../../support/builders-delivery.ts';
+
+/** The way in that every face uses; it asks nothing of the store. */
+const parse = (given: Partial<ContentInput> = {}) =>
+  CampaignService.prototype.parseContent({
+    kind: 'html',
+    source: '<p>Hello</p>',
+    subject: 'Hello',
+    author: { address: 'hello@example.com' },
+    ...given,
+  });
+
+const refused = (given: Partial<ContentInput>): string | undefined => {
+  try {
+    parse(given);
+  } catch (error) {
+    if (error instanceof Error && 'pointer' in error) return String(error.pointer);
+    throw error;
+  }
+  return undefined;
+};
+
+describe('content as it is given', () => {
+  it('comes out with its defaults', () => {
+    expect(parse()).toEqual({
+      ...aContent({ author: { name: undefined, address: 'hello@example.com' } }),
+      text: undefined,
+      preheader: undefined,
+      replyTo: undefined,
+    });
+  });
+
+  it.each([
+    ['an empty source', { source: ' \n ' }, '/content/source'],
+    ['a source of more than 5 MB', { source: 'x'.repeat(5 * 1024 * 1024 + 1) }, '/content/source'],
+    ['an empty subject', { subject: '  ' }, '/content/subject'],
+    ['an author who is no address', { author: { address: 'hello' } }, '/content/author/address'],
+    ['two authors', { author: { address: 'a@example.com, b@example.com' } }, '/content/author/address'],
+    ['an address for answers that is none', { replyTo: { address: 'a@b@c' } }, '/content/replyTo/address'],
+    ['a NUL in the source', { source: 'a\0b' }, '/content/source'],
+    ['a NUL in the text part', { text: 'a\0b' }, '/content/text'],
+    ['a NUL in the preheader', { preheader: 'a\0b' }, '/content/preheader'],
+    ['a header value of 901 characters', { headers: { 'X-Long': 'x'.repeat(901) } }, '/content/headers/X-Long'],
+    ['a header name with a space', { headers: { 'X Bad': '1' } }, '/content/headers/X Bad'],
+    ['a header name with a colon', { headers: { 'X:Bad': '1' } }, '/content/headers/X:Bad'],
+    ['an empty header name', { headers: { '': '1' } }, '/content/headers/'],
+    ['a header name that a pointer must escape', { headers: { 'X/~ä': '1' } }, '/content/headers/X~1~0ä'],
+  ])('is refused for %s, with a pointer', (_, given, pointer) => {
+    expect(refused(given)).toBe(pointer);
+  });
+
+  const owned = [
+    'From',
+    'TO',
+    'bcc',
+    'Cc',
+    'Sender',
+    'Reply-To',
+    'Date',
+    'Message-ID',
+    'Subject',
+    'MIME-Version',
+    'Content-Type',
+  ].concat([
+    ...['Content-Transfer-Encoding', 'DKIM-Signature', 'List-Unsubscribe', 'List-Unsubscribe-Post', 'List-Id', 'Feedback-ID'],
+    ...['Return-Path', 'Received', 'Auto-Submitted', 'Precedence', 'X-Pennypost-Possible-Repeat', 'Delivered-To'],
+  ]);
+  it.each(owned)('may not bring %s: the engine writes it', (name) => {
+    expect(refused({ headers: { [name]: 'x' } })).toBe(`/content/headers/${name}`);
+  });
+
+  it('may bring other header fields', () => {
+    expect(parse({ headers: { 'X-Campaign': 'spring', 'List-Help': '<https://example.com/help>' } }).headers).toEqual({
+      'X-Campaign': 'spring',
+      'List-Help': '<https://example.com/help>',
+    });
+  });
+
+  it('loses lone surrogates, which no UTF-8 can hold', () => {
+    const content = parse({
+      source: 'a\ud800',
+      subject: 's\udfff',
+      defaults: { name: '\ud800', deep: ['\0'] },
+      author: { name: 'A\ud800', address: 'a@example.com' },
+    });
+    expect(content).toMatchObject({
+      source: 'a\ufffd',
+      subject: 's\ufffd',
+      defaults: { name: '\ufffd', deep: [''] },
+      author: { name: 'A\ufffd' },
+    });
+  });
+});
+
+describe('an attempt to inject a header', () => {
+  const fields: Readonly<Record<string, (text: string) => Partial<ContentInput>>> = {
+    subject: (subject) => ({ subject }),
+    "the author's name": (name) => ({ author: { name, address: 'a@example.com' } }),
+    "the author's address": (text) => ({ author: { address: `a@example.com${text}` } }),
+    'the name for answers': (name) => ({ replyTo: { name, address: 'a@example.com' } }),
+    'the address for answers': (text) => ({ replyTo: { address: `${text}a@example.com` } }),
+    "a header's value": (value) => ({ headers: { 'X-Test': value } }),
+    "a header's name": (name) => ({ headers: { [`X-Test${name}`]: 'x' } }),
+  };
+  const ends = {
+    CRLF: '\r\n',
+    LF: '\n',
+    CR: '\r',
+    NEL: '\u0085',
+    'line separator': '\u2028',
+    'paragraph separator': '\u2029',
+    NUL: '\0',
+    VT: '\v',
+    FF: '\f',
+    ESC: '\u001b',
+    DEL: '\u007f',
+  };
+
+  for (const [field, give] of Object.entries(fields)) {
+    it.each(Object.entries(ends))(`by ${field} and %s is refused`, (_, end) => {
+      expect(refused(give(`x${end}Bcc: evil@example.org`))).toMatch(/^\/content\//);
+    });
+  }
+
+  it('by percent signs stays the text that it is', () => {
+    const text = 'x%0d%0aBcc: evil@example.org';
+    const content = parse({ subject: text, author: { name: text, address: 'a@example.com' }, headers: { 'X-Test': text } });
+    expect([content.subject, content.author.name, content.headers['X-Test']]).toEqual([text, text, text]);
+  });
+});
