@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
+import { interruptible } from './interruption.ts';
 import { Progress } from './progress.ts';
 import { listIds } from './subscriber.ts';
 import { renderFields, renderTable } from './table.ts';
@@ -152,12 +153,13 @@ interface Source {
 }
 
 async function sourceOf(cli: Cli, file: string): Promise<Source> {
-  if (file === '-') return { bytes: cli.stdin, size: undefined };
+  // Ctrl-C breaks the file off; the import is then recorded as failed, and nobody was changed.
+  const signal = cli.interruption.heed();
+  if (file === '-') return { bytes: interruptible(cli.stdin, signal), size: undefined };
   try {
     const found = await stat(file);
     if (found.isDirectory()) throw new InvalidInput(`${file} is a directory. Name a file.`);
-    // Ctrl-C breaks the stream off; the import is then recorded as failed, and nobody was changed.
-    return { bytes: createReadStream(file, { signal: cli.interruption.heed() }), size: found.isFile() ? found.size : undefined };
+    return { bytes: interruptible(createReadStream(file), signal), size: found.isFile() ? found.size : undefined };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw new InvalidInput(`There is no file ${file}.`);
     throw error;

@@ -1,3 +1,36 @@
+import { DomainError } from '../../domain/shared/errors.ts';
+
+/** What somebody who waits for this command's work is told when it breaks off. */
+export class Interrupted extends DomainError {
+  readonly code = 'command.interrupted';
+  readonly kind = 'unavailable';
+  constructor() {
+    super('The command was interrupted before it was done.');
+  }
+}
+
+/** Gives what the source gives, and ends with the signal, also while the source lets us wait. @throws Interrupted */
+export async function* interruptible<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const items = source[Symbol.asyncIterator]();
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  // Raced below; between two races nobody listens.
+  interrupted.catch(() => undefined);
+  const interrupt = (): void => reject(new Interrupted());
+  signal.addEventListener('abort', interrupt);
+  try {
+    if (signal.aborted) interrupt();
+    for (;;) {
+      const { done, value } = await Promise.race([items.next(), interrupted]);
+      if (done === true) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+    // An interrupted source may answer late or never; the process ends without it.
+    if (!signal.aborted) await items.return?.();
+  }
+}
+
 /** Why a process is asked to end; EPIPE: whoever read its output has gone. */
 export type InterruptReason = 'SIGINT' | 'SIGTERM' | 'EPIPE';
 

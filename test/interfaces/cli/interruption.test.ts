@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Interruption } from '../../../src/interfaces/cli/interruption.ts';
+import { Interrupted, Interruption, interruptible } from '../../../src/interfaces/cli/interruption.ts';
 
 function interruption() {
   const exits: number[] = [];
@@ -40,5 +40,54 @@ describe('a signal', () => {
     one.receive('SIGINT');
     one.receive('EPIPE');
     expect(exits).toEqual([]);
+  });
+});
+
+describe('a source that can be interrupted', () => {
+  async function* counting(closed: () => void): AsyncGenerator<number> {
+    try {
+      for (let number = 1; ; number++) yield number;
+    } finally {
+      closed();
+    }
+  }
+
+  it('gives everything, and closes its source when nobody reads on', async () => {
+    let closed = false;
+    const seen: number[] = [];
+    for await (const number of interruptible(
+      counting(() => {
+        closed = true;
+      }),
+      new AbortController().signal,
+    )) {
+      seen.push(number);
+      if (number === 3) break;
+    }
+    expect({ seen, closed }).toEqual({ seen: [1, 2, 3], closed: true });
+  });
+
+  it('ends with the signal while the source says nothing', async () => {
+    const controller = new AbortController();
+    const silent: AsyncIterable<number> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) };
+    const read = interruptible(silent, controller.signal).next();
+    controller.abort();
+    await expect(read).rejects.toThrow(Interrupted);
+    await expect(
+      interruptible(
+        counting(() => undefined),
+        controller.signal,
+      ).next(),
+    ).rejects.toThrow(Interrupted);
+  });
+
+  it('passes the failure of its source on', async () => {
+    async function* failing(): AsyncGenerator<number> {
+      yield 1;
+      throw new Error('broken pipe');
+    }
+    const source = interruptible(failing(), new AbortController().signal);
+    await source.next();
+    await expect(source.next()).rejects.toThrow('broken pipe');
   });
 });
