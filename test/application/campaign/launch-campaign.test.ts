@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { CampaignInput } from '../../../src/domain/campaign/index.ts';
+import { tokens } from '../../../src/infrastructure/container.ts';
+import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
+import { idOf } from '../../support/builders-delivery.ts';
+import { CampaignWorld } from '../../support/campaign-world.ts';
+import { openTestInstance } from '../../support/instance.ts';
+
+let world: CampaignWorld;
+beforeAll(async () => {
+  world = await CampaignWorld.open({ shardSize: 10 });
+});
+afterAll(() => world.close());
+beforeEach(() => world.project());
+
+describe('a launch', () => {
+  it('fixes who gets it: shards of a first run, in order of id, each person once', async () => {
+    const [one, other] = [await world.list(25), await world.list(0)];
+    const people = await world.peopleOf(one);
+    for (const person of people.slice(0, 5)) await world.join(person, other);
+    const campaign = await world.campaign({ lists: [one, other] });
+    const launched = await world.application.campaign.launch(world.projectId, campaign.id);
+    expect(launched).toMatchObject({ state: 'sending', audience: 25 });
+    const shards = await world.shards(campaign.id);
+    expect(shards.map((shard) => shard.size)).toEqual([10, 10, 5]);
+    expect(shards.flatMap((shard) => shard.recipients)).toEqual(people.toSorted());
+    expect(await world.jobs('bulk.wake')).toEqual([{ projectId: world.projectId, campaignId: campaign.id }]);
+  });
+
+  it('leaves out who is on an excluded list, unsubscribed or suppressed', async () => {
+    const [list, excluded] = [await world.list(6), await world.list(0)];
+    const [a, b, c] = await world.peopleOf(list);
+    await world.join(a!, excluded);
+    await world.application.audience.unsubscribe(world.projectId, [list], b!, { source: 'test' });
+    await world.application.audience.suppress(world.projectId, await world.addressOf(c!));
+    const campaign = await world.campaign({ lists: [list], excludeLists: [excluded] });
+    expect((await world.application.campaign.launch(world.projectId, campaign.id)).audience).toBe(3);
+  });
+
+  it('freezes content, links and project: what is edited later changes nothing', async () => {
+    const list = await world.list(1);
+    const campaign = await world.campaign({ lists: [list] });
+    const { frozen } = await world.application.campaign.launch(world.projectId, campaign.id);
+    expect(frozen).toMatchObject({
+      publicUrl: 'http://127.0.0.1:8025',
+      project: { senderDomain: 'news.example.com' },
+      links: [{ index: 0, target: 'https://example.com/offer' }],
+    });
+    expect(frozen?.content.kind).toBe('html');
+    await expect(world.application.campaign.edit(world.projectId, campaign.id, { name: 'Another' })).rejects.toMatchObject({
+      code: 'campaign.not_editable',
+    });
+  });
+
+  it('happens once, whoever asks how often at the same time', async () => {
+    const campaign = await world.campaign({ lists: [await world.list(12)] });
+    const asked = await Promise.allSettled(
+      Array.from({ length: 8 }, () => world.application.campaign.launch(world.projectId, campaign.id)),
+    );
+    expect(asked.filter((one) => one.status === 'fulfilled')).toHaveLength(1);
+    for (const one of asked)
+      if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'campaign.transition_refused' });
+    expect((await world.runs(campaign.id)).map((run) => run.audience)).toEqual([12]);
+  });
+
+  it('happens once, also when the campaign is paused and launched again', async () => {
+    const campaign = await world.campaign({ lists: [await world.list(3)] });
+    await world.application.campaign.launch(world.projectId, campaign.id);
+    await world.application.campaign.pause(world.projectId, campaign.id);
+    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+      code: 'campaign.transition_refused',
+    });
+    expect(await world.runs(campaign.id)).toHaveLength(1);
+  });
+
+  it('is refused when the campaign was edited while it was being prepared', async () => {
+    const campaign = await world.campaign({ lists: [await world.list(1)] });
+    const renderer = world.instance.get(tokens.renderer);
+    const compile = renderer.compile.bind(renderer);
+    let edited = false;
+    renderer.compile = async (content, context) => {
+      if (!edited) {
+        edited = true;
+        await world.application.campaign.edit(world.projectId, campaign.id, { name: 'Edited' });
+      }
+      return compile(content, context);
+    };
+    try {
+      await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+        code: 'campaign.edited_meanwhile',
+      });
+    } finally {
+      renderer.compile = compile;
+    }
+    expect([(await world.get(campaign.id)).state, await world.runs(campaign.id)]).toEqual(['draft', []]);
+  });
+
+  it('and an edit at the same time never both win', async () => {
+    const list = await world.list(1);
+    for (let rounds = 0; rounds < 5; rounds += 1) {
+      const campaign = await world.campaign({ lists: [list], name: 'Before' });
+      const [launched, edited] = await Promise.allSettled([
+        world.application.campaign.launch(world.projectId, campaign.id),
+        world.application.campaign.edit(world.projectId, campaign.id, { name: 'After' }),
+      ]);
+      const now = await world.get(campaign.id);
+      if (launched.status === 'fulfilled' && edited.status === 'fulfilled')
+        expect(now).toMatchObject({ state: 'sending', name: 'After' });
+      else expect(now.state === 'sending').toBe(launched.status === 'fulfilled');
+      if (edited.status === 'rejected') expect(now.name).toBe('Before');
+    }
+  });
+
+  it('is refused when nobody would get it, and leaves nothing behind', async () => {
+    const campaign = await world.campaign({ lists: [await world.list(0)] });
+    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+      code: 'campaign.audience_empty',
+    });
+    expect([(await world.get(campaign.id)).state, await world.runs(campaign.id), await world.jobs('bulk.wake')]).toEqual([
+      'draft',
+      [],
+      [],
+    ]);
+  });
+
+  it.each<[string, Partial<CampaignInput>, string]>([
+    ['no list', { lists: [] }, 'input.invalid'],
+    ['a template that cannot be parsed', { content: { ...CampaignWorld.content, source: '{% if %}' } }, 'content.invalid'],
+    [
+      'a variable without a default',
+      { content: { ...CampaignWorld.content, source: '<p>{{ first_name }}</p>' } },
+      'content.invalid',
+    ],
+  ])('is refused for %s', async (_, given, code) => {
+    const list = await world.list(1);
+    const campaign = await world.campaign({ lists: [list], ...given });
+    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({ code });
+    expect((await world.get(campaign.id)).state).toBe('draft');
+  });
+
+  it('is not there for another project', async () => {
+    const campaign = await world.campaign({ lists: [await world.list(1)] });
+    await world.project();
+    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+      code: 'resource.not_found',
+    });
+    await expect(world.application.campaign.launch(world.projectId, idOf(1))).rejects.toMatchObject({
+      code: 'resource.not_found',
+    });
+  });
+});
+
+describe('a campaign for real people', () => {
+  it('needs a public URL with https', async () => {
+    const instance = await openTestInstance({ smtpUrl: 'smtp://relay.example.com:587' });
+    try {
+      const real = CampaignWorld.over(instance);
+      await real.project();
+      const campaign = await real.campaign({ lists: [await real.list(1)] });
+      await expect(real.application.campaign.launch(real.projectId, campaign.id)).rejects.toMatchObject({
+        code: 'campaign.public_url_not_secure',
+      });
+      await expect(
+        real.application.campaign.schedule(real.projectId, campaign.id, new Date(Date.now() + 3_600_000)),
+      ).rejects.toMatchObject({
+        code: 'campaign.public_url_not_secure',
+      });
+      expect((await real.get(campaign.id)).state).toBe('draft');
+    } finally {
+      await instance.close();
+    }
+  });
+
+  it('is launched with one', async () => {
+    const instance = await openTestInstance({
+      smtpUrl: 'smtp://relay.example.com:587',
+      overrides: { publicUrl: 'https://mail.example.com' },
+    });
+    try {
+      const real = CampaignWorld.over(instance);
+      await real.project();
+      const campaign = await real.campaign({ lists: [await real.list(1)] });
+      expect((await real.application.campaign.launch(real.projectId, campaign.id)).frozen?.publicUrl).toBe(
+        'https://mail.example.com',
+      );
+    } finally {
+      await instance.close();
+    }
+  });
+
+  it('needs none while its mail leads only to this machine', async () => {
+    const instance = await openTestInstance({ transport: new MemoryTransport() });
+    try {
+      const local = CampaignWorld.over(instance);
+      await local.project();
+      const campaign = await local.campaign({ lists: [await local.list(1)] });
+      expect((await local.application.campaign.launch(local.projectId, campaign.id)).state).toBe('sending');
+    } finally {
+      await instance.close();
+    }
+  });
+});

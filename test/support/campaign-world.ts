@@ -1,0 +1,114 @@
+import type { Application } from '../../src/application/application.ts';
+import type { Campaign, CampaignInput, ContentInput } from '../../src/domain/campaign/index.ts';
+import type { Run } from '../../src/domain/delivery/index.ts';
+import { tokens } from '../../src/infrastructure/container.ts';
+import type { OpenOptions } from '../../src/infrastructure/open.ts';
+import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
+import { openTestInstance, type TestInstance } from './instance.ts';
+
+/** A whole instance with what specifications of campaigns set up: a project, lists of people, campaigns. */
+export class CampaignWorld {
+  static readonly content: ContentInput = {
+    kind: 'html',
+    source: '<p>Hello, <a href="https://example.com/offer">look</a></p>',
+    subject: 'Hello',
+    author: { address: 'hello@news.example.com' },
+  };
+
+  readonly instance: TestInstance;
+  readonly application: Application;
+  projectId = '';
+  #made = 0;
+
+  private constructor(instance: TestInstance) {
+    this.instance = instance;
+    this.application = instance.application;
+  }
+
+  static async open(options: Partial<Omit<OpenOptions, 'config'>> = {}): Promise<CampaignWorld> {
+    return new CampaignWorld(await openTestInstance(options));
+  }
+
+  static over(instance: TestInstance): CampaignWorld {
+    return new CampaignWorld(instance);
+  }
+
+  close(): Promise<void> {
+    return this.instance.close();
+  }
+
+  /** A fresh project, and no job of an earlier specification. */
+  async project(): Promise<void> {
+    this.#made += 1;
+    const name = `World ${this.#made}`;
+    const project = await this.application.access.createProject({
+      name,
+      senderDomain: 'news.example.com',
+      postalAddress: '1 Road, Town',
+    });
+    this.projectId = project.id;
+    await this.sql('delete from pennypost_jobs.job where state = $1', ['created']);
+  }
+
+  sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return inTransaction(this.instance.get(tokens.surroundings).orm, (session) => session.sql.query<Row>(text, values));
+  }
+
+  /** A list with so many confirmed people of its own. */
+  async list(people: number): Promise<string> {
+    this.#made += 1;
+    const list = await this.application.audience.createList(this.projectId, { name: `List ${this.#made}` });
+    const rows = Array.from({ length: people }, (_, index) => `p${index}-${this.#made}@example.net\r\n`);
+    const csv = Buffer.from(`email\r\n${rows.join('')}`);
+    const bytes = async function* () {
+      yield csv;
+    };
+    if (people > 0) await this.application.imports.run(this.projectId, bytes(), { lists: [list.id] });
+    return list.id;
+  }
+
+  async peopleOf(listId: string): Promise<string[]> {
+    const rows = await this.sql<{ id: string }>(
+      'select subscriber_id as id from pennypost_audience.subscription where project_id = $1 and list_id = $2 order by 1',
+      [this.projectId, listId],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  async join(subscriberId: string, listId: string): Promise<void> {
+    await this.application.audience.subscribe(this.projectId, listId, subscriberId);
+  }
+
+  async addressOf(subscriberId: string): Promise<string> {
+    return (await this.application.audience.getSubscriber(this.projectId, subscriberId)).address ?? '';
+  }
+
+  campaign(given: Partial<CampaignInput> & Pick<CampaignInput, 'lists'>): Promise<Campaign> {
+    return this.application.campaign.create(this.projectId, { name: 'Spring', content: CampaignWorld.content, ...given });
+  }
+
+  get(campaignId: string): Promise<Campaign> {
+    return this.application.campaign.get(this.projectId, campaignId);
+  }
+
+  runs(campaignId: string): Promise<readonly Run[]> {
+    return this.instance.get(tokens.work).run((scope) => scope.delivery.runs(this.projectId, campaignId));
+  }
+
+  shards(
+    campaignId: string,
+  ): Promise<{ run: number; number: number; size: number; recipients: string[]; state: string; owner: string | null }[]> {
+    return this.sql(
+      'select run, number, size, recipients, state, owner from pennypost_delivery.shard where campaign_id = $1 order by run, number',
+      [campaignId],
+    );
+  }
+
+  async jobs(name: string): Promise<unknown[]> {
+    const rows = await this.sql<{ data: unknown }>(
+      `select data from pennypost_jobs.job where name = $1 and state = 'created' order by created_on`,
+      [name],
+    );
+    return rows.map((row) => row.data);
+  }
+}
