@@ -36,9 +36,15 @@ export function reportCommands(campaign: Command, cli: Cli): void {
   const recipients = paged(campaign.command('recipients').description('who has an outcome, and which: one row per recipient'))
     .argument('<campaign>', 'id or name')
     .option('--state <state>', STATES.join(', '))
-    .action(async (wanted: string, options: PageOptions & { state?: string }) => {
+    .option('--csv', 'everybody, as CSV on standard output')
+    .action(async (wanted: string, options: PageOptions & { state?: string; csv?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
+        if (options.csv === true) {
+          const rows = application.campaign.recipientsCsv(project.id, id, { state: stateOf(options.state) });
+          for await (const part of rows) cli.output.raw(part);
+          return;
+        }
         const page = await application.campaign.recipients(project.id, id, { ...pageOf(options), state: stateOf(options.state) });
         const addresses = await addressesOf(
           application,

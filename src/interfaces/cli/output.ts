@@ -43,6 +43,11 @@ export class Output {
     this.stdout.write(`${this.json ? JSON.stringify(value, plain) : human()}\n`);
   }
 
+  /** A part of a file that the command prints as it is, `--json` or not. */
+  raw(text: string): void {
+    this.stdout.write(text);
+  }
+
   /** A line for people on the way; with `--json` it stays out of the result's way on standard error. */
   note(text: string): void {
     this.stderr.write(`${text}\n`);

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { draftCommands } from './campaign.ts';
+import { audienceCommands } from './campaign-audience.ts';
 import { reportCommands } from './campaign-report.ts';
 import { tryingCommands } from './campaign-try.ts';
 import { type Cli, example } from './cli.ts';
@@ -93,6 +94,7 @@ export function fill(program: Command, cli: Cli): void {
   tryingCommands(campaign, cli);
   launchCommands(campaign, cli);
   reportCommands(campaign, cli);
+  audienceCommands(campaign, cli);
   sendCommand(program, cli);
   example(
     program,

@@ -1,0 +1,79 @@
+import type { Command } from 'commander';
+import { type Application, EXCLUSION_REASONS, RESEND_TARGETS } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { campaignOf } from './campaign-lookup.ts';
+import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
+import { renderFields, renderTable } from './table.ts';
+import { someoneWorks } from './working.ts';
+
+type Counts = Awaited<ReturnType<Application['campaign']['explain']>>;
+
+/** Who is in a campaign's audience, who is left out, and who gets it once more. */
+export function audienceCommands(campaign: Command, cli: Cli): void {
+  const explain = paged(
+    campaign.command('explain').description('who would get it now, and who is left out and why; with --people, one row a person'),
+  )
+    .argument('<campaign>', 'id or name')
+    .option('--people', 'person by person')
+    .option('--reason <reason>', `only these people: ${EXCLUSION_REASONS.join(', ')}`)
+    .action(async (wanted: string, options: PageOptions & { people?: boolean; reason?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const { id } = await campaignOf(application, project, wanted);
+        const counts = await application.campaign.explain(project.id, id);
+        if (options.people !== true && options.reason === undefined) {
+          cli.output.result(counts, () => renderFields(fieldsOf(counts)));
+          return;
+        }
+        const reason = oneOf(EXCLUSION_REASONS, options.reason, '--reason');
+        const page = await application.campaign.excluded(project.id, id, { ...pageOf(options), reason });
+        cli.output.result({ ...counts, items: page.items, next: page.next ?? null }, () => {
+          const columns = [
+            { title: 'Address', value: (row: (typeof page.items)[number]) => row.address ?? '(erased)' },
+            { title: 'Left out because', value: (row: (typeof page.items)[number]) => row.reason.replace('_', ' ') },
+          ];
+          const table = renderTable(columns, page.items, cli.output.width);
+          return page.next === undefined ? table : `${table}\n\nMore: --after ${page.next}`;
+        });
+      });
+    });
+  example(
+    explain,
+    'pennypost campaign explain "November letter"',
+    'pennypost campaign explain "November letter" --reason unconfirmed',
+  );
+
+  const resend = campaign
+    .command('resend')
+    .description('send a submitted campaign again to those whom it did not reach')
+    .argument('<campaign>', 'id or name')
+    .argument(
+      '<target>',
+      'failed (rejected, expired or failed), in_doubt (acceptance unknown; marked as possible repeats), or new (joined the lists since)',
+    )
+    .action(async (wanted: string, target: string) => {
+      await inProject(cli, async (application, project) => {
+        const { id } = await campaignOf(application, project, wanted);
+        const to = oneOf(RESEND_TARGETS, target, 'The target') ?? 'failed';
+        const { audience } = await application.campaign.resend(project.id, id, to);
+        if (audience > 0 && !(await someoneWorks(application, 'bulk')))
+          cli.output.warn('no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs.');
+        cli.output.result({ target: to, audience }, () => `${audience.toLocaleString('en-US')} people get it again.`);
+      });
+    });
+  example(resend, 'pennypost campaign resend "November letter" failed');
+}
+
+function fieldsOf({ included, excluded }: Counts): [string, string][] {
+  const left = EXCLUSION_REASONS.map((reason): [string, string] => [
+    reason.replace('_', ' '),
+    excluded[reason].toLocaleString('en-US'),
+  ]);
+  return [['would get it', included.toLocaleString('en-US')], ...left];
+}
+
+/** @throws InvalidInput that names what there is to choose from */
+function oneOf<Word extends string>(words: readonly Word[], text: string | undefined, what: string): Word | undefined {
+  const word = words.find((known) => known === text);
+  if (text !== undefined && word === undefined) throw new InvalidInput(`${what} is one of ${words.join(', ')}.`);
+  return word;
+}
