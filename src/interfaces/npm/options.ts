@@ -54,7 +54,7 @@ export interface PennypostOptions {
   readonly maxConnections?: number | undefined;
   /** Messages that a killed process may have handed over without having written it down, 1 to 100,000. Default 1,000. */
   readonly maxUnrecorded?: number | undefined;
-  /** Campaign messages per second of this process. Default: as fast as the SMTP server takes them. */
+  /** Campaign messages per second of all workers on the database together; the same in each of them. Default: as fast as the SMTP server takes them. */
   readonly messagesPerSecond?: number | undefined;
   /** True: `fetch` shows the development inbox under `/inbox`, to everybody. For development; default false. */
   readonly showInbox?: boolean | undefined;

@@ -104,7 +104,6 @@ describe('an application that embeds pennypost', () => {
         subject: 'Your code',
         source: '{{ code }}',
         author: { address: 'shop@shop.example.com' },
-        defaults: { code: 'none' },
       },
       variables: { code: '4711' },
     });
