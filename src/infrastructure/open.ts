@@ -10,7 +10,7 @@ import type { Inbox } from './inbox/inbox.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { checkServer, openDatabase } from './postgres/database.ts';
 import { migrate, pendingMigrations } from './postgres/migrate.ts';
-import { openOrm } from './postgres/orm.ts';
+import { breakSilence, openOrm } from './postgres/orm.ts';
 import { MemoryTransport } from './transports/memory.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
 
@@ -32,9 +32,14 @@ export interface OpenOptions {
   readonly transactionalRetry?: RetryPolicy | undefined;
   readonly recipientData?: RecipientDataSource | undefined;
   readonly shardSize?: number | undefined;
+  /** A worker that has waited so many milliseconds for the database tries another connection. Default 30,000. */
+  readonly databasePatienceMs?: number | undefined;
   readonly secretKeys?: readonly [Buffer, ...Buffer[]] | undefined;
   readonly onFatal?: ((error: unknown) => void) | undefined;
 }
+
+/** Three leases: whoever is silent for longer has lost its shards anyway. */
+const DATABASE_PATIENCE_MS = 30_000;
 
 /** A running instance: everything opened, nothing yet working. */
 export interface Opened extends Wired {
@@ -79,6 +84,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       if (pending.length > 0) throw new SchemaOutdated(pending);
     }
     const migrated = options.migrate === false ? [] : (await migrate(orm)).applied;
+    if (options.works) await breakSilence(orm, options.databasePatienceMs ?? DATABASE_PATIENCE_MS);
     const keys = new KeyRing(options.secretKeys ?? (await readSecretKeys(config)));
     const wayOut = await openWayOut(options, lifecycle);
     const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;

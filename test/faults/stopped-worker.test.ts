@@ -17,12 +17,12 @@ describe('a worker that sleeps past its lease and wakes up', () => {
   afterAll(() => stage.close());
 
   it('sends nothing more, and its outcomes are kept', async () => {
-    const audience = await invite(stage.application, people(1_500));
+    const audience = await invite(stage.application, people(2_000));
     const sleeper = await stage.startWorker();
+    const { id } = await launch(stage.application, audience);
+    await stage.accepted(100);
     // Idle: there is one shard only. It may take an expired lease once it has known the database for as long as one.
     const heir = await stage.startWorker();
-    const { id } = await launch(stage.application, audience);
-    await stage.accepted(300);
     const asleep = (await stage.sink.look()).open[0] ?? 0;
     expect(asleep).toBeGreaterThan(0);
     sleeper.kill('SIGSTOP');
@@ -37,14 +37,14 @@ describe('a worker that sleeps past its lease and wakes up', () => {
 
     const copies = await stage.copies();
     const groups = [...Map.groupBy(copies, (copy) => copy.to).values()];
-    expect(groups).toHaveLength(1_500);
+    expect(groups).toHaveLength(2_000);
     for (const group of groups) {
       expect(group.filter((copy) => copy.headers['x-pennypost-possible-repeat'] === undefined).length).toBeLessThanOrEqual(1);
       expect(new Set(group.map((copy) => copy.messageId)).size).toBe(1);
     }
     // Nobody was killed, so the ledger knows of every single copy, those that the sleeper told late included.
     const ledger = await stage.ledger(audience, id);
-    expect(statesIn(ledger)).toEqual({ submitted: 1_500 });
+    expect(statesIn(ledger)).toEqual({ submitted: 2_000 });
     expect([...ledger.values()].reduce((sum, row) => sum + row.copies, 0)).toBe(copies.length);
     await expectWholeLedger(stage, audience, id);
   });

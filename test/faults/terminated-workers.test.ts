@@ -15,10 +15,10 @@ describe('a worker that is asked to end', () => {
 
   it('leaves nothing in doubt, nothing repeated and nothing held, whenever it is asked', async () => {
     const chance = seeded(9);
-    const audience = await invite(stage.application, people(1_200));
+    const audience = await invite(stage.application, people(1_000));
     let worker = await stage.startWorker();
     const { id } = await launch(stage.application, audience);
-    for (let end = 1; end <= 5; end += 1) {
+    for (let end = 1; end <= 4; end += 1) {
       await stage.accepted(end * 200 + chance.below(100));
       worker.kill('SIGTERM');
       expect(await worker.ended).toBe(0);
@@ -29,7 +29,7 @@ describe('a worker that is asked to end', () => {
     await stage.finished(audience, id);
 
     expectOneCopyEach(await stage.copies(), audience.addresses);
-    expect(statesIn(await stage.ledger(audience, id))).toEqual({ submitted: 1_200 });
+    expect(statesIn(await stage.ledger(audience, id))).toEqual({ submitted: 1_000 });
     await expectWholeLedger(stage, audience, id);
   });
 

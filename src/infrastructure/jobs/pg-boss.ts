@@ -14,6 +14,8 @@ const LANE_WORKERS: Readonly<Record<Lane, { readonly concurrency: number; readon
 /** Fallback for a lost notification, and the delay of a job that falls due later; a notified job starts within some 10 ms. */
 const POLL_SECONDS = 2;
 const STOP_MS = 30_000;
+/** pg's own: a query without an answer fails, and its connection is thrown away. A lane would otherwise hang with it for good. */
+const PATIENCE = { query_timeout: 30_000, keepAlive: true };
 
 export interface LaneDepth {
   readonly lane: Lane;
@@ -46,6 +48,7 @@ export class Jobs {
       ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
       schema: 'pennypost_jobs',
       application_name: 'pennypost jobs',
+      ...PATIENCE,
       max: deps.works ? 4 : 1,
       supervise: deps.works,
       schedule: deps.works,

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { EntitySchema } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
@@ -60,6 +61,26 @@ export async function poolOf(orm: MikroORM): Promise<pg.Pool> {
   const pool: unknown = await orm.em.getConnection().getNativeClient();
   if (!(pool instanceof pg.Pool)) throw new Error('The ORM does not work on a pg pool.');
   return pool;
+}
+
+/**
+ * From now on a lent connection that says nothing for so long is broken, and whoever waits on it hears `database.unavailable`: a
+ * firewall has forgotten it, or the server hangs. Without this a worker would wait a quarter of an hour for TCP to give up.
+ */
+export async function breakSilence(orm: MikroORM, milliseconds: number): Promise<void> {
+  const pool = await poolOf(orm);
+  pool.on('acquire', (client) => watch(client, milliseconds));
+  pool.on('release', (_error, client) => watch(client, 0));
+}
+
+/** @param milliseconds 0: however long it takes */
+export function watch(client: pg.PoolClient, milliseconds: number): void {
+  const stream: unknown = Reflect.get(Reflect.get(client, 'connection') as object, 'stream');
+  if (stream instanceof Socket) stream.setTimeout(milliseconds, silent);
+}
+
+function silent(this: Socket): void {
+  this.destroy(new Error('Connection terminated: the server has not answered for too long'));
 }
 
 /**

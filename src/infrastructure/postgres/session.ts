@@ -19,7 +19,7 @@ import {
 import { CompiledQuery, type ControlledTransaction, type Kysely } from 'kysely';
 import type pg from 'pg';
 import { asDatabaseError, asDatabaseErrorIfMarked } from './errors.ts';
-import { poolOf } from './orm.ts';
+import { poolOf, watch } from './orm.ts';
 import type { Sql } from './sql.ts';
 
 /** What a store is built on for the length of one transaction: aggregates through `em`, lists and bulk through `sql`. */
@@ -93,6 +93,7 @@ export async function withClient<T>(orm: MikroORM, work: (client: pg.PoolClient)
   client.on('error', onError);
   try {
     // A statement of COPY lasts as long as the slowest upload.
+    watch(client, 0);
     await client.query('set statement_timeout = 0; set idle_in_transaction_session_timeout = 0');
     const result = await work(client);
     const forgotten = client.getTransactionStatus() !== 'I';

@@ -18,6 +18,7 @@ for (let door = 0; door < wish.doors; door += 1) {
       keep: false,
       log: wish.log,
       headers: wish.headers,
+      keepRaw: wish.raw ?? false,
       ...(wish.script === undefined ? {} : { script: () => wish.script }),
       onEnd: ({ unfinished }) => tell({ kind: 'ended', door, unfinished }),
     }),

@@ -8,6 +8,8 @@ export interface DoorsWish {
   /** One line of JSON per accepted message, on disk before it is answered. */
   readonly log: string;
   readonly headers: readonly string[];
+  /** Log the bytes of the messages as well. Default: false. */
+  readonly raw?: boolean | undefined;
   /** Script of every connection. */
   readonly script?: string | undefined;
 }
@@ -28,6 +30,8 @@ export interface Copy {
   readonly to: string;
   readonly messageId: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Without dot-stuffing; only when it was asked for. */
+  readonly raw?: string;
 }
 
 /** A sink in another process, with a door for each worker. */

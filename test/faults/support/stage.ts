@@ -22,6 +22,8 @@ export interface StageOptions {
   /** Of each worker. Default: 5. */
   readonly connections?: number;
   readonly messagesPerSecond?: number;
+  /** The sink's log holds whole messages. */
+  readonly raw?: boolean;
   /** As workers reach it, when not as the instance does. */
   readonly database?: ConnectionSettings;
 }
@@ -55,12 +57,13 @@ export async function openStage(options: StageOptions = {}, instance?: TestInsta
     log: join(directory, 'accepted.ndjson'),
     headers: ['X-Pennypost-Possible-Repeat'],
     script: options.script ?? 'slow-5ms-at-dot',
+    raw: options.raw,
   });
   const smtpUrl = sink.urls[0] ?? '';
   const opened = instance ?? (await openTestInstance({ smtpUrl, shardSize: options.shardSize ?? 500 }));
   const processes: RunningProcess[] = [];
   const environment: Record<string, string> = {
-    PENNYPOST_DATA_DIR: directory,
+    PENNYPOST_DATA_DIR: join(directory, 'data'),
     PENNYPOST_DATABASE_URL: options.database === undefined ? opened.databaseUrl : urlOf(options.database),
     PENNYPOST_SECRET_KEY: TEST_SECRET,
     PENNYPOST_SMTP_URL: smtpUrl,

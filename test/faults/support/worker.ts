@@ -14,6 +14,7 @@ export interface WorkerWish {
   readonly shardSize?: number;
   readonly bulkRetry?: RetryPolicy;
   readonly transactionalRetry?: RetryPolicy;
+  readonly databasePatienceMs?: number;
 }
 
 const { lanes = ['bulk'], ...options } = JSON.parse(process.argv[2] ?? '{}') as WorkerWish;
