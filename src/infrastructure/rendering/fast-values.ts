@@ -134,8 +134,16 @@ function compileFilter(filter: Value['filters'][number]): Filter | undefined {
   }
 }
 
+interface CompiledValue {
+  readonly read: Read;
+  /** The same in every message. */
+  readonly constant: boolean;
+  /** The name, where it is one name and nothing is done to its value. */
+  readonly plain?: string | undefined;
+}
+
 /** A closure for what an output or the like prints, escaping left out; undefined when only liquidjs can tell. */
-export function compileValue(value: Value, names: Names): { readonly read: Read; readonly constant: boolean } | undefined {
+export function compileValue(value: Value, names: Names): CompiledValue | undefined {
   const tokens = value.initial.postfix;
   const found = tokens.length === 1 ? compilePath(tokens[0], names) : undefined;
   if (found === undefined) return undefined;
@@ -151,7 +159,7 @@ export function compileValue(value: Value, names: Names): { readonly read: Read;
   const constant = !inLoop && names.frame.constant(found.path) !== undefined;
   const read = primitive(found.read);
   const [first, ...more] = filters;
-  if (first === undefined) return { read, constant };
+  if (first === undefined) return { read, constant, plain: inLoop || found.path.length > 1 ? undefined : found.path[0] };
   return {
     constant,
     read: () => {

@@ -33,6 +33,12 @@ const escapeHtml = (text: string): string =>
 /** Link tokens of dynamic targets kept per plan: about 300 kB. */
 const TOKEN_CACHE = 1_000;
 
+/** What stands before and behind the click token of a tracked link, or the whole of an untracked one. */
+export interface FixedLink {
+  readonly before: string;
+  readonly after: string | undefined;
+}
+
 /** Makes the address that a link leads to, in either part. */
 export class LinkWriter {
   private readonly frame: Frame;
@@ -55,16 +61,30 @@ export class LinkWriter {
     this.bodies = slots.map((slot) => (slot.dynamic ? this.engine.parse(slot.target) : undefined));
   }
 
-  /** What stands before and behind the click token of a static tracked link, or the whole of an untracked one. */
-  fixed(position: number, html: boolean): { readonly before: string; readonly after: string | undefined } | undefined {
+  /** A static link. */
+  fixed(position: number, html: boolean): FixedLink | undefined {
     const slot = this.slots[position];
     if (slot === undefined || slot.dynamic) return undefined;
     if (this.tracking === undefined || slot.index === undefined) {
       return { before: html ? slot.written.replaceAll('"', '&#34;') : slot.target, after: undefined };
     }
+    return this.tracked(this.tracking, slot.index, authoredTarget(slot.target), html);
+  }
+
+  /** A dynamic link that rendered to an address which is the same in every message; undefined when it is none. */
+  settled(position: number, rendered: string, html: boolean): FixedLink | undefined {
+    const slot = this.slots[position];
+    const target = webTarget(rendered);
+    if (slot === undefined || target === undefined) return undefined;
+    if (this.tracking === undefined || slot.index === undefined) {
+      return { before: html ? escapeHtml(target) : target, after: undefined };
+    }
+    return this.tracked(this.tracking, slot.index, target, html);
+  }
+
+  private tracked(tracking: NonNullable<PlanContext['tracking']>, index: number, target: string, html: boolean): FixedLink {
     const quote = html ? escapeHtml : String;
-    const token = this.tracking.linkToken(slot.index, authoredTarget(slot.target));
-    return { before: quote(`${this.tracking.baseUrl}/c/`), after: quote(`/${token}`) };
+    return { before: quote(`${tracking.baseUrl}/c/`), after: quote(`/${tracking.linkToken(index, target)}`) };
   }
 
   /** The Liquid of a dynamic link. */

@@ -135,7 +135,7 @@ export class CompiledPlan implements MessagePlan {
   private compileSubject(templates: Template[]): () => string {
     const fast = compileText(templates, { frame: this.frame, assigned: usesOf(templates).assigned, loops: [] });
     const slow = (): string => String(this.textEngine.renderSync(templates, this.frame.environment()));
-    return fast === undefined ? slow : () => fast() ?? slow();
+    return fast === undefined ? slow : () => fast.read() ?? slow();
   }
 
   private plain(engine: Liquid, source: string): string {

@@ -26,8 +26,18 @@ import {
 } from './fast-values.ts';
 import type { Frame, Read } from './frame.ts';
 import { CappedEmitter, MessageSink, toText } from './message-sink.ts';
-import { LabelTag, LinkTag, type LinkWriter, OpenTag, readLabel } from './plan-tags.ts';
-import { always, BranchStep, ClickStep, LoopStep, type MessageState, runAll, StaticStep, type Step, ValueStep } from './steps.ts';
+import { type FixedLink, LabelTag, LinkTag, type LinkWriter, OpenTag, readLabel } from './plan-tags.ts';
+import {
+  always,
+  BranchStep,
+  LoopStep,
+  type MessageState,
+  RepeatedStep,
+  runAll,
+  StaticStep,
+  type Step,
+  ValueStep,
+} from './steps.ts';
 import { childrenOf, usesOf } from './variables.ts';
 
 /**
@@ -98,15 +108,17 @@ export class Program {
         const constant = value?.constant === true ? value.read() : ASK_LIQUID;
         if (value === undefined) step(this.liquid(template, names));
         else if (constant !== ASK_LIQUID) text += this.constantText(template);
+        else if (value.plain === 'unsubscribe_url')
+          step(new RepeatedStep(() => frame.recipient.unsubscribeUrl, html && isEscaped(template.value), state.unsubscribe));
         else step(new ValueStep(value.read, html && isEscaped(template.value), this.liquid(template, names)));
       } else if (template instanceof LinkTag) {
-        const fixed = links.fixed(template.position, html);
+        const fixed = links.fixed(template.position, html) ?? this.constantLink(template, names);
         if (fixed === undefined) {
           step(this.dynamicLink(template, names));
         } else {
           text += fixed.before;
           if (fixed.after !== undefined) {
-            step(new ClickStep(frame, state));
+            step(new RepeatedStep(() => frame.recipient.clickToken, html, state.click));
             text = fixed.after;
           }
         }
@@ -169,6 +181,14 @@ export class Program {
     };
   }
 
+  /** A link whose Liquid says the same in every message, such as `?from={{ campaign.id }}`. */
+  private constantLink(template: LinkTag, names: Names): FixedLink | undefined {
+    const { links, html } = this.tools;
+    const text = compileText(links.body(template.position) ?? [], names);
+    const rendered = text?.constant === true ? text.read() : undefined;
+    return rendered === undefined ? undefined : links.settled(template.position, rendered, html);
+  }
+
   private dynamicLink(template: LinkTag, names: Names): Step {
     const { links, html } = this.tools;
     const body = links.body(template.position) ?? [];
@@ -176,7 +196,7 @@ export class Program {
     const slow = this.liquid(template, names);
     return {
       run: (sink) => {
-        const rendered = text?.();
+        const rendered = text?.read();
         if (rendered === undefined) return slow.run(sink);
         sink.text(links.follow(template.position, rendered), html);
         return 'next';
@@ -209,20 +229,26 @@ export class Program {
   }
 }
 
-/**
- * A template that is only text and simple outputs as one closure (subjects, link targets); undefined when it is more, and
- * the closure answers undefined when a value wants liquidjs.
- */
-export function compileText(templates: readonly Template[], names: Names): (() => string | undefined) | undefined {
+interface CompiledText {
+  /** Undefined when a value wants liquidjs. */
+  read(): string | undefined;
+  /** The same in every message. */
+  readonly constant: boolean;
+}
+
+/** A template that is only text and simple outputs as one closure (subjects, link targets); undefined when it is more. */
+export function compileText(templates: readonly Template[], names: Names): CompiledText | undefined {
   const pieces: (string | Read)[] = [];
+  let constant = true;
   for (const template of templates) {
     const written = staticText(template);
     const value = written === undefined && template instanceof Output ? compileValue(template.value, names) : undefined;
     const piece = written ?? value?.read;
     if (piece === undefined) return undefined;
+    if (value?.constant === false) constant = false;
     pieces.push(piece);
   }
-  return () => {
+  const read = (): string | undefined => {
     let text = '';
     for (const piece of pieces) {
       if (typeof piece === 'string') {
@@ -235,6 +261,7 @@ export function compileText(templates: readonly Template[], names: Names): (() =
     }
     return text;
   };
+  return { read, constant };
 }
 
 /** All templates, those inside tags included. */

@@ -14,10 +14,11 @@ export const encodedBound = (units: number): number => units * 10 + 8;
 const ROOM = 75;
 
 const LITERAL = 0;
-const HEX = 1;
-const BLANK = 2;
-const BREAK = 3;
-const MARKUP = 4;
+/** Literal too, but in HTML. */
+const MARKUP = 1;
+const HEX = 2;
+const BLANK = 3;
+const BREAK = 4;
 
 const CLASS = Uint8Array.from({ length: 128 }, (_, code) => classOf(String.fromCharCode(code)));
 
@@ -46,8 +47,21 @@ export function encodePiece(target: Uint8Array, start: number, text: string, htm
   let position = start;
   let column = 0;
   const length = text.length;
+  const plain = html ? LITERAL : MARKUP;
   for (let index = 0; index < length; index += 1) {
-    const code = text.charCodeAt(index);
+    let code = text.charCodeAt(index);
+    if (column > 0) {
+      // Most of what is encoded are runs of letters (a token has 93). What is special at column 0 cannot come here.
+      const end = Math.min(length - 1, index + ROOM - 1 - column);
+      const begun = index;
+      while (code < 128 && CLASS[code]! <= plain && index < end) {
+        target[position] = code;
+        position += 1;
+        index += 1;
+        code = text.charCodeAt(index);
+      }
+      column += index - begun;
+    }
     if (code < 128) {
       let kind = CLASS[code]!;
       if (kind === MARKUP) {

@@ -1,6 +1,6 @@
 import type { Loop } from './fast-values.ts';
 import { ASK_LIQUID } from './fast-values.ts';
-import type { Frame, Read } from './frame.ts';
+import type { Read } from './frame.ts';
 import { type MessageSink, toText } from './message-sink.ts';
 import { encodeStatic } from './quoted-printable.ts';
 
@@ -12,14 +12,20 @@ export interface Step {
   run(sink: MessageSink): Signal;
 }
 
+/** Where a value stands in the message already, so that the next time is a copy of encoded bytes. */
+interface Written {
+  from: number;
+  to: number;
+}
+
 /** What the steps of all parts share while one message is composed. */
 export class MessageState {
-  /** Where the click token stands in the message already, so that the next copy is a copy. */
-  clickFrom = -1;
-  clickTo = -1;
+  readonly click: Written = { from: -1, to: -1 };
+  readonly unsubscribe: Written = { from: -1, to: -1 };
 
   begin(): void {
-    this.clickFrom = -1;
+    this.click.from = -1;
+    this.unsubscribe.from = -1;
   }
 }
 
@@ -64,26 +70,33 @@ export class ValueStep implements Step {
   }
 }
 
-/** The click token: the same in every link of a message, so it is encoded once and copied. Its letters are safe in HTML. */
-export class ClickStep implements Step {
-  private readonly frame: Frame;
-  private readonly state: MessageState;
-  constructor(frame: Frame, state: MessageState) {
-    this.frame = frame;
-    this.state = state;
+/** A string that stands in a message several times; unless HTML would write it differently, it is encoded once and copied. */
+export class RepeatedStep implements Step {
+  private readonly read: () => string;
+  private readonly html: boolean;
+  private readonly written: Written;
+  constructor(read: () => string, html: boolean, written: Written) {
+    this.read = read;
+    this.html = html;
+    this.written = written;
   }
   run(sink: MessageSink): Signal {
-    const { state } = this;
-    if (state.clickFrom >= 0) {
-      sink.repeat(state.clickFrom, state.clickTo);
+    const { written } = this;
+    if (written.from >= 0) {
+      sink.repeat(written.from, written.to);
       return 'next';
     }
-    state.clickFrom = sink.position;
-    sink.text(this.frame.recipient.clickToken, false);
-    state.clickTo = sink.position;
+    const value = this.read();
+    const from = sink.position;
+    sink.text(value, this.html);
+    if (MARKUP.test(value)) return 'next';
+    written.from = from;
+    written.to = sink.position;
     return 'next';
   }
 }
+
+const MARKUP = /[&<>"']/;
 
 export class BranchStep implements Step {
   private readonly branches: readonly {
