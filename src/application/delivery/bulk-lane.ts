@@ -4,7 +4,6 @@ import {
   type Attempt,
   HeldShard,
   LEASE_MS,
-  type LedgerState,
   leaseName,
   outcomeOf,
   type RecordedBatches,
@@ -18,12 +17,14 @@ import {
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
+import { Background } from './background.ts';
 import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
-import { domainOf, failedAttempt, type Held, keyOf, leaseKey } from './held.ts';
+import { domainOf, failedAttempt, type Held, keyOf, leaseKey, settleUnsent } from './held.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pace } from './pace.ts';
 import { FRESH_MS, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
 import type { SendingCampaign, SendingMessage } from './sending-campaign.ts';
+import { Tally } from './tally.ts';
 
 /** A holder stops writing to sockets this long before its lease ends by its own clock. */
 const LEASE_MARGIN_MS = 2_000;
@@ -51,10 +52,9 @@ export class BulkLane {
   readonly #pauseAfter: number;
   readonly #recorder: OutcomeRecorder;
   readonly #held = new Map<string, Held>();
-  readonly #timers = new Set<NodeJS.Timeout>();
-  /** Work under way that nobody waits for but `stop`. */
-  readonly #underway = new Set<Promise<unknown>>();
-  #renewing: NodeJS.Timeout | undefined;
+  readonly #background = new Background((error) => this.#stumbled(error));
+  /** Beside the others: it goes on while the lane drains. */
+  readonly #renewing = new Background((error) => this.#stumbled(error));
   readonly #fatal: (error: unknown) => void;
   #turn = 0;
   #onWire = 0;
@@ -63,9 +63,7 @@ export class BulkLane {
   #claimAgain = false;
   #reachableSince = Number.POSITIVE_INFINITY;
   #transportErrors = 0;
-  #submitted = 0;
-  #lastCount = { at: 0, submitted: 0 };
-  #perSecondNow = 0;
+  readonly #tally: Tally;
   #idle: (() => void) | undefined;
 
   constructor(deps: {
@@ -84,6 +82,7 @@ export class BulkLane {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#maxUnrecorded = deps.options?.maxUnrecorded ?? 1_000;
+    this.#tally = new Tally(deps.clock.monotonic());
     this.#pace = new Pace(deps.options?.messagesPerSecond);
     this.#pauseAfter = deps.options?.pauseAfterTransportErrors ?? 500;
     this.#fatal = deps.onFatal;
@@ -99,18 +98,17 @@ export class BulkLane {
   }
 
   start(): void {
-    this.#lastCount = { at: this.#clock.monotonic(), submitted: 0 };
-    this.#renewing = this.#every(RENEW_MS, () => this.#renew());
-    this.#timers.add(this.#every(TICK_MS, () => this.#lookForWork()));
-    this.#timers.add(this.#every(CONTROL_MS, () => this.#control()));
-    this.#timers.add(this.#every(SETTLE_MS, () => this.#ports.settle()));
-    this.#timers.add(setInterval(() => this.#measure(), RATE_MS));
+    this.#renewing.every(RENEW_MS, () => this.#renew());
+    this.#background.every(TICK_MS, () => this.#lookForWork());
+    this.#background.every(CONTROL_MS, () => this.#control());
+    this.#background.every(SETTLE_MS, () => this.#ports.settle());
+    this.#background.every(RATE_MS, async () => this.#tally.measure(this.#clock.monotonic()));
     this.wake();
   }
 
   /** There may be a shard to claim: called when a job says so. */
   wake(): void {
-    void this.#guard(() => this.#lookForWork());
+    void this.#background.guard(() => this.#lookForWork());
   }
 
   /** The limit of messages per second is one for all: each of `workers` takes its part of it. */
@@ -121,8 +119,8 @@ export class BulkLane {
   get progress(): WorkerProgress {
     return {
       shards: this.#held.size,
-      submitted: this.#submitted,
-      perSecond: this.#perSecondNow,
+      submitted: this.#tally.submitted,
+      perSecond: this.#tally.perSecond,
       unrecorded: this.#recorder.unrecorded,
     };
   }
@@ -133,71 +131,38 @@ export class BulkLane {
    */
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#background.endTimers();
     if (this.#onWire > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
       });
     }
     // A claim that was under way when all this began may still bring a shard.
-    await Promise.allSettled(this.#underway);
+    await this.#background.settled();
     await this.#recorder.flush();
     for (const held of [...this.#held.values()]) await this.#giveBack(held);
     this.#recorder.stop();
-    clearInterval(this.#renewing);
-    await Promise.allSettled(this.#underway);
+    this.#renewing.endTimers();
+    await Promise.all([this.#renewing.settled(), this.#background.settled()]);
   }
 
   /** Nothing more can be recorded, so nothing more may be handed over; the shards go to others when their leases end. */
   #giveUp(error: unknown): void {
     this.#stopping = true;
-    for (const timer of this.#timers) clearInterval(timer);
-    clearInterval(this.#renewing);
+    this.#background.endTimers();
+    this.#renewing.endTimers();
     this.#fatal(error);
   }
 
-  /** Periodic work that must neither overlap itself nor end the process when the database is away. */
-  #every(milliseconds: number, work: () => Promise<void>): NodeJS.Timeout {
-    let busy = false;
-    return setInterval(() => {
-      if (busy) return;
-      busy = true;
-      void this.#guard(work).finally(() => {
-        busy = false;
-      });
-    }, milliseconds);
-  }
-
-  #guard(work: () => Promise<void>): Promise<void> {
-    return this.#follow(this.#guarded(work));
-  }
-
-  #follow<T>(work: Promise<T>): Promise<T> {
-    this.#underway.add(work);
-    const ended = (): void => void this.#underway.delete(work);
-    work.then(ended, ended);
-    return work;
-  }
-
-  async #guarded(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (this.#ports.isTransient(error)) {
-        if (this.#reachableSince !== Number.POSITIVE_INFINITY)
-          this.#log.warn({ reason: String(error) }, 'the database is away; workers wait');
-        this.#reachableSince = Number.POSITIVE_INFINITY;
-      } else
-        this.#log.error(
-          { reason: error instanceof Error ? (error.stack ?? error.message) : String(error) },
-          'bulk sending stumbled',
-        );
+  #stumbled(error: unknown): void {
+    if (this.#ports.isTransient(error)) {
+      if (this.#reachableSince !== Number.POSITIVE_INFINITY)
+        this.#log.warn({ reason: String(error) }, 'the database is away; workers wait');
+      this.#reachableSince = Number.POSITIVE_INFINITY;
+    } else {
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#log.error({ reason }, 'bulk sending stumbled');
     }
-  }
-
-  /** The database has answered just now. */
-  #reached(): void {
-    if (this.#reachableSince === Number.POSITIVE_INFINITY) this.#reachableSince = this.#clock.monotonic();
   }
 
   async #lookForWork(): Promise<void> {
@@ -227,7 +192,7 @@ export class BulkLane {
     const takeExpired = this.#clock.monotonic() - this.#reachableSince >= LEASE_MS;
     const begunAt = this.#clock.monotonic();
     const lease = await this.#ports.claim(this.#id, { avoid, takeExpired });
-    this.#reached();
+    this.#reachableSince = Math.min(this.#reachableSince, this.#clock.monotonic());
     if (lease === undefined) return false;
     const campaign = this.#stopping ? undefined : await this.#load(lease);
     if (campaign === undefined) await this.#ports.release([leaseKey(lease)]);
@@ -253,9 +218,9 @@ export class BulkLane {
     const reader = new RecipientReader({
       shard,
       clock: this.#clock,
-      read: (turns) => this.#follow(this.#ports.readRecipients(campaign, lease, turns)),
+      read: (turns) => this.#background.follow(this.#ports.readRecipients(campaign, lease, turns)),
       onReady: () => this.#pump(),
-      onError: (error) => void this.#guard(() => Promise.reject(error)),
+      onError: (error) => this.#stumbled(error),
     });
     const held: Held = {
       shard,
@@ -300,10 +265,10 @@ export class BulkLane {
 
   #process(held: Held, recipient: ReadRecipient): void {
     const { turn, facts, failure, accepted } = recipient;
-    if (accepted) this.#settleWith(held, turn, 'skipped', 'accepted before');
-    else if (failure !== undefined) this.#settleWith(held, turn, 'deferred', failure);
-    else if (facts === undefined) this.#settleWith(held, turn, 'skipped', 'deleted');
-    else if (facts.refusal !== undefined) this.#settleWith(held, turn, 'skipped', facts.refusal);
+    if (accepted) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'accepted before');
+    else if (failure !== undefined) settleUnsent(held, turn, this.#clock.now(), 'deferred', failure);
+    else if (facts === undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'deleted');
+    else if (facts.refusal !== undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', facts.refusal);
     else this.#compose(held, recipient, facts);
   }
 
@@ -312,7 +277,7 @@ export class BulkLane {
       this.#handOver(held, turn, held.campaign.compose(facts, turn, this.#clock.now()), checkedAt);
     } catch (error) {
       if (!(error instanceof RenderFailed)) this.#log.error({ reason: String(error) }, 'a message could not be composed');
-      this.#settleWith(held, turn, 'failed', error instanceof Error ? error.message : String(error));
+      settleUnsent(held, turn, this.#clock.now(), 'failed', error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -339,7 +304,7 @@ export class BulkLane {
     message.release();
     if (attempt.outcome === 'withdrawn') held.shard.giveBack(turn.position);
     else {
-      if (attempt.outcome === 'submitted') this.#submitted += 1;
+      if (attempt.outcome === 'submitted') this.#tally.count();
       this.#countTransportErrors(held, attempt);
       held.shard.settle(
         turn.position,
@@ -347,7 +312,7 @@ export class BulkLane {
       );
     }
     if (this.#stopping && this.#onWire === 0) this.#idle?.();
-    if (held.closing && held.onWire === 0) void this.#guard(() => this.#giveBack(held));
+    if (held.closing && held.onWire === 0) void this.#background.guard(() => this.#giveBack(held));
     this.#pump();
     this.#recorder.wake();
   }
@@ -357,19 +322,8 @@ export class BulkLane {
     if (this.#transportErrors < this.#pauseAfter || held.closing) return;
     held.closing = true;
     const reason = `${this.#transportErrors} transport errors in a row, the last: ${attempt.reply}`;
-    void this.#guard(() => this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason));
+    void this.#background.guard(() => this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason));
     this.#transportErrors = 0;
-  }
-
-  #settleWith(held: Held, turn: Turn, state: LedgerState, reason: string): void {
-    held.shard.settle(turn.position, {
-      subscriberId: turn.subscriberId,
-      state,
-      code: undefined,
-      reply: reason,
-      possibleRepeat: turn.possibleRepeat,
-      at: this.#clock.now(),
-    });
   }
 
   #committed(recorded: RecordedBatches, begunAt: number): void {
@@ -385,7 +339,7 @@ export class BulkLane {
       }
     }
     if (ended) {
-      void this.#guard(() => this.#ports.settle());
+      void this.#background.guard(() => this.#ports.settle());
       this.wake();
     }
     this.#pump();
@@ -396,7 +350,7 @@ export class BulkLane {
     if (mine.length === 0) return;
     const begunAt = this.#clock.monotonic();
     const kept = await this.#ports.renew(this.#id, mine.map(keyOf));
-    this.#reached();
+    this.#reachableSince = Math.min(this.#reachableSince, this.#clock.monotonic());
     for (const held of mine) {
       if (this.#held.get(held.name) !== held) continue;
       if (kept.has(held.name)) held.deadline = begunAt + LEASE_MS - LEASE_MARGIN_MS;
@@ -425,7 +379,7 @@ export class BulkLane {
     held.fenced = true;
     held.closing = true;
     this.#log.warn({ shard: held.name }, 'lost the lease of a shard to another worker');
-    if (held.onWire === 0) void this.#guard(() => this.#giveBack(held));
+    if (held.onWire === 0) void this.#background.guard(() => this.#giveBack(held));
   }
 
   async #giveBack(held: Held): Promise<void> {
@@ -439,13 +393,5 @@ export class BulkLane {
   #drop(held: Held): void {
     this.#recorder.untrack(held.shard);
     this.#held.delete(held.name);
-  }
-
-  #measure(): void {
-    const now = this.#clock.monotonic();
-    this.#perSecondNow = Math.round(
-      ((this.#submitted - this.#lastCount.submitted) * 1_000) / Math.max(now - this.#lastCount.at, 1),
-    );
-    this.#lastCount = { at: now, submitted: this.#submitted };
   }
 }

@@ -1,4 +1,4 @@
-import type { Attempt, HeldShard, ShardKey, ShardLease } from '../../domain/delivery/index.ts';
+import type { Attempt, HeldShard, LedgerState, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
 import type { RecipientReader } from './recipient-reader.ts';
 import type { SendingCampaign } from './sending-campaign.ts';
 
@@ -35,3 +35,9 @@ export const failedAttempt = (error: unknown): Attempt => ({
   reply: error instanceof Error ? error.message : String(error),
   fault: 'transport',
 });
+
+/** The end of a turn that no transport was asked about. */
+export function settleUnsent(held: Held, turn: Turn, at: Date, state: LedgerState, reason: string): void {
+  const { subscriberId, possibleRepeat } = turn;
+  held.shard.settle(turn.position, { subscriberId, state, code: undefined, reply: reason, possibleRepeat, at });
+}

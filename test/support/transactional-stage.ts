@@ -1,0 +1,102 @@
+import type { SendTransactional } from '../../src/application/delivery/send-transactional.ts';
+import type { Attempt, DeliveryService, TransactionalMessage } from '../../src/domain/delivery/index.ts';
+import { tokens } from '../../src/infrastructure/container.ts';
+import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
+import { MemoryTransport } from '../../src/infrastructure/transports/memory.ts';
+import { anAttempt } from './builders-delivery.ts';
+import { aHandClock } from './hand-clock.ts';
+import { openTestInstance, type TestInstance } from './instance.ts';
+
+/** A whole instance whose transactional lane is asked by hand, over a transport that is told what to answer. */
+export class TransactionalStage {
+  static readonly content = {
+    kind: 'text',
+    source: 'Hello {{ name }}',
+    subject: 'Your code',
+    author: { address: 'hello@news.example.com' },
+  } as const;
+
+  readonly clock = aHandClock();
+  /** What the next attempts come to; submitted when there is nothing more. */
+  answers: (Attempt | (() => Promise<Attempt>))[] = [];
+  /** Message-IDs in the order of hand-over. */
+  handed: string[] = [];
+  projectId = '';
+  made = 0;
+  #instance: TestInstance | undefined;
+
+  get instance(): TestInstance {
+    if (this.#instance === undefined) throw new Error('The stage is not open.');
+    return this.#instance;
+  }
+
+  async open(): Promise<void> {
+    const transport = new MemoryTransport({
+      answer: async (message) => {
+        this.handed.push(/^Message-ID: (.*)\r$/im.exec(Buffer.from(message.content).toString())?.[1] ?? 'no Message-ID');
+        const answer = this.answers.shift() ?? anAttempt();
+        return typeof answer === 'function' ? answer() : answer;
+      },
+    });
+    this.#instance = await openTestInstance({ transport, clock: this.clock });
+  }
+
+  close(): Promise<void> {
+    return this.instance.close();
+  }
+
+  /** A project without messages, and no job. */
+  async fresh(): Promise<void> {
+    this.answers = [];
+    this.handed = [];
+    this.projectId = await this.project();
+    await this.sql('truncate pennypost_delivery.transactional_message cascade');
+    await this.forgetJobs();
+  }
+
+  async project(): Promise<string> {
+    this.made += 1;
+    const wish = { name: `P${this.made}`, senderDomain: 'news.example.com', postalAddress: '1 Road' };
+    return (await this.instance.application.access.createProject(wish)).id;
+  }
+
+  get sender(): SendTransactional {
+    return this.instance.get(tokens.transactional);
+  }
+
+  sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return inTransaction(this.instance.get(tokens.surroundings).orm, (session) => session.sql.query<Row>(text, values));
+  }
+
+  delivery<T>(work: (service: DeliveryService) => Promise<T>): Promise<T> {
+    return this.instance.get(tokens.work).run((scope) => work(scope.delivery));
+  }
+
+  accept(given: object = {}): Promise<TransactionalMessage> {
+    const input = { to: 'ada@example.com', content: TransactionalStage.content, variables: { name: 'Ada' }, ...given };
+    return this.instance.application.messages.send(this.projectId, input);
+  }
+
+  send(message: TransactionalMessage): Promise<TransactionalMessage | undefined> {
+    return this.sender.send(this.projectId, message.id);
+  }
+
+  look(message: TransactionalMessage) {
+    return this.instance.application.messages.get(this.projectId, message.id);
+  }
+
+  async messages(): Promise<readonly TransactionalMessage[]> {
+    return (await this.instance.application.messages.list(this.projectId, {})).items;
+  }
+
+  /** Jobs that wait to be taken, the oldest first. */
+  jobs() {
+    return this.sql<{ data: { messageId: string }; start_after: Date }>(
+      `select data, start_after from pennypost_jobs.job where name = 'transactional.send' and state = 'created' order by created_on`,
+    );
+  }
+
+  async forgetJobs(): Promise<void> {
+    await this.sql('delete from pennypost_jobs.job where name = $1', ['transactional.send']);
+  }
+}
