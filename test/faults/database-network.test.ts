@@ -5,7 +5,7 @@ import { eventually } from '../support/processes.ts';
 import { invite, launch } from './support/audience.ts';
 import { type DatabaseProxy, startDatabaseProxy } from './support/database-proxy.ts';
 import { seeded } from './support/seeded.ts';
-import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
+import { expectNoMarks, expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
 
 /** Promises D5 and D8, between a worker and its database: whatever breaks there, nothing is sent twice, counted twice or lost. */
 describe('a network between worker and database that fails', () => {
@@ -74,7 +74,9 @@ describe('a network between worker and database that fails', () => {
       await stage.accepted(Math.min(accepted + more, already + 800));
     });
     await stage.finished(audience, id);
-    expectOneCopyEach((await stage.copies()).slice(already), audience.addresses);
+    const copies = (await stage.copies()).slice(already);
+    expectOneCopyEach(copies, audience.addresses);
+    expectNoMarks(copies);
     expect(statesIn(await stage.ledger(audience, id))).toEqual({ submitted: 800 });
     await expectWholeLedger(stage, audience, id);
   }

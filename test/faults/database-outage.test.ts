@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/processes.ts';
 import { invite, LETTER, launch } from './support/audience.ts';
 import { type OwnDatabase, openOwnDatabase } from './support/own-database.ts';
-import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
+import { expectNoMarks, expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
 
 const WINDOW = 100;
 /** Longer than a worker needs to fill its window. */
@@ -52,7 +52,9 @@ describe('a database that is stopped in the middle of a campaign and started aga
 
     await database.start();
     await stage.finished(audience, id);
-    expectOneCopyEach(await stage.copies(), audience.addresses);
+    const copies = await stage.copies();
+    expectOneCopyEach(copies, audience.addresses);
+    expectNoMarks(copies);
     expect(statesIn(await stage.ledger(audience, id))).toEqual({ submitted: 1_500 });
     await expectWholeLedger(stage, audience, id);
     await eventually('the API to answer again', async () => (await send()).status === 202);

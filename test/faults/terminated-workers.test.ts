@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/processes.ts';
 import { invite, launch } from './support/audience.ts';
 import { seeded } from './support/seeded.ts';
-import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
+import { expectNoMarks, expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
 
 /** Promise D9: who is asked to end finishes what is on the wire, writes it down and hands back the rest. */
 describe('a worker that is asked to end', () => {
@@ -28,7 +28,9 @@ describe('a worker that is asked to end', () => {
     }
     await stage.finished(audience, id);
 
-    expectOneCopyEach(await stage.copies(), audience.addresses);
+    const copies = await stage.copies();
+    expectOneCopyEach(copies, audience.addresses);
+    expectNoMarks(copies);
     expect(statesIn(await stage.ledger(audience, id))).toEqual({ submitted: 1_000 });
     await expectWholeLedger(stage, audience, id);
   });

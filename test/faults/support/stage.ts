@@ -129,8 +129,12 @@ export async function expectWholeLedger(stage: Stage, audience: Audience, campai
   expect(report.audience).toBe(audience.addresses.length);
 }
 
-/** Nobody was mailed twice, and nobody was mailed who is not in the list. */
+/** Everybody in the list was mailed once, and nobody else. */
 export function expectOneCopyEach(copies: readonly Copy[], addresses: readonly string[]): void {
   expect(copies.map((copy) => copy.to).sort()).toEqual([...addresses].sort());
+}
+
+/** Nobody was even suspected of having been mailed before. */
+export function expectNoMarks(copies: readonly Copy[]): void {
   expect(copies.filter((copy) => copy.headers['x-pennypost-possible-repeat'] !== undefined)).toEqual([]);
 }

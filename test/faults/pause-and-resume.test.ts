@@ -1,0 +1,64 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { invite, launch } from './support/audience.ts';
+import { seeded } from './support/seeded.ts';
+import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
+
+const ALLOWED_MS = 2_000;
+
+/** Promise D12: control takes effect within two seconds, and never costs anybody a message or gives anybody two. */
+describe('a campaign that is paused and resumed while it is sent', () => {
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stage = await openStage({ script: 'slow-20ms-at-dot' });
+    await stage.startWorker();
+    await stage.startWorker();
+  });
+  afterAll(() => stage.close());
+
+  it('reaches everybody once', async () => {
+    const chance = seeded(12);
+    const audience = await invite(stage.application, people(1_500));
+    const { projectId } = audience;
+    const { campaign } = stage.application;
+    const { id } = await launch(stage.application, audience);
+    const rests: { readonly from: number; readonly to: number }[] = [];
+    for (let pause = 1; pause <= 20; pause += 1) {
+      await stage.accepted(pause * 60 + chance.below(30));
+      await campaign.pause(projectId, id);
+      const from = Date.now() + ALLOWED_MS;
+      // Most are too short for everybody to notice; two are long enough to see that nothing is sent.
+      await delay(pause % 10 === 5 ? ALLOWED_MS + 500 : chance.below(700));
+      rests.push({ from, to: Date.now() });
+      await campaign.resume(projectId, id);
+    }
+    await stage.finished(audience, id);
+
+    const copies = await stage.copies();
+    for (const { from, to } of rests)
+      expect(copies.filter(({ time }) => Date.parse(time) > from && Date.parse(time) < to)).toEqual([]);
+    const ledger = await stage.ledger(audience, id);
+    expect(statesIn(ledger)).toEqual({ submitted: 1_500 });
+    expectOneCopyEach(copies, audience.addresses);
+    await expectWholeLedger(stage, audience, id);
+  });
+
+  it('stays unsent for good to whom it did not reach before it was cancelled', async () => {
+    const already = (await stage.copies()).length;
+    const audience = await invite(stage.application, people(1_000));
+    const { projectId } = audience;
+    const { id } = await launch(stage.application, audience);
+    await stage.accepted(already + 200);
+    await stage.application.campaign.cancel(projectId, id);
+    await delay(ALLOWED_MS);
+    const reached = (await stage.copies()).slice(already);
+    expect(reached.length).toBeLessThan(1_000);
+    await delay(500);
+    expect((await stage.copies()).slice(already)).toHaveLength(reached.length);
+    const ledger = await stage.ledger(audience, id);
+    expect([...ledger.keys()].sort()).toEqual(reached.map((copy) => copy.to).sort());
+    const { states } = await stage.application.reports.campaign(projectId, id);
+    expect(states).toMatchObject({ submitted: reached.length, cancelled: 1_000 - reached.length, pending: 0 });
+  });
+});
