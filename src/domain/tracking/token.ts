@@ -10,10 +10,11 @@
  * The kind byte is the version too: another layout takes another number. It makes the ids 33 bytes, a multiple of three, so
  * that the first 50 characters are the same for a whole campaign and made once. One HMAC-SHA512 a message gives four
  * independent values of 128 bits: the MACs of click, open and unsubscribe and the left side of the Message-ID; one HMAC
- * costs 3 us, four cost 12, and at 15,000 messages a second that is 5 or 18 % of a core.
+ * costs 1 us, four cost 4, and at 15,000 messages a second that is 2 or 6 % of a core.
  */
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Id } from '../shared/ids.ts';
+import { FixedHmac } from './fixed-hmac.ts';
 import { fromBase64url, KIND, readId, STATIC_BYTES, writeId, writeStatic } from './token-bytes.ts';
 
 /** What a token may be used for; each purpose has a MAC of its own, so that an open token never unsubscribes anybody. */
@@ -62,32 +63,32 @@ const SLICE = { click: 0, open: 1, unsubscribe: 2 } as const satisfies Record<To
 
 /** Makes the tokens of one campaign's messages. Synchronous and not shared between threads: it reuses its buffers. */
 export class MessageTokens {
-  private readonly key: KeyObject;
   private readonly prefix: string;
-  /** MAC input, complete but for the subscriber at its end. */
-  private readonly input: Buffer;
+  private readonly mac: FixedHmac;
   /** Three times subscriber, MAC and one zero byte (44 characters each, the last one dropped), then the Message-ID's 16. */
   private readonly output = Buffer.alloc(3 * STATIC_BYTES + MAC_BYTES);
 
   /** @param ids keyId: six characters of base64url, under which `KeyFor` finds the key again. */
   constructor({ projectId, campaignId, key, keyId }: { projectId: Id; campaignId: Id; key: KeyObject; keyId: string }) {
-    this.key = key;
     this.prefix = staticPart('campaign', keyId, projectId, campaignId);
-    this.input = macInput('campaign', projectId, campaignId, MAC_BYTES);
+    this.mac = new FixedHmac(key, macInput('campaign', projectId, campaignId, MAC_BYTES));
   }
 
   issue(subscriberId: Id): IssuedTokens {
-    const { input, output, prefix } = this;
-    writeId(subscriberId, input, input.length - 16);
-    const mac = createHmac('sha512', this.key).update(input).digest();
+    const { output, prefix } = this;
+    const { message } = this.mac;
+    // The subscriber stands at the end of what is signed.
+    const end = message.length - 16;
+    writeId(subscriberId, message, end);
+    const mac = this.mac.sign();
     // Byte by byte: seven calls of Buffer.copy for 16 bytes each take 0.4 us, this loop takes 0.1.
     for (let i = 0; i < MAC_BYTES; i += 1) {
-      const id = input[input.length - 16 + i]!;
+      const id = message[end + i]!;
       for (let slice = 0; slice < 3; slice += 1) {
         output[slice * STATIC_BYTES + i] = id;
-        output[slice * STATIC_BYTES + 16 + i] = mac[slice * MAC_BYTES + i]!;
+        output[slice * STATIC_BYTES + 16 + i] = mac.charCodeAt(slice * MAC_BYTES + i);
       }
-      output[3 * STATIC_BYTES + i] = mac[3 * MAC_BYTES + i]!;
+      output[3 * STATIC_BYTES + i] = mac.charCodeAt(3 * MAC_BYTES + i);
     }
     const text = output.toString('base64url');
     return {
