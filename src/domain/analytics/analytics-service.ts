@@ -2,7 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import { InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import type { AnalyticsStore } from './analytics-store.ts';
-import { addDays, type Day, daysBetween, localHours, parseDay } from './calendar.ts';
+import { addDays, type Day, daysBetween, LocalClocks, parseDay } from './calendar.ts';
 import { type CounterKind, campaignSubject, type Increment, mergeIncrements, type Subject } from './counter.ts';
 import { buildReport, type CampaignFacts, type CampaignReport } from './report.ts';
 
@@ -37,10 +37,13 @@ const MAX_DAYS = 3_660;
 export class AnalyticsService {
   private readonly store: AnalyticsStore;
   private readonly clock: Clock;
+  private readonly clocks: LocalClocks;
 
-  constructor(deps: { store: AnalyticsStore; clock: Clock }) {
+  /** @param deps clocks: where services of several units of work share them */
+  constructor(deps: { store: AnalyticsStore; clock: Clock; clocks?: LocalClocks }) {
     this.store = deps.store;
     this.clock = deps.clock;
+    this.clocks = deps.clocks ?? new LocalClocks();
   }
 
   /**
@@ -49,7 +52,7 @@ export class AnalyticsService {
    * @param timeZone the project's at the time of the facts
    */
   async count(projectId: Id, timeZone: string, increments: readonly Increment[]): Promise<void> {
-    const rows = mergeIncrements(increments, timeZone).filter((row) => row.value !== 0);
+    const rows = mergeIncrements(increments, this.clocks.in(timeZone)).filter((row) => row.value !== 0);
     if (rows.length > 0) await this.store.add(projectId, rows);
   }
 
@@ -60,7 +63,7 @@ export class AnalyticsService {
   /** @throws InvalidInput for days that do not exist, a range that ends before it begins or is longer than 3,660 days */
   async dailySeries(projectId: Id, request: SeriesRequest): Promise<DailySeries> {
     const { subject, kinds, timeZone } = request;
-    const to = request.to === undefined ? localHours(timeZone)(this.clock.now()).day : parseDay(request.to, '/to');
+    const to = request.to === undefined ? this.clocks.in(timeZone)(this.clock.now()).day : parseDay(request.to, '/to');
     const from = request.from === undefined ? addDays(to, 1 - DEFAULT_DAYS) : parseDay(request.from, '/from');
     if (from > to) throw new InvalidInput(`The range ends (${to}) before it begins (${from}).`, '/from');
     if (addDays(from, MAX_DAYS) <= to) throw new InvalidInput(`A series has at most ${MAX_DAYS} days.`, '/from');

@@ -11,6 +11,8 @@ export interface LocalHour {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
+/** Per time zone: a day's. */
+const MINUTES_KNOWN = 1_440;
 
 /**
  * Reads instants on the clocks of one time zone. When clocks go back, two hours have one name; both belong to their day.
@@ -18,7 +20,7 @@ const DAY_MS = 86_400_000;
  * @throws RangeError for a name that does not exist
  */
 export function localHours(timeZone: string): (at: Date) => LocalHour {
-  // Making a formatter takes 30 us and asking it 1 us: one per call of ours, and each minute of a batch is asked once.
+  // Making a formatter takes 30 us and asking it 1 us: each minute is asked once.
   const format = new Intl.DateTimeFormat('en-CA-u-ca-iso8601-nu-latn', {
     timeZone,
     year: 'numeric',
@@ -34,10 +36,25 @@ export function localHours(timeZone: string): (at: Date) => LocalHour {
     if (found !== undefined) return found;
     const parts: Partial<Record<Intl.DateTimeFormatPartTypes, string>> = {};
     for (const { type, value } of format.formatToParts(at)) parts[type] = value;
+    if (known.size >= MINUTES_KNOWN) known.clear();
     const local = { day: `${parts.year?.padStart(4, '0')}-${parts.month}-${parts.day}`, hour: Number(parts.hour) };
     known.set(minute, local);
     return local;
   };
+}
+
+/** The clocks of every time zone that was asked for, for whoever counts many times a second. */
+export class LocalClocks {
+  private readonly known = new Map<string, (at: Date) => LocalHour>();
+
+  /** @throws RangeError for a name that does not exist */
+  in(timeZone: string): (at: Date) => LocalHour {
+    const found = this.known.get(timeZone);
+    if (found !== undefined) return found;
+    const local = localHours(timeZone);
+    this.known.set(timeZone, local);
+    return local;
+  }
 }
 
 /** @throws InvalidInput unless the text is a day that exists, as `2026-11-22`. */

@@ -1,5 +1,5 @@
 import type { Id } from '../shared/ids.ts';
-import { type LocalHour, localHours } from './calendar.ts';
+import type { LocalHour } from './calendar.ts';
 
 /**
  * What is counted. Delivery: how messages ended, one count per outcome recorded (a message deferred three times counts
@@ -60,8 +60,7 @@ export interface CounterRow extends LocalHour {
  * Increments merged by key, in key order: 8 writers that lock the same rows in different orders reach 69 transactions a
  * second, in one order 1,786.
  */
-export function mergeIncrements(increments: readonly Increment[], timeZone: string): readonly CounterRow[] {
-  const local = localHours(timeZone);
+export function mergeIncrements(increments: readonly Increment[], local: (at: Date) => LocalHour): readonly CounterRow[] {
   const rows = new Map<string, CounterRow>();
   for (const { subject, kind, at, by = 1 } of increments) {
     const { day, hour } = local(at);

@@ -17,7 +17,7 @@
 
 export { AnalyticsService, type DailyFigures, type DailySeries, type SeriesRequest } from './analytics-service.ts';
 export type { AnalyticsStore, CounterTotal, DayTotal } from './analytics-store.ts';
-export { addDays, type Day, daysBetween, type LocalHour, localHours, parseDay } from './calendar.ts';
+export { addDays, type Day, daysBetween, LocalClocks, type LocalHour, localHours, parseDay } from './calendar.ts';
 export {
   COUNTER_KINDS,
   type CounterKind,

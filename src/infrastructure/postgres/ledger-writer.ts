@@ -82,10 +82,11 @@ export class LedgerWriter {
   }
 
   async #attempt(batch: ShardBatch, outcomes: readonly Outcome[], delta: LedgerDelta): Promise<void> {
-    await this.#sql.query('savepoint ledger_rows');
     try {
-      const part = await this.#writeRows(batch, outcomes);
-      await this.#sql.query('release savepoint ledger_rows');
+      // Not waited for: it leaves with the first statement behind it. Nor released: the commit does that, and a savepoint that is
+      // gone back to is always the latest one.
+      const saved = this.#sql.query('savepoint ledger_rows');
+      const [part] = await Promise.all([this.#writeRows(batch, outcomes), saved]);
       for (const [state, count] of Object.entries(part.totals)) delta.totals[state as LedgerState] += count;
       delta.repeats += part.repeats;
       delta.moved.push(...part.moved);

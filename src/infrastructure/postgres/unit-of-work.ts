@@ -3,7 +3,7 @@ import type { JobQueue } from '../../application/job.ts';
 import type { BulkScope, Scope, UnitOfWork } from '../../application/unit-of-work.ts';
 import type { KeyRing } from '../../domain/access/index.ts';
 import { AccessService } from '../../domain/access/index.ts';
-import { AnalyticsService } from '../../domain/analytics/index.ts';
+import { AnalyticsService, LocalClocks } from '../../domain/analytics/index.ts';
 import { AudienceService } from '../../domain/audience/index.ts';
 import { CampaignService } from '../../domain/campaign/index.ts';
 import { DeliveryService, type RetryPolicy } from '../../domain/delivery/index.ts';
@@ -36,6 +36,7 @@ export interface UnitOfWorkDeps {
 /** A transaction of MikroORM, with every context's service and the job queue working inside it. */
 export class PostgresUnitOfWork implements UnitOfWork {
   readonly #deps: UnitOfWorkDeps;
+  readonly #clocks = new LocalClocks();
 
   constructor(deps: UnitOfWorkDeps) {
     this.#deps = deps;
@@ -76,7 +77,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
           ...(transactionalRetry === undefined ? {} : { transactionalRetry }),
         }),
       tracking: () => new TrackingService({ store: new PostgresTrackingStore(session), clock }),
-      analytics: () => new AnalyticsService({ store: new PostgresAnalyticsStore(session), clock }),
+      analytics: () => new AnalyticsService({ store: new PostgresAnalyticsStore(session), clock, clocks: this.#clocks }),
       jobs: () => this.#deps.jobsIn(session),
     });
   }

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergeIncrements } from '../../../src/domain/analytics/counter.ts';
-import { COUNTER_KINDS, campaignSubject, domainSubject, linkSubject, PROJECT } from '../../../src/domain/analytics/index.ts';
+import {
+  COUNTER_KINDS,
+  campaignSubject,
+  domainSubject,
+  linkSubject,
+  localHours,
+  PROJECT,
+} from '../../../src/domain/analytics/index.ts';
 
 const campaignId = '01936c5e-1111-7111-9111-111111111111';
 const subjects = [
@@ -26,7 +33,7 @@ describe('increments', () => {
   it('are merged by key without losing one', () => {
     fc.assert(
       fc.property(increments, (given) => {
-        const rows = mergeIncrements(given, 'Europe/Berlin');
+        const rows = mergeIncrements(given, localHours('Europe/Berlin'));
         const keys = rows.map((row) => JSON.stringify([row.subject, row.day, row.hour, row.kind]));
         expect(new Set(keys).size).toBe(rows.length);
         const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -38,14 +45,14 @@ describe('increments', () => {
   it('come in the order of the primary key, whatever the order they were given in', () => {
     fc.assert(
       fc.property(increments, (given) => {
-        const rows = mergeIncrements(given, 'Europe/Berlin');
+        const rows = mergeIncrements(given, localHours('Europe/Berlin'));
         const byKey = rows.toSorted((a, b) => {
           const [x, y] = [a, b].map((row) => [row.subject, row.day, String(row.hour).padStart(2, '0'), row.kind]);
           const at = x!.findIndex((part, index) => part !== y![index]);
           return at < 0 ? 0 : x![at]! < y![at]! ? -1 : 1;
         });
         expect(rows).toEqual(byKey);
-        expect(mergeIncrements(given.toReversed(), 'Europe/Berlin')).toEqual(rows);
+        expect(mergeIncrements(given.toReversed(), localHours('Europe/Berlin'))).toEqual(rows);
       }),
     );
   });
