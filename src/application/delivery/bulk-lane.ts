@@ -23,6 +23,7 @@ import { domainOf, failedAttempt, type Held, keyOf, leaseKey, settleUnsent } fro
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pace } from './pace.ts';
 import { FRESH_MS, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
+import { Refusals } from './refusals.ts';
 import type { SendingCampaign, SendingMessage } from './sending-campaign.ts';
 import { Tally } from './tally.ts';
 
@@ -49,7 +50,7 @@ export class BulkLane {
   readonly #log: Log;
   readonly #maxUnrecorded: number;
   readonly #pace: Pace;
-  readonly #pauseAfter: number;
+  readonly #refusals: Refusals;
   readonly #recorder: OutcomeRecorder;
   readonly #held = new Map<string, Held>();
   readonly #background = new Background((error) => this.#stumbled(error));
@@ -62,7 +63,6 @@ export class BulkLane {
   #claiming = false;
   #claimAgain = false;
   #reachableSince = Number.POSITIVE_INFINITY;
-  #transportErrors = 0;
   readonly #tally: Tally;
   #idle: (() => void) | undefined;
 
@@ -84,7 +84,10 @@ export class BulkLane {
     this.#maxUnrecorded = deps.options?.maxUnrecorded ?? 1_000;
     this.#tally = new Tally(deps.clock.monotonic());
     this.#pace = new Pace(deps.options?.messagesPerSecond);
-    this.#pauseAfter = deps.options?.pauseAfterTransportErrors ?? 500;
+    this.#refusals = new Refusals({
+      transportErrors: deps.options?.pauseAfterTransportErrors ?? 500,
+      senderFaults: deps.options?.pauseAfterSenderFaults ?? 100,
+    });
     this.#fatal = deps.onFatal;
     this.#recorder = new OutcomeRecorder({
       commit: (batches) => deps.ports.commit(batches),
@@ -305,7 +308,7 @@ export class BulkLane {
     if (attempt.outcome === 'withdrawn') held.shard.giveBack(turn.position);
     else {
       if (attempt.outcome === 'submitted') this.#tally.count();
-      this.#countTransportErrors(held, attempt);
+      this.#pauseWhereRefused(held, attempt);
       held.shard.settle(
         turn.position,
         outcomeOf(turn.subscriberId, attempt, turn.possibleRepeat, this.#clock.now(), domainOf(message.envelope.to)),
@@ -317,13 +320,11 @@ export class BulkLane {
     this.#recorder.wake();
   }
 
-  #countTransportErrors(held: Held, attempt: Attempt): void {
-    this.#transportErrors = attempt.fault === 'transport' ? this.#transportErrors + 1 : 0;
-    if (this.#transportErrors < this.#pauseAfter || held.closing) return;
+  #pauseWhereRefused(held: Held, attempt: Attempt): void {
+    const reason = this.#refusals.count(attempt);
+    if (reason === undefined || held.closing) return;
     held.closing = true;
-    const reason = `${this.#transportErrors} transport errors in a row, the last: ${attempt.reply}`;
     void this.#background.guard(() => this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason));
-    this.#transportErrors = 0;
   }
 
   #committed(recorded: RecordedBatches, begunAt: number): void {

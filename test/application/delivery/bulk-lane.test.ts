@@ -220,6 +220,32 @@ describe('a transport that fails', () => {
     expect(world.paused.size).toBe(0);
   });
 
+  const refused = anAttempt('rejected', { reply: '550 5.7.26 the sender is unauthenticated', fault: 'sender' });
+  const unknown = anAttempt('rejected', { reply: '550 5.1.1 no such user', fault: 'recipient' });
+
+  it('only because we are refused pauses the campaign, before everybody is rejected for good', async () => {
+    const campaign = world.campaign(1_000);
+    open({ pauseAfterSenderFaults: 30, answer: () => refused });
+    await time.until('the campaign to be paused', () => world.paused.size > 0);
+    expect(world.paused.get(campaign)).toBe(
+      '30 refusals in a row that are about the sender, not the recipients, the last: 550 5.7.26 the sender is unauthenticated',
+    );
+    await time.pass(2_000);
+    expect(world.states()).toEqual({ rejected: handed.length });
+    expect(handed.length).toBeLessThan(70);
+  });
+
+  it.each([
+    ['recipients who do not exist', () => unknown],
+    ['refusals of which some are about the recipients', () => (handed.length % 10 === 0 ? unknown : refused)],
+    ['refusals for now', () => anAttempt('deferred', { fault: 'sender' })],
+  ])('is not what a campaign pauses for that meets %s', async (_, answer) => {
+    world.campaign(300);
+    open({ pauseAfterSenderFaults: 30, answer });
+    await time.until('everybody to be recorded', () => world.done());
+    expect(world.paused.size).toBe(0);
+  });
+
   it('and breaks its contract costs a deferral, not the campaign', async () => {
     world.campaign(3);
     const lane = world.lane({
