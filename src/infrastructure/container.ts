@@ -192,7 +192,7 @@ function wireSending(container: Container): void {
     (surroundings, id, work, renderer, keys, transport, clock, log, tend, desk) => {
       const { config, recipientData, onFatal } = surroundings;
       const outcomes = new RecordOutcomes({ work });
-      const ports = new SendingPorts({ work, renderer, keys, outcomes, tend, desk, isTransient, recipientData });
+      const ports = new SendingPorts({ work, renderer, keys, outcomes, tend, desk, clock, isTransient, recipientData });
       const options = { maxUnrecorded: config.maxUnrecorded, messagesPerSecond: config.messagesPerSecond };
       return new BulkLane({ id, transport, ports, clock, log, options, onFatal });
     },

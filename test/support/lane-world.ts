@@ -200,6 +200,7 @@ export class LaneWorld {
             facts: new Map(known),
             failure: this.failure,
             accepted: new Set(suspects.filter((id) => this.accepted.has(id))),
+            checkedAt: this.time.clock.monotonic(),
           };
         }),
       runningOf: (runs) => port('runningOf', () => new Set(runs.filter((run) => !this.#isStopped(run.campaignId)).map(runName))),

@@ -25,6 +25,8 @@ export interface ReadPage {
   readonly failure: string | undefined;
   /** Those of the page whose acceptance the ledger knows. */
   readonly accepted: ReadonlySet<Id>;
+  /** When the question was put that `facts` answer, by the monotonic clock. */
+  readonly checkedAt: number;
 }
 
 /** Reads the people of one shard ahead of its hand-over, page by page, never staler than three seconds. */
@@ -81,13 +83,17 @@ export class RecipientReader {
     const turns = this.#shard.peek(this.#page + this.#ahead.size).filter((turn) => !this.#ahead.has(turn.subscriberId));
     if (turns.length === 0) return;
     this.#loading = true;
-    const checkedAt = this.#clock.monotonic();
-    this.#fitPage(checkedAt);
+    this.#fitPage(this.#clock.monotonic());
     this.#read(turns).then(
       (page) => {
         this.#loading = false;
         for (const { subscriberId: id } of turns)
-          this.#ahead.set(id, { facts: page.facts.get(id), failure: page.failure, accepted: page.accepted.has(id), checkedAt });
+          this.#ahead.set(id, {
+            facts: page.facts.get(id),
+            failure: page.failure,
+            accepted: page.accepted.has(id),
+            checkedAt: page.checkedAt,
+          });
         this.#onReady();
       },
       (error: unknown) => {

@@ -2,6 +2,7 @@ import type { KeyRing } from '../../domain/access/index.ts';
 import type { RecipientFacts } from '../../domain/audience/index.ts';
 import { CampaignTransitionRefused, type Renderer } from '../../domain/campaign/index.ts';
 import type { RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { CampaignDesk } from '../campaign/campaign-desk.ts';
@@ -35,6 +36,7 @@ export class SendingPorts implements BulkLanePorts {
   readonly #outcomes: RecordOutcomes;
   readonly #tend: TendCampaigns;
   readonly #desk: CampaignDesk;
+  readonly #clock: Clock;
   readonly #recipientData: RecipientDataSource | undefined;
   /** Compiling takes some 10 ms; a campaign is compiled once per process while it is being sent. */
   readonly #campaigns = new Map<Id, Promise<SendingCampaign>>();
@@ -47,6 +49,7 @@ export class SendingPorts implements BulkLanePorts {
     outcomes: RecordOutcomes;
     tend: TendCampaigns;
     desk: CampaignDesk;
+    clock: Clock;
     isTransient: (error: unknown) => boolean;
     recipientData?: RecipientDataSource | undefined;
   }) {
@@ -56,6 +59,7 @@ export class SendingPorts implements BulkLanePorts {
     this.#outcomes = deps.outcomes;
     this.#tend = deps.tend;
     this.#desk = deps.desk;
+    this.#clock = deps.clock;
     this.#recipientData = deps.recipientData;
     // A statement that took too long counts too: its batch has a number and may be repeated.
     this.isTransient = (error) => deps.isTransient(error) || (error instanceof DomainError && error.kind === 'unavailable');
@@ -91,15 +95,22 @@ export class SendingPorts implements BulkLanePorts {
     const ids = turns.map((turn) => turn.subscriberId);
     // Only these can have been accepted before: in an earlier run, or by an earlier holder who told of it late.
     const suspects = turns.flatMap((turn) => (shard.run > 0 || turn.possibleRepeat ? [turn.subscriberId] : []));
+    // First the host, which may take seconds; then what must be fresh, so that a slow host does not make it stale.
+    const { data, failure } = await this.#hostData(campaign, ids);
+    const checkedAt = this.#clock.monotonic();
     const { facts, accepted } = await this.#work.single(async (scope) => ({
       facts: await scope.audience.recipients(projectId, ids, { lists }),
       accepted: suspects.length === 0 ? new Set<Id>() : await scope.delivery.acceptedAmong(shard, suspects),
     }));
-    if (this.#recipientData === undefined) return { facts, accepted, failure: undefined };
+    return { facts: data === undefined ? facts : merged(facts, data), accepted, failure, checkedAt };
+  }
+
+  async #hostData(campaign: SendingCampaign, ids: readonly Id[]) {
+    if (this.#recipientData === undefined) return { data: undefined, failure: undefined };
     try {
-      return { facts: merged(facts, await within(this.#recipientData, campaign, ids)), accepted, failure: undefined };
+      return { data: await within(this.#recipientData, campaign, ids), failure: undefined };
     } catch (error) {
-      return { facts, accepted, failure: `recipient data: ${error instanceof Error ? error.message : String(error)}` };
+      return { data: undefined, failure: `recipient data: ${error instanceof Error ? error.message : String(error)}` };
     }
   }
 

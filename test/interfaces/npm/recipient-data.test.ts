@@ -65,3 +65,29 @@ describe('data of the host for recipients of a campaign', () => {
     expect(run.pennypost.inbox?.received()).toBe(0);
   });
 });
+
+describe('a host that takes its time', () => {
+  it.each([
+    ['is waited for, though facts about people are never older than three seconds', 3_500, 'submitted'],
+    ['defers the page after five seconds', 60_000, 'deferred'],
+  ])('%s', async (_, takesMs, state) => {
+    let asked = 0;
+    const host = await openHost({
+      recipientData: (__, ids) =>
+        new Promise((resolve) => {
+          asked += 1;
+          setTimeout(resolve, takesMs, new Map(ids.map((id) => [id, { seats: 2 }]))).unref();
+        }),
+    });
+    try {
+      await host.pennypost.start();
+      const { projectId, campaignId } = await draft(host.pennypost);
+      await host.pennypost.campaign.launch(projectId, campaignId);
+      await reaches(host.pennypost, projectId, campaignId, 'submitted');
+      const { states } = await host.pennypost.reports.campaign(projectId, campaignId);
+      expect({ asked, ...states }).toMatchObject({ asked: 1, [state]: 2 });
+    } finally {
+      await host.close();
+    }
+  });
+});
