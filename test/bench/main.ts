@@ -10,6 +10,12 @@ type Bench = (args: readonly string[], output: BenchOutput) => Promise<void>;
 /** Loaded when asked for: each is a process of its own and should not carry the others. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   send: async () => (await import('./send.ts')).benchSend,
+  transactional: async () => (await import('./transactional.ts')).benchTransactional,
+  track: async () => (await import('./track.ts')).benchTrack,
+  import: async () => (await import('./import.ts')).benchImport,
+  report: async () => (await import('./report.ts')).benchReport,
+  compose: async () => (await import('./compose.ts')).benchCompose,
+  transport: async () => (await import('./transport.ts')).benchTransport,
 };
 
 const [name = '', ...rest] = process.argv.slice(2);

@@ -18,7 +18,7 @@ import { newsletter, type Person, peopleCsv, person, SENDER_DOMAIN, type Size } 
 import type { BenchOutput } from './support/output.ts';
 import { recordedMessages, verifyMessages } from './support/recorded.ts';
 import { runSmtpSource, type Sink, startOwnSink, startSmtpSink } from './support/smtp.ts';
-import { startWorkers, type WorkerFleet } from './support/workers.ts';
+import { type Fleet, startWorkers } from './support/workers.ts';
 
 const ROUNDS = 3;
 const POLL_MS = 50;
@@ -195,16 +195,19 @@ async function measure(
 
 async function timedRound(
   instance: BenchInstance,
-  workers: WorkerFleet,
+  workers: Fleet,
   projectId: string,
   listId: string,
   sink: Sink,
   settings: Settings,
 ): Promise<Round> {
-  const groups = { worker: workers.pids(), sink: sink.pid === 0 ? [] : [sink.pid], database: await instance.serverPids() };
-  const before = Object.values(groups).map(cpuMicros);
+  const cpu = async (): Promise<number[]> => {
+    const groups = [workers.pids(), sink.pid === 0 ? [] : [sink.pid], await instance.serverPids()];
+    return groups.map(cpuMicros);
+  };
+  const before = await cpu();
   const { seconds, launchSeconds, connections, campaign } = await run(instance, projectId, listId, settings, sink.port);
-  const spent = Object.values(groups).map((pids, at) => (cpuMicros(pids) - (before[at] ?? 0)) / settings.recipients);
+  const spent = (await cpu()).map((after, at) => (after - (before[at] ?? 0)) / settings.recipients);
   const totals = await instance.opened.get(tokens.work).run((scope) => scope.delivery.totals(projectId, campaign.id));
   const [workerCpu = 0, sinkCpu = 0, databaseCpu = 0] = spent;
   return {

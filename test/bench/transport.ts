@@ -1,27 +1,54 @@
 /**
- * The transport alone against `smtp-source`, both into `smtp-sink` (Debian's postfix package): what hand-over costs when
- * nothing is composed and nothing recorded. Run: `node test/bench/transport.ts [--messages 20000] [--connections 20] [--rounds 3]`.
- * One round of smtp-source is followed by one of ours with the same bytes; the ratio is taken inside the round.
+ * The transport alone against `smtp-source`, both into `smtp-sink` (Debian's postfix package): what hand-over costs when nothing is
+ * composed and nothing recorded. One round of smtp-source is followed by one of ours with the same bytes; the ratio is taken
+ * inside the round.
  */
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
+import { cpuMicros, median, rounded } from './support/machine.ts';
+import type { BenchOutput } from './support/output.ts';
+import { runSmtpSource, type Sink, startSmtpSink } from './support/smtp.ts';
 
-const { values } = parseArgs({
-  options: {
-    messages: { type: 'string', default: '20000' },
-    connections: { type: 'string', default: '20' },
-    rounds: { type: 'string', default: '3' },
-    size: { type: 'string', multiple: true, default: ['5k', '40k'] },
-  },
-});
-const messages = Number(values.messages);
-const connections = Number(values.connections);
+export async function benchTransport(args: readonly string[], output: BenchOutput): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      messages: { type: 'string', default: '20000' },
+      connections: { type: 'string', default: '20' },
+      rounds: { type: 'string', default: '3' },
+    },
+  });
+  const load = { messages: Number(values.messages), connections: Number(values.connections) };
+  const directory = await mkdtemp(join(tmpdir(), 'pennypost-bench-transport-'));
+  const sink = await startSmtpSink();
+  try {
+    const rows: ({ readonly bytes: number; readonly round: number; readonly 'smtp-source/s': number } & Rates)[] = [];
+    for (const bytes of [5_000, 40_000]) {
+      const content = messageOf(bytes);
+      const file = join(directory, 'message.eml');
+      await writeFile(file, content.toString('latin1').replaceAll('\r\n', '\n'));
+      for (let round = 1; round <= Number(values.rounds); round += 1) {
+        const limit = load.messages / (await runSmtpSource(sink.port, file, load.messages, load.connections));
+        rows.push({
+          bytes: content.length,
+          round,
+          'smtp-source/s': Math.round(limit),
+          ...(await ours(sink, content, load, limit)),
+        });
+      }
+    }
+    output.table('transport against smtp-source; CPU in microseconds per message', rows);
+    const ratio = (large: boolean): number =>
+      rounded(median(rows.filter((row) => row.bytes > 20_000 === large).map((row) => row.ratio)), 3);
+    output.result({ bench: 'transport', ...load, ratio5k: ratio(false), ratio40k: ratio(true) });
+  } finally {
+    await sink.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
 
 /** A message as the composer makes them: headers, then quoted-printable lines of 76. */
 function messageOf(bytes: number): Buffer {
@@ -33,37 +60,16 @@ function messageOf(bytes: number): Buffer {
   return Buffer.from(head + line.repeat(Math.ceil((bytes - head.length) / line.length)));
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port.');
-  return address.port;
-}
+type Rates = Record<'ours/s' | 'ratio' | 'our CPU' | 'sink CPU', number>;
 
-async function reachable(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt += 1) {
-    const socket = connect(port, '127.0.0.1');
-    const open = await new Promise<boolean>((resolve) => {
-      socket.on('connect', () => resolve(true));
-      socket.on('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (open) return;
-  }
-  throw new Error(`smtp-sink does not listen on ${port}.`);
-}
-
-/** CPU of another process in seconds so far, from /proc. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-async function ours(port: number, content: Buffer): Promise<{ rate: number; cpu: number }> {
-  const transport = createSmtpTransport({ host: '127.0.0.1', port, maxConnections: connections, messagesPerConnection: 1e9 });
+async function ours(sink: Sink, content: Buffer, load: { messages: number; connections: number }, limit: number): Promise<Rates> {
+  const { messages, connections } = load;
+  const transport = createSmtpTransport({
+    host: '127.0.0.1',
+    port: sink.port,
+    maxConnections: connections,
+    messagesPerConnection: 1e9,
+  });
   let begun = 0;
   const lane = async (): Promise<void> => {
     while (begun < messages) {
@@ -73,45 +79,17 @@ async function ours(port: number, content: Buffer): Promise<{ rate: number; cpu:
       if (attempt.outcome !== 'submitted') throw new Error(`Not submitted: ${JSON.stringify(attempt)}`);
     }
   };
-  const started = process.hrtime.bigint();
-  const cpu = process.cpuUsage();
+  const sinkBefore = cpuMicros([sink.pid]);
+  const before = process.cpuUsage();
+  const started = performance.now();
   await Promise.all(Array.from({ length: connections * 3 }, lane));
-  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-  const { user, system } = process.cpuUsage(cpu);
+  const rate = messages / ((performance.now() - started) / 1_000);
+  const { user, system } = process.cpuUsage(before);
   await transport.close();
-  return { rate: messages / seconds, cpu: (user + system) / messages };
-}
-
-const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-const directory = mkdtempSync(join(tmpdir(), 'pennypost-bench-'));
-const port = await freePort();
-const sink = spawn('/usr/sbin/smtp-sink', ['-u', 'nobody', `127.0.0.1:${port}`, '1000'], {
-  stdio: ['ignore', 'ignore', 'inherit'],
-});
-try {
-  await reachable(port);
-  for (const size of values.size) {
-    const content = messageOf(Number.parseInt(size, 10) * 1000);
-    const file = join(directory, `${size}.eml`);
-    writeFileSync(file, content.toString('latin1').replaceAll('\r\n', '\n'));
-    const ratios: number[] = [];
-    for (let round = 0; round < Number(values.rounds); round += 1) {
-      const started = process.hrtime.bigint();
-      const source = ['-d', '-s', String(connections), '-m', String(messages), '-F', file, `127.0.0.1:${port}`];
-      await promisify(execFile)('/usr/sbin/smtp-source', source);
-      const limit = messages / (Number(process.hrtime.bigint() - started) / 1e9);
-      const before = cpuSeconds(sink.pid ?? 0);
-      const { rate, cpu } = await ours(port, content);
-      const sinkCpu = ((cpuSeconds(sink.pid ?? 0) - before) * 1e6) / messages;
-      ratios.push(rate / limit);
-      const cells = [`${size} ${content.length} bytes`, `smtp-source ${limit.toFixed(0)}/s`, `ours ${rate.toFixed(0)}/s`];
-      console.log(
-        [...cells, `ratio ${(rate / limit).toFixed(2)}`, `CPU us: ours ${cpu.toFixed(0)}, sink ${sinkCpu.toFixed(0)}`].join('  '),
-      );
-    }
-    console.log(`${size} median ratio ${median(ratios).toFixed(2)}`);
-  }
-} finally {
-  sink.kill();
-  rmSync(directory, { recursive: true });
+  return {
+    'ours/s': Math.round(rate),
+    ratio: rate / limit,
+    'our CPU': (user + system) / messages,
+    'sink CPU': (cpuMicros([sink.pid]) - sinkBefore) / messages,
+  };
 }

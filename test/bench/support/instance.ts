@@ -10,6 +10,8 @@ import { tokens } from '../../../src/infrastructure/container.ts';
 import { createLogger } from '../../../src/infrastructure/logger.ts';
 import { type Opened, openPennypost } from '../../../src/infrastructure/open.ts';
 import { parseDatabaseUrl, withDatabase } from '../../../src/infrastructure/postgres/database.ts';
+import { pooledSql, withClient } from '../../../src/infrastructure/postgres/session.ts';
+import type { Sql } from '../../../src/infrastructure/postgres/sql.ts';
 import { urlOf } from '../../support/database-url.ts';
 import { serverTree } from './machine.ts';
 
@@ -68,6 +70,12 @@ export async function openBenchInstance(variables: Readonly<Record<string, strin
     },
   };
 }
+
+/** For what a benchmark looks up or makes up; everything that is measured goes through the application. */
+export const sqlOf = (opened: Opened): Sql => pooledSql(opened.get(tokens.surroundings).orm);
+
+export const withClientOf = <T>(opened: Opened, work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
+  withClient(opened.get(tokens.surroundings).orm, work);
 
 /** On a server of the user's own, a database beside theirs; `undefined`: the embedded one. */
 async function ownDatabase(url: string | undefined): Promise<{ url: string; drop(): Promise<void> } | undefined> {

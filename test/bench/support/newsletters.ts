@@ -36,6 +36,7 @@ export function newsletter(size: Size): ContentInput {
 
 export const SENDER_DOMAIN = 'news.example.com';
 
+/** With a letter behind them some 200 different ones, and some who told none. */
 const NAMES = ['Ann', 'Jürgen', 'Zoë', 'O’Neil & Sons', '美咲', 'Bob', '', 'María José'] as const;
 const CITIES = ['São Paulo', 'Graz', 'Vienna', 'New York', 'Łódź'] as const;
 /** As in most audiences, a few receiving domains have most of the people and a long tail has the rest. */
@@ -53,9 +54,10 @@ export function person(index: number): Person {
   // Multiplying by a prime scatters the domains over neighbours, as ids in order of sign-up do.
   const scattered = (index * 7_919) % 10_007;
   const large = scattered % 10 < 7 ? LARGE_DOMAINS[scattered % LARGE_DOMAINS.length] : undefined;
+  const name = NAMES[index % NAMES.length] ?? '';
   return {
     email: `person${index}@${large ?? `company${scattered % TAIL}`}.example`,
-    firstName: NAMES[index % NAMES.length] ?? '',
+    firstName: name === '' ? '' : `${name} ${String.fromCharCode(65 + ((index >> 3) % 26))}.`,
     city: CITIES[index % CITIES.length] ?? '',
     vip: index % 2 === 0 ? 'yes' : 'no',
   };

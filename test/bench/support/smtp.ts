@@ -18,9 +18,12 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-/** @param log keep every message's bytes in this file, one line of JSON each; without it nothing is kept */
-export async function startOwnSink(log?: string): Promise<Sink> {
-  const sink = startNode(SINK_SCRIPT, log === undefined ? [] : ['--raw', '--log', log]);
+/**
+ * @param log a line of JSON for every message goes into this file; without it nothing is kept
+ * @param raw with the message's bytes
+ */
+export async function startOwnSink(log?: string, raw = true): Promise<Sink> {
+  const sink = startNode(SINK_SCRIPT, log === undefined ? [] : [...(raw ? ['--raw'] : []), '--log', log]);
   const { port } = JSON.parse(await sink.line((line) => line.startsWith('{'))) as { port: number };
   return {
     url: `smtp://127.0.0.1:${port}`,

@@ -1,47 +1,72 @@
-/** Workers as a user starts them: the worker command, in processes of their own. */
+/** Other processes of an instance, as a user starts them: `pennypost work`, `pennypost serve`. */
+import { join } from 'node:path';
 import { eventually, type RunningProcess, startNode } from '../../support/processes.ts';
 import type { BenchInstance } from './instance.ts';
 import { peakRssMb, processTree } from './machine.ts';
 
-export interface WorkerFleet {
-  /** All processes of all workers. */
+export const COMMAND = join(import.meta.dirname, '../../../src/interfaces/cli/main.ts');
+
+export interface Fleet {
+  /** All its processes. */
   pids(): number[];
   /** Peak resident memory of every process, in MB. */
   peaksMb(): number[];
-  /** @throws Error with what it said when one ended badly */
+  /** @throws Error with what it said when it ended badly */
   stop(): Promise<void>;
 }
 
-const WORKER = 'test/support/worker-process.ts';
-
 /**
+ * `pennypost work --lanes bulk --processes N`, once every worker has said that it lives.
  * @param variables beside those of the instance
  * @param nodeOptions `--cpu-prof` and the like
  */
 export async function startWorkers(
   instance: BenchInstance,
-  count: number,
+  processes: number,
   variables: Readonly<Record<string, string>>,
   nodeOptions = '',
-): Promise<WorkerFleet> {
-  const environment = { ...instance.environment, ...variables, ...(nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions }) };
+): Promise<Fleet> {
   const before = (await instance.application.status()).workers.length;
-  const workers: RunningProcess[] = Array.from({ length: count }, () => startNode(WORKER, [], environment));
-  const roots = workers.map((worker) => worker.child.pid ?? 0);
-  await eventually('the workers to say that they live', async () => {
-    const dead = workers.find((worker) => worker.child.exitCode !== null);
-    if (dead !== undefined) throw new Error(`A worker ended at its start.\n${dead.errors()}`);
-    return (await instance.application.status()).workers.length >= before + count;
+  const script = process.env.PENNYPOST_BENCH_COMMAND ?? COMMAND;
+  const worker = startNode(script, ['work', '--lanes', 'bulk', '--processes', String(processes)], {
+    ...instance.environment,
+    ...variables,
+    ...(nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions }),
   });
+  await eventually('the workers to say that they live', async () => {
+    if (worker.child.exitCode !== null) throw new Error(`The worker ended at its start.\n${worker.errors()}`);
+    return (await instance.application.status()).workers.length >= before + processes;
+  });
+  return fleetOf(worker);
+}
+
+export interface ServedFleet extends Fleet {
+  readonly url: string;
+}
+
+/** `pennypost serve` on a free port, working on these lanes. */
+export async function startServe(
+  instance: BenchInstance,
+  lanes: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<ServedFleet> {
+  const serving = startNode(COMMAND, ['serve', '--port', '0', '--lanes', lanes, '--processes', '1', '--json'], {
+    ...instance.environment,
+    ...variables,
+  });
+  const said = JSON.parse(await serving.line((line) => line.startsWith('{'))) as { url: string };
+  return { url: said.url, ...fleetOf(serving) };
+}
+
+function fleetOf(root: RunningProcess): Fleet {
+  const pids = (): number[] => processTree(root.child.pid ?? 0);
   return {
-    pids: () => roots.flatMap(processTree),
-    peaksMb: () => roots.flatMap(processTree).map(peakRssMb),
+    pids,
+    peaksMb: () => pids().map(peakRssMb),
     async stop() {
-      for (const worker of workers) worker.kill('SIGTERM');
-      for (const worker of workers) {
-        const end = await worker.ended;
-        if (end !== 0) throw new Error(`A worker ended with ${end}.\n${worker.errors()}`);
-      }
+      root.kill('SIGTERM');
+      const end = await root.ended;
+      if (end !== 0) throw new Error(`A process of the instance ended with ${end}.\n${root.errors()}`);
     },
   };
 }
