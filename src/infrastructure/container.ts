@@ -47,6 +47,8 @@ export interface Surroundings {
   readonly keys: KeyRing;
   readonly log: Log;
   readonly transport: Transport;
+  /** Connections of its own for transactional mail, which never stands in a line behind a campaign. */
+  readonly transactionalTransport: Transport;
   /** The transport leads only to this machine: a public URL without https is then fine. */
   readonly localTransport: boolean;
   readonly publicUrl: string;
@@ -72,6 +74,7 @@ export const tokens = {
   workerId: token<Id>('worker-id'),
   renderer: token<Renderer>('renderer'),
   transport: token<Transport>('transport'),
+  transactionalTransport: token<Transport>('transactional-transport'),
   jobs: token<Jobs>('jobs'),
   work: token<UnitOfWork>('unit-of-work'),
   launch: token<LaunchCampaign>('launch-campaign'),
@@ -100,6 +103,7 @@ export function wire(surroundings: Surroundings): Wired {
   container.bind<Log>(tokens.log).toConstantValue(surroundings.log);
   container.bind<KeyRing>(tokens.keys).toConstantValue(surroundings.keys);
   container.bind<Transport>(tokens.transport).toConstantValue(surroundings.transport);
+  container.bind<Transport>(tokens.transactionalTransport).toConstantValue(surroundings.transactionalTransport);
   provide(container, tokens.workerId, [tokens.ids], (ids) => ids.next());
   provide(container, tokens.renderer, [], () => createRenderer());
   wireWork(container);
@@ -170,9 +174,17 @@ function wireSending(container: Container): void {
   provide(
     container,
     tokens.transactional,
-    [tokens.work, tokens.renderer, tokens.transport, tokens.keys, tokens.clock, tokens.workerId],
-    (work, renderer, transport, keys, clock, workerId) =>
-      new SendTransactional({ work, renderer, transport, keys, clock, workerId, isTransient }),
+    [
+      tokens.surroundings,
+      tokens.work,
+      tokens.renderer,
+      tokens.transactionalTransport,
+      tokens.keys,
+      tokens.clock,
+      tokens.workerId,
+    ],
+    ({ publicUrl }, work, renderer, transport, keys, clock, workerId) =>
+      new SendTransactional({ work, renderer, transport, keys, clock, workerId, publicUrl, isTransient }),
   );
   provide(
     container,
@@ -190,9 +202,20 @@ function wireSending(container: Container): void {
       tokens.desk,
     ],
     (surroundings, id, work, renderer, keys, transport, clock, log, tend, desk) => {
-      const { config, recipientData, onFatal } = surroundings;
+      const { config, recipientData, onFatal, localTransport } = surroundings;
       const outcomes = new RecordOutcomes({ work });
-      const ports = new SendingPorts({ work, renderer, keys, outcomes, tend, desk, clock, isTransient, recipientData });
+      const ports = new SendingPorts({
+        work,
+        renderer,
+        keys,
+        outcomes,
+        tend,
+        desk,
+        clock,
+        localTransport,
+        isTransient,
+        recipientData,
+      });
       const options = { maxUnrecorded: config.maxUnrecorded, messagesPerSecond: config.messagesPerSecond };
       return new BulkLane({ id, transport, ports, clock, log, options, onFatal });
     },

@@ -23,6 +23,8 @@ export interface OpenOptions {
   /** Default: `smtp` when the configuration names a server, else `inbox`. */
   readonly destination?: Destination | undefined;
   readonly transport?: Transport | undefined;
+  /** Whether mail stays on this machine, where the caller knows better than the configuration. */
+  readonly localTransport?: boolean | undefined;
   /** Default true: bring the schema up to date. False: refuse to start on an older schema. */
   readonly migrate?: boolean | undefined;
   /** True when this process runs workers. */
@@ -94,7 +96,8 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       orm,
       keys,
       transport: wayOut.transport,
-      localTransport: wayOut.local,
+      transactionalTransport: wayOut.transactionalTransport,
+      localTransport: options.localTransport ?? wayOut.local,
       publicUrl,
       onFatal: options.onFatal ?? ((error) => log.error({ reason: String(error) }, 'outcomes can no longer be recorded')),
     });
@@ -122,8 +125,12 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
   }
 }
 
+/** Opened when needed, beside those of the campaigns: a password mail never waits for a newsletter's. */
+const TRANSACTIONAL_CONNECTIONS = 4;
+
 interface WayOut {
   readonly transport: Transport;
+  readonly transactionalTransport: Transport;
   readonly local: boolean;
   readonly inbox: Inbox | undefined;
   readonly describe: string;
@@ -131,12 +138,14 @@ interface WayOut {
 
 async function openWayOut(options: OpenOptions, lifecycle: Lifecycle): Promise<WayOut> {
   const { config } = options;
-  if (options.transport !== undefined)
-    return { transport: options.transport, local: true, inbox: undefined, describe: options.transport.name };
+  const given = options.transport;
+  if (given !== undefined)
+    return { transport: given, transactionalTransport: given, local: true, inbox: undefined, describe: given.name };
   const destination = options.destination ?? (config.smtpUrl === undefined ? 'inbox' : 'smtp');
   if (destination === 'none')
     return {
       transport: new MemoryTransport(),
+      transactionalTransport: new MemoryTransport(),
       local: config.smtpUrl === undefined || isLoopback(config.smtpUrl),
       inbox: undefined,
       describe: 'nowhere (this process does not send)',
@@ -144,10 +153,15 @@ async function openWayOut(options: OpenOptions, lifecycle: Lifecycle): Promise<W
   const inbox = destination === 'inbox' ? await openInbox(lifecycle) : undefined;
   const url = inbox?.url ?? config.smtpUrl ?? '';
   const transport = createSmtpTransport({ url, maxConnections: config.maxConnections });
-  lifecycle.register('SMTP connections', () => transport.close());
+  const transactionalTransport = createSmtpTransport({ url, maxConnections: TRANSACTIONAL_CONNECTIONS });
+  lifecycle.register(
+    'SMTP connections',
+    async () => void (await Promise.all([transport.close(), transactionalTransport.close()])),
+  );
   const shown = URL.parse(url);
   return {
     transport,
+    transactionalTransport,
     local: isLoopback(url),
     inbox,
     describe:

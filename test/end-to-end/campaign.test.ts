@@ -30,7 +30,8 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
   const accepted = async (): Promise<Accepted[]> =>
     (await readFile(log, 'utf8').catch(() => ''))
       .split('\n')
-      .filter((line) => line !== '')
+      // What stands behind the last line end is being written.
+      .slice(0, -1)
       .map((line) => JSON.parse(line) as Accepted);
 
   const startWorker = async (): Promise<RunningProcess> => {

@@ -237,6 +237,21 @@ describe('a header', () => {
     expect(await problems({ author: { address: 'a@example.com>\r\nBcc: x' } })).toMatchObject([{ code: 'header.invalid' }]);
     expect(await problems({ replyTo: { address: 'a, b@example.com' } })).toMatchObject([{ code: 'header.invalid' }]);
   });
+
+  it('with Liquid, which would go out as it is written, is an error that names the field', async () => {
+    const liquid = (what: string) => ({
+      severity: 'error',
+      code: 'header.liquid',
+      part: 'headers',
+      message: expect.stringMatching(`^${what} holds Liquid.*only subject, preheader, source and text`),
+    });
+    const address = 'a@example.com';
+    expect(await problems({ author: { name: 'News for {{ name }}', address } })).toMatchObject([liquid('The author name')]);
+    expect(await problems({ replyTo: { name: '{% if x %}A{% endif %}', address } })).toMatchObject([liquid('The reply-to name')]);
+    expect(await problems({ replyTo: { address: '{{x}}@example.com' } })).toMatchObject([liquid('The reply-to address')]);
+    expect(await problems({ headers: { 'X-Shop': '{{- shop }}' } })).toMatchObject([liquid('The value of the header "X-Shop"')]);
+    expect(await problems({ author: { name: 'A {B} 5%}', address }, headers: { 'X-Json': '{"a":{"b":1}}' } })).toEqual([]);
+  });
 });
 
 describe('a template that fails when it runs', () => {
@@ -251,10 +266,10 @@ describe('a template that fails when it runs', () => {
 });
 
 describe('marketing content of a project without a postal address', () => {
-  it('gets a warning', async () => {
+  it('is refused', async () => {
     const project = { name: 'Acme', postalAddress: ' ', senderDomain: 'example.com' };
     expect(await renderer.check(content(), marketing({ project }))).toMatchObject([
-      { severity: 'warning', code: 'footer.no_postal_address' },
+      { severity: 'error', code: 'footer.no_postal_address' },
     ]);
   });
 });

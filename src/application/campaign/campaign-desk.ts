@@ -11,7 +11,7 @@ import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { bulkWake } from '../delivery/jobs.ts';
-import { marketingPlanContext } from '../delivery/plan-context.ts';
+import { marketingPlanContext, type PlannedCampaign } from '../delivery/plan-context.ts';
 import type { SendTransactional } from '../delivery/send-transactional.ts';
 import { variablesOf } from '../delivery/sending-campaign.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
@@ -74,16 +74,17 @@ export class CampaignDesk {
     // All of them first: nobody gets a test when one address is wrong.
     for (const address of to) parseEmailAddress(address, '/to');
     const { campaign, person } = await this.#open(projectId, id, as);
-    const { content } = campaign;
+    const { content, id: campaignId, name, lists } = campaign;
+    const testOf: PlannedCampaign = { projectId, id: campaignId, name, lists, trackOpens: false, trackClicks: false };
     const variables = person === undefined ? {} : variablesOf(person);
     const accepted: TransactionalMessage[] = [];
     for (const address of to) {
       accepted.push(
-        await this.#transactional.accept(projectId, {
-          to: address,
-          content: { ...content, subject: `[Test] ${content.subject}` },
-          variables,
-        }),
+        await this.#transactional.accept(
+          projectId,
+          { to: address, content: { ...content, subject: `[Test] ${content.subject}` }, variables },
+          testOf,
+        ),
       );
     }
     return accepted;

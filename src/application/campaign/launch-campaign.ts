@@ -90,7 +90,7 @@ export class LaunchCampaign {
       project: await scope.access.getProject(projectId),
     }));
     const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
-    if (!this.#options.localTransport && !isSecure(publicUrl)) throw new PublicUrlNotSecure(publicUrl);
+    if (!this.#options.localTransport) refuseInsecure(publicUrl);
     return { draft, frozen: await this.#freeze(draft, project, publicUrl) };
   }
 
@@ -109,4 +109,7 @@ export class LaunchCampaign {
   }
 }
 
-const isSecure = (url: string): boolean => URL.parse(url)?.protocol === 'https:';
+/** @throws PublicUrlNotSecure unless it is https */
+export function refuseInsecure(publicUrl: string | undefined): void {
+  if (URL.parse(publicUrl ?? '')?.protocol !== 'https:') throw new PublicUrlNotSecure(publicUrl ?? 'not set');
+}

@@ -20,23 +20,13 @@ import type { Log } from '../log.ts';
 import { Background } from './background.ts';
 import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
 import { domainOf, failedAttempt, type Held, keyOf, leaseKey, settleUnsent } from './held.ts';
+import * as timing from './lane-timing.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pace } from './pace.ts';
 import { FRESH_MS, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
 import { Refusals } from './refusals.ts';
 import type { SendingCampaign, SendingMessage } from './sending-campaign.ts';
 import { Tally } from './tally.ts';
-
-/** A holder stops writing to sockets this long before its lease ends by its own clock. */
-const LEASE_MARGIN_MS = 2_000;
-/** Composed or waiting this long at most before MAIL; see FRESH_MS. */
-const WAIT_MS = 1_500;
-const TICK_MS = 250;
-const RENEW_MS = 3_000;
-const CONTROL_MS = 500;
-const SETTLE_MS = 2_000;
-const RATE_MS = 1_000;
-const MOST_SHARDS = 8;
 
 /**
  * The bulk lane of one process: claims shards, reads their people ahead, composes, hands over on the transport's connections
@@ -101,11 +91,11 @@ export class BulkLane {
   }
 
   start(): void {
-    this.#renewing.every(RENEW_MS, () => this.#renew());
-    this.#background.every(TICK_MS, () => this.#lookForWork());
-    this.#background.every(CONTROL_MS, () => this.#control());
-    this.#background.every(SETTLE_MS, () => this.#ports.settle());
-    this.#background.every(RATE_MS, async () => this.#tally.measure(this.#clock.monotonic()));
+    this.#renewing.every(timing.RENEW_MS, () => this.#renew());
+    this.#background.every(timing.TICK_MS, () => this.#lookForWork());
+    this.#background.every(timing.CONTROL_MS, () => this.#control());
+    this.#background.every(timing.SETTLE_MS, () => this.#ports.settle());
+    this.#background.every(timing.RATE_MS, async () => this.#tally.measure(this.#clock.monotonic()));
     this.wake();
   }
 
@@ -135,15 +125,17 @@ export class BulkLane {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#background.endTimers();
-    if (this.#onWire > 0) {
-      await new Promise<void>((resolve) => {
-        this.#idle = resolve;
-      });
-    }
+    const { promise: idle, resolve } = Promise.withResolvers<void>();
+    this.#idle = resolve;
+    // A relay that never answers must not hold the process: its messages stay claimed, and so marked for the next holder.
+    const patience = setTimeout(resolve, timing.DRAIN_MS);
+    if (this.#onWire === 0) resolve();
+    await idle;
+    clearTimeout(patience);
     // A claim that was under way when all this began may still bring a shard.
     await this.#background.settled();
     await this.#recorder.flush();
-    for (const held of [...this.#held.values()]) await this.#giveBack(held);
+    for (const held of [...this.#held.values()]) await this.#giveBack(held, true);
     this.#recorder.stop();
     this.#renewing.endTimers();
     await Promise.all([this.#renewing.settled(), this.#background.settled()]);
@@ -178,7 +170,7 @@ export class BulkLane {
     try {
       do {
         this.#claimAgain = false;
-        while (!this.#stopping && this.#held.size < MOST_SHARDS && (await this.#claimOne()));
+        while (!this.#stopping && this.#held.size < timing.MOST_SHARDS && (await this.#claimOne()));
       } while (this.#claimAgain);
     } finally {
       this.#claiming = false;
@@ -230,7 +222,7 @@ export class BulkLane {
       name: leaseName(lease),
       campaign,
       reader,
-      deadline: begunAt + LEASE_MS - LEASE_MARGIN_MS,
+      deadline: begunAt + LEASE_MS - timing.LEASE_MARGIN_MS,
       closing: false,
       fenced: false,
       onWire: 0,
@@ -290,7 +282,7 @@ export class BulkLane {
     this.#pace.take();
     const proceed = (): boolean => {
       const now = this.#clock.monotonic();
-      return !this.#stopping && !held.closing && now < held.deadline && now - checkedAt < FRESH_MS + WAIT_MS;
+      return !this.#stopping && !held.closing && now < held.deadline && now - checkedAt < FRESH_MS + timing.WAIT_MS;
     };
     void this.#transport.submit({ envelope: message.envelope, content: message.content, proceed }).then(
       (attempt) => this.#answered(held, turn, attempt, message),
@@ -333,7 +325,7 @@ export class BulkLane {
       const held = this.#held.get(name);
       if (held === undefined) continue;
       if (verdict === 'fenced') this.#lose(held);
-      else if (verdict === 'moved') held.deadline = begunAt + LEASE_MS - LEASE_MARGIN_MS;
+      else if (verdict === 'moved') held.deadline = begunAt + LEASE_MS - timing.LEASE_MARGIN_MS;
       if (held.shard.done) {
         this.#drop(held);
         ended = true;
@@ -354,7 +346,7 @@ export class BulkLane {
     this.#reachableSince = Math.min(this.#reachableSince, this.#clock.monotonic());
     for (const held of mine) {
       if (this.#held.get(held.name) !== held) continue;
-      if (kept.has(held.name)) held.deadline = begunAt + LEASE_MS - LEASE_MARGIN_MS;
+      if (kept.has(held.name)) held.deadline = begunAt + LEASE_MS - timing.LEASE_MARGIN_MS;
       else if (!held.shard.done) this.#lose(held);
     }
     this.#pump();
@@ -383,9 +375,10 @@ export class BulkLane {
     if (held.onWire === 0) void this.#background.guard(() => this.#giveBack(held));
   }
 
-  async #giveBack(held: Held): Promise<void> {
-    if (this.#held.get(held.name) !== held || held.onWire > 0) return;
-    await this.#recorder.retract(held.shard);
+  async #giveBack(held: Held, unfinished = false): Promise<void> {
+    if (this.#held.get(held.name) !== held || (held.onWire > 0 && !unfinished)) return;
+    // With something still on the wire the claim stays as it is: the next holder must mark those messages.
+    if (held.onWire === 0) await this.#recorder.retract(held.shard);
     if (this.#held.get(held.name) !== held) return;
     this.#drop(held);
     if (!held.fenced) await this.#ports.release([keyOf(held)]);

@@ -1,8 +1,11 @@
 import type { Campaign, PlanContext } from '../../domain/campaign/index.ts';
 
+/** What messages say about the campaign that they belong to. */
+export type PlannedCampaign = Pick<Campaign, 'id' | 'name' | 'lists' | 'projectId' | 'trackOpens' | 'trackClicks'>;
+
 /** What every message of a campaign has in common, as a plan wants it. */
 export function marketingPlanContext(
-  campaign: Pick<Campaign, 'id' | 'name' | 'lists' | 'projectId' | 'trackOpens' | 'trackClicks'>,
+  campaign: PlannedCampaign,
   project: PlanContext['project'],
   tracking: { readonly baseUrl: string; linkToken(index: number, target: string): string } | undefined,
 ): PlanContext {

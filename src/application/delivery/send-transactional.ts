@@ -1,5 +1,5 @@
 import type { KeyRing, Project } from '../../domain/access/index.ts';
-import { type Content, type ContentInput, ContentInvalid, type Renderer } from '../../domain/campaign/index.ts';
+import { type Content, type ContentInput, ContentInvalid, type PlanContext, type Renderer } from '../../domain/campaign/index.ts';
 import {
   type Attempt,
   requestFingerprint,
@@ -15,7 +15,7 @@ import { storableJson } from '../../domain/shared/json.ts';
 import { issueTransactionalTokens } from '../../domain/tracking/index.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import { sendMessage } from './jobs.ts';
-import { transactionalPlanContext } from './plan-context.ts';
+import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } from './plan-context.ts';
 
 /** An attempt that has lasted longer than this is lost, whoever lives: the longest SMTP waits add up to less (RFC 5321 section 4.5.3.2). */
 const LONGEST_ATTEMPT_MS = 30 * 60_000;
@@ -50,6 +50,9 @@ export interface SendInput {
   readonly idempotencyKey?: string | undefined;
 }
 
+/** What a message keeps as its content. `testOf` makes it a test: composed as the campaign's own messages are, without tracking. */
+type StoredContent = Content & { readonly testOf?: PlannedCampaign | undefined };
+
 /** The transactional lane: accepts a message in one transaction with its job, and hands it over. */
 export class SendTransactional {
   readonly #work: UnitOfWork;
@@ -58,6 +61,7 @@ export class SendTransactional {
   readonly #keys: KeyRing;
   readonly #clock: Clock;
   readonly #workerId: Id;
+  readonly #publicUrl: string;
   readonly #isTransient: (error: unknown) => boolean;
 
   constructor(deps: {
@@ -67,6 +71,8 @@ export class SendTransactional {
     keys: KeyRing;
     clock: Clock;
     workerId: Id;
+    /** Without a slash at its end; a project's own tracking address comes first. */
+    publicUrl: string;
     isTransient: (error: unknown) => boolean;
   }) {
     this.#work = deps.work;
@@ -75,11 +81,16 @@ export class SendTransactional {
     this.#keys = deps.keys;
     this.#clock = deps.clock;
     this.#workerId = deps.workerId;
+    this.#publicUrl = deps.publicUrl;
     this.#isTransient = deps.isTransient;
   }
 
-  /** The message exists, with its job, when this returns. @throws InvalidInput, NotFound, IdempotencyConflict */
-  async accept(projectId: Id, input: SendInput): Promise<TransactionalMessage> {
+  /**
+   * The message exists, with its job, when this returns.
+   * @param testOf the campaign that this message is a test of
+   * @throws InvalidInput, NotFound, IdempotencyConflict, ContentInvalid
+   */
+  async accept(projectId: Id, input: SendInput, testOf?: PlannedCampaign): Promise<TransactionalMessage> {
     const address = parseEmailAddress(input.to, '/to');
     const { idempotencyKey } = input;
     if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 256))
@@ -93,13 +104,14 @@ export class SendTransactional {
       if (known !== undefined) return known;
       const content = await this.#content(scope, projectId, input);
       const project = await scope.access.getProject(projectId);
-      const problems = await this.#renderer.check(filled(content, variables), transactionalPlanContext(project));
+      const problems = await this.#renderer.check(filled(content, variables), planContext(project, testOf));
       const errors = problems.filter((problem) => problem.severity === 'error');
       if (errors.length > 0) throw new ContentInvalid(errors);
+      const stored: StoredContent = testOf === undefined ? content : { ...content, testOf };
       const message = await scope.delivery.accept({
         projectId,
         recipient: { address: address.address, smtputf8: address.smtputf8 },
-        content,
+        content: stored,
         variables,
         templateId: input.templateId,
         idempotencyKey: input.idempotencyKey,
@@ -147,8 +159,8 @@ export class SendTransactional {
   }
 
   async #compose(message: TransactionalMessage, project: Project): Promise<Uint8Array> {
-    const content = filled(message.content as Content, message.variables);
-    const plan = await this.#renderer.compile(content, transactionalPlanContext(project));
+    const { testOf, ...content } = message.content as StoredContent;
+    const plan = await this.#renderer.compile(filled(content, message.variables), planContext(project, testOf));
     const composed = plan.compose({
       ...message.recipient,
       variables: message.variables,
@@ -156,7 +168,8 @@ export class SendTransactional {
       date: this.#clock.now(),
       clickToken: '',
       openToken: '',
-      unsubscribeUrl: '',
+      // No token: the page opens and unsubscribes nobody, whoever looks at the test.
+      unsubscribeUrl: testOf === undefined ? '' : `${project.trackingBaseUrl ?? this.#publicUrl}/u/test`,
     });
     const bytes = Buffer.from(composed.bytes);
     composed.release();
@@ -226,6 +239,10 @@ export class SendTransactional {
     return issueTransactionalTokens({ projectId, messageId, key, keyId: this.#keys.keyId }).messageIdLeft;
   }
 }
+
+/** Without tracking in both cases: links stay as written. */
+const planContext = (project: Project, testOf: PlannedCampaign | undefined): PlanContext =>
+  testOf === undefined ? transactionalPlanContext(project) : marketingPlanContext(testOf, project, undefined);
 
 /** A variable that this message brings along needs no default; one that neither has is refused when it is accepted. */
 const filled = (content: Content, variables: Readonly<Record<string, unknown>>): Content => ({

@@ -6,6 +6,7 @@ import type { Clock } from '../../domain/shared/clock.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { CampaignDesk } from '../campaign/campaign-desk.ts';
+import { refuseInsecure } from '../campaign/launch-campaign.ts';
 import type { TendCampaigns } from '../campaign/tend-campaigns.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 import type { BulkLanePorts } from './bulk-lane-ports.ts';
@@ -37,6 +38,7 @@ export class SendingPorts implements BulkLanePorts {
   readonly #tend: TendCampaigns;
   readonly #desk: CampaignDesk;
   readonly #clock: Clock;
+  readonly #localTransport: boolean;
   readonly #recipientData: RecipientDataSource | undefined;
   /** Compiling takes some 10 ms; a campaign is compiled once per process while it is being sent. */
   readonly #campaigns = new Map<Id, Promise<SendingCampaign>>();
@@ -50,6 +52,8 @@ export class SendingPorts implements BulkLanePorts {
     tend: TendCampaigns;
     desk: CampaignDesk;
     clock: Clock;
+    /** This worker's mail stays on this machine. */
+    localTransport: boolean;
     isTransient: (error: unknown) => boolean;
     recipientData?: RecipientDataSource | undefined;
   }) {
@@ -60,6 +64,7 @@ export class SendingPorts implements BulkLanePorts {
     this.#tend = deps.tend;
     this.#desk = deps.desk;
     this.#clock = deps.clock;
+    this.#localTransport = deps.localTransport;
     this.#recipientData = deps.recipientData;
     // A statement that took too long counts too: its batch has a number and may be repeated.
     this.isTransient = (error) => deps.isTransient(error) || (error instanceof DomainError && error.kind === 'unavailable');
@@ -82,7 +87,11 @@ export class SendingPorts implements BulkLanePorts {
     if (known !== undefined) return known;
     const loading = this.#work
       .run((scope) => scope.campaign.get(projectId, campaignId))
-      .then((campaign) => SendingCampaign.load(campaign, this.#renderer, this.#keys));
+      .then((campaign) => {
+        // Whoever launched it may not have known where this worker's mail goes.
+        if (!this.#localTransport) refuseInsecure(campaign.frozen?.publicUrl);
+        return SendingCampaign.load(campaign, this.#renderer, this.#keys);
+      });
     this.#campaigns.set(campaignId, loading);
     const [oldest] = this.#campaigns.keys();
     if (oldest !== undefined && this.#campaigns.size > MOST_CAMPAIGNS) this.#campaigns.delete(oldest);

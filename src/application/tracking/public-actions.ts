@@ -69,12 +69,16 @@ export class PublicActions {
     return this.#work.run(async (scope) => {
       const project = await scope.access.getProject(projectId);
       const campaign = await scope.campaign.get(projectId, campaignId);
-      const lists = await Promise.all(campaign.lists.map((id) => scope.audience.getList(projectId, id)));
+      const names: string[] = [];
+      for (const id of campaign.lists) {
+        const list = await scope.audience.findList(projectId, id);
+        if (list !== undefined) names.push(list.name);
+      }
       const facts = (await scope.audience.recipients(projectId, [subscriberId], { lists: campaign.lists })).get(subscriberId);
       return {
         projectName: project.name,
         maskedAddress: mask(facts?.address ?? ''),
-        listNames: lists.map((list) => list.name),
+        listNames: names,
         language: facts?.locale ?? project.defaultLanguage,
         alreadyUnsubscribed: facts === undefined || facts.refusal !== undefined,
       };

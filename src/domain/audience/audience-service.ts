@@ -56,6 +56,11 @@ export class AudienceService {
     return list;
   }
 
+  /** Undefined for a list that was deleted. */
+  findList(projectId: Id, id: Id): Promise<List | undefined> {
+    return this.store.findList(projectId, id);
+  }
+
   /** By id or by slug. @throws NotFound */
   async getList(projectId: Id, idOrSlug: string): Promise<List> {
     const list = isId(idOrSlug)

@@ -35,8 +35,9 @@ export async function examine(
   if (content.subject.trim() === '') problems.push(error('subject.empty', 'subject', 'The subject is empty.'));
   if (content.source.trim() === '') problems.push(error('source.empty', 'source', 'There is no content.'));
   if (context.stream === 'marketing' && context.project.postalAddress.trim() === '') {
-    const message = 'The project has no postal address; marketing mail must show one (CAN-SPAM).';
-    problems.push({ severity: 'warning', code: 'footer.no_postal_address', part: 'source', line: undefined, message });
+    const message =
+      'The project has no postal address, and marketing mail must show one (CAN-SPAM). Set it: pennypost project update --postal-address "...".';
+    problems.push({ severity: 'error', code: 'footer.no_postal_address', part: 'source', line: undefined, message });
   }
   for (const [part, text] of writtenParts(content)) problems.push(...liquidProblems(reader, part, text, content, context));
   if (failed()) return none();
@@ -206,6 +207,15 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const OWNED =
   /^(?:from|sender|to|cc|bcc|date|message-id|subject|reply-to|return-path|received|mime-version|content-.*|dkim-signature|arc-.*|authentication-results|list-unsubscribe|list-unsubscribe-post|list-id|feedback-id|precedence|auto-submitted|resent-.*|errors-to|disposition-notification-to|x-auto-response-suppress)$/i;
 
+const LIQUID = /\{\{|\{%/;
+
+const liquidInHeader = (what: string): ContentProblem =>
+  error(
+    'header.liquid',
+    'headers',
+    `${what} holds Liquid, which would go out as it is written: only subject, preheader, source and text may hold Liquid.`,
+  );
+
 /** 998 less the name and a little room. */
 const UNFOLDABLE = 900;
 
@@ -226,6 +236,7 @@ function* headerProblems(content: Content): Generator<ContentProblem> {
         `The value of the header ${shown} has more than ${UNFOLDABLE} characters without a blank; a line may have 998 (RFC 5322).`,
       );
     }
+    if (LIQUID.test(value)) yield liquidInHeader(`The value of the header ${shown}`);
   }
   for (const [field, mailbox] of [['author', content.author] as const, ['reply-to', content.replyTo] as const]) {
     if (mailbox === undefined) continue;
@@ -243,5 +254,7 @@ function* headerProblems(content: Content): Generator<ContentProblem> {
         `The ${field} name holds a line break or control character, or is longer than 320 characters.`,
       );
     }
+    if (LIQUID.test(mailbox.name ?? '')) yield liquidInHeader(`The ${field} name`);
+    if (LIQUID.test(mailbox.address)) yield liquidInHeader(`The ${field} address`);
   }
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Campaign } from '../../application/application.ts';
+import { DomainError } from '../../domain/shared/errors.ts';
 import { campaignOf, campaignShown, fieldsOf } from './campaign-lookup.ts';
 import { type Cli, example, inProject, moment, type Project } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
@@ -7,6 +8,15 @@ import { Progress } from './progress.ts';
 import { renderReport } from './report.ts';
 import type { Instance } from './workbench.ts';
 import { checkWayOut, someoneWorks, untilDone } from './working.ts';
+
+/** There is nothing to follow yet. */
+class NotLaunched extends DomainError {
+  readonly code = 'campaign.not_launched';
+  readonly kind = 'conflict';
+  constructor(name: string, state: string) {
+    super(`"${name}" is ${state}: it was not launched. Launch and follow it with: pennypost campaign launch "${name}" --watch`);
+  }
+}
 
 /** What sends: launching, following, pausing, and the schedule. */
 export function launchCommands(campaign: Command, cli: Cli): void {
@@ -41,7 +51,11 @@ export function launchCommands(campaign: Command, cli: Cli): void {
     .action(async (wanted: string) => {
       await inProject(
         cli,
-        async (application, project, instance) => follow(cli, instance, project, await campaignOf(application, project, wanted)),
+        async (application, project, instance) => {
+          const found = await campaignOf(application, project, wanted);
+          if (found.launchedAt === null) throw new NotLaunched(found.name, found.state);
+          await follow(cli, instance, project, found);
+        },
         { works: true },
       );
     });

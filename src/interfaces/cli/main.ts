@@ -68,7 +68,15 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
   const { promise: broken, reject } = Promise.withResolvers<never>();
   // Heard by whoever waits for it; a command that does not wait must not fall over it.
   broken.catch(() => undefined);
-  const opened = await openPennypost({ config, destination, log, works: wish.works ?? false, onFatal: reject });
+  const opened = await openPennypost({
+    config,
+    destination,
+    log,
+    works: wish.works ?? false,
+    onFatal: reject,
+    // Whoever serves here mails real people, whether or not this terminal knows by which server.
+    ...(running !== undefined && running.inboxUrl === undefined && smtpUrl === undefined && { localTransport: false }),
+  });
   let working: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     working ??= opened.get(tokens.workers).stop();
@@ -115,4 +123,7 @@ function linesOn(stream: { write(text: string): unknown }): Log {
   };
 }
 
-const reasonIn = (facts: object): string => ('reason' in facts ? ` (${String(facts.reason)})` : '');
+/** Declared as a function: the command runs before this line is reached. */
+function reasonIn(facts: object): string {
+  return 'reason' in facts ? ` (${String(facts.reason)})` : '';
+}

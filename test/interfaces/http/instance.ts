@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import type { Application } from '../../../src/application/application.ts';
 import { generateSecretKey, KeyRing, type Scope } from '../../../src/domain/access/index.ts';
+import type { Transport } from '../../../src/domain/delivery/index.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
 import { readConfig } from '../../../src/infrastructure/config.ts';
 import { tokens, wire } from '../../../src/infrastructure/container.ts';
@@ -39,7 +40,8 @@ export async function openInstance(): Promise<Instance> {
     orm,
     keys: new KeyRing([generateSecretKey()]),
     log,
-    transport: { name: 'unused', slots: 1, submit: unused, verify: unused, close: async () => undefined },
+    transport: NOWHERE,
+    transactionalTransport: NOWHERE,
     localTransport: true,
     publicUrl: 'http://localhost',
     works: false,
@@ -144,3 +146,5 @@ const ignore = () => undefined;
 const unused = async () => {
   throw new Error('Nothing is sent here.');
 };
+
+const NOWHERE: Transport = { name: 'unused', slots: 1, submit: unused, verify: unused, close: async () => undefined };
