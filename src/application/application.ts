@@ -66,7 +66,10 @@ export interface Application {
     check(projectId: Id, id: Id): Promise<readonly ContentProblem[]>;
     /** As one subscriber would see it; without one, with the content's defaults. */
     preview(projectId: Id, id: Id, as?: { readonly subscriberId?: Id | undefined }): Promise<RenderedMessage>;
-    /** One transactional message per address, with `[Test]` before the subject. Not counted in any report. */
+    /**
+     * One transactional message per address, with `[Test]` before the subject, otherwise composed as for recipients, without
+     * tracking; its unsubscribe link unsubscribes nobody. Not counted in any report.
+     */
     test(
       projectId: Id,
       id: Id,

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TransactionalMessage } from '../../../src/domain/delivery/index.ts';
+import { tokens } from '../../../src/infrastructure/container.ts';
+import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { idOf } from '../../support/builders-delivery.ts';
 import { CampaignWorld } from '../../support/campaign-world.ts';
 
+const transport = new MemoryTransport();
 let world: CampaignWorld;
 beforeAll(async () => {
-  world = await CampaignWorld.open();
+  world = await CampaignWorld.open({ transport });
 });
 afterAll(() => world.close());
 beforeEach(() => world.project());
@@ -86,11 +90,53 @@ describe('a test send', () => {
     return world.application.campaign.test(world.projectId, campaign.id, to, as);
   };
 
+  const delivered = async (message: TransactionalMessage | undefined): Promise<string> => {
+    await world.instance.get(tokens.transactional).send(world.projectId, message?.id ?? '');
+    return Buffer.from(transport.messages.at(-1)?.content ?? '').toString();
+  };
+
   it('is one transactional message per address, marked in its subject', async () => {
     const sent = await test(['a@example.com', 'b@example.com']);
     expect(sent.map((message) => message.recipient.address)).toEqual(['a@example.com', 'b@example.com']);
     expect(sent[0]?.content).toMatchObject({ subject: '[Test] For {{ first_name }}' });
     expect(await world.jobs('transactional.send')).toHaveLength(2);
+  });
+
+  it('is composed as what recipients get, with links as written and an unsubscribe link that unsubscribes nobody', async () => {
+    const list = await world.list(0);
+    const source = '<p>Hello, <a href="https://example.com/offer">look</a></p>';
+    const campaign = await world.campaign({
+      lists: [list],
+      content: { ...PERSONAL, source },
+      trackOpens: true,
+      trackClicks: true,
+    });
+    const [message] = await world.application.campaign.test(world.projectId, campaign.id, ['a@example.com']);
+    const wire = (await delivered(message)).replaceAll('=\r\n', '');
+    const unsubscribe = `${world.instance.get(tokens.surroundings).publicUrl}/u/test`;
+    expect(wire).toContain('\r\nSubject: [Test] For friend\r\n');
+    expect(wire).toContain(`\r\nList-Unsubscribe: <${unsubscribe}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n`);
+    expect(wire).toContain(`\r\nList-Id: <${list}.news.example.com>\r\n`);
+    expect(wire).toContain('href=3D"https://example.com/offer"');
+    expect(wire).toContain(`href=3D"${unsubscribe}"`);
+    expect(wire).toContain('1 Road, Town');
+    expect(wire).not.toMatch(/<img|\/c\/|\/o\//);
+    expect(await world.runs(campaign.id)).toEqual([]);
+  });
+
+  it('leads to the project’s own tracking address, where it has one', async () => {
+    await world.application.access.updateProject(world.projectId, { trackingBaseUrl: 'https://t.news.example.com' });
+    const [message] = await test(['a@example.com']);
+    expect(await delivered(message)).toContain('List-Unsubscribe: <https://t.news.example.com/u/test>');
+  });
+
+  it('is refused for what would stand in the way of the campaign', async () => {
+    const list = await world.list(0);
+    const campaign = await world.campaign({ lists: [list], content: { ...PERSONAL, footer: 'none' } });
+    await expect(world.application.campaign.test(world.projectId, campaign.id, ['a@example.com'])).rejects.toMatchObject({
+      code: 'content.invalid',
+      problems: expect.arrayContaining([expect.objectContaining({ code: 'footer.missing' })]),
+    });
   });
 
   it('goes to nobody when one address is wrong', async () => {

@@ -116,6 +116,7 @@ describe('an attempt', () => {
     keys: stage.instance.keys,
     clock: stage.clock,
     workerId: stage.instance.get(tokens.workerId),
+    publicUrl: stage.instance.get(tokens.surroundings).publicUrl,
     isTransient: () => false,
   });
 });

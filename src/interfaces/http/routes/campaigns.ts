@@ -149,7 +149,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     path: '/v1/campaigns/{campaignId}/test',
     summary: 'Send the campaign to a few addresses as a test',
     description:
-      'One transactional message each, with `[Test]` before the subject. Counts in no report. As a subscriber, the key needs the scope `audience.read` too.',
+      'One transactional message each, with `[Test]` before the subject, otherwise as recipients get it; links are not tracked, and the unsubscribe link unsubscribes nobody. Counts in no report. As a subscriber, the key needs the scope `audience.read` too.',
     permission: 'campaign.send',
     params,
     body: z
