@@ -8,7 +8,7 @@ import { type ChaosWish, runChaos } from './support/chaos-run.ts';
 import { openPlace } from './support/place.ts';
 
 const USAGE =
-  'npm run chaos -- [--recipients 20000] [--kills 100] [--seed 1] [--stalls 3] [--processes 3] [--window 100] [--connections 5] [--json] [--keep]';
+  'npm run chaos -- [--recipients 20000] [--kills 100] [--seed 1] [--stalls 3] [--processes 3] [--window 30] [--connections 10] [--json] [--keep]';
 
 function readWish(): { wish: ChaosWish; json: boolean; keep: boolean } | undefined {
   const option = (value: string) => ({ type: 'string', default: value }) as const;
@@ -20,8 +20,8 @@ function readWish(): { wish: ChaosWish; json: boolean; keep: boolean } | undefin
         seed: option('1'),
         stalls: option('3'),
         processes: option('3'),
-        window: option('100'),
-        connections: option('5'),
+        window: option('30'),
+        connections: option('10'),
         seconds: option('470'),
         json: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },

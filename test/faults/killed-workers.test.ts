@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tokens } from '../../src/infrastructure/container.ts';
 import { openTestInstance, TEST_SECRET, type TestInstance } from '../support/instance.ts';
-import { runChaos } from './support/chaos-run.ts';
+import { releaseWorker, runChaos } from './support/chaos-run.ts';
 
 /** Promises D2 and D3, in small; `npm run chaos` is the same with 20,000 people, 100 kills and stalls. */
 describe('a campaign whose workers are killed while they send', () => {
@@ -22,7 +21,7 @@ describe('a campaign whose workers are killed while they send', () => {
 
   it('skips nobody, marks every repeat, and knows what became of everybody', async () => {
     const { figures, faults } = await runChaos(
-      { recipients: 2_000, kills: 8, seed: 3, stalls: 0, processes: 3, window: 100, connections: 5, seconds: 100 },
+      { recipients: 2_000, kills: 8, seed: 3, stalls: 0, processes: 3, window: 30, connections: 10, seconds: 100 },
       {
         application: instance.application,
         environment: {
@@ -33,7 +32,7 @@ describe('a campaign whose workers are killed while they send', () => {
           PENNYPOST_LOG_LEVEL: 'warn',
         },
         directory,
-        release: (workerId) => instance.get(tokens.work).run((scope) => scope.delivery.releaseAllOf(workerId)),
+        release: (workerId) => releaseWorker(instance, workerId),
         note: () => undefined,
       },
     );

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Application } from '../../../src/application/application.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
+import { tokens, type Wired } from '../../../src/infrastructure/container.ts';
 import { type Supervisor, superviseWorkers, type WorkerExit } from '../../../src/interfaces/cli/supervisor.ts';
 import { eventually } from '../../support/processes.ts';
 import { invite, launch, ledgerOf } from './audience.ts';
@@ -44,8 +45,11 @@ export interface ChaosPlace {
   note(text: string): void;
 }
 
-/** A relay that answers at once is found nowhere; and so a worker does not run ahead of its kill. */
-const SCRIPT = 'slow-15ms-at-dot';
+/**
+ * Over all workers. Quick replies and a steady pace: a message is accepted some milliseconds after it was handed over, long
+ * before the next commit, and no worker runs ahead of its kill.
+ */
+const MESSAGES_PER_SECOND = 900;
 /** A lease of 10 s, and a little. */
 const LEASE_OVER_MS = 11_000;
 /** For the next holder to find it: it looks four times a second, and only when it has known the database for a lease. */
@@ -53,7 +57,16 @@ const TAKE_OVER_MS = 5_000;
 /** Between two looks whether the campaign is over. */
 const PATIENCE_MS = 2_000;
 const REFUSED = '550';
+const SLOW = 'slow-250ms-at-dot';
 const COMMAND = join(import.meta.dirname, '../../../src/interfaces/cli/main.ts');
+
+/** As the parent of worker processes does it when it sees one end. */
+export function releaseWorker(opened: Wired, workerId: Id): Promise<void> {
+  return opened.get(tokens.work).run(async ({ delivery }) => {
+    await delivery.releaseAllOf(workerId);
+    await delivery.forgetWorker(workerId);
+  });
+}
 
 export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verdict & { readonly seconds: number }> {
   const began = performance.now();
@@ -63,7 +76,6 @@ export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verd
     doors: wish.processes,
     log: join(place.directory, 'accepted.ndjson'),
     headers: ['X-Pennypost-Possible-Repeat'],
-    script: SCRIPT,
   });
   const audience = await invite(application, addressesFor(wish.recipients), { first_name: (index) => `Person ${index}` });
   const workerLog = openSync(join(place.directory, 'workers.log'), 'a');
@@ -99,11 +111,15 @@ export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verd
   }
 }
 
-/** Among plain people some whom the sink refuses, and some whose connection it resets after the dot. */
+/**
+ * Among plain people some whom the sink refuses, some whose connection it resets after the dot, and many for whom it takes its
+ * time: a recorder that believes replies come in order must be found out.
+ */
 const addressesFor = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => {
-    const who = index % 500 === 250 ? `${RESET}+${index}` : index % 500 === 300 ? `${REFUSED}+${index}` : `person${index}`;
-    return `${who}@example.net`;
+    const script =
+      index % 500 === 250 ? `${RESET}+` : index % 500 === 300 ? `${REFUSED}+` : index % 20 === 7 ? `${SLOW}+` : 'person';
+    return `${script}${index}@example.net`;
   });
 
 interface Fleet {
@@ -130,6 +146,7 @@ function startFleet(wish: ChaosWish, place: ChaosPlace, doors: Doors, log: numbe
           PENNYPOST_SMTP_URL: doors.urls[slot],
           PENNYPOST_MAX_UNRECORDED: String(wish.window),
           PENNYPOST_MAX_CONNECTIONS: String(wish.connections),
+          PENNYPOST_MESSAGES_PER_SECOND: String(MESSAGES_PER_SECOND),
         },
       }),
     onExit: async (exit) => {

@@ -7,7 +7,7 @@ import { readConfig } from '../../../src/infrastructure/config.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { createLogger } from '../../../src/infrastructure/logger.ts';
 import { openPennypost } from '../../../src/infrastructure/open.ts';
-import type { ChaosPlace } from './chaos-run.ts';
+import { type ChaosPlace, releaseWorker } from './chaos-run.ts';
 
 export async function openPlace(
   shardSize: number,
@@ -36,7 +36,7 @@ export async function openPlace(
     application: opened.get(tokens.application),
     environment,
     directory,
-    release: (workerId) => opened.get(tokens.work).run((scope) => scope.delivery.releaseAllOf(workerId)),
+    release: (workerId) => releaseWorker(opened, workerId),
     note,
     async close({ keep } = { keep: false }) {
       await opened.close();
