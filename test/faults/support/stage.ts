@@ -127,6 +127,8 @@ export async function expectWholeLedger(stage: Stage, audience: Audience, campai
   const states = Object.fromEntries(Object.entries(report.states).filter(([, count]) => count > 0));
   expect(states).toEqual(statesIn(ledger));
   expect(report.audience).toBe(audience.addresses.length);
+  const counted = report.domains.reduce((sum, { counts }) => sum + (counts.submitted ?? 0), 0);
+  expect(counted).toBe(report.states.submitted);
 }
 
 /** Everybody in the list was mailed once, and nobody else. */
