@@ -284,7 +284,8 @@ export class BulkLane {
       const now = this.#clock.monotonic();
       return !this.#stopping && !held.closing && now < held.deadline && now - checkedAt < FRESH_MS + timing.WAIT_MS;
     };
-    void this.#transport.submit({ envelope: message.envelope, content: message.content, proceed }).then(
+    const { envelope, content } = message;
+    void this.#transport.submit({ envelope, content, dotSafe: true, proceed }).then(
       (attempt) => this.#answered(held, turn, attempt, message),
       (error: unknown) => {
         this.#log.error({ reason: String(error) }, 'the transport refused a message');

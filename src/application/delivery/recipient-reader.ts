@@ -36,7 +36,8 @@ export class RecipientReader {
   readonly #clock: Clock;
   readonly #onReady: () => void;
   readonly #onError: (error: unknown) => void;
-  readonly #ahead = new Map<Id, Omit<ReadRecipient, 'turn'>>();
+  /** Who was read and not yet taken, with the page that answers for them. */
+  readonly #ahead = new Map<Id, ReadPage>();
   #loading = false;
   #page = SMALLEST_PAGE;
   #pageBegan = 0;
@@ -63,37 +64,33 @@ export class RecipientReader {
       this.#loadAhead();
       return undefined;
     }
-    const known = this.#ahead.get(turn.subscriberId);
-    if (known === undefined || this.#clock.monotonic() - known.checkedAt > FRESH_MS) {
+    const { subscriberId: id } = turn;
+    const page = this.#ahead.get(id);
+    if (page === undefined || this.#clock.monotonic() - page.checkedAt > FRESH_MS) {
       // Everything read together is as old: read it all again. A turn that came back unsent was read and forgotten before.
-      if (known !== undefined) this.#ahead.clear();
+      if (page !== undefined) this.#ahead.clear();
       this.#shard.giveBack(turn.position);
       this.#loadAhead(true);
       return undefined;
     }
-    this.#ahead.delete(turn.subscriberId);
+    this.#ahead.delete(id);
     this.#taken += 1;
     this.#loadAhead();
-    return { turn, ...known };
+    const { failure, checkedAt } = page;
+    return { turn, facts: page.facts.get(id), failure, accepted: page.accepted.has(id), checkedAt };
   }
 
   /** Keeps between half a page and one and a half pages ahead; `needed` when the next one is missing. */
   #loadAhead(needed = false): void {
     if (this.#loading || (!needed && this.#ahead.size > this.#page / 2)) return;
-    const turns = this.#shard.peek(this.#page + this.#ahead.size).filter((turn) => !this.#ahead.has(turn.subscriberId));
+    const turns = this.#shard.peek(this.#page, this.#ahead);
     if (turns.length === 0) return;
     this.#loading = true;
     this.#fitPage(this.#clock.monotonic());
     this.#read(turns).then(
       (page) => {
         this.#loading = false;
-        for (const { subscriberId: id } of turns)
-          this.#ahead.set(id, {
-            facts: page.facts.get(id),
-            failure: page.failure,
-            accepted: page.accepted.has(id),
-            checkedAt: page.checkedAt,
-          });
+        for (const { subscriberId } of turns) this.#ahead.set(subscriberId, page);
         this.#onReady();
       },
       (error: unknown) => {

@@ -49,6 +49,8 @@ export interface Turn {
   readonly possibleRepeat: boolean;
 }
 
+const NOBODY: ReadonlySet<Id> = new Set();
+
 /**
  * A shard in the hands of its holder: which positions may be handed over, which have an outcome, how far the contiguous
  * cursor may move. Positions count from 0; `cursor` and `claimedThrough` are counts, so `[cursor, claimedThrough)` is what a
@@ -138,14 +140,15 @@ export class HeldShard {
     return this.#gathered.length;
   }
 
-  /** The turns that come next, claimed or not, without taking them: for reading people ahead. */
-  peek(count: number): readonly Turn[] {
-    const turns = this.#returned
-      .slice(-count)
-      .reverse()
-      .map((position) => this.#turn(position));
+  /** The turns that come next, claimed or not, without taking them: for reading people ahead. `known` ones are left out. */
+  peek(count: number, known: { has(subscriberId: Id): boolean } = NOBODY): readonly Turn[] {
+    const turns: Turn[] = [];
+    const add = (position: number): void => {
+      if (!known.has(this.lease.recipients[position] ?? '')) turns.push(this.#turn(position));
+    };
+    for (let index = this.#returned.length - 1; index >= 0 && turns.length < count; index -= 1) add(this.#returned[index]!);
     for (let position = this.#next; position < this.size && turns.length < count; position += 1) {
-      if (!this.#committed.has(position)) turns.push(this.#turn(position));
+      if (!this.#committed.has(position)) add(position);
     }
     return turns;
   }

@@ -13,6 +13,11 @@ export interface OutgoingMessage {
   /** Complete message, CRLF line ends, ends with CRLF, not dot-stuffed. Must not change until `submit` settles. */
   readonly content: Uint8Array;
   /**
+   * The composer's promise that no line of the content begins with a dot and that every line ends with CRLF: then nobody looks for
+   * such dots again, which takes 7 us for 40 kB. Default: false.
+   */
+  readonly dotSafe?: boolean | undefined;
+  /**
    * Asked at the last moment before MAIL is written. False withdraws the message without a trace on the wire: the lease is
    * gone, the campaign is paused, or the recipient has unsubscribed. Asked again before the content is written: time has
    * passed where the envelope went out behind another message. False then closes the connection, and nothing was sent.

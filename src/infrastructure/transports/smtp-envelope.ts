@@ -47,6 +47,9 @@ export function refuseEnvelope(envelope: Envelope): Attempt | undefined {
   return undefined;
 }
 
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 /** One transaction, ready for the wire, or the attempt that ends it because this server cannot carry the message. */
 export type Transaction =
   | { readonly mail: string; readonly rcpt: string; readonly content: Buffer }
@@ -77,7 +80,7 @@ export function transactionFor(message: OutgoingMessage, extensions: SmtpExtensi
     return {
       mail: `MAIL FROM:<${envelope.from}>${parameters}\r\n`,
       rcpt: `RCPT TO:<${envelope.to}>\r\n`,
-      content: dotStuffed(content),
+      content: message.dotSafe === true ? asBuffer(content) : dotStuffed(content),
     };
   } catch (error) {
     if (error instanceof StrayLineEnd) return { refusal: refused('5.6.0', error.message, 'sender') };
