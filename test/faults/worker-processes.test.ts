@@ -9,7 +9,7 @@ describe('a parent of two worker processes', () => {
   let stage: Stage;
 
   beforeAll(async () => {
-    stage = await openStage({ script: 'slow-20ms-at-dot', shardSize: 400 });
+    stage = await openStage({ script: 'slow-10ms-at-dot', shardSize: 400, connections: 10 });
   });
   afterAll(() => stage.close());
 

@@ -25,6 +25,8 @@ interface Line {
 
 /** A simple query, as drivers send it: `Q`, the length with itself, the text, NUL. */
 const COMMIT = Buffer.from([0x51, 0, 0, 0, 11, ...Buffer.from('commit'), 0]);
+/** The end of its answer: `C`, the length with itself, the tag, NUL. */
+const COMMITTED = Buffer.from([0x43, 0, 0, 0, 11, ...Buffer.from('COMMIT'), 0]);
 
 export async function startDatabaseProxy(target: ConnectionSettings): Promise<DatabaseProxy> {
   const lines = new Set<Line>();
@@ -53,10 +55,11 @@ export async function startDatabaseProxy(target: ConnectionSettings): Promise<Da
     });
     server.on('data', (bytes) => {
       if (line.forgotten) return;
-      if (swallowing) {
+      if (!swallowing) worker.write(bytes);
+      else if (bytes.includes(COMMITTED)) {
         swallowed += 1;
         end();
-      } else worker.write(bytes);
+      }
     });
   });
   proxy.listen(0, '127.0.0.1');
