@@ -107,7 +107,11 @@ let tenants = 0;
 export async function createTenant({ application }: Instance): Promise<Tenant> {
   tenants += 1;
   const number = tenants;
-  const project = await application.access.createProject({ name: `Tenant ${number}`, senderDomain: `tenant${number}.example` });
+  const project = await application.access.createProject({
+    name: `Tenant ${number}`,
+    senderDomain: `tenant${number}.example`,
+    postalAddress: '1 Road, Town',
+  });
   const projectId = project.id;
   let made = 0;
   const keyWith = async (...scopes: Scope[]) => {

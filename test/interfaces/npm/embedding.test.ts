@@ -96,7 +96,11 @@ describe('an application that embeds pennypost', () => {
     await pennypost.start();
     await pennypost.start();
     expect((await pennypost.status()).workers).toHaveLength(1);
-    const { id } = await pennypost.access.createProject({ name: 'Shop', senderDomain: 'shop.example.com' });
+    const { id } = await pennypost.access.createProject({
+      name: 'Shop',
+      senderDomain: 'shop.example.com',
+      postalAddress: 'Road 1',
+    });
     const message = await pennypost.messages.send(id, {
       to: 'ada@example.net',
       content: {
@@ -131,7 +135,11 @@ describe('stopping', () => {
 
   it('waits for the verbs that are running', async () => {
     const { pennypost } = await aHost();
-    const { id } = await pennypost.access.createProject({ name: 'Slow', senderDomain: 'slow.example.com' });
+    const { id } = await pennypost.access.createProject({
+      name: 'Slow',
+      senderDomain: 'slow.example.com',
+      postalAddress: 'Road 1',
+    });
     const { promise: rest, resolve: go } = Promise.withResolvers<void>();
     const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
     const imported = pennypost.imports.run(
