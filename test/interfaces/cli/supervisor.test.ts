@@ -5,7 +5,7 @@ import { superviseWorkers, type WorkerExit } from '../../../src/interfaces/cli/s
 const run = (program: string): ChildProcess =>
   spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 /** Says who it is, and lives until it is told to end. */
-const WORKER = `process.send({ worker: 'w' + process.pid }); process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000)`;
+const WORKER = `process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000); process.send({ worker: 'w' + process.pid })`;
 const BACKOFF = { minimum: 1, maximum: 8, grownUp: 60_000 };
 
 describe('a parent of worker processes', () => {
