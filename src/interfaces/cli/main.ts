@@ -77,6 +77,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     // Whoever serves here mails real people, whether or not this terminal knows by which server.
     ...(running !== undefined && running.inboxUrl === undefined && smtpUrl === undefined && { localTransport: false }),
   });
+  if (wish.works === true) opened.lifecycle.register('heap', (await import('../../infrastructure/heap.ts')).keepHeapSmall());
   let working: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     working ??= opened.get(tokens.workers).stop();
