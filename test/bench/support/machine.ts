@@ -47,7 +47,7 @@ export function peakRssMb(pid: number): number {
 }
 
 /** Resident memory now, in MB. */
-export function rssMb(pid: number): number {
+function rssMb(pid: number): number {
   const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
   return kibibytes === undefined ? Number.NaN : (Number(kibibytes) * 1_024) / 1e6;
 }
