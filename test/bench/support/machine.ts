@@ -46,12 +46,6 @@ export function peakRssMb(pid: number): number {
   return kibibytes === undefined ? Number.NaN : (Number(kibibytes) * 1_024) / 1e6;
 }
 
-/** Resident memory now, in MB. */
-function rssMb(pid: number): number {
-  const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
-  return kibibytes === undefined ? Number.NaN : (Number(kibibytes) * 1_024) / 1e6;
-}
-
 /** Connections established to a port of 127.0.0.1, seen from their clients' side. */
 export function connectionsTo(port: number): number {
   const peer = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
