@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestInstance, type TestInstance } from '../support/instance.ts';
@@ -50,6 +51,17 @@ describe('a network between worker and database that fails', () => {
       for (let end = 0; end < 6; end += 1) {
         await terminateBackends(instance);
         await progress(20 + chance.below(60));
+      }
+    });
+  });
+
+  it('by standing still for a while', async () => {
+    await sendThrough(async (_chance, progress) => {
+      for (const milliseconds of [500, 1_500]) {
+        proxy.standStill();
+        await delay(milliseconds);
+        proxy.goOn();
+        await progress(100);
       }
     });
   });

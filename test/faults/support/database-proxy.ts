@@ -10,6 +10,9 @@ export interface DatabaseProxy {
   cut(): void;
   /** Connections of now stay open and say nothing any more, as behind a firewall that forgot them; new ones work. */
   forget(): void;
+  /** Nothing passes any more, in either direction and on no connection, until `goOn`. */
+  standStill(): void;
+  goOn(): void;
   /** The next so many commits reach the server, and their connections break before the answer comes back. */
   swallowAnswersToCommit(count: number): void;
   /** Answers to commits that were swallowed so far. */
@@ -32,6 +35,7 @@ export async function startDatabaseProxy(target: ConnectionSettings): Promise<Da
   const lines = new Set<Line>();
   let toSwallow = 0;
   let swallowed = 0;
+  let standing = false;
   const proxy = createServer((worker) => {
     const server = connect(
       target.host.startsWith('/') ? { path: `${target.host}/.s.PGSQL.${target.port}` } : { host: target.host, port: target.port },
@@ -44,6 +48,7 @@ export async function startDatabaseProxy(target: ConnectionSettings): Promise<Da
       server.destroy();
     };
     lines.add(line);
+    if (standing) for (const socket of [worker, server]) socket.pause();
     for (const socket of [worker, server]) socket.on('error', end).on('close', () => (line.forgotten ? undefined : end()));
     worker.on('data', (bytes) => {
       if (line.forgotten) return;
@@ -80,6 +85,14 @@ export async function startDatabaseProxy(target: ConnectionSettings): Promise<Da
         // The server hears nothing either, but gives up on it: what it held is free.
         line.server.destroy();
       }
+    },
+    standStill() {
+      standing = true;
+      for (const { worker, server } of lines) for (const socket of [worker, server]) socket.pause();
+    },
+    goOn() {
+      standing = false;
+      for (const { worker, server } of lines) for (const socket of [worker, server]) socket.resume();
     },
     swallowAnswersToCommit(count) {
       toSwallow = count;
