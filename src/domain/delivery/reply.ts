@@ -11,6 +11,8 @@ export interface ReplyVerdict {
 }
 
 const MAX_REPLY_CHARACTERS = 500;
+/** As nearly all come. */
+const CLEAN = /^[!-~]+(?: [!-~]+)*$/;
 const STATUS = /^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)/;
 
 /** RFC 3463 status at the start of a reply's text (RFC 2034), or undefined. */
@@ -23,6 +25,7 @@ export function enhancedCodeOf(text: string): string | undefined {
  * (PostgreSQL refuses NUL and lone surrogates).
  */
 export function cleanReply(text: string): string {
+  if (text.length <= MAX_REPLY_CHARACTERS && CLEAN.test(text)) return text;
   const line = text
     .slice(0, 4 * MAX_REPLY_CHARACTERS)
     // Cc is C0, DEL and C1; Zl and Zp are the Unicode line separators.
