@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, chown, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,8 +81,11 @@ export class EmbeddedProcess {
     return this.next('role', 'code');
   }
 
-  kill(): void {
+  /** SIGKILL, and until the process is really gone: a signal takes its moment, and until then it supervises. */
+  async kill(): Promise<void> {
+    const gone = once(this.child, 'exit');
     this.child.kill('SIGKILL');
+    await gone;
   }
 
   async stop(): Promise<void> {

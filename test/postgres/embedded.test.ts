@@ -131,7 +131,7 @@ describe('the embedded PostgreSQL', () => {
       const process = place.spawn(dataDir);
       await process.outcome();
       expect(await postgresIn(dataDir)).not.toEqual([]);
-      process.kill();
+      await process.kill();
       await until(async () => (await postgresIn(dataDir)).length === 0);
       const database = await start(dataDir);
       expect(database.role).toBe('supervising');
@@ -143,7 +143,7 @@ describe('the embedded PostgreSQL', () => {
       const dataDir = await place.copyOf(used);
       const process = place.spawn(dataDir);
       await process.outcome();
-      process.kill();
+      await process.kill();
       const database = await start(dataDir);
       expect(await ask(database.connection, 'select answer from kept')).toEqual([{ answer: 42 }]);
       await database.stop();
@@ -189,7 +189,7 @@ describe('the embedded PostgreSQL', () => {
       const process = place.spawn(dataDir);
       await process.next('log');
       await until(async () => (await readdir(dataDir)).some((name) => name.startsWith('pg-18.new-')));
-      process.kill();
+      await process.kill();
       const database = await start(dataDir);
       expect(database.role).toBe('supervising');
       await database.stop();
