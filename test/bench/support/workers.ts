@@ -27,8 +27,7 @@ export async function startWorkers(
   nodeOptions = '',
 ): Promise<Fleet> {
   const before = (await instance.application.status()).workers.length;
-  const script = process.env.PENNYPOST_BENCH_COMMAND ?? COMMAND;
-  const worker = startNode(script, ['work', '--lanes', 'bulk', '--processes', String(processes)], {
+  const worker = startNode(COMMAND, ['work', '--lanes', 'bulk', '--processes', String(processes)], {
     ...instance.environment,
     ...variables,
     ...(nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions }),
