@@ -31,6 +31,15 @@ const ROWS = `select $1::uuid, $2::date, $3::uuid, subscriber_id, run, state, co
     $11::float8[], $12::float8[], $13::float8[], $14::text[])
     as u (subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply)`;
 
+/**
+ * What nearly every row of a first run is: accepted at the first attempt, by nobody else before. Half of the general statement's
+ * price, because there is less to read and no conflict to prepare for (4.2 us a row, or 2.3).
+ */
+const ADD_ACCEPTED = `insert into pennypost_delivery.campaign_message (${COLUMNS})
+  select $1::uuid, $2::date, $3::uuid, subscriber_id, 0, 'submitted', 1, 1, false, code, to_timestamp(at / 1000.0::float8),
+    to_timestamp(at / 1000.0::float8), null, null
+  from unnest($4::uuid[], $5::smallint[], $6::float8[]) as u (subscriber_id, code, at)`;
+
 export interface LedgerRecord {
   subscriber_id: string;
   run: number;
@@ -77,31 +86,59 @@ export class LedgerWriter {
 
   async write(batch: ShardBatch): Promise<LedgerDelta> {
     const delta = noDelta();
-    if (batch.outcomes.length > 0) await this.#attempt(batch, inKeyOrder(batch.outcomes), delta);
+    if (batch.outcomes.length === 0) return delta;
+    const fresh = batch.run === 0 && batch.outcomes.every((outcome) => !outcome.possibleRepeat);
+    await this.#attempt(batch, inKeyOrder(batch.outcomes), delta, fresh);
     return delta;
   }
 
-  async #attempt(batch: ShardBatch, outcomes: readonly Outcome[], delta: LedgerDelta): Promise<void> {
+  /** @param fresh nobody of these can have a row, as far as we know */
+  async #attempt(batch: ShardBatch, outcomes: readonly Outcome[], delta: LedgerDelta, fresh: boolean): Promise<void> {
     try {
       // Not waited for: it leaves with the first statement behind it. Nor released: the commit does that, and a savepoint that is
       // gone back to is always the latest one.
       const saved = this.#sql.query('savepoint ledger_rows');
-      const [part] = await Promise.all([this.#writeRows(batch, outcomes), saved]);
+      const [part] = await Promise.all([fresh ? this.#addRows(batch, outcomes) : this.#writeRows(batch, outcomes), saved]);
       for (const [state, count] of Object.entries(part.totals)) delta.totals[state as LedgerState] += count;
       delta.repeats += part.repeats;
       delta.moved.push(...part.moved);
     } catch (error) {
-      if (!isRefusedValue(error)) throw error;
+      const known = fresh && isDuplicate(error);
+      if (!known && !isRefusedValue(error)) throw error;
       await this.#sql.query('rollback to savepoint ledger_rows');
       const [only] = outcomes;
-      if (outcomes.length > 1) {
+      if (known) {
+        // A holder that lost its lease told of some of them.
+        await this.#attempt(batch, outcomes, delta, false);
+      } else if (outcomes.length > 1) {
         const half = outcomes.length >> 1;
-        await this.#attempt(batch, outcomes.slice(0, half), delta);
-        await this.#attempt(batch, outcomes.slice(half), delta);
+        await this.#attempt(batch, outcomes.slice(0, half), delta, fresh);
+        await this.#attempt(batch, outcomes.slice(half), delta, fresh);
       } else if (only !== undefined && only.reply !== UNSTORABLE) {
-        await this.#attempt(batch, [{ ...only, code: undefined, reply: UNSTORABLE }], delta);
+        await this.#attempt(batch, [{ ...only, code: undefined, reply: UNSTORABLE }], delta, fresh);
       } else throw error;
     }
+  }
+
+  /** @throws a duplicate key when one of them has a row after all */
+  async #addRows(batch: ShardBatch, outcomes: readonly Outcome[]): Promise<LedgerDelta> {
+    const delta = noDelta();
+    const accepted: Outcome[] = [];
+    const others: LedgerRow[] = [];
+    for (const outcome of outcomes) {
+      if (outcome.state === 'submitted' && outcome.reply === undefined) accepted.push(outcome);
+      else others.push(firstRow(batch.run, outcome, this.#policy, this.#random()));
+      delta.totals[outcome.state] += 1;
+      delta.moved.push({ state: outcome.state, at: outcome.at, domain: outcome.domain });
+    }
+    const statements: Promise<unknown>[] = [];
+    if (accepted.length > 0) statements.push(this.#sql.query(ADD_ACCEPTED, acceptedColumns(batch, accepted)));
+    if (others.length > 0) {
+      const add = `insert into pennypost_delivery.campaign_message (${COLUMNS}) ${ROWS}`;
+      statements.push(this.#sql.query(add, columnsOf(batch, others)));
+    }
+    await Promise.all(statements);
+    return delta;
   }
 
   async #writeRows(batch: ShardBatch, outcomes: readonly Outcome[]): Promise<LedgerDelta> {
@@ -180,9 +217,12 @@ function addFresh(delta: LedgerDelta, row: LedgerRow, domain: string | undefined
 const UNSTORABLE = '(the reply could not be stored)';
 
 /** Class 22 is a refused value (an encoding, a number out of range); anything else is about the statement or the server. */
-function isRefusedValue(error: unknown): boolean {
+const isRefusedValue = (error: unknown): boolean => hasState(error, /^22[0-9A-Z]{3}$/);
+const isDuplicate = (error: unknown): boolean => hasState(error, /^23505$/);
+
+function hasState(error: unknown, state: RegExp): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && typeof cause.code === 'string' && /^22[0-9A-Z]{3}$/.test(cause.code)) return true;
+    if ('code' in cause && typeof cause.code === 'string' && state.test(cause.code)) return true;
   }
   return false;
 }
@@ -190,6 +230,18 @@ function isRefusedValue(error: unknown): boolean {
 /** One order for all who write, so that none waits for another in a circle. A batch has one outcome per recipient. */
 const inKeyOrder = (outcomes: readonly Outcome[]): Outcome[] =>
   outcomes.toSorted((a, b) => (a.subscriberId < b.subscriberId ? -1 : 1));
+
+function acceptedColumns(batch: ShardBatch, outcomes: readonly Outcome[]): unknown[] {
+  const list = (value: (outcome: Outcome) => string | number): string => `{${outcomes.map(value).join(',')}}`;
+  return [
+    batch.projectId,
+    batch.launchedOn,
+    batch.campaignId,
+    list((outcome) => outcome.subscriberId),
+    list((outcome) => outcome.code ?? 'NULL'),
+    list((outcome) => outcome.at.getTime()),
+  ];
+}
 
 /** Values of ROWS. Arrays of what needs no quotes are joined here: pg looks at every element, 2 us a row. */
 function columnsOf(batch: ShardBatch, rows: readonly LedgerRow[]): unknown[] {
