@@ -19,7 +19,7 @@ import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
 import { Background } from './background.ts';
 import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
-import { domainOf, failedAttempt, type Held, keyOf, leaseKey, settleUnsent } from './held.ts';
+import { domainOf, failedAttempt, type Held, keyOf, leaseKey, remainingOf, settleUnsent } from './held.ts';
 import * as timing from './lane-timing.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pace } from './pace.ts';
@@ -52,6 +52,8 @@ export class BulkLane {
   #stopping = false;
   #claiming = false;
   #claimAgain = false;
+  /** The last look found no shard; until the next tick nobody need look again. */
+  #nothingFree = false;
   #reachableSince = Number.POSITIVE_INFINITY;
   readonly #tally: Tally;
   #idle: (() => void) | undefined;
@@ -161,6 +163,7 @@ export class BulkLane {
   }
 
   async #lookForWork(): Promise<void> {
+    this.#nothingFree = false;
     this.#pump();
     if (this.#claiming) {
       this.#claimAgain = true;
@@ -182,12 +185,12 @@ export class BulkLane {
     // After a sleep of the machine our own leases look as free as anybody's: keep what is ours before taking more.
     if ([...this.#held.values()].some((held) => !held.fenced && this.#clock.monotonic() > held.deadline)) await this.#renew();
     const open = [...this.#held.values()].filter((held) => !held.closing);
-    const left = open.reduce((sum, held) => sum + held.shard.remaining, 0);
-    const avoid = left < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.campaign.campaignId))];
+    const avoid = remainingOf(open) < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.campaign.campaignId))];
     const takeExpired = this.#clock.monotonic() - this.#reachableSince >= LEASE_MS;
     const begunAt = this.#clock.monotonic();
     const lease = await this.#ports.claim(this.#id, { avoid, takeExpired });
     this.#reachableSince = Math.min(this.#reachableSince, this.#clock.monotonic());
+    this.#nothingFree = lease === undefined;
     if (lease === undefined) return false;
     const campaign = this.#stopping ? undefined : await this.#load(lease);
     if (campaign === undefined) await this.#ports.release([leaseKey(lease)]);
@@ -336,6 +339,8 @@ export class BulkLane {
       void this.#background.guard(() => this.#ports.settle());
       this.wake();
     }
+    // The next shard is claimed while the last people of this one are on the wire, or the connections would run dry meanwhile.
+    else if (!this.#nothingFree && remainingOf(this.#held.values()) < this.#maxUnrecorded) this.wake();
     this.#pump();
   }
 

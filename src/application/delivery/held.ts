@@ -27,6 +27,13 @@ export const leaseKey = ({ projectId, campaignId, run, number, fence }: ShardLea
 });
 export const keyOf = (held: Held): ShardKey & { fence: number } => leaseKey(held.shard.lease);
 
+/** People whom this process may still hand over, of what it holds open. */
+export function remainingOf(held: Iterable<Held>): number {
+  let remaining = 0;
+  for (const { closing, shard } of held) if (!closing) remaining += shard.remaining;
+  return remaining;
+}
+
 /** A transport that rejects a message breaks its contract; the message is tried again all the same. */
 export const failedAttempt = (error: unknown): Attempt => ({
   outcome: 'deferred',
