@@ -52,7 +52,7 @@ export class BulkLane {
   #stopping = false;
   #claiming = false;
   #claimAgain = false;
-  /** The last look found no shard; until the next tick nobody need look again. */
+  /** The last look found no shard of any campaign; until the next tick nobody need look again. */
   #nothingFree = false;
   #reachableSince = Number.POSITIVE_INFINITY;
   readonly #tally: Tally;
@@ -190,7 +190,7 @@ export class BulkLane {
     const begunAt = this.#clock.monotonic();
     const lease = await this.#ports.claim(this.#id, { avoid, takeExpired });
     this.#reachableSince = Math.min(this.#reachableSince, this.#clock.monotonic());
-    this.#nothingFree = lease === undefined;
+    this.#nothingFree = lease === undefined && avoid.length === 0;
     if (lease === undefined) return false;
     const campaign = this.#stopping ? undefined : await this.#load(lease);
     if (campaign === undefined) await this.#ports.release([leaseKey(lease)]);

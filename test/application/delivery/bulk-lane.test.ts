@@ -39,6 +39,14 @@ describe('the bulk lane', () => {
     await time.until('it to be sent', () => world.done(), 200);
   });
 
+  it('claims the next shard before the one at hand is done', async () => {
+    world.campaign(400, { shardSize: 200 });
+    const [first, second] = [...world.shards.values()];
+    open({ maxUnrecorded: 60, takes: 5 });
+    await time.until('the second to be claimed', () => second?.owner !== undefined);
+    expect(first?.done).toBe(false);
+  });
+
   it('asks for work four times a second when there is none', async () => {
     open();
     await time.pass(1_000);
