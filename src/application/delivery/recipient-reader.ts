@@ -5,8 +5,11 @@ import type { Id } from '../../domain/shared/ids.ts';
 
 /** Facts older than this are read again: with the 1.5 s that a message may wait behind it, promise D11's five seconds hold. */
 export const FRESH_MS = 3_000;
-const SMALLEST_PAGE = 50;
-const LARGEST_PAGE = 1_000;
+/** Read ahead: a second's worth of recipients within these bounds. */
+const FEWEST_AHEAD = 50;
+const MOST_AHEAD = 1_000;
+/** More at once keeps a core of the database busy for so long that a mail server beside it answers late. */
+const LARGEST_PAGE = 250;
 
 /** One recipient ready to be composed, with the moment at which it was known that they may be mailed. */
 export interface ReadRecipient {
@@ -39,8 +42,8 @@ export class RecipientReader {
   /** Who was read and not yet taken, with the page that answers for them. */
   readonly #ahead = new Map<Id, ReadPage>();
   #loading = false;
-  #page = SMALLEST_PAGE;
-  #pageBegan = 0;
+  #wanted = FEWEST_AHEAD;
+  #wantedSince = 0;
   #taken = 0;
 
   constructor(deps: {
@@ -80,13 +83,13 @@ export class RecipientReader {
     return { turn, facts: page.facts.get(id), failure, accepted: page.accepted.has(id), checkedAt };
   }
 
-  /** Keeps between half a page and one and a half pages ahead; `needed` when the next one is missing. */
+  /** Reads on as soon as half of what is wanted ahead is gone; `needed` when the next one is missing. */
   #loadAhead(needed = false): void {
-    if (this.#loading || (!needed && this.#ahead.size > this.#page / 2)) return;
-    const turns = this.#shard.peek(this.#page, this.#ahead);
+    if (this.#loading || (!needed && this.#ahead.size > this.#wanted / 2)) return;
+    const turns = this.#shard.peek(Math.min(this.#wanted, LARGEST_PAGE), this.#ahead);
     if (turns.length === 0) return;
     this.#loading = true;
-    this.#fitPage(this.#clock.monotonic());
+    this.#fit(this.#clock.monotonic());
     this.#read(turns).then(
       (page) => {
         this.#loading = false;
@@ -101,15 +104,15 @@ export class RecipientReader {
     );
   }
 
-  /** About one second's worth of recipients a page: quick campaigns read 1,000 at once, slow ones do not read in vain. */
-  #fitPage(now: number): void {
-    const seconds = (now - this.#pageBegan) / 1_000;
-    if (seconds < 0.05 && this.#taken < this.#page) return;
-    const wanted = this.#taken / Math.max(seconds, 0.001);
-    this.#page = Math.round(
-      Math.min(LARGEST_PAGE, Math.max(SMALLEST_PAGE, wanted, this.#taken >= this.#page ? this.#page * 2 : 0)),
-    );
-    this.#pageBegan = now;
+  /** Quick campaigns read far ahead, slow ones do not read in vain. */
+  #fit(now: number): void {
+    const seconds = (now - this.#wantedSince) / 1_000;
+    const page = Math.min(this.#wanted, LARGEST_PAGE);
+    if (seconds < 0.05 && this.#taken < page) return;
+    const perSecond = this.#taken / Math.max(seconds, 0.001);
+    const growing = this.#taken >= this.#wanted ? this.#wanted * 2 : 0;
+    this.#wanted = Math.round(Math.min(MOST_AHEAD, Math.max(FEWEST_AHEAD, perSecond, growing)));
+    this.#wantedSince = now;
     this.#taken = 0;
   }
 }
