@@ -17,6 +17,9 @@ export interface Config {
   readonly maxConnections: number;
   readonly maxUnrecorded: number;
   readonly messagesPerSecond: number | undefined;
+  /** Undefined: the lane's default, here and below. */
+  readonly pauseAfterTransportErrors: number | undefined;
+  readonly pauseAfterSenderFaults: number | undefined;
 }
 
 export class SecretKeyMissing extends DomainError {
@@ -42,6 +45,13 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     maxConnections: whole('PENNYPOST_MAX_CONNECTIONS', env.PENNYPOST_MAX_CONNECTIONS, 1, 1_000) ?? 10,
     maxUnrecorded: whole('PENNYPOST_MAX_UNRECORDED', env.PENNYPOST_MAX_UNRECORDED, 1, 100_000) ?? 1_000,
     messagesPerSecond: whole('PENNYPOST_MESSAGES_PER_SECOND', env.PENNYPOST_MESSAGES_PER_SECOND, 1, 1_000_000),
+    pauseAfterTransportErrors: whole(
+      'PENNYPOST_PAUSE_AFTER_TRANSPORT_ERRORS',
+      env.PENNYPOST_PAUSE_AFTER_TRANSPORT_ERRORS,
+      1,
+      1_000_000,
+    ),
+    pauseAfterSenderFaults: whole('PENNYPOST_PAUSE_AFTER_SENDER_FAULTS', env.PENNYPOST_PAUSE_AFTER_SENDER_FAULTS, 1, 1_000_000),
   };
 }
 

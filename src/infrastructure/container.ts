@@ -216,8 +216,7 @@ function wireSending(container: Container): void {
         isTransient,
         recipientData,
       });
-      const options = { maxUnrecorded: config.maxUnrecorded, messagesPerSecond: config.messagesPerSecond };
-      return new BulkLane({ id, transport, ports, clock, log, options, onFatal });
+      return new BulkLane({ id, transport, ports, clock, log, options: config, onFatal });
     },
   );
   provide(

@@ -221,6 +221,25 @@ describe('a server that is down', () => {
     expect(await transport.submit(message('late@example.net'))).toMatchObject({ outcome: 'submitted' });
   });
 
+  it('is told of to the next message that comes when all that wait have become too old to go', async () => {
+    const sink = await startFaultSink();
+    const { port } = sink;
+    await sink.close();
+    const transport = transportTo({
+      url: `smtp://127.0.0.1:${port}`,
+      maxConnections: 5,
+      backoff: { minimum: 500, maximum: 500 },
+    });
+    let fresh = true;
+    const old = Array.from({ length: 5 }, (_, at) => transport.submit(message(`old${at}@example.net`, { proceed: () => fresh })));
+    fresh = false;
+    expect(outcomes(await Promise.all(old))).toEqual(Array(5).fill('withdrawn'));
+    expect(await transport.submit(message('next@example.net'))).toMatchObject({
+      outcome: 'deferred',
+      reply: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
   it('fails verify with what is wrong and where', async () => {
     const { transport } = await start({ script: () => '554-at-greeting' });
     await expect(transport.verify()).rejects.toThrow(/127\.0\.0\.1:\d+.*554 5\.7\.1/);

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ContentInput } from '../../src/application/application.ts';
+import { tokens } from '../../src/infrastructure/container.ts';
+import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
 import { type SinkTalker, startSinkTalker } from '../support/sink-talker.ts';
 import { invite, LETTER, launch } from './support/audience.ts';
 import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
@@ -22,13 +24,14 @@ describe('poison among the recipients', () => {
     stage = await openStage();
     talker = await startSinkTalker(hostileServer());
   });
+  afterEach(() => stage.endWorkers());
   afterAll(async () => {
     await stage.close();
     await talker.close();
   });
 
   it('that breaks the template for some ends those as failed, with the reason', async () => {
-    const worker = await stage.startWorker();
+    await stage.startWorker();
     const audience = await invite(stage.application, people(200), {
       shop: (index) => (index % 20 === 7 ? 'javascript:alert(1)' : `https://shop.example/${index}`),
     });
@@ -42,8 +45,6 @@ describe('poison among the recipients', () => {
       audience.addresses.filter((_, index) => index % 20 !== 7),
     );
     await expectWholeLedger(stage, audience, id);
-    worker.kill('SIGTERM');
-    expect(await worker.ended).toBe(0);
   });
 
   it('that makes the relay answer with garbage is refused with a readable reply', async () => {
@@ -62,7 +63,88 @@ describe('poison among the recipients', () => {
     }
     await expectWholeLedger(stage, audience, id);
   });
+
+  it('as an address that no envelope can hold, or that the relay refuses, is rejected with the reason', async () => {
+    await stage.startWorker();
+    const already = (await stage.copies()).length;
+    const refused = ['550+gone@example.net', '553-at-rcpt+odd@example.net', '552-at-dot+big@example.net'];
+    const good = people(60);
+    const audience = await invite(stage.application, [
+      ...good,
+      ...refused,
+      ...IMPOSSIBLE.map((_, at) => `wrong${at}@example.net`),
+    ]);
+    const { projectId } = audience;
+    const orm = stage.instance.get(tokens.surroundings).orm;
+    for (const [at, address] of IMPOSSIBLE.entries()) {
+      await inTransaction(orm, ({ sql }) =>
+        sql.query('update pennypost_audience.subscriber set address = $3 where project_id = $1 and address = $2', [
+          projectId,
+          `wrong${at}@example.net`,
+          address,
+        ]),
+      );
+    }
+    const { id } = await launch(stage.application, audience);
+    await stage.finished(audience, id);
+    const ledger = await stage.ledger(audience, id);
+    // Some do not even stand in a header: those end before anybody is asked.
+    expect(statesIn(ledger)).toEqual({ submitted: 60, rejected: refused.length + 3, failed: 3 });
+    for (const address of refused) expect(ledger.get(address)?.reply).toMatch(/^55\d /);
+    for (const address of IMPOSSIBLE)
+      expect(ledger.get(address)?.reply).toMatch(/^The (recipient's address|address of this recipient) /);
+    expectOneCopyEach((await stage.copies()).slice(already), good);
+    const { states, reasons } = await stage.application.reports.campaign(projectId, id);
+    expect(states).toMatchObject({ rejected: refused.length + 3, failed: 3 });
+    const told = (state: string) => reasons.filter((one) => one.state === state).reduce((sum, { count }) => sum + count, 0);
+    expect([told('rejected'), told('failed')]).toEqual([6, 3]);
+    expect(JSON.stringify(reasons)).not.toContain('example.net');
+    await expectWholeLedger(stage, { ...audience, addresses: [...good, ...refused, ...IMPOSSIBLE] }, id);
+  });
+
+  it('as attributes with NUL, half a character, 64 kB, or nothing but line ends is mailed, or ends with its reason', async () => {
+    await stage.startWorker();
+    const already = (await stage.copies()).length;
+    const poison = [
+      '\0\0nul',
+      '\ud800 half',
+      'x'.repeat(65_000),
+      '\r\n.\r\n',
+      '\u202e\u2066 backwards',
+      '{{ 1 | divided_by: 0 }}',
+    ];
+    const { projectId, listId } = await invite(stage.application, []);
+    const addresses = [...people(30), ...poison.map((_, at) => `poison${at}@example.net`)];
+    for (const [at, email] of addresses.entries()) {
+      const first_name = poison[at - 30] ?? 'Ada';
+      const { subscriber } = await stage.application.audience.upsertSubscriber(projectId, { email, attributes: { first_name } });
+      await stage.application.audience.subscribe(projectId, listId, subscriber.id);
+    }
+    const audience = { projectId, listId, addresses };
+    const { id } = await launch(stage.application, audience);
+    await stage.finished(audience, id);
+    const ledger = await stage.ledger(audience, id);
+    // 64 kB are too much for the subject that they stand in, and for nothing else.
+    expect(statesIn(ledger)).toEqual({ submitted: addresses.length - 1, failed: 1 });
+    expect(ledger.get('poison2@example.net')).toMatchObject({ state: 'failed', reply: expect.stringContaining('ubject') });
+    const copies = (await stage.copies()).slice(already);
+    expectOneCopyEach(
+      copies,
+      addresses.filter((address) => address !== 'poison2@example.net'),
+    );
+    await expectWholeLedger(stage, audience, id);
+  });
 });
+
+/** Cannot stand in any envelope, whoever let them in: a restored dump, a hand in the database. */
+const IMPOSSIBLE = [
+  'evil@example.net>\r\nRCPT TO:<victim@example.net',
+  'two words@example.net',
+  `${'x'.repeat(300)}@example.net`,
+  'nobody',
+  'a@b@<c>',
+  '\ud83d\ude00 @example.net',
+];
 
 /** Accepts everybody but those whom it refuses with a NUL, with control characters and broken UTF-8, with 10 kB. */
 function hostileServer(): (socket: Socket, heard: string | undefined) => void {

@@ -57,6 +57,8 @@ export interface FaultSink {
   readonly connections: { readonly opened: number; readonly open: number; readonly mostOpen: number };
   /** Connections with a transaction under way. */
   readonly unfinished: number;
+  /** Ends every connection, and goes on listening. */
+  cut(): void;
   /** Cuts every connection. */
   close(): Promise<void>;
 }
@@ -125,6 +127,9 @@ export async function startFaultSink(options: FaultSinkOptions = {}): Promise<Fa
       let some = 0;
       for (const connection of open) if (connection.unfinished) some += 1;
       return some;
+    },
+    cut() {
+      for (const connection of open) connection.destroy();
     },
     async close() {
       server.close();

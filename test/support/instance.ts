@@ -42,6 +42,8 @@ export async function openTestInstance(
     maxConnections: 5,
     maxUnrecorded: 1_000,
     messagesPerSecond: undefined,
+    pauseAfterTransportErrors: undefined,
+    pauseAfterSenderFaults: undefined,
     ...options.overrides,
   };
   const { smtpUrl: _, overrides: __, ...rest } = options;

@@ -6,6 +6,7 @@ import {
   PROJECT,
 } from '../../domain/analytics/index.ts';
 import type { Campaign } from '../../domain/campaign/index.ts';
+import type { StateReason } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 
@@ -18,6 +19,10 @@ export interface CampaignFigures extends CampaignReport {
   readonly settledAt: Date | null;
   /** Recipients whom the next hop accepted more than once, as far as we know. */
   readonly repeated: number;
+  /** Why messages are in their states, by state, the commonest reason first. */
+  readonly reasons: readonly StateReason[];
+  /** Why it is paused, when a rule and not a person paused it. */
+  readonly pauseReason: string | null;
 }
 
 export interface DaysAsked {
@@ -50,8 +55,9 @@ export class Reports {
             : { ...states, pending },
         links: campaign.frozen?.links ?? [],
       });
-      const { state, launchedAt, submittedAt, settledAt } = campaign;
-      return { ...report, state, launchedAt, submittedAt, settledAt, repeated };
+      const { state, pauseReason, launchedAt, submittedAt, settledAt } = campaign;
+      const reasons = await scope.delivery.reasons(projectId, campaignId);
+      return { ...report, state, pauseReason, launchedAt, submittedAt, settledAt, repeated, reasons };
     });
   }
 

@@ -74,7 +74,7 @@ export class BulkLane {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#maxUnrecorded = deps.options?.maxUnrecorded ?? 1_000;
-    this.#tally = new Tally(deps.clock.monotonic());
+    this.#tally = new Tally(deps.clock.monotonic(), deps.log);
     this.#pace = new Pace(deps.options?.messagesPerSecond);
     this.#refusals = new Refusals({
       transportErrors: deps.options?.pauseAfterTransportErrors ?? 500,
@@ -117,6 +117,8 @@ export class BulkLane {
       submitted: this.#tally.submitted,
       perSecond: this.#tally.perSecond,
       unrecorded: this.#recorder.unrecorded,
+      // Nobody asks the next hop for anything else: what it said last may be long over.
+      trouble: this.#held.size > 0 ? this.#tally.trouble : undefined,
     };
   }
 
@@ -303,7 +305,7 @@ export class BulkLane {
     message.release();
     if (attempt.outcome === 'withdrawn') held.shard.giveBack(turn.position);
     else {
-      if (attempt.outcome === 'submitted') this.#tally.count();
+      this.#tally.count(attempt);
       this.#pauseWhereRefused(held, attempt);
       held.shard.settle(
         turn.position,

@@ -1,4 +1,4 @@
-import type { Attempt } from '../../domain/delivery/index.ts';
+import { type Attempt, replyKind } from '../../domain/delivery/index.ts';
 
 /**
  * Notices when there is no point in going on: the next hop cannot be reached, or it refuses us and not the recipients
@@ -24,10 +24,10 @@ export class Refusals {
     if (outcome === 'rejected') this.#senderFaults = fault === 'sender' ? this.#senderFaults + 1 : 0;
     else if (outcome === 'submitted') this.#senderFaults = 0;
     if (this.#transportErrors >= this.#mostTransportErrors)
-      return this.#pause(`${this.#transportErrors} transport errors in a row, the last: ${reply}`);
+      return this.#pause(`${this.#transportErrors} transport errors in a row, the last: ${replyKind(reply)}`);
     if (this.#senderFaults >= this.#mostSenderFaults)
       return this.#pause(
-        `${this.#senderFaults} refusals in a row that are about the sender, not the recipients, the last: ${reply}`,
+        `${this.#senderFaults} refusals in a row that are about the sender, not the recipients, the last: ${replyKind(reply)}`,
       );
     return undefined;
   }

@@ -1,10 +1,12 @@
 import type { Clock } from '../shared/clock.ts';
-import { DomainError, NotFound } from '../shared/errors.ts';
+import { NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import type { Attempt } from './attempt.ts';
+import { RunOpen } from './delivery-errors.ts';
 import type { DeliveryStore, LedgerFilter, LedgerTotals, RecordedBatches } from './delivery-store.ts';
-import type { LedgerRow, LedgerState } from './message.ts';
+import type { LedgerRow, LedgerState, StateReason } from './message.ts';
+import { reasonsIn } from './reasons.ts';
 import { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 import type { Run, RunKey, RunPurpose } from './run.ts';
 import { type ShardBatch, type ShardKey, type ShardLease, shardName } from './shard.ts';
@@ -19,28 +21,16 @@ export type RecipientPages = (
 /** Long enough to ride out a garbage collection or a slow disk, short enough that a dead worker is not missed. */
 export const LEASE_MS = 10_000;
 
-export class LedgerExpired extends DomainError {
-  readonly code = 'campaign.ledger_expired';
-  readonly kind = 'conflict';
-  constructor() {
-    super('This campaign was launched so long ago that its ledger is gone; its counters remain.');
-  }
-}
-
-/** Another pass over the same campaign has not ended. */
-export class RunOpen extends DomainError {
-  readonly code = 'campaign.run_open';
-  readonly kind = 'conflict';
-  constructor() {
-    super('A pass over this campaign is still under way. Wait until it has ended (see its report), then resend.');
-  }
-}
-
 /** Expired and failed ones were never accepted either; in doubt may have been, so it is asked for by name. */
 const RESENT_STATES = {
   resend_failed: ['rejected', 'expired', 'failed'],
   resend_in_doubt: ['in_doubt'],
 } as const satisfies Record<string, readonly LedgerState[]>;
+
+/** Looked at per state: a report must not take longer because a million were refused. */
+const MOST_REPLIES = 1_000;
+/** Shown per state. */
+const MOST_REASONS = 5;
 
 const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doubt'];
 /** In doubt: the sweep has given the attempt up before its worker, who was only slow, told how it ended. */
@@ -207,6 +197,11 @@ export class DeliveryService {
   /** Who received it, and who did not and why; by subscriber id. */
   ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>> {
     return this.#store.ledger(projectId, campaignId, filter);
+  }
+
+  /** Why messages are in their states, by state, the commonest reason first. */
+  async reasons(projectId: Id, campaignId: Id): Promise<readonly StateReason[]> {
+    return reasonsIn(await this.#store.replies(projectId, campaignId, MOST_REPLIES), MOST_REASONS);
   }
 
   /** Cuts a run from everybody in these states. @throws RunOpen while another pass over this campaign is under way */

@@ -109,6 +109,12 @@ export interface DeliveryStore {
 
   totals(projectId: Id, campaignId: Id): Promise<LedgerTotals>;
   ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
+  /** Replies and reasons of the first `limit` recipients of each state but `submitted`, each with how often it stands there. */
+  replies(
+    projectId: Id,
+    campaignId: Id,
+    limit: number,
+  ): Promise<readonly { readonly state: LedgerState; readonly reply: string | undefined; readonly count: number }[]>;
   /** Deletes nothing; makes sure that rows of this launch date have a partition to go to. */
   ensureLedgerPartition(launchedOn: string): Promise<void>;
 

@@ -18,7 +18,8 @@
  * Follows RFC 5321 (replies, retries), RFC 3463 (status codes), RFC 6409 (what submitted means).
  */
 export type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
-export { DeliveryService, LEASE_MS, LedgerExpired, type RecipientPages, RunOpen } from './delivery-service.ts';
+export { LedgerExpired, RunOpen } from './delivery-errors.ts';
+export { DeliveryService, LEASE_MS, type RecipientPages } from './delivery-service.ts';
 export type {
   BatchVerdict,
   DeliveryStore,
@@ -38,9 +39,10 @@ export {
   noTotals,
   type Outcome,
   outcomeOf,
+  type StateReason,
   type StateTotals,
 } from './message.ts';
-export { attemptFromReply, cleanReply, enhancedCodeOf } from './reply.ts';
+export { attemptFromReply, cleanReply, enhancedCodeOf, replyKind } from './reply.ts';
 export type { ReplyStage } from './reply-rule.ts';
 export { requestFingerprint } from './request-fingerprint.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';

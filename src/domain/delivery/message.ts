@@ -20,6 +20,16 @@ export type LedgerState = (typeof LEDGER_STATES)[number];
 export type MessageState = 'pending' | LedgerState;
 export type StateTotals = Readonly<Record<LedgerState, number>>;
 
+/** Why messages are in a state. */
+export interface StateReason {
+  readonly state: LedgerState;
+  /** The reply or the reason as it reads for all of them (`replyKind`). */
+  readonly reason: string;
+  readonly count: number;
+  /** How many of this state were looked at: all of them, unless they are very many. */
+  readonly of: number;
+}
+
 export const noTotals = (): Record<LedgerState, number> => ({
   submitted: 0,
   deferred: 0,

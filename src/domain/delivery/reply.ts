@@ -34,6 +34,18 @@ export function cleanReply(text: string): string {
   return line.slice(0, MAX_REPLY_CHARACTERS).toWellFormed();
 }
 
+const ADDRESS = /<[^<>\s]*@[^<>\s]*>|[^\s<>"'(),;:]+@[^\s<>"'(),;:]+/g;
+/** Queue ids and the like: letters and digits mixed, too long for a word, and no part of a host's name. */
+const MARK_OF_ONE = /(?<![\w./-])(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]{8,}(?![\w-]|\.\w)/gi;
+
+/**
+ * A reply as it reads for everybody whom it was given to: without addresses, which are nobody else's business, and without the marks
+ * of one message. So equal reasons are counted together, and may stand in a log.
+ */
+export function replyKind(reply: string): string {
+  return reply.replaceAll(ADDRESS, '<address>').replaceAll(MARK_OF_ONE, '…');
+}
+
 /**
  * Asks the ordered table. The basic code decides between deferred and rejected, also where the status says otherwise
  * (`450 5.1.1` is tried again: RFC 5321 section 4.2.1), unless a row names the outcome.

@@ -20,6 +20,8 @@ export interface WorkerProgress {
   readonly submitted: number;
   readonly perSecond: number;
   readonly unrecorded: number;
+  /** Why its mail is not taken: the last transport error, while no answer has come since. */
+  readonly trouble?: string | undefined;
 }
 
 export const WORKER_LIVE_MS = 15_000;

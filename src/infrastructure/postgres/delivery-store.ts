@@ -303,6 +303,20 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return toPage(records.map(toLedgerRow), limit, (row) => [row.subscriberId]);
   }
 
+  /** Index: campaign_message_state. */
+  async replies(projectId: Id, campaignId: Id, limit: number) {
+    const rows = await this.#sql.query<{ state: LedgerState; reply: string | null; count: number }>(
+      `select l.state, l.reply, count(*)::int as count from unnest($3::pennypost_delivery.message_state[]) as s (state)
+       cross join lateral (select m.state, m.reply from pennypost_delivery.campaign_message m
+         where m.project_id = $1 and m.campaign_id = $2 and m.state = s.state and m.state <> 'submitted'
+           and m.launched_on = (select launched_on from pennypost_delivery.run where project_id = $1 and campaign_id = $2 and number = 0)
+         order by m.subscriber_id limit $4) l
+       group by l.state, l.reply`,
+      [projectId, campaignId, LEDGER_STATES.filter((state) => state !== 'submitted'), limit],
+    );
+    return rows.map(({ state, reply, count }) => ({ state, reply: reply ?? undefined, count }));
+  }
+
   ensureLedgerPartition(launchedOn: string): Promise<void> {
     return ensureLedgerPartition(this.#sql, launchedOn);
   }

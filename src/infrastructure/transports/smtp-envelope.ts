@@ -39,8 +39,8 @@ const refused = (enhancedCode: string, reply: string, fault: Attempt['fault']): 
 /** Refuses what must never reach a wire: an address with CR, LF, angle brackets or blanks is a command injection. */
 export function refuseEnvelope(envelope: Envelope): Attempt | undefined {
   const recipient = addressFault(envelope.to);
-  if (recipient !== undefined)
-    return refused('5.1.3', `The recipient ${JSON.stringify(envelope.to.slice(0, 100))} ${recipient}.`, 'recipient');
+  // Without the address, which whoever reads this has beside it: so equal refusals are counted together.
+  if (recipient !== undefined) return refused('5.1.3', `The recipient's address ${recipient}.`, 'recipient');
   const returnPath = envelope.from === '' ? undefined : addressFault(envelope.from);
   if (returnPath !== undefined)
     return refused('5.1.7', `The return path ${JSON.stringify(envelope.from.slice(0, 100))} ${returnPath}.`, 'sender');

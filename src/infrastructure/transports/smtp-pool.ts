@@ -4,7 +4,9 @@
  * Connections are opened when messages wait, one each, up to a limit that follows Postfix's feedback: it grows by 1/N with
  * each transaction that was answered and shrinks when the server closes or refuses connections. After a failure no
  * connection is opened for a while (full jitter, 1 s doubling to 30 s). A failure to connect costs a message only when no
- * other connection is open or opening: then the one in front is deferred and tells why; the others go on waiting.
+ * other connection is open or opening: then the one in front is deferred and tells why; the others go on waiting. Where
+ * everybody in front has waited too long to proceed, the next one to come pays: a server that is down would else be a secret
+ * between the transport and its messages, which come and go without a word.
  */
 import { type Attempt, cleanReply, type OutgoingMessage, type Transport, type Withdrawn } from '../../domain/delivery/index.ts';
 import { PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
@@ -72,6 +74,8 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
   private failures = 0;
   private backoffUntil = 0;
   private backoffTimer: NodeJS.Timeout | undefined;
+  /** A failure to connect that no message has told of yet, for as long as the wait that it began. */
+  private untold: Attempt | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private closed: Promise<void> | undefined;
   private onAllEnded: (() => void) | undefined;
@@ -92,6 +96,7 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     if (refusal !== undefined) return Promise.resolve(refusal);
     return new Promise((resolve, reject) => {
       this.line.add(new PendingDelivery(message, resolve, reject));
+      this.tell();
       this.dispatch();
     });
   }
@@ -236,10 +241,19 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
       this.backOff();
       if (this.sessions.size + this.opening === 0) {
         const { message: reply, replyCode: code, enhancedCode } = error;
-        this.take(false)?.settle({ outcome: 'deferred', code, enhancedCode, reply: cleanReply(reply), fault: 'transport' });
+        this.untold = { outcome: 'deferred', code, enhancedCode, reply: cleanReply(reply), fault: 'transport' };
+        this.tell();
       }
     }
     this.afterEnd();
+  }
+
+  private tell(): void {
+    if (this.untold === undefined) return;
+    const delivery = this.take(false);
+    if (delivery === undefined) return;
+    delivery.settle(this.untold);
+    this.untold = undefined;
   }
 
   private backOff(): void {
@@ -251,6 +265,7 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     this.backoffUntil = this.settings.monotonic() + delay;
     this.backoffTimer = setTimeout(() => {
       this.backoffTimer = undefined;
+      this.untold = undefined;
       this.dispatch();
     }, delay);
   }

@@ -7,7 +7,7 @@ import { EXIT } from './exit-codes.ts';
 import { Progress } from './progress.ts';
 import { renderReport } from './report.ts';
 import type { Instance } from './workbench.ts';
-import { checkWayOut, someoneWorks, untilDone } from './working.ts';
+import { checkWayOut, someoneWorks, TroubleWatch, untilDone } from './working.ts';
 
 /** There is nothing to follow yet. */
 class NotLaunched extends DomainError {
@@ -142,9 +142,13 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
     label: campaign.name,
     total: campaign.audience,
   });
+  const trouble = new TroubleWatch(instance, cli.clock);
   const done = await untilDone(cli, instance, 'bulk', async () => {
     const { state, states, audience } = await read();
-    progress.update(audience - states.pending, { note: noteOf(states), total: audience });
+    const met = await trouble.look();
+    if (met.elsewhere !== undefined) progress.say(`Mail is not taken, and is tried again: ${met.elsewhere}`);
+    const note = [noteOf(states), ...(met.any ? ['mail is not taken'] : [])].filter((part) => part !== '').join('; ');
+    progress.update(audience - states.pending, { note, total: audience });
     return state !== 'sending';
   }).finally(() => progress.finish());
   const report = await read();
@@ -152,7 +156,8 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
     cli.output.note(
       'Interrupted. What is not handed over yet goes on when a worker runs: nobody is skipped, nobody mailed again.',
     );
-  else if (report.state !== 'submitted') cli.output.warn(`the campaign is ${report.state}.`);
+  else if (report.state !== 'submitted')
+    cli.output.warn(`the campaign is ${report.state}${report.pauseReason === null ? '.' : `: ${report.pauseReason}`}`);
   if (report.states.deferred > 0)
     cli.output.note(`${report.states.deferred.toLocaleString('en-US')} are deferred and are tried again while a worker runs.`);
   cli.output.result(report, () => renderReport(report, undefined, cli.output.width));

@@ -66,6 +66,13 @@ export class Progress {
     this.draw(now);
   }
 
+  /** A line of its own, above the bar. */
+  say(line: string): void {
+    const { stream } = this.options;
+    stream.write(`${stream.isTTY === true ? REWIND : ''}${line}\n`);
+    this.drawnAt = stream.isTTY === true ? Number.NEGATIVE_INFINITY : this.drawnAt;
+  }
+
   /** Leaves the last figures standing, with the time that it took. Called again it does nothing. */
   finish(): void {
     if (this.ended) return;

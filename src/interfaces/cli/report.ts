@@ -21,12 +21,14 @@ export function renderReport(report: Report, daily: DailySeries | undefined, wid
       ['campaign', report.name],
       ['id', report.campaignId],
       ['state', report.state],
+      ['paused because', report.pauseReason],
       ['launched', report.launchedAt],
       ['submitted', report.submittedAt],
       ['settled', report.settledAt],
       ['repeated', report.repeated === 0 ? undefined : report.repeated],
     ]),
     section('Messages', statesOf(report), width, ['State', 'Messages', 'Of audience']),
+    reasonsOf(report, width),
     section('Engagement', engagementOf(report), width, ['', 'People', 'Total', 'Of submitted']),
     section(
       'Links',
@@ -47,6 +49,22 @@ function statesOf(report: Report): Cell[][] {
     ...states.map(([state, count]) => [state.replace('_', ' '), count, formatShare(count, report.audience)]),
     ['audience', report.audience, formatShare(report.audience, report.audience)],
   ];
+}
+
+/** Why, in words: what a state alone does not tell. */
+function reasonsOf(report: Report, width: number | undefined): string {
+  if (report.reasons.length === 0) return '';
+  const columns = [
+    { title: 'Why', value: (row: Report['reasons'][number]) => row.state.replace('_', ' ') },
+    {
+      title: 'Messages',
+      align: 'right' as const,
+      value: ({ state, count, of }: Report['reasons'][number]) =>
+        of < report.states[state] ? `${formatShare(count, of)} of ${formatCount(of)}` : count,
+    },
+    { title: 'Reason', value: (row: Report['reasons'][number]) => row.reason },
+  ];
+  return renderTable(columns, report.reasons, width);
 }
 
 function engagementOf(report: Report): Cell[][] {

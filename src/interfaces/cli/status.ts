@@ -46,5 +46,8 @@ export function renderStatus({ lanes, campaigns, workers }: Status, now: Date, w
     workers,
     width,
   );
-  return `${waiting}\n\n${working}`;
+  const troubles = workers.flatMap(({ host, pid, progress }) =>
+    progress.trouble === undefined ? [] : [`${host}:${pid} cannot hand over, and tries again: ${progress.trouble}`],
+  );
+  return [waiting, working, ...troubles].join('\n\n');
 }

@@ -12,6 +12,34 @@ export async function someoneWorks(application: Application, lane: Lane): Promis
   return workers.some(({ lanes }) => lanes.includes(lane));
 }
 
+/** What keeps the workers of the bulk lane from handing over, asked now and then. */
+export class TroubleWatch {
+  readonly #instance: Instance;
+  readonly #clock: { monotonic(): number };
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #any = false;
+  #told: string | undefined;
+
+  constructor(instance: Instance, clock: { monotonic(): number }) {
+    this.#instance = instance;
+    this.#clock = clock;
+  }
+
+  /** @returns `elsewhere`: what another process has met, once; this one's own stands in its log */
+  async look(): Promise<{ readonly any: boolean; readonly elsewhere: string | undefined }> {
+    const now = this.#clock.monotonic();
+    if (now - this.#lookedAt < LOOK_MS) return { any: this.#any, elsewhere: undefined };
+    this.#lookedAt = now;
+    const { workers } = await this.#instance.application.status();
+    const troubled = workers.filter(({ progress }) => progress.trouble !== undefined);
+    this.#any = troubled.length > 0;
+    const elsewhere = troubled.find(({ id }) => id !== this.#instance.workerId)?.progress.trouble;
+    if (elsewhere === this.#told) return { any: this.#any, elsewhere: undefined };
+    this.#told = elsewhere;
+    return { any: this.#any, elsewhere };
+  }
+}
+
 /** Before something is made that this process would then be unable to hand over. @throws NoWayOut */
 export async function checkWayOut(instance: Instance, lane: Lane): Promise<void> {
   if (!instance.hasWayOut && !(await someoneWorks(instance.application, lane))) throw new NoWayOut();

@@ -111,6 +111,8 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     maxConnections: options.maxConnections,
     maxUnrecorded: options.maxUnrecorded,
     messagesPerSecond: options.messagesPerSecond,
+    pauseAfterTransportErrors: options.pauseAfterTransportErrors,
+    pauseAfterSenderFaults: options.pauseAfterSenderFaults,
   };
   const { recipientData, recipientDataTimeoutMs: timeoutMs, secretKeys } = options;
   return openPennypost({

@@ -56,6 +56,10 @@ export interface PennypostOptions {
   readonly maxUnrecorded?: number | undefined;
   /** Campaign messages per second of all workers on the database together; the same in each of them. Default: as fast as the SMTP server takes them. */
   readonly messagesPerSecond?: number | undefined;
+  /** A campaign pauses itself after so many transport errors of this process without an answer between them. Default 500. */
+  readonly pauseAfterTransportErrors?: number | undefined;
+  /** And after so many final refusals in a row that are about the sender, not the recipients. Default 100. */
+  readonly pauseAfterSenderFaults?: number | undefined;
   /** True: `fetch` shows the development inbox under `/inbox`, to everybody. For development; default false. */
   readonly showInbox?: boolean | undefined;
   /**
@@ -96,6 +100,8 @@ const schema = z.strictObject({
   maxConnections: whole(1, 1_000).default(10),
   maxUnrecorded: whole(1, 100_000).default(1_000),
   messagesPerSecond: whole(1, 1_000_000).optional(),
+  pauseAfterTransportErrors: whole(1, 1_000_000).optional(),
+  pauseAfterSenderFaults: whole(1, 1_000_000).optional(),
   showInbox: z.boolean().default(false),
   clientAddress: callable.optional(),
   onFatal: callable.optional(),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { attemptFromReply, classifyReply, cleanReply } from '../../../src/domain/delivery/reply.ts';
+import { reasonsIn } from '../../../src/domain/delivery/reasons.ts';
+import { attemptFromReply, classifyReply, cleanReply, replyKind } from '../../../src/domain/delivery/reply.ts';
 import type { ReplyStage } from '../../../src/domain/delivery/reply-rule.ts';
 import { REPLY_RULES } from '../../../src/domain/delivery/reply-rules.ts';
 
@@ -96,5 +97,36 @@ describe('a reply', () => {
   it('loses NUL, line ends and half a surrogate pair', () => {
     expect(cleanReply('a\0b\r\nc\u2028d')).toBe('a b c d');
     expect(cleanReply(`${'x'.repeat(499)}😀`)).toBe(`${'x'.repeat(499)}\uFFFD`);
+  });
+});
+
+describe('the kind of a reply', () => {
+  it.each([
+    ['550 5.1.1 <ada@example.net>: Recipient address rejected', '550 5.1.1 <address>: Recipient address rejected'],
+    ['550 5.1.1 ada@example.net... User unknown', '550 5.1.1 <address> User unknown'],
+    ['550 5.1.1 no such user. a640c23a62f3a-aa5si123 - gsmtp', '550 5.1.1 no such user. … - gsmtp'],
+    ['450 4.7.1 Client host [203.0.113.5] blocked', '450 4.7.1 Client host [203.0.113.5] blocked'],
+    ['No connection to relay-01.example.com:587: ECONNREFUSED', 'No connection to relay-01.example.com:587: ECONNREFUSED'],
+  ])('of %j is the same for everybody', (reply, kind) => {
+    expect(replyKind(reply)).toBe(kind);
+  });
+});
+
+describe('reasons', () => {
+  it('are counted by state, the commonest first, and only so many of each', () => {
+    const rejected = (reply: string | undefined, count = 1) => ({ state: 'rejected', reply, count }) as const;
+    const replies = [
+      rejected('550 <a@example.net> unknown'),
+      rejected('552 full', 3),
+      rejected('550 <b@example.net> unknown', 4),
+      rejected('554 no'),
+      rejected(undefined, 2),
+      { state: 'deferred', reply: '450 later', count: 1 } as const,
+    ];
+    expect(reasonsIn(replies, 2)).toEqual([
+      { state: 'deferred', reason: '450 later', count: 1, of: 1 },
+      { state: 'rejected', reason: '550 <address> unknown', count: 5, of: 11 },
+      { state: 'rejected', reason: '552 full', count: 3, of: 11 },
+    ]);
   });
 });

@@ -11,6 +11,7 @@ const LOOK_MS = 1;
 const wish = JSON.parse(process.argv[2] ?? '{}') as DoorsWish;
 // Whoever asked may have gone.
 const tell = (what: Tell): void => void process.send?.(what, () => undefined);
+let { script } = wish;
 const doors: FaultSink[] = [];
 for (let door = 0; door < wish.doors; door += 1) {
   doors.push(
@@ -19,7 +20,8 @@ for (let door = 0; door < wish.doors; door += 1) {
       log: wish.log,
       headers: wish.headers,
       keepRaw: wish.raw ?? false,
-      ...(wish.script === undefined ? {} : { script: () => wish.script }),
+      script: () => script,
+      ...(door === 0 && wish.port !== undefined ? { port: wish.port } : {}),
       onEnd: ({ unfinished }) => tell({ kind: 'ended', door, unfinished }),
     }),
   );
@@ -37,8 +39,15 @@ const look = (): void => {
 };
 
 process.on('message', (ask: Ask) => {
-  if (ask.kind === 'when') question = ask;
-  else tell({ kind: 'seen', id: ask.id, accepted: accepted(), open: doors.map((door) => door.connections.open) });
+  if (ask.kind === 'when') {
+    question = ask;
+    return;
+  }
+  if (ask.kind === 'behave') {
+    script = ask.script;
+    for (const door of doors) door.cut();
+  }
+  tell({ kind: 'seen', id: ask.id, accepted: accepted(), open: doors.map((door) => door.connections.open) });
 });
 process.once('disconnect', () => process.exit());
 setInterval(look, LOOK_MS);

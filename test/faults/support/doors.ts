@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 export interface DoorsWish {
   readonly doors: number;
+  /** Of the first door. Default: any. */
+  readonly port?: number | undefined;
   /** One line of JSON per accepted message, on disk before it is answered. */
   readonly log: string;
   readonly headers: readonly string[];
@@ -16,7 +18,8 @@ export interface DoorsWish {
 
 export type Ask =
   | { readonly kind: 'when'; readonly id: number; readonly accepted: number; readonly doors: readonly number[] }
-  | { readonly kind: 'look'; readonly id: number };
+  | { readonly kind: 'look'; readonly id: number }
+  | { readonly kind: 'behave'; readonly id: number; readonly script: string | undefined };
 
 export type Tell =
   | { readonly kind: 'listening'; readonly urls: readonly string[] }
@@ -40,6 +43,8 @@ export interface Doors {
   readonly urls: readonly string[];
   /** Resolves when so many messages were accepted and one of these doors has a transaction under way; the first such door. */
   when(accepted: number, doors: readonly number[]): Promise<{ readonly door: number; readonly accepted: number }>;
+  /** The script of every connection from now on; those that are open are cut. */
+  behave(script: string | undefined): Promise<void>;
   look(): Promise<{ readonly accepted: number; readonly open: readonly number[] }>;
   /** Connections of this door that ended in the middle of a transaction, so far. */
   cut(door: number): number;
@@ -83,6 +88,7 @@ export async function openDoors(wish: DoorsWish): Promise<Doors> {
     pid: child.pid ?? 0,
     urls,
     when: (accepted, doors) => ask<'now'>((id) => ({ kind: 'when', id, accepted, doors })),
+    behave: async (script) => void (await ask<'seen'>((id) => ({ kind: 'behave', id, script }))),
     look: () => ask<'seen'>((id) => ({ kind: 'look', id })),
     cut: (door) => cut[door] ?? 0,
     copies: async () => copiesIn(await readFile(wish.log, 'utf8')),

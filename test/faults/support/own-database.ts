@@ -33,6 +33,8 @@ export async function openOwnDatabase(shardSize: number): Promise<OwnDatabase> {
     maxConnections: 5,
     maxUnrecorded: 1_000,
     messagesPerSecond: undefined,
+    pauseAfterTransportErrors: undefined,
+    pauseAfterSenderFaults: undefined,
   };
   const opened = await openPennypost({
     config,

@@ -35,6 +35,8 @@ export interface Stage {
   readonly sink: Doors;
   /** Resolves when it works. @param wish what the command line has no words for */
   startWorker(wish?: WorkerWish, env?: Readonly<Record<string, string>>): Promise<RunningProcess>;
+  /** Drains all workers. @throws Error unless each ends with 0 */
+  endWorkers(): Promise<void>;
   /** Starts any script of ours in this stage's environment. */
   start(script: string, args: readonly string[], env?: Readonly<Record<string, string>>): RunningProcess;
   /** Resolves when the sink has accepted so many. */
@@ -62,6 +64,7 @@ export async function openStage(options: StageOptions = {}, instance?: TestInsta
   const smtpUrl = sink.urls[0] ?? '';
   const opened = instance ?? (await openTestInstance({ smtpUrl, shardSize: options.shardSize ?? 500 }));
   const processes: RunningProcess[] = [];
+  const workers: RunningProcess[] = [];
   const environment: Record<string, string> = {
     PENNYPOST_DATA_DIR: join(directory, 'data'),
     PENNYPOST_DATABASE_URL: options.database === undefined ? opened.databaseUrl : urlOf(options.database),
@@ -86,8 +89,16 @@ export async function openStage(options: StageOptions = {}, instance?: TestInsta
     start,
     async startWorker(wish = {}, env = {}) {
       const worker = start(WORKER, [JSON.stringify(wish)], env);
+      workers.push(worker);
       await worker.line((line) => line === 'working');
       return worker;
+    },
+    async endWorkers() {
+      for (const worker of workers.splice(0)) {
+        worker.kill('SIGTERM');
+        const ended = await worker.ended;
+        if (ended !== 0) throw new Error(`A worker ended with ${ended}.\n${worker.errors()}`);
+      }
     },
     accepted: (count) => eventually(`${count} messages to be accepted`, async () => (await sink.look()).accepted >= count),
     copies: () => sink.copies(),

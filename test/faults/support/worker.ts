@@ -7,6 +7,7 @@ import { readConfig } from '../../../src/infrastructure/config.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { createLogger } from '../../../src/infrastructure/logger.ts';
 import { openPennypost } from '../../../src/infrastructure/open.ts';
+import { createSmtpTransport, type SmtpTransportOptions } from '../../../src/infrastructure/transports/smtp.ts';
 import { reportToSupervisor } from '../../../src/interfaces/cli/supervisor.ts';
 
 export interface WorkerWish {
@@ -15,16 +16,22 @@ export interface WorkerWish {
   readonly bulkRetry?: RetryPolicy;
   readonly transactionalRetry?: RetryPolicy;
   readonly databasePatienceMs?: number;
+  /** What no test can wait for: RFC 5321 gives a server minutes. */
+  readonly smtp?: Pick<SmtpTransportOptions, 'backoff' | 'timeouts' | 'connectTimeout'>;
 }
 
-const { lanes = ['bulk'], ...options } = JSON.parse(process.argv[2] ?? '{}') as WorkerWish;
+const { lanes = ['bulk'], smtp, ...options } = JSON.parse(process.argv[2] ?? '{}') as WorkerWish;
 const config = readConfig();
+const transport =
+  smtp === undefined
+    ? undefined
+    : createSmtpTransport({ url: config.smtpUrl ?? '', maxConnections: config.maxConnections, ...smtp });
 const log = createLogger(config.logLevel);
 const onFatal = (error: unknown): void => {
   log.error({ reason: error instanceof Error ? error.stack : String(error) }, 'outcomes can no longer be recorded');
   process.exit(70);
 };
-const opened = await openPennypost({ config, log, works: true, onFatal, ...options });
+const opened = await openPennypost({ config, log, works: true, onFatal, transport, ...options });
 const workers = opened.get(tokens.workers);
 await workers.start(lanes);
 

@@ -22,6 +22,15 @@ describe('progress on a terminal', () => {
     expect(stream.current).toBe('campaign  ██████░░░░░░░░░░░░░░░░░░  25 %  500 of 2,000  500/s  3.0 s left');
   });
 
+  it('leaves room for a line above the bar', () => {
+    const { stream, progress, step } = started({ columns: 120, total: 2_000 });
+    step(0, 0);
+    progress.say('the relay is away');
+    step(1, 500);
+    expect(stream.lines).toEqual(['the relay is away']);
+    expect(stream.current).toContain('500 of 2,000');
+  });
+
   it('draws at most ten times a second', () => {
     const { stream, step } = started({ columns: 120, total: 100 });
     for (let done = 1; done <= 100; done += 1) step(10, done);

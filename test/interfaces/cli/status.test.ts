@@ -34,6 +34,16 @@ describe('status', () => {
     expect(lines.at(-1)).toMatch(/^node-1:42 +bulk +1:00:00 +3 +12,345 +980 +17$/);
   });
 
+  it('says what keeps a worker from handing over', () => {
+    const progress = { shards: 1, submitted: 0, perSecond: 0, unrecorded: 0, trouble: 'No connection to relay:25: ECONNREFUSED' };
+    const worker = { id: 'x', host: 'node-1', pid: 42, lanes: ['bulk'], startedAt: now, progress } as const;
+    expect(
+      renderStatus({ ...quiet, workers: [worker] }, now, undefined)
+        .split('\n')
+        .at(-1),
+    ).toBe('node-1:42 cannot hand over, and tries again: No connection to relay:25: ECONNREFUSED');
+  });
+
   it('says how to start a worker when there is none', () => {
     expect(renderStatus(quiet, now, undefined)).toContain('No worker is running. Start one: pennypost serve, or pennypost work');
   });

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { type Route, routesOf } from '../route.ts';
-import { day, id, idOf, timestampOrNull } from '../schemas.ts';
+import { day, id, idOf, orNull, timestampOrNull } from '../schemas.ts';
 
 const route = routesOf<Application>();
 
@@ -20,6 +20,14 @@ const reportSchema = z
     audience: z.int().openapi({ description: 'The sum of all states.' }),
     states: z.record(z.enum(states), z.int()),
     repeated: z.int(),
+    pauseReason: orNull(z.string()).openapi({ description: 'When a rule paused it, and not a person.' }),
+    reasons: z
+      .array(z.object({ state: z.enum(states), reason: z.string(), count: z.int(), of: z.int() }))
+      .readonly()
+      .openapi({
+        description:
+          'Why messages are in their states, the five commonest of each, without addresses; `of` is how many of the state were looked at, 1,000 at most.',
+      }),
     opened: figures,
     clicked: figures,
     unsubscribed: z.int(),

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, timestamp } from '../schemas.ts';
+import { id, orNull, timestamp } from '../schemas.ts';
 
 const route = routesOf<Application>();
 
@@ -26,7 +26,15 @@ export const statusRoutes: readonly Route<Application>[] = [
               pid: z.int(),
               lanes: z.array(lane).readonly(),
               startedAt: timestamp,
-              progress: z.object({ shards: z.int(), submitted: z.int(), perSecond: z.number(), unrecorded: z.int() }),
+              progress: z.object({
+                shards: z.int(),
+                submitted: z.int(),
+                perSecond: z.number(),
+                unrecorded: z.int(),
+                trouble: orNull(z.string()).openapi({
+                  description: 'Why its mail is not taken: the last transport error, while no answer has come since.',
+                }),
+              }),
             }),
           )
           .readonly(),

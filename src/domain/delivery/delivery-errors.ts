@@ -1,0 +1,18 @@
+import { DomainError } from '../shared/errors.ts';
+
+export class LedgerExpired extends DomainError {
+  readonly code = 'campaign.ledger_expired';
+  readonly kind = 'conflict';
+  constructor() {
+    super('This campaign was launched so long ago that its ledger is gone; its counters remain.');
+  }
+}
+
+/** Another pass over the same campaign has not ended. */
+export class RunOpen extends DomainError {
+  readonly code = 'campaign.run_open';
+  readonly kind = 'conflict';
+  constructor() {
+    super('A pass over this campaign is still under way. Wait until it has ended (see its report), then resend.');
+  }
+}
