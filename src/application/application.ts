@@ -4,7 +4,7 @@
  */
 import type { AccessService } from '../domain/access/index.ts';
 import type { CampaignReport, CounterKind, DailySeries } from '../domain/analytics/index.ts';
-import type { AudienceService, Exclusion, ExclusionCounts, ExclusionSearch } from '../domain/audience/index.ts';
+import type { AudienceService } from '../domain/audience/index.ts';
 import type {
   Campaign,
   CampaignFilter,
@@ -20,6 +20,7 @@ import type { Page, PageRequest } from '../domain/shared/page.ts';
 import type { Reports } from './analytics/reports.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
 import type { CampaignDesk } from './campaign/campaign-desk.ts';
+import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './campaign/explain-campaign.ts';
 import { recipientsCsv } from './campaign/recipients-file.ts';
 import type { ResendCampaign, ResendTarget } from './campaign/resend-campaign.ts';
 import type { SendTransactional } from './delivery/send-transactional.ts';
@@ -33,7 +34,7 @@ type Methods<Service> = {
     : never;
 };
 
-export { EXCLUSION_REASONS } from '../domain/audience/index.ts';
+export { LEFT_OUT_REASONS } from './campaign/explain-campaign.ts';
 export { RESEND_TARGETS, type ResendTarget } from './campaign/resend-campaign.ts';
 export type {
   Campaign,
@@ -85,10 +86,10 @@ export interface Application {
     archive(projectId: Id, id: Id): Promise<Campaign>;
     /** Sends it again to those whom it did not reach; says to how many. */
     resend(projectId: Id, id: Id, target: ResendTarget): Promise<{ readonly audience: number }>;
-    /** How many would be in the audience now, and how many would not, by reason. */
-    explain(projectId: Id, id: Id): Promise<ExclusionCounts>;
-    /** The same person by person; of one reason where one is named. */
-    excluded(projectId: Id, id: Id, search: ExclusionSearch): Promise<Page<Exclusion>>;
+    /** How many are in the audience, and how many are not, by reason: of the lists now, or, once launched, of what became of it. */
+    explain(projectId: Id, id: Id): Promise<LeftOutCounts>;
+    /** The same person by person; of one reason where one is named. See `ExplainCampaign.page` for `bad_data` before the launch. */
+    excluded(projectId: Id, id: Id, search: LeftOutSearch): Promise<Page<LeftOut>>;
     /** Who received it and who did not, and why: one row per recipient with an outcome. */
     recipients(projectId: Id, id: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
     /** The same with addresses as CSV, read as it is taken. */
@@ -127,6 +128,7 @@ export interface ApplicationParts {
   readonly desk: CampaignDesk;
   readonly transactional: SendTransactional;
   readonly resend: ResendCampaign;
+  readonly explain: ExplainCampaign;
   readonly imports: ImportSubscribers;
   readonly reports: Reports;
   readonly recipients: PublicActions;
@@ -155,16 +157,8 @@ export function createApplication(parts: ApplicationParts): Application {
       cancel: (projectId, id) => desk.cancel(projectId, id),
       resend: (projectId, id, target) => parts.resend.resend(projectId, id, target),
       archive: (projectId, id) => work.run((scope) => scope.campaign.archive(projectId, id)),
-      explain: (projectId, id) =>
-        work.run(async (scope) => {
-          const { lists, excludeLists } = await scope.campaign.get(projectId, id);
-          return scope.audience.countExclusions(projectId, lists, excludeLists);
-        }),
-      excluded: (projectId, id, search) =>
-        work.run(async (scope) => {
-          const { lists, excludeLists } = await scope.campaign.get(projectId, id);
-          return scope.audience.exclusions(projectId, { lists, excludeLists }, search);
-        }),
+      explain: (projectId, id) => parts.explain.count(projectId, id),
+      excluded: (projectId, id, search) => parts.explain.page(projectId, id, search),
       recipients: (projectId, id, filter) =>
         work.run(async (scope) => {
           await scope.campaign.get(projectId, id);

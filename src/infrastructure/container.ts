@@ -4,6 +4,7 @@ import { Reports } from '../application/analytics/reports.ts';
 import { type Application, createApplication } from '../application/application.ts';
 import { ImportSubscribers } from '../application/audience/import-subscribers.ts';
 import { CampaignDesk } from '../application/campaign/campaign-desk.ts';
+import { ExplainCampaign } from '../application/campaign/explain-campaign.ts';
 import { LaunchCampaign } from '../application/campaign/launch-campaign.ts';
 import { ResendCampaign } from '../application/campaign/resend-campaign.ts';
 import { TendCampaigns } from '../application/campaign/tend-campaigns.ts';
@@ -272,13 +273,24 @@ function wireFaces(container: Container): void {
   provide(
     container,
     tokens.application,
-    [tokens.surroundings, tokens.work, tokens.desk, tokens.transactional, tokens.imports, tokens.recipients, tokens.jobs],
-    ({ shardSize = SHARD_SIZE }, work, desk, transactional, imports, recipients, jobs) =>
+    [
+      tokens.surroundings,
+      tokens.work,
+      tokens.desk,
+      tokens.transactional,
+      tokens.imports,
+      tokens.recipients,
+      tokens.jobs,
+      tokens.renderer,
+      tokens.clock,
+    ],
+    ({ shardSize = SHARD_SIZE }, work, desk, transactional, imports, recipients, jobs, renderer, clock) =>
       createApplication({
         work,
         desk,
         transactional,
         resend: new ResendCampaign({ work, shardSize }),
+        explain: new ExplainCampaign({ work, renderer, clock }),
         imports,
         reports: new Reports({ work }),
         recipients,

@@ -268,6 +268,11 @@ export class AudienceService {
     return this.store.exclusions(projectId, filter, search);
   }
 
+  /** See `AudienceStore.excludedIds`. */
+  excludedIds(projectId: Id, filter: AudienceFilter) {
+    return this.store.excludedIds(projectId, filter);
+  }
+
   /** One query for a page of recipients; every id gets an answer. */
   recipients(
     projectId: Id,

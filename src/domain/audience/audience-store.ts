@@ -90,6 +90,11 @@ export interface AudienceStore {
   countAudience(projectId: Id, filter: AudienceFilter): Promise<number>;
   countExclusions(projectId: Id, filter: AudienceFilter): Promise<ExclusionCounts>;
   exclusions(projectId: Id, filter: AudienceFilter, search: ExclusionSearch): Promise<Page<Exclusion>>;
+  /** The ids of all of them, a PostgreSQL array literal per reason: for asking elsewhere about many at once. */
+  excludedIds(
+    projectId: Id,
+    filter: AudienceFilter,
+  ): Promise<readonly { readonly reason: ExclusionReason; readonly ids: string }[]>;
   /** Every id gets an answer. `lists` empty: nobody is refused for a subscription. */
   recipients(projectId: Id, ids: readonly Id[], lists: readonly Id[]): Promise<ReadonlyMap<Id, RecipientFacts>>;
   /** Only those who are refused. */

@@ -199,6 +199,14 @@ export class DeliveryService {
     return this.#store.ledger(projectId, campaignId, filter);
   }
 
+  /** Those of `ids` (a PostgreSQL array literal) without any outcome. */
+  withoutRow(
+    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    ids: string,
+  ): Promise<{ readonly ids: string; readonly count: number }> {
+    return this.#store.recipientsWithoutRow(campaign, ids);
+  }
+
   /** Why messages are in their states, by state, the commonest reason first. */
   async reasons(projectId: Id, campaignId: Id): Promise<readonly StateReason[]> {
     return reasonsIn(await this.#store.replies(projectId, campaignId, MOST_REPLIES), MOST_REASONS);

@@ -283,6 +283,10 @@ export class PostgresAudienceStore implements AudienceStore {
     return explanation.exclusions(this.session.sql, projectId, filter, search);
   }
 
+  excludedIds(projectId: Id, filter: AudienceFilter) {
+    return explanation.excludedIds(this.session.sql, projectId, filter);
+  }
+
   recipients(projectId: Id, ids: readonly Id[], lists: readonly Id[]) {
     return recipients.recipients(this.session.sql, projectId, ids, lists);
   }

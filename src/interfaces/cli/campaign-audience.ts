@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { type Application, EXCLUSION_REASONS, RESEND_TARGETS } from '../../application/application.ts';
+import { type Application, LEFT_OUT_REASONS, RESEND_TARGETS } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { campaignOf } from './campaign-lookup.ts';
-import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
+import { type Cli, example, inProject, type PageOptions, type Project, paged, pageOf } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
 import { someoneWorks } from './working.ts';
 
@@ -11,11 +11,15 @@ type Counts = Awaited<ReturnType<Application['campaign']['explain']>>;
 /** Who is in a campaign's audience, who is left out, and who gets it once more. */
 export function audienceCommands(campaign: Command, cli: Cli): void {
   const explain = paged(
-    campaign.command('explain').description('who would get it now, and who is left out and why; with --people, one row a person'),
+    campaign
+      .command('explain')
+      .description(
+        'who gets it, and who is left out and why: by the lists as they are now or, once launched, by what became of it',
+      ),
   )
     .argument('<campaign>', 'id or name')
     .option('--people', 'person by person')
-    .option('--reason <reason>', `only these people: ${EXCLUSION_REASONS.join(', ')}`)
+    .option('--reason <reason>', `only these people: ${LEFT_OUT_REASONS.join(', ')}`)
     .action(async (wanted: string, options: PageOptions & { people?: boolean; reason?: string }) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -24,12 +28,13 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
           cli.output.result(counts, () => renderFields(fieldsOf(counts)));
           return;
         }
-        const reason = oneOf(EXCLUSION_REASONS, options.reason, '--reason');
-        const page = await application.campaign.excluded(project.id, id, { ...pageOf(options), reason });
+        const reason = oneOf(LEFT_OUT_REASONS, options.reason, '--reason');
+        const page = await pageOfPeople(application, project, id, { ...pageOf(options), reason });
         cli.output.result({ ...counts, items: page.items, next: page.next ?? null }, () => {
           const columns = [
             { title: 'Address', value: (row: (typeof page.items)[number]) => row.address ?? '(erased)' },
             { title: 'Left out because', value: (row: (typeof page.items)[number]) => row.reason.replace('_', ' ') },
+            { title: 'Detail', value: (row: (typeof page.items)[number]) => row.detail },
           ];
           const table = renderTable(columns, page.items, cli.output.width);
           return page.next === undefined ? table : `${table}\n\nMore: --after ${page.next}`;
@@ -39,7 +44,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
   example(
     explain,
     'pennypost campaign explain "November letter"',
-    'pennypost campaign explain "November letter" --reason unconfirmed',
+    'pennypost campaign explain "November letter" --reason bad_data',
   );
 
   const resend = campaign
@@ -63,12 +68,26 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
   example(resend, 'pennypost campaign resend "November letter" failed');
 }
 
-function fieldsOf({ included, excluded }: Counts): [string, string][] {
-  const left = EXCLUSION_REASONS.map((reason): [string, string] => [
+type Search = Parameters<Application['campaign']['excluded']>[2];
+
+/** Pages of a try (`bad_data` of a draft) hold few people or none: then more are asked for, up to 10,000 people a command. */
+async function pageOfPeople(application: Application, project: Project, id: string, search: Search) {
+  const { limit = 50 } = search;
+  let page = await application.campaign.excluded(project.id, id, search);
+  const items = [...page.items];
+  for (let asked = 1; asked < 20 && items.length < limit && page.next !== undefined; asked += 1) {
+    page = await application.campaign.excluded(project.id, id, { ...search, limit: limit - items.length, after: page.next });
+    items.push(...page.items);
+  }
+  return { items, next: page.next };
+}
+
+function fieldsOf({ launched, included, excluded }: Counts): [string, string][] {
+  const left = LEFT_OUT_REASONS.map((reason): [string, string] => [
     reason.replace('_', ' '),
-    excluded[reason].toLocaleString('en-US'),
+    excluded[reason]?.toLocaleString('en-US') ?? 'not tried; try with --reason bad_data',
   ]);
-  return [['would get it', included.toLocaleString('en-US')], ...left];
+  return [[launched ? 'in the audience' : 'would get it', included.toLocaleString('en-US')], ...left];
 }
 
 /** @throws InvalidInput that names what there is to choose from */

@@ -1,58 +1,95 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { tokens } from '../../../src/infrastructure/container.ts';
+import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { openTestInstance, type TestInstance } from '../../support/instance.ts';
+import { eventually } from '../../support/processes.ts';
 
-describe('explaining an audience', () => {
+const CONTENT = {
+  kind: 'html',
+  source: '<p><a href="{{ shop }}">Your shop</a></p>',
+  subject: 'Hello',
+  author: { address: 'a@news.example.com' },
+  defaults: { shop: 'https://shop.example/' },
+} as const;
+const POISON = { shop: 'javascript:alert(1)' };
+
+describe('explaining who is left out of a campaign', () => {
   let instance: TestInstance;
+  let application: TestInstance['application'];
+  let projectId: string;
+  let people: Map<string, string>;
 
   beforeAll(async () => {
-    instance = await openTestInstance();
+    instance = await openTestInstance({ works: true, transport: new MemoryTransport() });
+    application = instance.application;
   });
-  afterAll(() => instance.close());
-
-  it('names one reason for everybody who is left out, and agrees with the launch', async () => {
-    const { application } = instance;
-    const { id: projectId } = await application.access.createProject({
-      name: 'Why',
+  afterAll(async () => {
+    await instance.get(tokens.workers).stop();
+    await instance.close();
+  });
+  beforeEach(async () => {
+    const project = await application.access.createProject({
+      name: `Why ${Math.random()}`,
       senderDomain: 'news.example.com',
       postalAddress: 'Road 1',
     });
-    const news = await application.audience.createList(projectId, { name: 'News' });
-    const offers = await application.audience.createList(projectId, { name: 'Offers', doubleOptIn: true });
-    const staff = await application.audience.createList(projectId, { name: 'Staff' });
-    const people = new Map<string, string>();
-    const join = async (name: string, ...lists: { id: string }[]): Promise<void> => {
-      const { subscriber } = await application.audience.upsertSubscriber(projectId, { email: `${name}@example.net` });
-      people.set(subscriber.id, name);
-      for (const list of lists) await application.audience.subscribe(projectId, list.id, subscriber.id);
-    };
-    const idOf = (name: string): string => [...people].find(([, known]) => known === name)?.[0] ?? '';
-    await join('mailed', news);
-    await join('twice', news, offers);
-    await join('waiting', offers);
-    await join('gone', news);
-    await join('barred', news);
-    await join('listbarred', news);
-    await join('staff', news, staff);
-    await join('elsewhere', staff);
+    projectId = project.id;
+    people = new Map();
+  });
+
+  const list = (name: string, doubleOptIn = false) => application.audience.createList(projectId, { name, doubleOptIn });
+  const join = async (name: string, lists: readonly { id: string }[], attributes: Record<string, string> = {}): Promise<void> => {
+    const { subscriber } = await application.audience.upsertSubscriber(projectId, { email: `${name}@example.net`, attributes });
+    people.set(subscriber.id, name);
+    for (const one of lists) await application.audience.subscribe(projectId, one.id, subscriber.id);
+  };
+  const idOf = (name: string): string => [...people].find(([, known]) => known === name)?.[0] ?? '';
+  const campaignTo = (lists: readonly { id: string }[], excludeLists: readonly { id: string }[] = []) =>
+    application.campaign.create(projectId, {
+      name: 'Why',
+      lists: lists.map(({ id }) => id),
+      excludeLists: excludeLists.map(({ id }) => id),
+      content: CONTENT,
+    });
+  /** Everybody, by pages of two. */
+  const excluded = async (campaignId: string, reason?: 'bad_data' | 'skipped' | 'unsubscribed') => {
+    const named: Record<string, string> = {};
+    for (let after: string | undefined, pages = 0; pages < 20; pages += 1) {
+      const page = await application.campaign.excluded(projectId, campaignId, { limit: 2, after, reason });
+      for (const row of page.items) {
+        const name = people.get(row.subscriberId) ?? '';
+        expect(named).not.toHaveProperty(name);
+        named[name] = row.detail === undefined ? row.reason : `${row.reason}: ${row.detail}`;
+      }
+      if (page.next === undefined) return named;
+      after = page.next;
+    }
+    throw new Error('The pages have no end.');
+  };
+
+  it('names one reason for everybody before the launch, and agrees with it', async () => {
+    const news = await list('News');
+    const offers = await list('Offers', true);
+    const staff = await list('Staff');
+    await join('mailed', [news]);
+    await join('twice', [news, offers]);
+    await join('waiting', [offers]);
+    await join('gone', [news]);
+    await join('barred', [news]);
+    await join('listbarred', [news]);
+    await join('staff', [news, staff]);
+    await join('elsewhere', [staff]);
     await application.audience.unsubscribe(projectId, [news.id], idOf('gone'), { source: 'test' });
     await application.audience.suppress(projectId, 'barred@example.net');
     await application.audience.suppress(projectId, 'listbarred@example.net', { scope: `list:${news.id}` });
 
-    const campaign = await application.campaign.create(projectId, {
-      name: 'Why',
-      lists: [news.id, offers.id],
-      excludeLists: [staff.id],
-      content: { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'a@news.example.com' } },
-    });
+    const campaign = await campaignTo([news, offers], [staff]);
     expect(await application.campaign.explain(projectId, campaign.id)).toEqual({
+      launched: false,
       included: 2,
-      excluded: { erased: 0, suppressed: 2, excluded_list: 1, unconfirmed: 1, unsubscribed: 1 },
+      excluded: { erased: 0, suppressed: 2, excluded_list: 1, unconfirmed: 1, unsubscribed: 1, bad_data: undefined, skipped: 0 },
     });
-    const first = await application.campaign.excluded(projectId, campaign.id, { limit: 3 });
-    const rest = await application.campaign.excluded(projectId, campaign.id, { limit: 3, after: first.next });
-    expect(rest.next).toBeUndefined();
-    const named = [...first.items, ...rest.items].map((row) => [people.get(row.subscriberId), row.reason]);
-    expect(Object.fromEntries(named)).toEqual({
+    expect(await excluded(campaign.id)).toEqual({
       waiting: 'unconfirmed',
       gone: 'unsubscribed',
       barred: 'suppressed',
@@ -61,5 +98,61 @@ describe('explaining an audience', () => {
     });
     expect((await application.campaign.excluded(projectId, campaign.id, { reason: 'suppressed' })).items).toHaveLength(2);
     expect((await application.campaign.launch(projectId, campaign.id)).audience).toBe(2);
+  });
+
+  it('composes messages for a try before the launch, where it is asked to', async () => {
+    const news = await list('News');
+    for (let number = 0; number < 7; number += 1) await join(`p${number}`, [news], number % 3 === 1 ? POISON : {});
+    const { id } = await campaignTo([news]);
+    const found = await excluded(id, 'bad_data');
+    expect(Object.keys(found).sort()).toEqual(['p1', 'p4']);
+    expect(found.p1).toMatch(/^bad_data: .*link/);
+    expect(await excluded(id, 'skipped')).toEqual({});
+    await application.campaign.edit(projectId, id, { content: { ...CONTENT, source: '{% broken' } });
+    await expect(application.campaign.excluded(projectId, id, { reason: 'bad_data' })).rejects.toMatchObject({
+      code: 'content.invalid',
+    });
+  });
+
+  it('tells after the launch what sending met, and not what came later', async () => {
+    const news = await list('News');
+    for (const name of ['a', 'b', 'c', 'd']) await join(name, [news]);
+    await join('poison', [news], POISON);
+    await join('gone', [news]);
+    await join('late', [news]);
+    await application.audience.unsubscribe(projectId, [news.id], idOf('gone'), { source: 'test' });
+    const { id } = await campaignTo([news]);
+    await application.campaign.launch(projectId, id);
+    await application.audience.unsubscribe(projectId, [news.id], idOf('late'), { source: 'test' });
+    await instance.get(tokens.workers).start(['bulk']);
+    await eventually('everybody to have an outcome', async () => {
+      const { state } = await application.campaign.get(projectId, id);
+      return state === 'submitted';
+    });
+    // Reached, and gone since: no reason for not having got it.
+    await application.audience.unsubscribe(projectId, [news.id], idOf('a'), { source: 'test' });
+    await join('newcomer', [news]);
+
+    expect(await application.campaign.explain(projectId, id)).toEqual({
+      launched: true,
+      included: 4,
+      excluded: {
+        erased: 0,
+        suppressed: 0,
+        excluded_list: 0,
+        unconfirmed: 0,
+        unsubscribed: 1,
+        bad_data: 1,
+        skipped: 1,
+      },
+    });
+    expect(await excluded(id)).toEqual({
+      gone: 'unsubscribed',
+      poison: expect.stringMatching(/^bad_data: .*link/),
+      late: 'skipped: unsubscribed',
+    });
+    expect(await excluded(id, 'bad_data')).toEqual({ poison: expect.stringMatching(/^bad_data: /) });
+    expect(await excluded(id, 'skipped')).toEqual({ late: 'skipped: unsubscribed' });
+    expect(await excluded(id, 'unsubscribed')).toEqual({ gone: 'unsubscribed' });
   });
 });

@@ -47,7 +47,12 @@ describe('who gets a campaign, asked on the command line', () => {
 
   it('explains who is left out, and names them', async () => {
     const { json } = await run(['campaign', 'explain', 'Letter 1', '--json']);
-    expect(json).toMatchObject({ included: 2, excluded: { unsubscribed: 1, suppressed: 0 } });
+    expect(json).toMatchObject({ launched: false, included: 2, excluded: { unsubscribed: 1, suppressed: 0 } });
+    expect((await run(['campaign', 'explain', 'Letter 1'])).stdout).toMatch(/^bad data +not tried; try with --reason bad_data$/m);
+    expect((await run(['campaign', 'explain', 'Letter 1', '--reason', 'bad_data', '--json'])).json).toMatchObject({
+      items: [],
+      next: null,
+    });
     const named = await run(['campaign', 'explain', 'Letter 1', '--reason', 'unsubscribed']);
     expect(named.stdout).toContain('gone@example.org');
     expect(await run(['campaign', 'explain', 'Letter 1', '--reason', 'ugly'])).toMatchObject({
@@ -62,6 +67,11 @@ describe('who gets a campaign, asked on the command line', () => {
     const states = async () =>
       (await run(['campaign', 'report', 'Letter 1', '--json'])).json as { state: string; states: object };
     await eventually('the campaign to be submitted', async () => (await states()).state === 'submitted');
+    expect((await run(['campaign', 'explain', 'Letter 1', '--json'])).json).toMatchObject({
+      launched: true,
+      included: 2,
+      excluded: { unsubscribed: 1, bad_data: 0, skipped: 0 },
+    });
     const file = await run(['campaign', 'recipients', 'Letter 1', '--state', 'rejected', '--csv']);
     expect(file.stdout.trim().split('\n')).toHaveLength(2);
     expect(file.stdout).toContain('bob@example.net');

@@ -1,0 +1,204 @@
+import { EXCLUSION_REASONS, type ExclusionReason, type RecipientFacts } from '../../domain/audience/index.ts';
+import { type Campaign, type MessagePlan, type Renderer, RenderFailed } from '../../domain/campaign/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import { encodeCursor, idAfter, type Page, type PageRequest, pageLimit } from '../../domain/shared/page.ts';
+import { marketingPlanContext } from '../delivery/plan-context.ts';
+import { variablesOf } from '../delivery/sending-campaign.ts';
+import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+
+/**
+ * Why somebody on a campaign's lists does not get it: what keeps them out of the audience, then what sending met: `bad_data`
+ * (their data break the template) and `skipped` (no longer mailable when their turn came).
+ */
+export const LEFT_OUT_REASONS = [...EXCLUSION_REASONS, 'bad_data', 'skipped'] as const;
+export type LeftOutReason = (typeof LEFT_OUT_REASONS)[number];
+
+export interface LeftOut {
+  readonly subscriberId: Id;
+  /** Null for an erased person. */
+  readonly address: string | null;
+  readonly reason: LeftOutReason;
+  /** In words, where the reason alone does not tell: what is wrong with the data, what happened before their turn. */
+  readonly detail: string | undefined;
+}
+
+export interface LeftOutCounts {
+  /** False: it is about the lists as they are now. True: about the people who were fixed at launch. */
+  readonly launched: boolean;
+  readonly included: number;
+  /** `bad_data` is undefined before the launch: nobody's message was composed yet. */
+  readonly excluded: Readonly<Record<ExclusionReason | 'skipped', number> & { readonly bad_data: number | undefined }>;
+}
+
+export interface LeftOutSearch extends PageRequest {
+  readonly reason?: LeftOutReason | undefined;
+}
+
+type Place = { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string };
+type Source = (request: { readonly limit: number; readonly after: string | undefined }) => Promise<Page<LeftOut>>;
+
+/** As the ledger calls it. */
+const LEDGER_STATE = { bad_data: 'failed', skipped: 'skipped' } as const;
+/** People whose message is composed for one page, and for how long at most: it keeps this process from anything else. */
+const TRIED = 500;
+const TRIED_MS = 1_000;
+
+/**
+ * Who is left out of a campaign, and why. Before the launch the lists are asked, and on request messages are composed for a try.
+ * After it nobody who has an outcome counts as left out by a list: that they unsubscribed came later.
+ */
+export class ExplainCampaign {
+  readonly #work: UnitOfWork;
+  readonly #renderer: Renderer;
+  readonly #clock: Clock;
+
+  constructor(deps: { work: UnitOfWork; renderer: Renderer; clock: Clock }) {
+    this.#work = deps.work;
+    this.#renderer = deps.renderer;
+    this.#clock = deps.clock;
+  }
+
+  /** @throws NotFound */
+  count(projectId: Id, campaignId: Id): Promise<LeftOutCounts> {
+    return this.#work.run(async (scope) => {
+      const campaign = await scope.campaign.get(projectId, campaignId);
+      const place = placeOf(campaign);
+      if (place === undefined) {
+        const { included, excluded } = await scope.audience.countExclusions(projectId, campaign.lists, campaign.excludeLists);
+        return { launched: false, included, excluded: { ...excluded, bad_data: undefined, skipped: 0 } };
+      }
+      const { states } = await scope.delivery.totals(projectId, campaignId);
+      const excluded = { ...(await countWithoutRow(scope, campaign, place)), bad_data: states.failed, skipped: states.skipped };
+      return { launched: true, included: campaign.audience - states.failed - states.skipped, excluded };
+    });
+  }
+
+  /**
+   * Person by person, by id. `bad_data` before the launch composes messages for a try: each page goes through at most 500 people
+   * or one second, and may be empty although there is a next one.
+   * @throws NotFound, ContentInvalid for such a try
+   */
+  async page(projectId: Id, campaignId: Id, search: LeftOutSearch): Promise<Page<LeftOut>> {
+    const campaign = await this.#work.run((scope) => scope.campaign.get(projectId, campaignId));
+    const place = placeOf(campaign);
+    if (place === undefined && search.reason === 'bad_data') return this.#tryOut(campaign, search);
+    return this.#work.run((scope) => merged(sourcesOf(scope, campaign, place, search.reason), search));
+  }
+
+  /** Composes for people of the audience as it is now, and keeps those whose data break the content. */
+  async #tryOut(campaign: Campaign, search: PageRequest): Promise<Page<LeftOut>> {
+    const { projectId, lists, excludeLists } = campaign;
+    const plan = await this.#plan(campaign);
+    const limit = pageLimit(search);
+    const { page, people } = await this.#work.run(async ({ audience }) => {
+      const page = await audience.audiencePage(projectId, { lists, excludeLists }, idAfter(search), TRIED);
+      const ids = page === undefined ? [] : idsIn(page.ids);
+      return { page, people: [...(await audience.recipients(projectId, ids, { lists })).values()] };
+    });
+    if (page === undefined) return { items: [], next: undefined };
+    const until = this.#clock.monotonic() + TRIED_MS;
+    const items: LeftOut[] = [];
+    for (const person of people.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+      const detail = this.#faultOf(plan, person, campaign.createdAt);
+      if (detail !== undefined) items.push({ subscriberId: person.id, address: person.address, reason: 'bad_data', detail });
+      const tired = items.length === limit || this.#clock.monotonic() > until;
+      if (tired) return { items, next: encodeCursor([person.id]) };
+    }
+    // Of the people read with it some may not be mailable: only a page of nobody is the last one.
+    return { items, next: encodeCursor([page.last]) };
+  }
+
+  async #plan(campaign: Campaign): Promise<MessagePlan> {
+    const project = await this.#work.run((scope) => scope.access.getProject(campaign.projectId));
+    // With tracking, as it will be sent: links of recipients' own are looked at only then.
+    const tracking = { baseUrl: 'https://example.invalid', linkToken: (index: number) => `link-${index}` };
+    return this.#renderer.compile(campaign.content, marketingPlanContext(campaign, project, tracking));
+  }
+
+  #faultOf(plan: MessagePlan, person: RecipientFacts, date: Date): string | undefined {
+    try {
+      const { address, smtputf8 } = person;
+      const unsubscribeUrl = 'https://example.invalid/u/try';
+      const tokens = { clickToken: 'try', openToken: 'try', unsubscribeUrl, messageId: 'try@example.invalid' };
+      plan.compose({ address, smtputf8, variables: variablesOf(person), date, ...tokens }).release();
+      return undefined;
+    } catch (error) {
+      if (error instanceof RenderFailed) return error.message;
+      throw error;
+    }
+  }
+}
+
+const placeOf = ({ projectId, id: campaignId, launchedOn }: Campaign): Place | undefined =>
+  launchedOn === null ? undefined : { projectId, campaignId, launchedOn };
+
+/** The text of a PostgreSQL array of ids. */
+const idsIn = (literal: string): Id[] => (literal.length <= 2 ? [] : literal.slice(1, -1).split(','));
+
+/** Who is kept out by the lists as they are now, less those who have an outcome. */
+async function countWithoutRow(scope: Scope, { lists, excludeLists }: Campaign, place: Place) {
+  const counts = { erased: 0, suppressed: 0, excluded_list: 0, unconfirmed: 0, unsubscribed: 0 };
+  for (const { reason, ids } of await scope.audience.excludedIds(place.projectId, { lists, excludeLists }))
+    counts[reason] = (await scope.delivery.withoutRow(place, ids)).count;
+  return counts;
+}
+
+function sourcesOf(scope: Scope, campaign: Campaign, place: Place | undefined, reason: LeftOutReason | undefined): Source[] {
+  const listed = EXCLUSION_REASONS.find((known) => known === reason);
+  const byLists: Source = (request) => leftOutByLists(scope, campaign, place, { ...request, reason: listed });
+  if (place === undefined) return listed === undefined && reason !== undefined ? [] : [byLists];
+  const bySending =
+    (kind: keyof typeof LEDGER_STATE): Source =>
+    (request) =>
+      leftOutBySending(scope, place, kind, request);
+  if (reason === 'bad_data' || reason === 'skipped') return [bySending(reason)];
+  return listed === undefined ? [byLists, bySending('bad_data'), bySending('skipped')] : [byLists];
+}
+
+/** After a launch a page of the lists may hold few, or none, who have no outcome: then the next one is read too. */
+async function leftOutByLists(
+  scope: Scope,
+  { projectId, lists, excludeLists }: Campaign,
+  place: Place | undefined,
+  search: { readonly limit: number; readonly after: string | undefined; readonly reason: ExclusionReason | undefined },
+): Promise<Page<LeftOut>> {
+  const items: LeftOut[] = [];
+  for (let after = search.after; ; ) {
+    const page = await scope.audience.exclusions(projectId, { lists, excludeLists }, { ...search, after });
+    const ids = page.items.map((row) => row.subscriberId);
+    const without = place === undefined ? ids : idsIn((await scope.delivery.withoutRow(place, `{${ids.join(',')}}`)).ids);
+    const left = new Set(without);
+    items.push(...page.items.filter((row) => left.has(row.subscriberId)).map((row) => ({ ...row, detail: undefined })));
+    if (items.length >= search.limit || page.next === undefined) return { items, next: page.next };
+    after = page.next;
+  }
+}
+
+async function leftOutBySending(
+  scope: Scope,
+  { projectId, campaignId }: Place,
+  kind: keyof typeof LEDGER_STATE,
+  request: PageRequest,
+): Promise<Page<LeftOut>> {
+  const page = await scope.delivery.ledger(projectId, campaignId, { ...request, state: LEDGER_STATE[kind] });
+  const ids = page.items.map((row) => row.subscriberId);
+  const people = await scope.audience.recipients(projectId, ids, { lists: [] });
+  const items = page.items.map((row): LeftOut => {
+    const address = people.get(row.subscriberId)?.address ?? '';
+    return { subscriberId: row.subscriberId, address: address === '' ? null : address, reason: kind, detail: row.reply };
+  });
+  return { items, next: page.next };
+}
+
+/** One listing by id of several: nobody stands in two of them. */
+async function merged(sources: readonly Source[], search: PageRequest): Promise<Page<LeftOut>> {
+  const limit = pageLimit(search);
+  const pages: Page<LeftOut>[] = [];
+  for (const source of sources) pages.push(await source({ limit, after: search.after }));
+  const found = pages.flatMap((page) => page.items).sort((a, b) => (a.subscriberId < b.subscriberId ? -1 : 1));
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  const more = found.length > limit || pages.some((page) => page.next !== undefined);
+  return { items, next: more && last !== undefined ? encodeCursor([last.subscriberId]) : undefined };
+}
