@@ -125,7 +125,7 @@ function wireWork(container: Container): void {
         sendMessage,
         async ({ projectId, messageId }) => void (await late(tokens.transactional).send(projectId, messageId)),
       ),
-      handler(sweepMessages, () => late(tokens.transactional).sweep()),
+      handler(sweepMessages, () => late(tokens.transactional).requeue()),
       handler(tendCampaigns, () => late(tokens.tend).tend()),
       handler(makePartitions, () => late(tokens.work).run((scope) => scope.tracking.ensurePartitions())),
     ];
@@ -182,10 +182,11 @@ function wireSending(container: Container): void {
       tokens.transactionalTransport,
       tokens.keys,
       tokens.clock,
+      tokens.log,
       tokens.workerId,
     ],
-    ({ publicUrl }, work, renderer, transport, keys, clock, workerId) =>
-      new SendTransactional({ work, renderer, transport, keys, clock, workerId, publicUrl, isTransient }),
+    ({ publicUrl }, work, renderer, transport, keys, clock, log, workerId) =>
+      new SendTransactional({ work, renderer, transport, keys, clock, log, workerId, publicUrl, isTransient }),
   );
   provide(
     container,
@@ -223,8 +224,8 @@ function wireSending(container: Container): void {
   provide(
     container,
     tokens.workers,
-    [tokens.workerId, tokens.jobs, tokens.bulk, tokens.work, tokens.clock, tokens.log],
-    (id, jobs, bulk, work, clock, log) => {
+    [tokens.workerId, tokens.jobs, tokens.bulk, tokens.transactional, tokens.work, tokens.clock, tokens.log],
+    (id, jobs, bulk, transactional, work, clock, log) => {
       const startedAt = clock.now();
       return new Workers({
         id,
@@ -233,10 +234,11 @@ function wireSending(container: Container): void {
         register: (lanes, progress) =>
           work.run(async (scope) => {
             await scope.delivery.saveWorker({ id, host: hostname(), pid: process.pid, lanes, startedAt, progress });
-            return (await scope.delivery.liveWorkers()).filter((worker) => worker.lanes.includes('bulk')).length;
+            return scope.delivery.liveWorkers();
           }),
+        sweep: () => transactional.sweep(),
         forget: () => work.run((scope) => scope.delivery.forgetWorker(id)),
-        onError: (error) => log.warn({ reason: String(error) }, 'this worker could not say that it is alive'),
+        onError: (error) => log.warn({ reason: String(error) }, 'this worker could not say that it is alive, or look who is not'),
       });
     },
   );

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { RecipientDataSource } from '../application/delivery/sending-ports.ts';
 import type { Log } from '../application/log.ts';
 import { KeyRing } from '../domain/access/index.ts';
@@ -11,6 +12,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { checkServer, openDatabase } from './postgres/database.ts';
 import { migrate, pendingMigrations } from './postgres/migrate.ts';
 import { breakSilence, openOrm } from './postgres/orm.ts';
+import { sessionName } from './postgres/session-name.ts';
 import { MemoryTransport } from './transports/memory.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
 
@@ -78,7 +80,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
   try {
     const database = await openDatabase({ url: config.databaseUrl, dataDir: config.dataDir, log: (line) => log.info({}, line) });
     lifecycle.register('database', () => database.stop());
-    const orm = await openOrm(database.connection);
+    const orm = await openOrm(database.connection, { applicationName: sessionName(hostname(), process.pid) });
     lifecycle.register('connections', () => orm.close());
     await checkServer(orm, { warn: (text) => log.warn({}, text) });
     if (options.migrate === false) {

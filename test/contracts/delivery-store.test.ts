@@ -310,8 +310,8 @@ describe('the register of workers', () => {
       startedAt: AT,
       progress: { shards: 0, submitted: 0, perSecond: 0, unrecorded: 0 },
     };
-    await world.run((store) => store.saveWorker(worker));
-    await world.run((store) => store.saveWorker({ ...worker, id: BOB }));
+    await world.run((store) => store.saveWorker(worker, 15_000));
+    await world.run((store) => store.saveWorker({ ...worker, id: BOB }, 15_000));
     await world.sql(`update pennypost_delivery.worker set seen_at = clock_timestamp() - interval '20 seconds' where id = $1`, [
       BOB,
     ]);

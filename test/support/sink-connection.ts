@@ -255,7 +255,8 @@ export class SinkConnection {
       this.stored += 1;
       this.host.store(messages, () => {
         this.waiting = false;
-        this.storing = false;
+        // Whoever hangs here has not answered.
+        this.storing = action?.hang === true;
         if (action === undefined) this.answer(`250 2.0.0 Ok: queued as ${this.number}-${this.stored}`);
         else this.act(action);
         this.run();

@@ -21,6 +21,8 @@ export class TransactionalStage {
   answers: (Attempt | (() => Promise<Attempt>))[] = [];
   /** Message-IDs in the order of hand-over. */
   handed: string[] = [];
+  /** Whether each of them carried the mark of a possible repeat. */
+  marked: boolean[] = [];
   projectId = '';
   made = 0;
   #instance: TestInstance | undefined;
@@ -33,7 +35,9 @@ export class TransactionalStage {
   async open(): Promise<void> {
     const transport = new MemoryTransport({
       answer: async (message) => {
-        this.handed.push(/^Message-ID: (.*)\r$/im.exec(Buffer.from(message.content).toString())?.[1] ?? 'no Message-ID');
+        const text = Buffer.from(message.content).toString();
+        this.handed.push(/^Message-ID: (.*)\r$/im.exec(text)?.[1] ?? 'no Message-ID');
+        this.marked.push(/^X-Pennypost-Possible-Repeat: yes\r$/im.test(text));
         const answer = this.answers.shift() ?? anAttempt();
         return typeof answer === 'function' ? answer() : answer;
       },
@@ -49,6 +53,7 @@ export class TransactionalStage {
   async fresh(): Promise<void> {
     this.answers = [];
     this.handed = [];
+    this.marked = [];
     this.projectId = await this.project();
     await this.sql('truncate pennypost_delivery.transactional_message cascade');
     await this.forgetJobs();

@@ -19,7 +19,12 @@ export class Background {
       });
     }, milliseconds);
     this.#timers.add(timer);
-    return { end: () => clearInterval(timer) };
+    return {
+      end: () => {
+        clearInterval(timer);
+        this.#timers.delete(timer);
+      },
+    };
   }
 
   endTimers(): void {

@@ -21,7 +21,7 @@ export const sendMessage: Job<z.infer<typeof messageIds>> = {
   retry: { limit: 5, delaySeconds: 1 },
 };
 
-/** Finds transactional messages that are due without a job, or whose worker vanished in the middle of an attempt. */
+/** Finds transactional messages that are due without a job. */
 export const sweepMessages: Job<z.infer<typeof nothing>> = {
   name: 'background.sweep-messages',
   lane: 'background',

@@ -13,16 +13,17 @@ import { DomainError, InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { storableJson } from '../../domain/shared/json.ts';
 import { issueTransactionalTokens } from '../../domain/tracking/index.ts';
+import type { Log } from '../log.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+import { Background } from './background.ts';
 import { sendMessage } from './jobs.ts';
 import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } from './plan-context.ts';
+import { marked } from './repeat-mark.ts';
 
-/** An attempt that has lasted longer than this is lost, whoever lives: the longest SMTP waits add up to less (RFC 5321 section 4.5.3.2). */
-const LONGEST_ATTEMPT_MS = 30 * 60_000;
-/** A worker tells every 5 s that it lives. */
-const VANISHED_MS = 60_000;
 /** Whoever is suppressed is not mailed more than five seconds later (promise D11). */
 const FRESH_MS = 4_500;
+/** How often that is asked again for a message that waits for a connection or for a slow server. */
+const ASK_AGAIN_MS = 2_000;
 const VANISHED: Attempt = {
   outcome: 'in_doubt',
   code: undefined,
@@ -63,6 +64,7 @@ export class SendTransactional {
   readonly #workerId: Id;
   readonly #publicUrl: string;
   readonly #isTransient: (error: unknown) => boolean;
+  readonly #background: Background;
 
   constructor(deps: {
     work: UnitOfWork;
@@ -70,6 +72,7 @@ export class SendTransactional {
     transport: Transport;
     keys: KeyRing;
     clock: Clock;
+    log: Log;
     workerId: Id;
     /** Without a slash at its end; a project's own tracking address comes first. */
     publicUrl: string;
@@ -83,6 +86,9 @@ export class SendTransactional {
     this.#workerId = deps.workerId;
     this.#publicUrl = deps.publicUrl;
     this.#isTransient = deps.isTransient;
+    this.#background = new Background((error) =>
+      deps.log.warn({ reason: String(error) }, 'could not ask whether somebody may still be mailed; the message waits'),
+    );
   }
 
   /**
@@ -132,13 +138,16 @@ export class SendTransactional {
   async send(projectId: Id, messageId: Id): Promise<TransactionalMessage | undefined> {
     const waiting = await this.#work.run(async (scope) => {
       const message = await scope.delivery.waiting(projectId, messageId);
-      return message === undefined ? undefined : { message, project: await scope.access.getProject(projectId) };
+      if (message === undefined) return undefined;
+      const doubtful = message.attempts > 0 && (await scope.delivery.mayHaveArrived(message));
+      return { message, doubtful, project: await scope.access.getProject(projectId) };
     });
     if (waiting === undefined) return undefined;
-    const { message, project } = waiting;
+    const { message, doubtful, project } = waiting;
     let bytes: Uint8Array;
     try {
-      bytes = await this.#compose(message, project);
+      const composed = await this.#compose(message, project);
+      bytes = doubtful ? marked(composed) : composed;
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       return this.#work.run((scope) => scope.delivery.giveUp(message, 'failed', error.message));
@@ -146,16 +155,27 @@ export class SendTransactional {
     const askedAt = this.#clock.monotonic();
     const begun = await this.#begin(message);
     if (begun?.state !== 'attempting') return begun;
-    const attempt = await this.#transport.submit({
-      envelope: {
-        from: (message.content as Content).author.address,
-        to: message.recipient.address,
-        smtputf8: message.recipient.smtputf8,
-      },
-      content: bytes,
-      proceed: () => this.#clock.monotonic() - askedAt < FRESH_MS,
-    });
+    const attempt = await this.#submit(begun, bytes, askedAt);
     return this.#kept(() => this.#end(begun, attempt));
+  }
+
+  /** However long it takes, the content leaves only within five seconds of an answer that its recipient may be mailed. */
+  async #submit({ projectId, recipient, content }: TransactionalMessage, bytes: Uint8Array, askedAt: number) {
+    let mailableAt = askedAt;
+    const asking = this.#background.every(ASK_AGAIN_MS, async () => {
+      const now = this.#clock.monotonic();
+      const refusal = await this.#work.single(({ audience }) => audience.transactionalRefusal(projectId, recipient.address));
+      if (refusal === undefined) mailableAt = now;
+    });
+    try {
+      return await this.#transport.submit({
+        envelope: { from: (content as Content).author.address, to: recipient.address, smtputf8: recipient.smtputf8 },
+        content: bytes,
+        proceed: () => this.#clock.monotonic() - mailableAt < FRESH_MS,
+      });
+    } finally {
+      asking.end();
+    }
   }
 
   async #compose(message: TransactionalMessage, project: Project): Promise<Uint8Array> {
@@ -180,9 +200,8 @@ export class SendTransactional {
   #begin(message: TransactionalMessage): Promise<TransactionalMessage | undefined> {
     return this.#work.run(async (scope) => {
       // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
-      const suppressions = await scope.audience.suppressionsOf(message.projectId, message.recipient.address);
-      const refusal = suppressions.find((suppression) => suppression.scope === 'project');
-      if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal.reason})`);
+      const refusal = await scope.audience.transactionalRefusal(message.projectId, message.recipient.address);
+      if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal})`);
       return scope.delivery.beginAttempt(message, this.#workerId);
     });
   }
@@ -214,12 +233,19 @@ export class SendTransactional {
     }
   }
 
-  /** Whatever was lost with a killed process comes back here: due messages without a job, attempts without an end. */
+  /**
+   * An attempt without an end whose worker is gone is in doubt, and tried again by policy. One statement where there is none:
+   * asked every few seconds by one worker of all.
+   */
   async sweep(): Promise<void> {
-    const lost = await this.#work.run((scope) =>
-      scope.delivery.unfinished({ longestMs: LONGEST_ATTEMPT_MS, vanishedMs: VANISHED_MS }),
-    );
-    for (const message of lost) await this.#work.run((scope) => scope.delivery.endAttempt(message, VANISHED));
+    const lost = await this.#work.single((scope) => scope.delivery.unfinished(this.#workerId));
+    for (const message of lost) await this.#end(message, VANISHED);
+    // What that worker had taken and not begun is due, and its jobs are gone with it.
+    if (lost.length > 0) await this.requeue();
+  }
+
+  /** Messages that are due get a job where none waits for them. */
+  async requeue(): Promise<void> {
     await this.#work.run(async (scope) => {
       for (const message of await scope.delivery.messagesDue()) {
         await scope.jobs.enqueue(sendMessage, { projectId: message.projectId, messageId: message.id }, { key: message.id });

@@ -1,13 +1,11 @@
 import type { KeyRing } from '../../domain/access/index.ts';
 import type { RecipientFacts } from '../../domain/audience/index.ts';
-import type { Campaign, ComposedMessage, MessagePlan, PlanContext, Renderer } from '../../domain/campaign/index.ts';
+import type { Campaign, MessagePlan, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import type { Envelope, Turn } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { issueLinkToken, MessageTokens } from '../../domain/tracking/index.ts';
 import { marketingPlanContext } from './plan-context.ts';
-
-/** Marks a message that an earlier holder may already have handed over. */
-const REPEAT_MARK = Buffer.from('X-Pennypost-Possible-Repeat: yes\r\n');
+import { marked } from './repeat-mark.ts';
 
 export interface SendingMessage {
   readonly envelope: Envelope;
@@ -82,7 +80,7 @@ export class SendingCampaign {
       unsubscribeUrl: `${this.#baseUrl}/u/${tokens.unsubscribe}`,
     });
     const envelope = { from: this.#from, to: facts.address, smtputf8: facts.smtputf8 };
-    return { envelope, content: turn.possibleRepeat ? marked(message) : message.bytes, release: () => message.release() };
+    return { envelope, content: turn.possibleRepeat ? marked(message.bytes) : message.bytes, release: () => message.release() };
   }
 }
 
@@ -95,5 +93,3 @@ export function variablesOf(
     subscriber: { id: facts.id, email: facts.address, locale: facts.locale, attributes: facts.attributes },
   };
 }
-
-const marked = (message: ComposedMessage): Uint8Array => Buffer.concat([REPEAT_MARK, message.bytes]);

@@ -1,5 +1,6 @@
-import type { Lane, WorkerProgress } from '../../domain/delivery/index.ts';
+import { type Lane, leads, type Worker, type WorkerProgress } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
+import { Background } from './background.ts';
 import type { BulkLane } from './bulk-lane.ts';
 
 /** What a working process needs of the job queue. */
@@ -9,25 +10,30 @@ export interface LaneRunner {
   stop(): Promise<void>;
 }
 
-const REGISTER_MS = 5_000;
+const BEAT_MS = 5_000;
+const SWEEP_MS = 5_000;
 
 /** The workers of one process: the job lanes it was given, and the bulk sender when `bulk` is one of them. */
 export class Workers {
   readonly id: Id;
   readonly #jobs: LaneRunner;
   readonly #bulk: BulkLane;
-  readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<number>;
+  readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly Worker[]>;
+  readonly #sweep: () => Promise<void>;
   readonly #forget: () => Promise<void>;
-  readonly #onError: (error: unknown) => void;
+  readonly #background: Background;
   #lanes: readonly Lane[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  /** As of the last beat, this is the one that sweeps for all. */
+  #sweeps = false;
 
   constructor(deps: {
     id: Id;
     jobs: LaneRunner;
     bulk: BulkLane;
-    /** Says that this worker lives, and learns how many live ones have the bulk lane. */
-    register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<number>;
+    /** Says that this worker lives, and learns who else does, the oldest first. */
+    register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly Worker[]>;
+    /** Ends what workers that are gone have left open; one worker of the background lane does it for all. */
+    sweep: () => Promise<void>;
     forget: () => Promise<void>;
     onError: (error: unknown) => void;
   }) {
@@ -35,15 +41,19 @@ export class Workers {
     this.#jobs = deps.jobs;
     this.#bulk = deps.bulk;
     this.#register = deps.register;
+    this.#sweep = deps.sweep;
     this.#forget = deps.forget;
-    this.#onError = deps.onError;
+    this.#background = new Background(deps.onError);
   }
 
   async start(lanes: readonly Lane[]): Promise<void> {
     this.#lanes = lanes;
     await this.#jobs.start();
-    this.#bulk.shareRate(await this.#register(lanes, this.#bulk.progress));
-    this.#timer = setInterval(() => this.#beat(), REGISTER_MS);
+    await this.#beat();
+    this.#background.every(BEAT_MS, () => this.#beat());
+    this.#background.every(SWEEP_MS, async () => {
+      if (this.#sweeps) await this.#sweep();
+    });
     await this.#jobs.work(lanes);
     if (lanes.includes('bulk')) this.#bulk.start();
   }
@@ -52,15 +62,21 @@ export class Workers {
     return this.#bulk.progress;
   }
 
-  /** Finishes what is on the wire, writes every outcome, hands the shards back. */
+  /**
+   * Finishes what is on the wire, writes every outcome, hands the shards back. It says to the end that it lives: its attempts
+   * would be given up as lost.
+   */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
     if (this.#lanes.includes('bulk')) await this.#bulk.stop();
     await this.#jobs.stop();
+    this.#background.endTimers();
+    await this.#background.settled();
     await this.#forget();
   }
 
-  #beat(): void {
-    this.#register(this.#lanes, this.#bulk.progress).then((live) => this.#bulk.shareRate(live), this.#onError);
+  async #beat(): Promise<void> {
+    const live = await this.#register(this.#lanes, this.#bulk.progress);
+    this.#bulk.shareRate(live.filter((worker) => worker.lanes.includes('bulk')).length);
+    this.#sweeps = leads(live, this.id, 'background');
   }
 }

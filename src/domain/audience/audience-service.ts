@@ -20,7 +20,14 @@ import { List, type ListChanges, type NewList } from './list.ts';
 import type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
 import { Subscriber } from './subscriber.ts';
 import { joinEvent, type Subscription, type SubscriptionEvent, transition } from './subscription.ts';
-import { type ErasureKeys, erasureMark, parseReason, parseScope, type Suppression } from './suppression.ts';
+import {
+  type ErasureKeys,
+  erasureMark,
+  parseReason,
+  parseScope,
+  type Suppression,
+  type SuppressionReason,
+} from './suppression.ts';
 
 /** Whoever runs an import holds on to it within a second of starting it; a minute leaves room for a slow start. */
 const ABANDONED_AFTER_MS = 60_000;
@@ -237,11 +244,9 @@ export class AudienceService {
   }
 
   /** Why one person's own mail (a receipt, a new password) may not go to this address: only the scope `project` stops that. */
-  async transactionalRefusal(projectId: Id, emailKey: string): Promise<Refusal | undefined> {
-    const known = await this.store.suppressionsOf(projectId, [emailKey, ...this.marksOf(projectId, emailKey)]);
-    const inForce = known.filter(({ scope }) => scope === 'project');
-    if (inForce.length === 0) return undefined;
-    return inForce.some(({ reason }) => reason === 'erased') ? 'erased' : 'suppressed';
+  async transactionalRefusal(projectId: Id, address: string): Promise<SuppressionReason | undefined> {
+    const inForce = (await this.suppressionsOf(projectId, address)).filter(({ scope }) => scope === 'project');
+    return inForce.find(({ reason }) => reason === 'erased')?.reason ?? inForce[0]?.reason;
   }
 
   /** Newest first. */

@@ -11,7 +11,7 @@ import { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from
 import type { Run, RunKey, RunPurpose } from './run.ts';
 import { type ShardBatch, type ShardKey, type ShardLease, shardName } from './shard.ts';
 import type { MessageAttempt, TransactionalMessage, TransactionalState } from './transactional-message.ts';
-import { WORKER_LIVE_MS, type Worker } from './worker.ts';
+import { WORKER_LIVE_MS, WORKER_LOST_MS, type Worker } from './worker.ts';
 
 /** Ids of recipients in pages, as PostgreSQL array literals; `undefined` after the last. */
 export type RecipientPages = (
@@ -247,7 +247,7 @@ export class DeliveryService {
   }
 
   saveWorker(worker: Worker): Promise<void> {
-    return this.#store.saveWorker(worker);
+    return this.#store.saveWorker(worker, WORKER_LIVE_MS);
   }
 
   forgetWorker(id: Id): Promise<void> {
@@ -301,6 +301,11 @@ export class DeliveryService {
 
   attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
     return this.#store.attempts(projectId, messageId);
+  }
+
+  /** True when an earlier attempt ended in doubt: a further one must be marked as a possible repeat. */
+  async mayHaveArrived({ projectId, id }: TransactionalMessage): Promise<boolean> {
+    return (await this.#store.attempts(projectId, id)).some((attempt) => attempt.outcome === 'in_doubt');
   }
 
   /** The message, if it is waiting to be sent and due. */
@@ -363,7 +368,7 @@ export class DeliveryService {
       nextAttemptAt: now,
       at: now,
     };
-    if (await this.#store.moveMessage(waiting, { states: ['attempting'], attempts: message.attempts }))
+    if (await this.#store.moveMessage(waiting, { states: UNKNOWN_END, attempts: message.attempts }))
       await this.#store.removeAttempt(attemptKey(message));
   }
 
@@ -380,13 +385,9 @@ export class DeliveryService {
     return (await this.#store.moveMessage(ended, { states: WAITING, attempts: message.attempts })) ? ended : undefined;
   }
 
-  /** Messages whose attempt has lasted too long, or whose worker vanished in the middle of it: they are in doubt. */
-  unfinished(
-    after: { readonly longestMs: number; readonly vanishedMs: number },
-    limit = 100,
-  ): Promise<readonly TransactionalMessage[]> {
-    const now = this.#clock.now().getTime();
-    return this.#store.unfinishedMessages(new Date(now - after.longestMs), new Date(now - after.vanishedMs), limit);
+  /** Messages whose worker is gone in the middle of an attempt, as the worker `judge` can tell: they are in doubt. */
+  unfinished(judge: Id, limit = 100): Promise<readonly TransactionalMessage[]> {
+    return this.#store.unfinishedMessages(judge, { silentMs: WORKER_LIVE_MS, lostMs: WORKER_LOST_MS }, limit);
   }
 
   messagesDue(limit = 500): Promise<readonly TransactionalMessage[]> {

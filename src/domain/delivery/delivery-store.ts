@@ -118,9 +118,11 @@ export interface DeliveryStore {
   /** Deletes nothing; makes sure that rows of this launch date have a partition to go to. */
   ensureLedgerPartition(launchedOn: string): Promise<void>;
 
-  saveWorker(worker: Worker): Promise<void>;
+  /** Says that it lives. Whoever was not heard of for `steadyMs` begins anew to be steadily in touch with the database. */
+  saveWorker(worker: Worker, steadyMs: number): Promise<void>;
+  /** Unless an attempt of its is still open: then its silence will tell. */
   forgetWorker(id: Id): Promise<void>;
-  /** Workers seen within `withinMs`, by the database's clock. */
+  /** Workers seen within `withinMs`, by the database's clock; the oldest first. */
   workers(withinMs: number): Promise<readonly Worker[]>;
   /** Open shards per lane of work: for `status`. */
   openShards(): Promise<{ readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number }>;
@@ -140,8 +142,16 @@ export interface DeliveryStore {
   removeAttempt(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>): Promise<void>;
   endAttempt(attempt: MessageAttempt): Promise<void>;
   attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]>;
-  /** Messages whose attempt never ended: started before `before`, or before `vanished` by a worker who was not seen since then. */
-  unfinishedMessages(before: Date, vanished: Date, limit: number): Promise<readonly TransactionalMessage[]>;
+  /**
+   * Messages under attempt by a worker that is gone: silent for `lostMs`, or for `silentMs` while none of its sessions is left on
+   * the server. Nobody is, while the worker `judge` has itself not been in touch for as long without a gap: after an outage
+   * everybody seems gone.
+   */
+  unfinishedMessages(
+    judge: Id,
+    after: { readonly silentMs: number; readonly lostMs: number },
+    limit: number,
+  ): Promise<readonly TransactionalMessage[]>;
   /** Messages accepted or deferred and due, oldest first: the truth behind the jobs. */
   messagesDue(now: Date, limit: number): Promise<readonly TransactionalMessage[]>;
 }

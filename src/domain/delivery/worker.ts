@@ -24,4 +24,12 @@ export interface WorkerProgress {
   readonly trouble?: string | undefined;
 }
 
+/** Three beats: workers say every 5 s that they live. */
 export const WORKER_LIVE_MS = 15_000;
+/** Whoever has been silent for so long is gone, whatever the database still shows of it. */
+export const WORKER_LOST_MS = 60_000;
+
+/** Of the live workers of a lane one does what one can do for all: the oldest. When two believe it for a moment, it is done twice. */
+export function leads(live: readonly Worker[], id: Id, lane: Lane): boolean {
+  return live.find((worker) => worker.lanes.includes(lane))?.id === id;
+}

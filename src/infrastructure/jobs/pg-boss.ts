@@ -5,9 +5,13 @@ import type { Lane } from '../../domain/delivery/index.ts';
 import type { ConnectionSettings } from '../postgres/database.ts';
 import type { Session } from '../postgres/session.ts';
 
-/** How many handlers of a lane run at once in one process, and how many jobs they take in one look. */
+/**
+ * How many handlers of a lane run at once in one process, and how many jobs they take in one look. A handler is back when the
+ * slowest of its jobs is: the transactional lane has one more than connections (4, see `open.ts`), so that it never waits for a
+ * message whose server is slow while a connection is free.
+ */
 const LANE_WORKERS: Readonly<Record<Lane, { readonly concurrency: number; readonly batchSize: number }>> = {
-  transactional: { concurrency: 2, batchSize: 10 },
+  transactional: { concurrency: 5, batchSize: 10 },
   bulk: { concurrency: 1, batchSize: 10 },
   background: { concurrency: 1, batchSize: 1 },
 };

@@ -321,19 +321,28 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return ensureLedgerPartition(this.#sql, launchedOn);
   }
 
-  async saveWorker(worker: Worker): Promise<void> {
+  async saveWorker(worker: Worker, steadyMs: number): Promise<void> {
     await this.#sql.query(
-      `insert into pennypost_delivery.worker (id, host, pid, lanes, started_at, seen_at, progress)
-       values ($1, $2, $3, $4, $5, clock_timestamp(), $6)
-       on conflict (id) do update set seen_at = clock_timestamp(), progress = excluded.progress, lanes = excluded.lanes`,
-      [worker.id, worker.host, worker.pid, worker.lanes, worker.startedAt, JSON.stringify(worker.progress)],
+      `insert into pennypost_delivery.worker as w (id, host, pid, lanes, started_at, seen_at, steady_since, progress)
+       values ($1, $2, $3, $4, $5, clock_timestamp(), clock_timestamp(), $6)
+       on conflict (id) do update set seen_at = clock_timestamp(), progress = excluded.progress, lanes = excluded.lanes,
+         steady_since = case when w.seen_at > clock_timestamp() - $7 * interval '1 millisecond' then w.steady_since
+           else clock_timestamp() end`,
+      [worker.id, worker.host, worker.pid, worker.lanes, worker.startedAt, JSON.stringify(worker.progress), steadyMs],
     );
     // A worker that was killed never says goodbye; a day is long after anybody asks for it.
     await this.#sql.query(`delete from pennypost_delivery.worker where seen_at < clock_timestamp() - interval '1 day'`);
   }
 
+  /** Index: transactional_message_unfinished. */
   async forgetWorker(id: Id): Promise<void> {
-    await this.#sql.query('delete from pennypost_delivery.worker where id = $1', [id]);
+    await this.#sql.query(
+      `delete from pennypost_delivery.worker where id = $1 and not exists (
+         select from pennypost_delivery.transactional_message m
+         join pennypost_delivery.attempt a on (a.project_id, a.message_id, a.number) = (m.project_id, m.id, m.attempts)
+         where m.state = 'attempting' and a.worker_id = $1)`,
+      [id],
+    );
   }
 
   async workers(withinMs: number): Promise<readonly Worker[]> {

@@ -1,6 +1,7 @@
 import type { MessageAttempt, TransactionalMessage, TransactionalState } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { SESSION_NAME_OF_WORKER } from './session-name.ts';
 import type { Sql } from './sql.ts';
 
 interface MessageRecord {
@@ -168,14 +169,28 @@ export class TransactionalMessages {
     }));
   }
 
-  /** Index: transactional_message_unfinished. Whether a worker lives is told by its own beat, a few seconds old at most. */
-  async unfinishedMessages(before: Date, vanished: Date, limit: number): Promise<readonly TransactionalMessage[]> {
+  /**
+   * Index: transactional_message_unfinished. The kernel closes the sessions of a killed process at once, while one that is
+   * stopped or slow keeps them; sessions that ended with the server itself prove nothing.
+   */
+  async unfinishedMessages(
+    judge: Id,
+    after: { readonly silentMs: number; readonly lostMs: number },
+    limit: number,
+  ): Promise<readonly TransactionalMessage[]> {
+    const before = (milliseconds: '$2' | '$3'): string => `clock_timestamp() - ${milliseconds} * interval '1 millisecond'`;
     return this.#many(
-      `m where state = 'attempting' and at < $2 and (at < $1 or not exists (
-         select from pennypost_delivery.attempt a join pennypost_delivery.worker w on w.id = a.worker_id
-         where a.project_id = m.project_id and a.message_id = m.id and a.number = m.attempts and w.seen_at >= $2))
-       order by at, project_id limit $3`,
-      [before, vanished, limit],
+      `m where state = 'attempting' and exists (
+         select from pennypost_delivery.attempt a
+         join pennypost_delivery.worker judge on judge.id = $1
+         left join pennypost_delivery.worker w on w.id = a.worker_id
+         where (a.project_id, a.message_id, a.number) = (m.project_id, m.id, m.attempts) and (w.id is null
+           or (w.seen_at < ${before('$3')} and judge.steady_since < ${before('$3')})
+           or (w.seen_at < ${before('$2')} and judge.steady_since < ${before('$2')} and w.seen_at > pg_postmaster_start_time()
+             and not exists (select from pg_stat_activity s
+               where s.datname = current_database() and s.application_name = ${SESSION_NAME_OF_WORKER}))))
+       order by at, project_id limit $4`,
+      [judge, after.silentMs, after.lostMs, limit],
     );
   }
 

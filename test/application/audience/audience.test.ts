@@ -280,7 +280,7 @@ describe('a suppression', () => {
         ['marketing', 'manual'],
       ]),
     );
-    expect(await audience((a) => a.transactionalRefusal(project, 'spam@example.com'))).toBe('suppressed');
+    expect(await audience((a) => a.transactionalRefusal(project, 'spam@EXAMPLE.com'))).toBe('complaint');
     expect(await audience((a) => a.unsuppress(project, 'spam@example.com'))).toBe(true);
     expect(await audience((a) => a.unsuppress(project, 'spam@example.com'))).toBe(false);
     expect(await audience((a) => a.transactionalRefusal(project, 'spam@example.com'))).toBeUndefined();

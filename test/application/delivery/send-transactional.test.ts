@@ -4,6 +4,7 @@ import type { TransactionalMessage } from '../../../src/domain/delivery/index.ts
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { anAttempt, idOf } from '../../support/builders-delivery.ts';
+import { silentLog } from '../../support/instance.ts';
 import { TransactionalStage } from '../../support/transactional-stage.ts';
 
 const stage = new TransactionalStage();
@@ -115,6 +116,7 @@ describe('an attempt', () => {
     transport: stage.instance.get(tokens.transport),
     keys: stage.instance.keys,
     clock: stage.clock,
+    log: silentLog,
     workerId: stage.instance.get(tokens.workerId),
     publicUrl: stage.instance.get(tokens.surroundings).publicUrl,
     isTransient: () => false,
@@ -157,76 +159,95 @@ describe('a message that is not stage.handed over', () => {
   });
 });
 
+describe('a message whose job is lost', () => {
+  it('gets one when it is due', async () => {
+    const message = await stage.accept();
+    await stage.forgetJobs();
+    await stage.sender.requeue();
+    await stage.sender.requeue();
+    expect((await stage.jobs()).map((job) => job.data.messageId)).toEqual([message.id]);
+  });
+});
+
 describe('the sweep', () => {
-  /** An attempt begun by a worker that does nothing more. */
-  const vanish = (message: TransactionalMessage) =>
-    stage.delivery(async (service) => {
-      const worker = idOf(stage.made, 0xf);
-      const progress = { shards: 0, submitted: 0, perSecond: 0, unrecorded: 0 };
-      await service.saveWorker({
-        id: worker,
+  const beat = (id: string) =>
+    stage.delivery((service) =>
+      service.saveWorker({
+        id,
         host: 'h',
         pid: 1,
         lanes: ['transactional'],
         startedAt: stage.clock.now(),
-        progress,
-      });
-      const begun = await service.beginAttempt(message, worker);
-      if (begun === undefined) throw new Error('The message was not waiting.');
-      return { worker, begun };
-    });
-  /** The worker's last beat, by the clock of the specification. */
-  const seen = (worker: string, at: Date) =>
-    stage.sql('update pennypost_delivery.worker set seen_at = $2 where id = $1', [worker, at]);
+        progress: { shards: 0, submitted: 0, perSecond: 0, unrecorded: 0 },
+      }),
+    );
 
-  it('finds messages that are due without a job', async () => {
+  /** An attempt begun by a worker that does nothing more; this one has watched all the time. */
+  const vanish = async (message: TransactionalMessage) => {
+    const worker = idOf(stage.made, 0xf);
+    await beat(worker);
+    await beat(stage.instance.get(tokens.workerId));
+    await stage.sql(`update pennypost_delivery.worker set steady_since = clock_timestamp() - interval '1 hour'`);
+    const begun = await stage.delivery((service) => service.beginAttempt(message, worker));
+    if (begun === undefined) throw new Error('The message was not waiting.');
+    await stage.sql(`update pennypost_delivery.worker set seen_at = clock_timestamp() - interval '1 hour' where id = $1`, [
+      worker,
+    ]);
+    return { worker, begun };
+  };
+
+  it('puts an attempt in doubt whose worker is gone, and has it tried again by a job, with the mark', async () => {
     const message = await stage.accept();
+    await vanish(message);
     await stage.forgetJobs();
     await stage.sender.sweep();
-    await stage.sender.sweep();
-    expect((await stage.jobs()).map((job) => job.data.messageId)).toEqual([message.id]);
-  });
-
-  it('puts an attempt in doubt whose worker has not been seen for a minute, and has it tried again', async () => {
-    const message = await stage.accept();
-    const { worker } = await vanish(message);
-    await seen(worker, stage.clock.now());
-    stage.clock.pass(61_000);
-    await stage.sender.sweep();
-    expect(await stage.look(message)).toMatchObject({
+    const doubtful = await stage.look(message);
+    expect(doubtful).toMatchObject({
       state: 'in_doubt',
       reply: 'the worker vanished during the attempt',
       tries: [{ number: 1, outcome: 'in_doubt' }],
     });
+    expect((await stage.jobs()).map((job) => job.start_after)).toEqual([doubtful.nextAttemptAt]);
     stage.clock.pass(30_000);
-    expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 2 });
+    stage.answers = [anAttempt('deferred')];
+    expect(await stage.send(message)).toMatchObject({ state: 'deferred', attempts: 2 });
+    stage.clock.pass(60_000);
+    expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 3 });
+    expect(stage.marked).toEqual([true, true]);
+    expect(new Set(stage.handed).size).toBe(1);
   });
 
-  it('leaves an attempt alone whose worker lives, until half an hour has passed', async () => {
-    const message = await stage.accept();
-    const { worker } = await vanish(message);
-    stage.clock.pass(10 * 60_000);
-    await seen(worker, stage.clock.now());
+  it('gives jobs to what the worker had taken and not begun', async () => {
+    const begun = await stage.accept();
+    const taken = await stage.accept({ to: 'bob@example.com' });
+    await vanish(begun);
+    await stage.forgetJobs();
     await stage.sender.sweep();
-    expect((await stage.look(message)).state).toBe('attempting');
-    stage.clock.pass(21 * 60_000);
-    await seen(worker, stage.clock.now());
-    await stage.sender.sweep();
-    expect((await stage.look(message)).state).toBe('in_doubt');
+    expect((await stage.jobs()).map((job) => job.data.messageId).sort()).toEqual([begun.id, taken.id].sort());
   });
 
-  it('leaves an attempt alone that has just begun, whoever makes it', async () => {
+  it('leaves an attempt alone whose worker lives', async () => {
     const message = await stage.accept();
     const { worker } = await vanish(message);
-    await stage.sql('delete from pennypost_delivery.worker where id = $1', [worker]);
+    await beat(worker);
+    stage.clock.pass(24 * 60 * 60_000);
     await stage.sender.sweep();
     expect((await stage.look(message)).state).toBe('attempting');
+  });
+
+  it('is taken back by a slow worker that withdraws the message: nothing was sent, and nobody is in doubt', async () => {
+    const message = await stage.accept();
+    const { begun } = await vanish(message);
+    await stage.sender.sweep();
+    await stage.delivery((service) => service.takeBack(begun));
+    expect(await stage.look(message)).toMatchObject({ state: 'accepted', attempts: 0, tries: [] });
+    expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 1 });
+    expect(stage.marked).toEqual([false]);
   });
 
   it('does not undo what a slow worker tells in the end', async () => {
     const message = await stage.accept();
     const { begun } = await vanish(message);
-    stage.clock.pass(31 * 60_000);
     await stage.sender.sweep();
     expect(await stage.delivery((service) => service.endAttempt(begun, anAttempt('rejected')))).toMatchObject({
       state: 'rejected',
@@ -237,7 +258,6 @@ describe('the sweep', () => {
   it('lets an acceptance told late win over a second attempt, whose failure then changes nothing', async () => {
     const message = await stage.accept();
     const { begun } = await vanish(message);
-    stage.clock.pass(31 * 60_000);
     await stage.sender.sweep();
     stage.clock.pass(60_000);
     stage.answers = [
@@ -253,7 +273,6 @@ describe('the sweep', () => {
   it('does not let a failure told late end a second attempt', async () => {
     const message = await stage.accept();
     const { begun } = await vanish(message);
-    stage.clock.pass(31 * 60_000);
     await stage.sender.sweep();
     stage.clock.pass(60_000);
     stage.answers = [

@@ -47,7 +47,9 @@ process.on('message', (ask: Ask) => {
     script = ask.script;
     for (const door of doors) door.cut();
   }
-  tell({ kind: 'seen', id: ask.id, accepted: accepted(), open: doors.map((door) => door.connections.open) });
+  const open = doors.map((door) => door.connections.open);
+  const busy = doors.reduce((sum, door) => sum + door.unfinished, 0);
+  tell({ kind: 'seen', id: ask.id, accepted: accepted(), open, busy });
 });
 process.once('disconnect', () => process.exit());
 setInterval(look, LOOK_MS);

@@ -25,7 +25,13 @@ export type Tell =
   | { readonly kind: 'listening'; readonly urls: readonly string[] }
   | { readonly kind: 'ended'; readonly door: number; readonly unfinished: boolean }
   | { readonly kind: 'now'; readonly id: number; readonly door: number; readonly accepted: number }
-  | { readonly kind: 'seen'; readonly id: number; readonly accepted: number; readonly open: readonly number[] };
+  | {
+      readonly kind: 'seen';
+      readonly id: number;
+      readonly accepted: number;
+      readonly open: readonly number[];
+      readonly busy: number;
+    };
 
 /** One line of the sink's log. */
 export interface Copy {
@@ -45,7 +51,8 @@ export interface Doors {
   when(accepted: number, doors: readonly number[]): Promise<{ readonly door: number; readonly accepted: number }>;
   /** The script of every connection from now on; those that are open are cut. */
   behave(script: string | undefined): Promise<void>;
-  look(): Promise<{ readonly accepted: number; readonly open: readonly number[] }>;
+  /** Messages accepted, connections open at each door, and connections with a transaction under way at all of them. */
+  look(): Promise<{ readonly accepted: number; readonly open: readonly number[]; readonly busy: number }>;
   /** Connections of this door that ended in the middle of a transaction, so far. */
   cut(door: number): number;
   copies(): Promise<readonly Copy[]>;
