@@ -20,14 +20,8 @@ import { List, type ListChanges, type NewList } from './list.ts';
 import type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
 import { Subscriber } from './subscriber.ts';
 import { joinEvent, type Subscription, type SubscriptionEvent, transition } from './subscription.ts';
-import {
-  type ErasureKeys,
-  erasureMark,
-  parseReason,
-  parseScope,
-  type Suppression,
-  type SuppressionReason,
-} from './suppression.ts';
+import type { ErasureKeys, Suppression, SuppressionReason } from './suppression.ts';
+import { erasureMark, parseReason, parseScope } from './suppression.ts';
 
 /** Whoever runs an import holds on to it within a second of starting it; a minute leaves room for a slow start. */
 const ABANDONED_AFTER_MS = 60_000;
