@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { from as copyFrom } from 'pg-copy-streams';
 import { startNode } from '../support/processes.ts';
+import { whole } from './support/arguments.ts';
 import { openBenchInstance, withClientOf } from './support/instance.ts';
 import { peakRssMb, rounded } from './support/machine.ts';
 import { peopleCsv, SENDER_DOMAIN } from './support/newsletters.ts';
@@ -21,7 +22,7 @@ const LOOK_MS = 100;
 
 export async function benchImport(args: readonly string[], output: BenchOutput): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { rows: { type: 'string', default: '1000000' } } });
-  const rows = Number(values.rows);
+  const rows = whole('rows', values.rows);
   const directory = await mkdtemp(join(tmpdir(), 'pennypost-bench-import-'));
   const instance = await openBenchInstance({});
   try {

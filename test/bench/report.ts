@@ -6,6 +6,7 @@
 import { strict as assert } from 'node:assert';
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { whole } from './support/arguments.ts';
 import { type BenchInstance, openBenchInstance, sqlOf, withClientOf } from './support/instance.ts';
 import { median, rounded } from './support/machine.ts';
 import { newsletter, peopleCsv, SENDER_DOMAIN } from './support/newsletters.ts';
@@ -18,7 +19,7 @@ const NAIVE = 3;
 
 export async function benchReport(args: readonly string[], output: BenchOutput): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { events: { type: 'string', default: '10000000' } } });
-  const events = Number(values.events);
+  const events = whole('events', values.events);
   const instance = await openBenchInstance({});
   try {
     const { projectId, campaignId } = await fill(instance, events, output);

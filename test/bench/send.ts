@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Campaign } from '../../src/application/application.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
+import { WrongArguments, whole } from './support/arguments.ts';
 import { type BenchInstance, openBenchInstance } from './support/instance.ts';
 import { connectionsTo, cpuMicros, median, rounded } from './support/machine.ts';
 import { newsletter, type Person, peopleCsv, person, SENDER_DOMAIN, type Size } from './support/newsletters.ts';
@@ -20,7 +21,7 @@ import { recordedMessages, verifyMessages } from './support/recorded.ts';
 import { runSmtpSource, type Sink, startOwnSink, startSmtpSink } from './support/smtp.ts';
 import { type Fleet, startWorkers } from './support/workers.ts';
 
-const ROUNDS = 3;
+const ROUNDS = '3';
 const POLL_MS = 50;
 
 interface Settings {
@@ -86,19 +87,20 @@ function readSettings(args: readonly string[]): Settings {
     },
   });
   const { size, versus } = values;
-  if (size !== '5k' && size !== '40k') throw new Error(`--size can be 5k or 40k, not "${size}".`);
-  if (versus !== undefined && versus !== 'smtp-source') throw new Error(`--versus can be smtp-source, not "${versus}".`);
-  if (versus !== undefined && values.smtp !== undefined) throw new Error('--versus starts a sink of its own; leave --smtp out.');
-  const recipients = Number(values.recipients);
+  if (size !== '5k' && size !== '40k') throw new WrongArguments(`--size can be 5k or 40k, not "${size}".`);
+  if (versus !== undefined && versus !== 'smtp-source') throw new WrongArguments(`--versus can be smtp-source, not "${versus}".`);
+  if (versus !== undefined && values.smtp !== undefined)
+    throw new WrongArguments('--versus starts a sink of its own; leave --smtp out.');
+  const recipients = whole('recipients', values.recipients);
   return {
     recipients,
     size,
     smtp: values.smtp,
-    processes: Number(values.processes),
-    connections: Number(values.connections),
+    processes: whole('processes', values.processes),
+    connections: whole('connections', values.connections),
     versus: versus !== undefined,
-    rounds: Number(values.rounds ?? (versus === undefined ? 1 : ROUNDS)),
-    verify: Math.min(Number(values.verify), recipients),
+    rounds: whole('rounds', values.rounds ?? (versus === undefined ? '1' : ROUNDS)),
+    verify: Math.min(whole('verify', values.verify), recipients),
     profile: values.profile,
   };
 }

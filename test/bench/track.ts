@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { uuidv7 } from '../../src/domain/shared/ids.ts';
 import { issueLinkToken, MessageTokens } from '../../src/domain/tracking/index.ts';
+import { whole } from './support/arguments.ts';
 import { type BenchInstance, openBenchInstance, sqlOf } from './support/instance.ts';
 import { cpuMicros, percentile, rounded } from './support/machine.ts';
 import { newsletter, SENDER_DOMAIN } from './support/newsletters.ts';
@@ -22,8 +23,8 @@ export async function benchTrack(args: readonly string[], output: BenchOutput): 
     args: [...args],
     options: { seconds: { type: 'string', default: '10' }, connections: { type: 'string', default: '256' } },
   });
-  const seconds = Number(values.seconds);
-  const connections = Number(values.connections);
+  const seconds = whole('seconds', values.seconds);
+  const connections = whole('connections', values.connections);
   const instance = await openBenchInstance({});
   try {
     const { paths, campaignId } = await addresses(instance);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventually } from '../support/processes.ts';
+import { whole } from './support/arguments.ts';
 import { type BenchInstance, openBenchInstance } from './support/instance.ts';
 import { percentile, rounded } from './support/machine.ts';
 import { newsletter, peopleCsv, SENDER_DOMAIN } from './support/newsletters.ts';
@@ -40,8 +41,8 @@ export async function benchTransactional(args: readonly string[], output: BenchO
       recipients: { type: 'string', default: '500000' },
     },
   });
-  const messages = Number(values.messages);
-  const rate = Number(values.rate);
+  const messages = whole('messages', values.messages);
+  const rate = whole('rate', values.rate);
   const directory = await mkdtemp(join(tmpdir(), 'pennypost-bench-transactional-'));
   const log = join(directory, 'accepted.ndjson');
   const sink = await startOwnSink(log, false);
@@ -67,7 +68,7 @@ export async function benchTransactional(args: readonly string[], output: BenchO
     let loaded: Latencies | undefined;
     let bulkRate = Number.NaN;
     if (values['under-load']) {
-      const load = await startCampaign(instance, project.id, Number(values.recipients), output);
+      const load = await startCampaign(instance, project.id, whole('recipients', values.recipients), output);
       const before = await load.submitted();
       const begun = performance.now();
       loaded = await latencies(run, 'loaded', messages);

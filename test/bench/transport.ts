@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
+import { whole } from './support/arguments.ts';
 import { cpuMicros, median, rounded } from './support/machine.ts';
 import type { BenchOutput } from './support/output.ts';
 import { runSmtpSource, type Sink, startSmtpSink } from './support/smtp.ts';
@@ -21,7 +22,7 @@ export async function benchTransport(args: readonly string[], output: BenchOutpu
       rounds: { type: 'string', default: '3' },
     },
   });
-  const load = { messages: Number(values.messages), connections: Number(values.connections) };
+  const load = { messages: whole('messages', values.messages), connections: whole('connections', values.connections) };
   const directory = await mkdtemp(join(tmpdir(), 'pennypost-bench-transport-'));
   const sink = await startSmtpSink();
   try {
@@ -30,7 +31,7 @@ export async function benchTransport(args: readonly string[], output: BenchOutpu
       const content = messageOf(bytes);
       const file = join(directory, 'message.eml');
       await writeFile(file, content.toString('latin1').replaceAll('\r\n', '\n'));
-      for (let round = 1; round <= Number(values.rounds); round += 1) {
+      for (let round = 1; round <= whole('rounds', values.rounds); round += 1) {
         const limit = load.messages / (await runSmtpSource(sink.port, file, load.messages, load.connections));
         rows.push({
           bytes: content.length,
