@@ -161,7 +161,7 @@ function wireCampaigns(container: Container): void {
     container,
     tokens.tend,
     [tokens.surroundings, tokens.work, tokens.launch, tokens.log],
-    ({ shardSize = SHARD_SIZE }, work, launch, log) => new TendCampaigns({ work, launch, log, shardSize }),
+    ({ shardSize = SHARD_SIZE }, work, launch, log) => new TendCampaigns({ work, launch, log, shardSize, isTransient }),
   );
   provide(
     container,

@@ -1,7 +1,8 @@
 import { CampaignTransitionRefused } from '../../domain/campaign/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
-import type { LaunchCampaign } from './launch-campaign.ts';
+import { EditedMeanwhile, type LaunchCampaign } from './launch-campaign.ts';
 
 /**
  * What makes a campaign go on by itself: ends runs without open shards, moves campaigns to `submitted` and sets `settled_at`,
@@ -12,12 +13,20 @@ export class TendCampaigns {
   readonly #launch: LaunchCampaign;
   readonly #log: Log;
   readonly #shardSize: number;
+  readonly #isTransient: (error: unknown) => boolean;
 
-  constructor(deps: { work: UnitOfWork; launch: LaunchCampaign; log: Log; shardSize: number }) {
+  constructor(deps: {
+    work: UnitOfWork;
+    launch: LaunchCampaign;
+    log: Log;
+    shardSize: number;
+    isTransient: (error: unknown) => boolean;
+  }) {
     this.#work = deps.work;
     this.#launch = deps.launch;
     this.#log = deps.log;
     this.#shardSize = deps.shardSize;
+    this.#isTransient = deps.isTransient;
   }
 
   /** Ends and settles; cheap enough to be asked every two seconds by every sending process. */
@@ -43,11 +52,22 @@ export class TendCampaigns {
       try {
         await this.#launch.launch(projectId, id, { allowEmpty: true });
       } catch (error) {
-        // Another process was first.
-        if (error instanceof CampaignTransitionRefused) continue;
-        this.#log.error({ campaign: id, reason: String(error) }, 'a scheduled campaign could not be launched');
+        await this.#launchFailed(projectId, id, error);
       }
     }
+  }
+
+  /** What will not go better in a minute is for people to decide: the campaign is a draft again, and says why. */
+  async #launchFailed(projectId: Id, campaign: Id, error: unknown): Promise<void> {
+    // Another process was first.
+    if (error instanceof CampaignTransitionRefused) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (this.#isTransient(error) || error instanceof EditedMeanwhile) {
+      this.#log.warn({ campaign, reason }, 'a scheduled campaign could not be launched now, and is tried again in a minute');
+      return;
+    }
+    this.#log.error({ campaign, reason }, 'a scheduled campaign could not be launched, and is a draft again');
+    await this.#work.run((scope) => scope.campaign.failLaunch(projectId, campaign, `The scheduled launch failed. ${reason}`));
   }
 
   async #retryDue(): Promise<void> {

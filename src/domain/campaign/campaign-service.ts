@@ -76,6 +76,12 @@ export class CampaignService {
     return campaign;
   }
 
+  /** A due campaign that is not to be launched, or cannot be, is a draft again and says why; one that went on meanwhile stays as it is. */
+  async failLaunch(projectId: Id, id: Id, reason: string): Promise<void> {
+    const campaign = await this.#locked(projectId, id);
+    if (campaign.state === 'scheduled') campaign.unschedule(reason);
+  }
+
   /** Scheduled campaigns whose time has come. */
   due(limit = 50): Promise<readonly { projectId: Id; id: Id }[]> {
     return this.#store.dueCampaigns(this.#clock.now(), limit);

@@ -75,6 +75,8 @@ export class Campaign {
   state: CampaignState = 'draft';
   /** Why it is paused, when a rule and not a person paused it. */
   pauseReason: string | null = null;
+  /** Why it is a draft again: its scheduled launch did not happen. Until it is scheduled or launched anew. */
+  launchFailure: string | null = null;
   frozen: FrozenContent | null = null;
   /** Recipients fixed at launch. */
   audience = 0;
@@ -118,11 +120,14 @@ export class Campaign {
     this.requireList();
     this.transition('scheduled');
     this.scheduledAt = at;
+    this.launchFailure = null;
   }
 
-  unschedule(): void {
+  /** @param failure why it is not launched as it was scheduled, when nobody decided that */
+  unschedule(failure: string | null = null): void {
     this.transition('draft');
     this.scheduledAt = null;
+    this.launchFailure = failure;
   }
 
   /** Content and people are fixed from here on. */
@@ -132,6 +137,7 @@ export class Campaign {
     this.requireList();
     this.transition('sending');
     this.frozen = frozen;
+    this.launchFailure = null;
     this.launchedAt = now;
     this.launchedOn = now.toISOString().slice(0, 10);
   }

@@ -16,6 +16,7 @@ const CampaignMapping = defineEntity({
     trackClicks: p.boolean(),
     state: p.text().$type<Campaign['state']>(),
     pauseReason: p.text().nullable(),
+    launchFailure: p.text().nullable(),
     frozen: p.json().$type<NonNullable<Campaign['frozen']>>().nullable(),
     audience: p.integer(),
     createdAt: p.datetime(),

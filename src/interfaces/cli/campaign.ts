@@ -68,7 +68,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
           renderTable(
             [
               { title: 'Name', value: (one) => one.name },
-              { title: 'State', value: (one) => one.state },
+              { title: 'State', value: (one) => (one.launchFailure === null ? one.state : `${one.state}, not launched`) },
               { title: 'Audience', value: (one) => (one.launchedAt === null ? null : one.audience) },
               { title: 'Launched', value: (one) => one.launchedAt ?? one.scheduledAt },
               { title: 'Subject', value: (one) => one.subject },

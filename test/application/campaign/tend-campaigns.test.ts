@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { LaunchCampaign } from '../../../src/application/campaign/launch-campaign.ts';
+import { TendCampaigns } from '../../../src/application/campaign/tend-campaigns.ts';
 import { BULK_RETRY, type LedgerState, leaseName } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { aBatch, anOutcome } from '../../support/builders-delivery.ts';
 import { CampaignWorld } from '../../support/campaign-world.ts';
 import { aHandClock } from '../../support/hand-clock.ts';
+import { silentLog } from '../../support/instance.ts';
 
 const clock = aHandClock();
 const HOUR = 3_600_000;
@@ -311,7 +314,7 @@ describe('a scheduled campaign', () => {
     expect(await runsOf(campaign.id)).toEqual([['first', 'running', 5]]);
   });
 
-  it('that cannot be launched does not keep the others from it', async () => {
+  it('that cannot be launched does not keep the others from it, is a draft again with the reason, and can be mended', async () => {
     const [list, at] = [await world.list(1), new Date(clock.now().getTime() + HOUR)];
     const broken = await world.campaign({ lists: [list] });
     const sound = await world.campaign({ lists: [list] });
@@ -322,7 +325,39 @@ describe('a scheduled campaign', () => {
     );
     clock.pass(HOUR);
     await tend().tend();
-    expect([(await world.get(broken.id)).state, (await world.get(sound.id)).state]).toEqual(['scheduled', 'sending']);
+    expect(await world.get(sound.id)).toMatchObject({ state: 'sending', launchFailure: null });
+    const failed = await world.get(broken.id);
+    expect(failed).toMatchObject({ state: 'draft', scheduledAt: null, audience: 0 });
+    expect(failed.launchFailure).toMatch(/^The scheduled launch failed\. The content cannot be sent: .+\(source, line 1\)\.$/);
+    // It waits for somebody: nothing is tried again by itself.
+    await tend().tend();
+    expect((await world.get(broken.id)).version).toBe(failed.version);
+    await world.application.campaign.edit(world.projectId, broken.id, { content: CampaignWorld.content });
+    await world.application.campaign.launch(world.projectId, broken.id);
+    expect(await world.get(broken.id)).toMatchObject({ state: 'sending', launchFailure: null });
+  });
+
+  it('is tried again in a minute while the database is away', async () => {
+    const campaign = await world.campaign({ lists: [await world.list(1)] });
+    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock.now().getTime() + HOUR));
+    clock.pass(HOUR);
+    let away = true;
+    const launch = {
+      launch: (...args: Parameters<LaunchCampaign['launch']>) =>
+        away ? Promise.reject(new Error('away')) : world.instance.get(tokens.launch).launch(...args),
+    } as LaunchCampaign;
+    const tending = new TendCampaigns({
+      work: world.instance.get(tokens.work),
+      launch,
+      log: silentLog,
+      shardSize: 4,
+      isTransient: (error) => error instanceof Error && error.message === 'away',
+    });
+    await tending.tend();
+    expect(await world.get(campaign.id)).toMatchObject({ state: 'scheduled', launchFailure: null });
+    away = false;
+    await tending.tend();
+    expect((await world.get(campaign.id)).state).toBe('sending');
   });
 
   it('that was unscheduled is not launched', async () => {

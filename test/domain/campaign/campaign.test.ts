@@ -118,6 +118,17 @@ describe('a campaign', () => {
     expect(campaign.scheduledAt).toBeNull();
   });
 
+  it('remembers why its scheduled launch did not happen, until it is scheduled or launched anew', () => {
+    for (const verb of ['schedule', 'launch'] as const) {
+      const campaign = aCampaign();
+      campaign.schedule(LATER, AT);
+      campaign.unschedule('no public URL');
+      expect(campaign).toMatchObject({ state: 'draft', scheduledAt: null, launchFailure: 'no public URL' });
+      verbs[verb](campaign);
+      expect(campaign.launchFailure).toBeNull();
+    }
+  });
+
   it('needs a list before it is scheduled or launched', () => {
     for (const verb of ['schedule', 'launch'] as const)
       expect(() => verbs[verb](aCampaign({ lists: [] }))).toThrow(expect.objectContaining({ pointer: '/lists' }));
