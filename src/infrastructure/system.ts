@@ -8,7 +8,22 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
 };
 
-/** UUIDv7 from the clock and the kernel's randomness. */
+const RANDOM_PER_ID = 10;
+/** Asking the kernel each time costs 3 us of the 4 that an id takes, so it is asked for many at once. */
+const IDS_PER_DRAW = 512;
+
+/** UUIDv7 from the clock and the kernel's randomness; no byte of it is used twice. */
 export function randomIds(clock: Clock): Ids {
-  return { next: () => uuidv7(clock.now().getTime(), randomBytes(10)) };
+  let drawn: Buffer = Buffer.alloc(0);
+  let used = 0;
+  return {
+    next() {
+      if (used === drawn.length) {
+        drawn = randomBytes(RANDOM_PER_ID * IDS_PER_DRAW);
+        used = 0;
+      }
+      used += RANDOM_PER_ID;
+      return uuidv7(clock.now().getTime(), drawn.subarray(used - RANDOM_PER_ID, used));
+    },
+  };
 }

@@ -1,13 +1,5 @@
 import { DomainError } from '../shared/errors.ts';
 
-export class LedgerExpired extends DomainError {
-  readonly code = 'campaign.ledger_expired';
-  readonly kind = 'conflict';
-  constructor() {
-    super('This campaign was launched so long ago that its ledger is gone; its counters remain.');
-  }
-}
-
 /** Another pass over the same campaign has not ended. */
 export class RunOpen extends DomainError {
   readonly code = 'campaign.run_open';

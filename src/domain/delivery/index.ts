@@ -18,7 +18,7 @@
  * Follows RFC 5321 (replies, retries), RFC 3463 (status codes), RFC 6409 (what submitted means).
  */
 export type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
-export { LedgerExpired, RunOpen } from './delivery-errors.ts';
+export { RunOpen } from './delivery-errors.ts';
 export { DeliveryService, LEASE_MS, type RecipientPages } from './delivery-service.ts';
 export type {
   BatchVerdict,
