@@ -1,0 +1,169 @@
+import type { Clock } from '../shared/clock.ts';
+import { NotFound } from '../shared/errors.ts';
+import type { Id, Ids } from '../shared/ids.ts';
+import type { Page, PageRequest } from '../shared/page.ts';
+import type { Attempt } from './attempt.ts';
+import type { DeliveryStore } from './delivery-store.ts';
+import { nextAttemptAt, type RetryPolicy } from './retry-policy.ts';
+import type { MessageAttempt, TransactionalMessage, TransactionalState } from './transactional-message.ts';
+import { WORKER_LIVE_MS, WORKER_LOST_MS } from './worker.ts';
+
+const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doubt'];
+/** In doubt: the sweep has given the attempt up before its worker, who was only slow, told how it ended. */
+const UNKNOWN_END: readonly TransactionalState[] = ['attempting', 'in_doubt'];
+const NOT_ACCEPTED: readonly TransactionalState[] = [...WAITING, 'attempting', 'rejected', 'expired', 'failed', 'skipped'];
+
+const attemptKey = (message: TransactionalMessage) => ({
+  projectId: message.projectId,
+  messageId: message.id,
+  number: message.attempts,
+});
+
+/** The transactional half of the delivery context: messages that one person's action caused, and their attempts. */
+export class TransactionalDelivery {
+  readonly #store: DeliveryStore;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #transactionalRetry: RetryPolicy;
+  readonly #random: () => number;
+
+  constructor(deps: { store: DeliveryStore; clock: Clock; ids: Ids; random: () => number; transactionalRetry: RetryPolicy }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#ids = deps.ids;
+    this.#transactionalRetry = deps.transactionalRetry;
+    this.#random = deps.random;
+  }
+
+  /** Stores a transactional message; the caller enqueues its job in the same transaction. Undefined when its idempotency key is taken. */
+  async accept(
+    input: Pick<
+      TransactionalMessage,
+      'projectId' | 'recipient' | 'content' | 'variables' | 'templateId' | 'idempotencyKey' | 'fingerprint'
+    >,
+  ): Promise<TransactionalMessage | undefined> {
+    const now = this.#clock.now();
+    const message: TransactionalMessage = {
+      ...input,
+      id: this.#ids.next(),
+      state: 'accepted',
+      attempts: 0,
+      nextAttemptAt: now,
+      acceptedAt: now,
+      at: now,
+      code: undefined,
+      reply: undefined,
+    };
+    return (await this.#store.addMessage(message)) ? message : undefined;
+  }
+
+  /** @throws NotFound */
+  async message(projectId: Id, id: Id): Promise<TransactionalMessage> {
+    const message = await this.#store.message(projectId, id);
+    if (message === undefined) throw new NotFound('message', id);
+    return message;
+  }
+
+  messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>> {
+    return this.#store.messages(projectId, page);
+  }
+
+  messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined> {
+    return this.#store.messageByIdempotencyKey(projectId, key);
+  }
+
+  attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
+    return this.#store.attempts(projectId, messageId);
+  }
+
+  /** True when an earlier attempt ended in doubt: a further one must be marked as a possible repeat. */
+  async mayHaveArrived({ projectId, id }: TransactionalMessage): Promise<boolean> {
+    return (await this.#store.attempts(projectId, id)).some((attempt) => attempt.outcome === 'in_doubt');
+  }
+
+  /** The message, if it is waiting to be sent and due. */
+  async waiting(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
+    const message = await this.#store.message(projectId, id);
+    const due = message?.nextAttemptAt !== undefined && message.nextAttemptAt <= this.#clock.now();
+    return due && WAITING.includes(message.state) ? message : undefined;
+  }
+
+  /**
+   * Commits that an attempt starts, before MAIL is written: a start without an end is `in_doubt`. Undefined when the message
+   * is not waiting any more: another worker has it, or it is settled.
+   */
+  async beginAttempt(message: TransactionalMessage, workerId: Id): Promise<TransactionalMessage | undefined> {
+    const now = this.#clock.now();
+    const begun: TransactionalMessage = {
+      ...message,
+      state: 'attempting',
+      attempts: message.attempts + 1,
+      nextAttemptAt: undefined,
+      at: now,
+    };
+    if (!(await this.#store.moveMessage(begun, { states: WAITING, attempts: message.attempts }))) return undefined;
+    const attempt = { startedAt: now, endedAt: undefined, outcome: undefined, code: undefined, reply: undefined };
+    await this.#store.addAttempt({ ...attempt, ...attemptKey(begun) }, workerId);
+    return begun;
+  }
+
+  /**
+   * What the attempt came to. Transactional mail in doubt is tried again by policy, with the same Message-ID. Undefined when
+   * it was given up as lost meanwhile and somebody else has gone on; an acceptance is kept even then.
+   */
+  async endAttempt(message: TransactionalMessage, attempt: Attempt): Promise<TransactionalMessage | undefined> {
+    const now = this.#clock.now();
+    const again = attempt.outcome === 'deferred' || attempt.outcome === 'in_doubt';
+    const expired = again && now.getTime() - message.acceptedAt.getTime() >= this.#transactionalRetry.lifetimeMs;
+    const ended: TransactionalMessage = {
+      ...message,
+      state: expired ? 'expired' : attempt.outcome,
+      nextAttemptAt:
+        again && !expired ? nextAttemptAt(this.#transactionalRetry, message.attempts, now, this.#random()) : undefined,
+      at: now,
+      code: attempt.code,
+      reply: attempt.reply,
+    };
+    const { outcome, code, reply } = attempt;
+    const from = outcome === 'submitted' ? { states: NOT_ACCEPTED } : { states: UNKNOWN_END, attempts: message.attempts };
+    if (!(await this.#store.moveMessage(ended, from))) return undefined;
+    await this.#store.endAttempt({ ...attemptKey(message), startedAt: message.at, endedAt: now, outcome, code, reply });
+    return ended;
+  }
+
+  /** The attempt never wrote a byte: the message waits as before. */
+  async takeBack(message: TransactionalMessage): Promise<void> {
+    const now = this.#clock.now();
+    const waiting: TransactionalMessage = {
+      ...message,
+      state: message.attempts === 1 ? 'accepted' : 'deferred',
+      attempts: message.attempts - 1,
+      nextAttemptAt: now,
+      at: now,
+    };
+    if (await this.#store.moveMessage(waiting, { states: UNKNOWN_END, attempts: message.attempts }))
+      await this.#store.removeAttempt(attemptKey(message));
+  }
+
+  /**
+   * Ends a message without an attempt: its data break the template, or its recipient is suppressed. Undefined when it was not
+   * waiting any more.
+   */
+  async giveUp(
+    message: TransactionalMessage,
+    state: 'failed' | 'skipped',
+    reason: string,
+  ): Promise<TransactionalMessage | undefined> {
+    const ended: TransactionalMessage = { ...message, state, reply: reason, nextAttemptAt: undefined, at: this.#clock.now() };
+    return (await this.#store.moveMessage(ended, { states: WAITING, attempts: message.attempts })) ? ended : undefined;
+  }
+
+  /** Messages whose worker is gone in the middle of an attempt, as the worker `judge` can tell: they are in doubt. */
+  unfinished(judge: Id, limit = 100): Promise<readonly TransactionalMessage[]> {
+    return this.#store.unfinishedMessages(judge, { silentMs: WORKER_LIVE_MS, lostMs: WORKER_LOST_MS }, limit);
+  }
+
+  messagesDue(limit = 500): Promise<readonly TransactionalMessage[]> {
+    return this.#store.messagesDue(this.#clock.now(), limit);
+  }
+}
