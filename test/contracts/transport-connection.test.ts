@@ -7,7 +7,7 @@ import type { Attempt } from '../../src/domain/delivery/index.ts';
 import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
 import { type FaultSink, startFaultSink } from '../support/fault-sink.ts';
 import { expiredCertificate, trustedCertificate, wrongNameCertificate } from '../support/sink-certificate.ts';
-import { CONTENT, message, useSinks } from '../support/sink-fixture.ts';
+import { CONTENT, message, outcomes, useSinks } from '../support/sink-fixture.ts';
 
 const { start, transportTo, closeLater } = useSinks();
 
@@ -27,6 +27,18 @@ describe('nodemailer, whose socket we take', () => {
     expect(Reflect.get(connection, '_supportedExtensions')).toEqual(['SMTPUTF8', '8BITMIME', 'PIPELINING', 'SIZE']);
     expect(Reflect.get(connection, '_maxAllowedSize')).toBe(1234);
     connection.close();
+  });
+});
+
+describe('a relay', () => {
+  // By its address it is read into one buffer, by its name as nodemailer left it.
+  it.each(['127.0.0.1', 'localhost'])('called %s takes what several connections bring', async (host) => {
+    const { sink } = await start();
+    const transport = transportTo({ host, port: sink.port, maxConnections: 3 });
+    const people = Array.from({ length: 60 }, (_, index) => `p${index}@example.net`);
+    const attempts = await Promise.all(people.map((person) => transport.submit(message(person))));
+    expect(new Set(outcomes(attempts))).toEqual(new Set(['submitted']));
+    expect(sink.messages.flatMap((one) => one.to).sort()).toEqual(people.sort());
   });
 });
 

@@ -63,7 +63,7 @@ export class SmtpSession {
       this.since = host.now;
       host.stateChanged(this);
     });
-    this.socket.on('data', (chunk: Buffer) => this.read(chunk));
+    connection.listen((bytes) => this.read(bytes));
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.lost(error.code ?? error.message));
     this.socket.on('end', () => this.lost('closed by the server'));
     this.socket.on('close', () => this.lost('closed'));
