@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Id, Ids } from '../shared/ids.ts';
-import type { Page, PageRequest } from '../shared/page.ts';
+import type { Page } from '../shared/page.ts';
 import { RunOpen } from './delivery-errors.ts';
 import type { DeliveryStore, LedgerFilter, LedgerTotals, RecordedBatches } from './delivery-store.ts';
 import type { LedgerRow, LedgerState, StateReason } from './message.ts';
