@@ -160,14 +160,15 @@ function wireCampaigns(container: Container): void {
   provide(
     container,
     tokens.tend,
-    [tokens.surroundings, tokens.work, tokens.launch, tokens.log],
-    ({ shardSize = SHARD_SIZE }, work, launch, log) => new TendCampaigns({ work, launch, log, shardSize, isTransient }),
+    [tokens.surroundings, tokens.work, tokens.launch, tokens.log, tokens.clock],
+    ({ shardSize = SHARD_SIZE }, work, launch, log, clock) =>
+      new TendCampaigns({ work, launch, log, shardSize, isTransient, clock }),
   );
   provide(
     container,
     tokens.desk,
-    [tokens.work, tokens.renderer, tokens.launch, tokens.transactional],
-    (work, renderer, launch, transactional) => new CampaignDesk({ work, renderer, launch, transactional }),
+    [tokens.work, tokens.renderer, tokens.launch, tokens.transactional, tokens.tend],
+    (work, renderer, launch, transactional, tend) => new CampaignDesk({ work, renderer, launch, transactional, tend }),
   );
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/processes.ts';
 import { invite, launch } from './support/audience.ts';
 import { seeded } from './support/seeded.ts';
 import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
@@ -56,9 +57,12 @@ describe('a campaign that is paused and resumed while it is sent', () => {
     expect(reached.length).toBeLessThan(1_000);
     await delay(500);
     expect((await stage.copies()).slice(already)).toHaveLength(reached.length);
-    const ledger = await stage.ledger(audience, id);
-    expect([...ledger.keys()].sort()).toEqual(reached.map((copy) => copy.to).sort());
     const { states } = await stage.application.reports.campaign(projectId, id);
     expect(states).toMatchObject({ submitted: reached.length, cancelled: 1_000 - reached.length, pending: 0 });
+    await eventually('everybody to have a row', async () => (await stage.ledger(audience, id)).size === 1_000);
+    const ledger = await stage.ledger(audience, id);
+    const got = [...ledger].filter(([, row]) => row.state === 'submitted').map(([address]) => address);
+    expect(got.sort()).toEqual(reached.map((copy) => copy.to).sort());
+    await expectWholeLedger(stage, audience, id);
   });
 });

@@ -50,6 +50,7 @@ export class Reports {
         name: campaign.name,
         audience,
         states:
+          // Whom it did not reach is written down after the cancelling, which takes seconds where they are many.
           campaign.state === 'cancelled'
             ? { ...states, cancelled: states.cancelled + pending + states.deferred, deferred: 0 }
             : { ...states, pending },

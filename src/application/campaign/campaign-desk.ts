@@ -16,6 +16,7 @@ import type { SendTransactional } from '../delivery/send-transactional.ts';
 import { variablesOf } from '../delivery/sending-campaign.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import type { LaunchCampaign } from './launch-campaign.ts';
+import type { TendCampaigns } from './tend-campaigns.ts';
 
 const MOST_TESTS = 20;
 
@@ -27,12 +28,20 @@ export class CampaignDesk {
   readonly #renderer: Renderer;
   readonly #launch: LaunchCampaign;
   readonly #transactional: SendTransactional;
+  readonly #tend: TendCampaigns;
 
-  constructor(deps: { work: UnitOfWork; renderer: Renderer; launch: LaunchCampaign; transactional: SendTransactional }) {
+  constructor(deps: {
+    work: UnitOfWork;
+    renderer: Renderer;
+    launch: LaunchCampaign;
+    transactional: SendTransactional;
+    tend: TendCampaigns;
+  }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
     this.#launch = deps.launch;
     this.#transactional = deps.transactional;
+    this.#tend = deps.tend;
   }
 
   create(projectId: Id, input: CampaignInput): Promise<Campaign> {
@@ -117,12 +126,16 @@ export class CampaignDesk {
     });
   }
 
-  cancel(projectId: Id, id: Id): Promise<Campaign> {
-    return this.#work.run(async (scope) => {
+  /** Nothing more is handed over once this is committed; whoever is left over is then written down, the most of them at once. */
+  async cancel(projectId: Id, id: Id): Promise<Campaign> {
+    const cancelled = await this.#work.run(async (scope) => {
       const campaign = await scope.campaign.cancel(projectId, id);
       await scope.delivery.cancel(projectId, id);
       return campaign;
     });
+    const { launchedOn } = cancelled;
+    if (launchedOn !== null) await this.#tend.cancelRest({ projectId, campaignId: id, launchedOn });
+    return cancelled;
   }
 
   async #open(projectId: Id, id: Id, as?: As) {

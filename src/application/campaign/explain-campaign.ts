@@ -1,5 +1,6 @@
 import { EXCLUSION_REASONS, type ExclusionReason, type RecipientFacts } from '../../domain/audience/index.ts';
 import { type Campaign, type MessagePlan, type Renderer, RenderFailed } from '../../domain/campaign/index.ts';
+import type { LedgerPlace } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { encodeCursor, idAfter, type Page, type PageRequest, pageLimit } from '../../domain/shared/page.ts';
@@ -35,7 +36,6 @@ export interface LeftOutSearch extends PageRequest {
   readonly reason?: LeftOutReason | undefined;
 }
 
-type Place = { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string };
 type Source = (request: { readonly limit: number; readonly after: string | undefined }) => Promise<Page<LeftOut>>;
 
 /** As the ledger calls it. */
@@ -130,21 +130,26 @@ export class ExplainCampaign {
   }
 }
 
-const placeOf = ({ projectId, id: campaignId, launchedOn }: Campaign): Place | undefined =>
+const placeOf = ({ projectId, id: campaignId, launchedOn }: Campaign): LedgerPlace | undefined =>
   launchedOn === null ? undefined : { projectId, campaignId, launchedOn };
 
 /** The text of a PostgreSQL array of ids. */
 const idsIn = (literal: string): Id[] => (literal.length <= 2 ? [] : literal.slice(1, -1).split(','));
 
 /** Who is kept out by the lists as they are now, less those who have an outcome. */
-async function countWithoutRow(scope: Scope, { lists, excludeLists }: Campaign, place: Place) {
+async function countWithoutRow(scope: Scope, { lists, excludeLists }: Campaign, place: LedgerPlace) {
   const counts = { erased: 0, suppressed: 0, excluded_list: 0, unconfirmed: 0, unsubscribed: 0 };
   for (const { reason, ids } of await scope.audience.excludedIds(place.projectId, { lists, excludeLists }))
     counts[reason] = (await scope.delivery.withoutRow(place, ids)).count;
   return counts;
 }
 
-function sourcesOf(scope: Scope, campaign: Campaign, place: Place | undefined, reason: LeftOutReason | undefined): Source[] {
+function sourcesOf(
+  scope: Scope,
+  campaign: Campaign,
+  place: LedgerPlace | undefined,
+  reason: LeftOutReason | undefined,
+): Source[] {
   const listed = EXCLUSION_REASONS.find((known) => known === reason);
   const byLists: Source = (request) => leftOutByLists(scope, campaign, place, { ...request, reason: listed });
   if (place === undefined) return listed === undefined && reason !== undefined ? [] : [byLists];
@@ -160,7 +165,7 @@ function sourcesOf(scope: Scope, campaign: Campaign, place: Place | undefined, r
 async function leftOutByLists(
   scope: Scope,
   { projectId, lists, excludeLists }: Campaign,
-  place: Place | undefined,
+  place: LedgerPlace | undefined,
   search: { readonly limit: number; readonly after: string | undefined; readonly reason: ExclusionReason | undefined },
 ): Promise<Page<LeftOut>> {
   const items: LeftOut[] = [];
@@ -177,7 +182,7 @@ async function leftOutByLists(
 
 async function leftOutBySending(
   scope: Scope,
-  { projectId, campaignId }: Place,
+  { projectId, campaignId }: LedgerPlace,
   kind: keyof typeof LEDGER_STATE,
   request: PageRequest,
 ): Promise<Page<LeftOut>> {

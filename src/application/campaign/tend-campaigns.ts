@@ -1,8 +1,14 @@
+import { campaignSubject, PROJECT } from '../../domain/analytics/index.ts';
 import { CampaignTransitionRefused } from '../../domain/campaign/index.ts';
+import type { LedgerPlace } from '../../domain/delivery/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 import { EditedMeanwhile, type LaunchCampaign } from './launch-campaign.ts';
+
+/** Of a cancelled campaign, each about a shard's worth of people, before anything else has its turn again. */
+const MOST_PIECES = 5;
 
 /**
  * What makes a campaign go on by itself: ends runs without open shards, moves campaigns to `submitted` and sets `settled_at`,
@@ -14,6 +20,7 @@ export class TendCampaigns {
   readonly #log: Log;
   readonly #shardSize: number;
   readonly #isTransient: (error: unknown) => boolean;
+  readonly #clock: Clock;
 
   constructor(deps: {
     work: UnitOfWork;
@@ -21,12 +28,14 @@ export class TendCampaigns {
     log: Log;
     shardSize: number;
     isTransient: (error: unknown) => boolean;
+    clock: Clock;
   }) {
     this.#work = deps.work;
     this.#launch = deps.launch;
     this.#log = deps.log;
     this.#shardSize = deps.shardSize;
     this.#isTransient = deps.isTransient;
+    this.#clock = deps.clock;
   }
 
   /** Ends and settles; cheap enough to be asked every two seconds by every sending process. */
@@ -42,6 +51,29 @@ export class TendCampaigns {
       });
     }
     await this.#retryDue();
+    for (const campaign of await this.#work.run((scope) => scope.delivery.cancelling())) await this.cancelRest(campaign);
+  }
+
+  /**
+   * Writes down those whom a cancelled campaign did not reach, some thousand in each transaction: 50,000 people in a second or so,
+   * and the others at the next call.
+   */
+  async cancelRest(campaign: LedgerPlace): Promise<void> {
+    const { projectId, campaignId } = campaign;
+    for (let piece = 0; piece < MOST_PIECES; piece += 1) {
+      const left = await this.#work.run(async (scope) => {
+        const { timeZone } = await scope.access.getProject(projectId);
+        const rest = await scope.delivery.cancelRest(campaign);
+        const increment = { kind: 'cancelled', at: this.#clock.now(), by: rest.cancelled } as const;
+        if (rest.cancelled > 0)
+          await scope.analytics.count(projectId, timeZone, [
+            { subject: campaignSubject(campaignId), ...increment },
+            { subject: PROJECT, ...increment },
+          ]);
+        return rest.left;
+      });
+      if (left !== 'more') return;
+    }
   }
 
   /** Everything, the schedule included; once a minute. */

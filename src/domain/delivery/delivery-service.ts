@@ -2,7 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page } from '../shared/page.ts';
 import { RunOpen } from './delivery-errors.ts';
-import type { DeliveryStore, LedgerFilter, LedgerTotals, RecordedBatches } from './delivery-store.ts';
+import type { DeliveryStore, LedgerFilter, LedgerPlace, LedgerTotals, RecordedBatches } from './delivery-store.ts';
 import type { LedgerRow, LedgerState, StateReason } from './message.ts';
 import { reasonsIn } from './reasons.ts';
 import { BULK_RETRY, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
@@ -53,11 +53,7 @@ export class DeliveryService extends TransactionalDelivery {
   }
 
   /** Fixes the people of a run: one shard per page. Returns how many they are. */
-  async startRun(
-    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
-    purpose: RunPurpose,
-    pages: RecipientPages,
-  ): Promise<{ run: number; audience: number }> {
+  async startRun(campaign: LedgerPlace, purpose: RunPurpose, pages: RecipientPages): Promise<{ run: number; audience: number }> {
     const { projectId, campaignId, launchedOn } = campaign;
     await this.#store.ensureLedgerPartition(launchedOn);
     const number = (await this.#store.runs(projectId, campaignId)).length;
@@ -85,7 +81,7 @@ export class DeliveryService extends TransactionalDelivery {
    * Cuts a retry run from the deferrals due now. At most one retry run of a campaign is open at a time, so nobody can stand
    * in two shards at once.
    */
-  async retryDeferred(campaign: { projectId: Id; campaignId: Id; launchedOn: string }, shardSize: number): Promise<number> {
+  async retryDeferred(campaign: LedgerPlace, shardSize: number): Promise<number> {
     const now = this.#clock.now();
     const { audience } = await this.startRun(campaign, 'retry', (after) =>
       this.#store.recipientsInStates(campaign, ['deferred'], now, after, shardSize),
@@ -112,10 +108,20 @@ export class DeliveryService extends TransactionalDelivery {
     await this.#store.watch(projectId, campaignId, true);
   }
 
-  /** Everybody without an outcome, or with a deferral, stays unsent for good. */
+  /** Everybody without an outcome, or with a deferral, stays unsent for good; `cancelRest` writes them down. */
   async cancel(projectId: Id, campaignId: Id): Promise<void> {
     await this.#store.setRunState(projectId, campaignId, ['running', 'paused'], 'cancelled', this.#clock.now());
     await this.#store.watch(projectId, campaignId, false);
+    await this.#store.beginCancelling(projectId, campaignId);
+  }
+
+  cancelling(limit = 20) {
+    return this.#store.cancelling(limit);
+  }
+
+  /** See `DeliveryStore.cancelRest`. */
+  cancelRest(campaign: LedgerPlace) {
+    return this.#store.cancelRest(campaign, this.#clock.now());
   }
 
   /** Names (`runName`) of those of these runs that are neither paused, cancelled nor ended. */
@@ -124,7 +130,7 @@ export class DeliveryService extends TransactionalDelivery {
   }
 
   /** Those of `ids` whom nobody may mail again: their acceptance is recorded. */
-  acceptedAmong(campaign: { projectId: Id; campaignId: Id; launchedOn: string }, ids: readonly Id[]): Promise<ReadonlySet<Id>> {
+  acceptedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<ReadonlySet<Id>> {
     return this.#store.acceptedAmong(campaign, ids);
   }
 
@@ -166,7 +172,7 @@ export class DeliveryService extends TransactionalDelivery {
   }
 
   /** True when no run is open and nobody is deferred: nothing of this campaign will be tried again. */
-  async settle(campaign: { projectId: Id; campaignId: Id; launchedOn: string }): Promise<boolean> {
+  async settle(campaign: LedgerPlace): Promise<boolean> {
     const { projectId, campaignId, launchedOn } = campaign;
     const open = (await this.runs(projectId, campaignId)).some((run) => run.state === 'running' || run.state === 'paused');
     if (open || (await this.#store.hasDeferred(projectId, campaignId, launchedOn))) return false;
@@ -184,10 +190,7 @@ export class DeliveryService extends TransactionalDelivery {
   }
 
   /** Those of `ids` (a PostgreSQL array literal) without any outcome. */
-  withoutRow(
-    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
-    ids: string,
-  ): Promise<{ readonly ids: string; readonly count: number }> {
+  withoutRow(campaign: LedgerPlace, ids: string): Promise<{ readonly ids: string; readonly count: number }> {
     return this.#store.recipientsWithoutRow(campaign, ids);
   }
 
@@ -198,7 +201,7 @@ export class DeliveryService extends TransactionalDelivery {
 
   /** Cuts a run from everybody in these states. @throws RunOpen while another pass over this campaign is under way */
   async resend(
-    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    campaign: LedgerPlace,
     purpose: 'resend_failed' | 'resend_in_doubt',
     shardSize: number,
   ): Promise<{ run: number; audience: number }> {
@@ -210,10 +213,7 @@ export class DeliveryService extends TransactionalDelivery {
   }
 
   /** Cuts a run from those of `pages` who have no row in the ledger yet. @throws RunOpen */
-  async resendNew(
-    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
-    pages: RecipientPages,
-  ): Promise<{ run: number; audience: number }> {
+  async resendNew(campaign: LedgerPlace, pages: RecipientPages): Promise<{ run: number; audience: number }> {
     await this.#refuseWhileRunning(campaign.projectId, campaign.campaignId);
     return this.startRun(campaign, 'resend_new', async (after) => {
       for (let page = await pages(after); page !== undefined; page = await pages(page.last)) {

@@ -48,6 +48,14 @@ export interface LedgerFilter extends PageRequest {
   readonly state?: LedgerState | undefined;
 }
 
+/** Where the ledger of one campaign is. */
+export interface LedgerPlace {
+  readonly projectId: Id;
+  readonly campaignId: Id;
+  /** Part of its key, fixed at launch (UTC date, `YYYY-MM-DD`). */
+  readonly launchedOn: string;
+}
+
 /** What the delivery context keeps; implemented over PostgreSQL. Leases live by the database's own clock. */
 export interface DeliveryStore {
   addRun(run: Run): Promise<void>;
@@ -62,6 +70,19 @@ export interface DeliveryStore {
   endRun(run: Pick<Run, 'projectId' | 'campaignId' | 'number'>, at: Date): Promise<boolean>;
   /** Whether `campaignsDue` looks for this campaign's deferrals: not while it is paused, not once it is over. True for a new run. */
   watch(projectId: Id, campaignId: Id, watched: boolean): Promise<void>;
+
+  /** From now on `cancelling` names this campaign, until `cancelRest` finds nobody left. */
+  beginCancelling(projectId: Id, campaignId: Id): Promise<void>;
+  /** Cancelled campaigns of whom not everybody has a final state yet. */
+  cancelling(limit: number): Promise<readonly LedgerPlace[]>;
+  /**
+   * Writes `cancelled` for some thousand of those without an outcome or with a deferral, in bounded statements.
+   * `held`: somebody else is at it, or a live worker still has a shard.
+   */
+  cancelRest(
+    campaign: LedgerPlace,
+    at: Date,
+  ): Promise<{ readonly cancelled: number; readonly left: 'more' | 'held' | 'nothing' }>;
 
   /** Names (`runName`) of those of these runs that are running. */
   runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>>;
@@ -81,14 +102,11 @@ export interface DeliveryStore {
   /** Runs that are `running` and have no open shard left. */
   finishedRuns(limit: number): Promise<readonly Run[]>;
   /** Watched campaigns with a deferral due at `now` and no run open but the first. */
-  campaignsDue(
-    now: Date,
-    limit: number,
-  ): Promise<readonly { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string }[]>;
+  campaignsDue(now: Date, limit: number): Promise<readonly LedgerPlace[]>;
   hasDeferred(projectId: Id, campaignId: Id, launchedOn: string): Promise<boolean>;
   /** The next recipients, in id order, whose ledger row is in one of `states` (and due at `now`, where given). */
   recipientsInStates(
-    campaign: { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string },
+    campaign: LedgerPlace,
     states: readonly LedgerState[],
     now: Date | undefined,
     after: Id | undefined,
@@ -96,16 +114,10 @@ export interface DeliveryStore {
   ): Promise<{ readonly ids: string; readonly count: number; readonly last: Id } | undefined>;
 
   /** Those of `ids` (a PostgreSQL array literal) who have no row in this campaign's ledger. */
-  recipientsWithoutRow(
-    campaign: { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string },
-    ids: string,
-  ): Promise<{ readonly ids: string; readonly count: number }>;
+  recipientsWithoutRow(campaign: LedgerPlace, ids: string): Promise<{ readonly ids: string; readonly count: number }>;
 
   /** Those of `ids` whose acceptance is recorded. */
-  acceptedAmong(
-    campaign: { readonly projectId: Id; readonly campaignId: Id; readonly launchedOn: string },
-    ids: readonly Id[],
-  ): Promise<ReadonlySet<Id>>;
+  acceptedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<ReadonlySet<Id>>;
 
   totals(projectId: Id, campaignId: Id): Promise<LedgerTotals>;
   ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;

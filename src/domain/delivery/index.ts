@@ -25,11 +25,13 @@ export type {
   DeliveryStore,
   LedgerChange,
   LedgerFilter,
+  LedgerPlace,
   LedgerTotals,
   MovedState,
   RecordedBatches,
 } from './delivery-store.ts';
 export {
+  finalOutcome,
   firstRow,
   followingRow,
   LEDGER_STATES,

@@ -91,6 +91,10 @@ export function outcomeOf(subscriberId: Id, attempt: Attempt, possibleRepeat: bo
   };
 }
 
+/** As it is kept of a run that was cancelled: nobody tries again, so a deferral is an end. */
+export const finalOutcome = (outcome: Outcome): Outcome =>
+  outcome.state === 'deferred' ? { ...outcome, state: 'cancelled' } : outcome;
+
 /** The row for a recipient who has none yet. */
 export function firstRow(run: number, outcome: Outcome, policy: RetryPolicy, jitter: number): LedgerRow {
   return {

@@ -1,9 +1,12 @@
 import {
   type BatchVerdict,
+  finalOutcome,
   LEDGER_STATES,
   type LedgerChange,
   leaseName,
   type RecordedBatches,
+  type RunKey,
+  runName,
   type ShardBatch,
   type ShardKey,
   shardName,
@@ -43,7 +46,7 @@ export class BatchRecorder {
     changes: LedgerChange[],
   ): Promise<void> {
     for (const [name, verdict] of await this.#judge(batches)) verdicts.set(name, verdict);
-    const written = batches.filter((batch) => verdicts.get(leaseName(batch)) !== 'already');
+    const written = await this.#withoutRetries(batches.filter((batch) => verdicts.get(leaseName(batch)) !== 'already'));
     if (written.length === 0) return;
     const deltas = new Map<string, LedgerDelta>();
     for (const batch of written) deltas.set(leaseName(batch), await this.#writer.write(batch));
@@ -52,6 +55,26 @@ export class BatchRecorder {
       const { projectId, campaignId } = batch;
       changes.push({ projectId, campaignId, moved: deltas.get(leaseName(batch))?.moved ?? [] });
     }
+  }
+
+  /**
+   * In a run that was cancelled nobody tries again. Asked under the shards' locks, by a statement that begins under them: whoever
+   * writes down the rest of a cancelled campaign has waited for these locks, so one of both sees the other (`cancel-rest.ts`).
+   */
+  async #withoutRetries(batches: readonly ShardBatch[]): Promise<readonly ShardBatch[]> {
+    const deferring = batches.filter((batch) => batch.outcomes.some((outcome) => outcome.state === 'deferred'));
+    if (deferring.length === 0) return batches;
+    const rows = await this.#sql.query<RunKey>(
+      `select r.project_id as "projectId", r.campaign_id as "campaignId", r.number as run from pennypost_delivery.run r
+       join unnest($1::uuid[], $2::uuid[], $3::int[]) as k (project_id, campaign_id, number)
+         on (r.project_id, r.campaign_id, r.number) = (k.project_id, k.campaign_id, k.number)
+       where r.state = 'cancelled'`,
+      keyColumns(deferring).slice(0, 3),
+    );
+    const cancelled = new Set(rows.map(runName));
+    return batches.map((batch) =>
+      cancelled.has(runName(batch)) ? { ...batch, outcomes: batch.outcomes.map(finalOutcome) } : batch,
+    );
   }
 
   /** Locks the shards in key order and tells which batches may move them. */

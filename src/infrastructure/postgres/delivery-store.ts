@@ -2,6 +2,7 @@ import {
   type DeliveryStore,
   LEDGER_STATES,
   type LedgerFilter,
+  type LedgerPlace,
   type LedgerRow,
   type LedgerState,
   type LedgerTotals,
@@ -20,6 +21,7 @@ import {
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, pageLimit, toPage } from '../../domain/shared/page.ts';
 import { BatchRecorder, type HeldKey, keyColumns } from './batch-recorder.ts';
+import { cancelRest } from './cancel-rest.ts';
 import { CLAIM, type ClaimedRow } from './claim-shard.ts';
 import { ensureLedgerPartition } from './ledger-partitions.ts';
 import { type LedgerRecord, LedgerWriter, toLedgerRow } from './ledger-writer.ts';
@@ -100,6 +102,26 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
       'update pennypost_delivery.run set watched = $3 where project_id = $1 and campaign_id = $2 and number = 0',
       [projectId, campaignId, watched],
     );
+  }
+
+  async beginCancelling(projectId: Id, campaignId: Id): Promise<void> {
+    await this.#sql.query(
+      'update pennypost_delivery.run set cancelling = true where project_id = $1 and campaign_id = $2 and number = 0',
+      [projectId, campaignId],
+    );
+  }
+
+  /** Index: run_cancelling. */
+  async cancelling(limit: number) {
+    return this.#sql.query<LedgerPlace>(
+      `select project_id as "projectId", campaign_id as "campaignId", launched_on::text as "launchedOn"
+       from pennypost_delivery.run where number = 0 and cancelling limit $1`,
+      [limit],
+    );
+  }
+
+  cancelRest(campaign: LedgerPlace, at: Date) {
+    return cancelRest(this.#sql, campaign, at);
   }
 
   /** Index: primary key. */
@@ -205,7 +227,7 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
 
   /** Indexes: run_watched, campaign_message_due. */
   async campaignsDue(now: Date, limit: number) {
-    return this.#sql.query<{ projectId: Id; campaignId: Id; launchedOn: string }>(
+    return this.#sql.query<LedgerPlace>(
       `select r.project_id as "projectId", r.campaign_id as "campaignId", r.launched_on::text as "launchedOn"
        from pennypost_delivery.run r
        where r.number = 0 and r.watched
@@ -229,7 +251,7 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
 
   /** Index: campaign_message_state for all but submitted, the primary key for those. */
   async recipientsInStates(
-    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
+    campaign: LedgerPlace,
     states: readonly LedgerState[],
     now: Date | undefined,
     after: Id | undefined,
@@ -247,10 +269,7 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
   }
 
   /** Index: primary key. */
-  async recipientsWithoutRow(
-    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
-    ids: string,
-  ): Promise<{ ids: string; count: number }> {
+  async recipientsWithoutRow(campaign: LedgerPlace, ids: string): Promise<{ ids: string; count: number }> {
     const [row] = await this.#sql.query<{ ids: string | null; count: number }>(
       `select array_agg(i.id order by i.id)::text as ids, count(*)::int as count from unnest($4::uuid[]) as i (id)
        where not exists (select 1 from pennypost_delivery.campaign_message m
@@ -261,10 +280,7 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
   }
 
   /** Index: primary key. */
-  async acceptedAmong(
-    campaign: { projectId: Id; campaignId: Id; launchedOn: string },
-    ids: readonly Id[],
-  ): Promise<ReadonlySet<Id>> {
+  async acceptedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<ReadonlySet<Id>> {
     const rows = await this.#sql.query<{ id: Id }>(
       `select subscriber_id as id from pennypost_delivery.campaign_message
        where project_id = $1 and launched_on = $2 and campaign_id = $3 and subscriber_id = any($4::uuid[]) and state = 'submitted'`,

@@ -352,6 +352,7 @@ describe('a scheduled campaign', () => {
       log: silentLog,
       shardSize: 4,
       isTransient: (error) => error instanceof Error && error.message === 'away',
+      clock,
     });
     await tending.tend();
     expect(await world.get(campaign.id)).toMatchObject({ state: 'scheduled', launchFailure: null });

@@ -8,6 +8,7 @@ import { M005Tracking } from './M005-tracking.ts';
 import { M006Analytics } from './M006-analytics.ts';
 import { M007WorkerSteadiness } from './M007-worker-steadiness.ts';
 import { M008CampaignLaunchFailure } from './M008-campaign-launch-failure.ts';
+import { M009Cancelling } from './M009-cancelling.ts';
 
 /** Every migration in the order it runs. Names never change once released; additive between releases. */
 export const migrations: readonly { readonly name: string; readonly class: Constructor<Migration> }[] = [
@@ -19,4 +20,5 @@ export const migrations: readonly { readonly name: string; readonly class: Const
   { name: 'M006-analytics', class: M006Analytics },
   { name: 'M007-worker-steadiness', class: M007WorkerSteadiness },
   { name: 'M008-campaign-launch-failure', class: M008CampaignLaunchFailure },
+  { name: 'M009-cancelling', class: M009Cancelling },
 ];
