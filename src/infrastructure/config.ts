@@ -3,6 +3,9 @@ import { join, resolve } from 'node:path';
 import { generateSecretKey, parseSecretKey } from '../domain/access/index.ts';
 import { DomainError, InvalidInput } from '../domain/shared/errors.ts';
 
+/** As long as a worker waits at most for the database before it tries another connection; relays answer in a few seconds. */
+export const STUCK_AFTER_MS = 30_000;
+
 /** Everything that the surroundings decide. See docs/operations.md for each variable. */
 export interface Config {
   /** A server of one's own; undefined: the embedded one. */
@@ -17,6 +20,10 @@ export interface Config {
   readonly maxConnections: number;
   readonly maxUnrecorded: number;
   readonly messagesPerSecond: number | undefined;
+  /** A worker with work in its hands that gets nowhere for so long is stuck. */
+  readonly stuckAfterMs: number;
+  /** Where CPU profiles of stuck workers go; undefined: `profiles` in the data directory. */
+  readonly profileDir: string | undefined;
   /** Undefined: the lane's default, here and below. */
   readonly pauseAfterTransportErrors: number | undefined;
   readonly pauseAfterSenderFaults: number | undefined;
@@ -52,6 +59,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       1_000_000,
     ),
     pauseAfterSenderFaults: whole('PENNYPOST_PAUSE_AFTER_SENDER_FAULTS', env.PENNYPOST_PAUSE_AFTER_SENDER_FAULTS, 1, 1_000_000),
+    stuckAfterMs: (whole('PENNYPOST_STUCK_SECONDS', env.PENNYPOST_STUCK_SECONDS, 1, 86_400) ?? STUCK_AFTER_MS / 1_000) * 1_000,
+    profileDir: path(text(env.PENNYPOST_PROFILE_DIR)),
   };
 }
 
@@ -91,6 +100,8 @@ function keysIn(written: string): readonly [Buffer, ...Buffer[]] {
 
 const text = (value: string | undefined): string | undefined =>
   value === undefined || value.trim() === '' ? undefined : value.trim();
+
+const path = (value: string | undefined): string | undefined => (value === undefined ? undefined : resolve(value));
 
 function whole(name: string, value: string | undefined, least: number, most: number): number | undefined {
   const given = text(value);

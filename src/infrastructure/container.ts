@@ -37,6 +37,7 @@ import { type Orm, PostgresUnitOfWork } from './postgres/unit-of-work.ts';
 import { createRenderer } from './rendering/renderer.ts';
 import { randomIds, systemClock } from './system.ts';
 import { provide, type Token, token } from './tokens.ts';
+import { ThreadWatcher } from './watcher/thread-watcher.ts';
 
 export const SHARD_SIZE = 10_000;
 
@@ -225,8 +226,9 @@ function wireSending(container: Container): void {
   provide(
     container,
     tokens.workers,
-    [tokens.workerId, tokens.jobs, tokens.bulk, tokens.transactional, tokens.work, tokens.clock, tokens.log],
-    (id, jobs, bulk, transactional, work, clock, log) => {
+    [tokens.surroundings, tokens.workerId, tokens.jobs, tokens.bulk, tokens.transactional, tokens.work, tokens.clock, tokens.log],
+    ({ config, connection }, id, jobs, bulk, transactional, work, clock, log) => {
+      const { stuckAfterMs, logLevel } = config;
       const startedAt = clock.now();
       return new Workers({
         id,
@@ -239,7 +241,10 @@ function wireSending(container: Container): void {
           }),
         sweep: () => transactional.sweep(),
         forget: () => work.run((scope) => scope.delivery.forgetWorker(id)),
-        onError: (error) => log.warn({ reason: String(error) }, 'this worker could not say that it is alive, or look who is not'),
+        watcher: new ThreadWatcher({ workerId: id, connection, place: config, afterMs: stuckAfterMs, logLevel, log }),
+        stuckAfterMs,
+        clock,
+        log,
       });
     },
   );

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LEASE_MS, leaseName, runName, type ShardLease, shardName } from '../../src/domain/delivery/index.ts';
+import { tellBlocked } from '../../src/infrastructure/postgres/blocked-worker.ts';
 import { AT, aBatch, anOutcome, idOf } from '../support/builders-delivery.ts';
 import { DeliveryWorld } from '../support/delivery-world.ts';
 
@@ -315,8 +316,30 @@ describe('the register of workers', () => {
     await world.sql(`update pennypost_delivery.worker set seen_at = clock_timestamp() - interval '20 seconds' where id = $1`, [
       BOB,
     ]);
-    expect(await world.run((store) => store.workers(15_000))).toEqual([worker]);
+    expect(await world.run((store) => store.workers(15_000))).toEqual([{ ...worker, responds: true }]);
     await world.run((store) => store.forgetWorker(ADA));
     expect(await world.run((store) => store.workers(15_000))).toEqual([]);
+  });
+
+  it('knows of one that says nothing for as long as its watcher tells that its event loop is blocked', async () => {
+    const progress = { shards: 2, submitted: 40, perSecond: 0, unrecorded: 7 };
+    const worker = { id: ADA, host: 'here', pid: 1, lanes: ['bulk'] as const, startedAt: AT, progress };
+    const stuck = { at: 'its event loop is blocked', forMs: 31_000, profile: '/tmp/a.cpuprofile' };
+    const known = () => world.run((store) => store.workers(15_000));
+    const backdate = (column: string) => world.sql(`update pennypost_delivery.worker set ${column}`);
+    await world.run((store) => store.saveWorker(worker, 15_000));
+    await backdate(`seen_at = clock_timestamp() - interval '20 seconds'`);
+    await tellBlocked(world.connection, ADA, stuck);
+    expect(await known()).toEqual([{ ...worker, responds: false, progress: { ...progress, stuck } }]);
+
+    await world.run((store) => store.saveWorker(worker, 15_000));
+    expect(await known()).toEqual([{ ...worker, responds: true }]);
+
+    await tellBlocked(world.connection, ADA, stuck);
+    await backdate(
+      `seen_at = clock_timestamp() - interval '20 seconds',
+       progress = jsonb_set(progress, '{stuck,toldAt}', to_jsonb(clock_timestamp() - interval '20 seconds'))`,
+    );
+    expect(await known()).toEqual([]);
   });
 });

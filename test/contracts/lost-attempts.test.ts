@@ -21,7 +21,7 @@ let connection: ConnectionSettings;
 beforeAll(async () => {
   const opened = await openTestOrm();
   connection = opened.connection;
-  world = new DeliveryWorld(opened.orm, opened.close);
+  world = new DeliveryWorld(opened.orm, opened.connection, opened.close);
 });
 afterAll(() => world.close());
 

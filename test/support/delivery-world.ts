@@ -12,6 +12,7 @@ import {
   type ShardLease,
 } from '../../src/domain/delivery/index.ts';
 import { inBulkTransaction } from '../../src/infrastructure/postgres/bulk-session.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
 import { PostgresDeliveryStore } from '../../src/infrastructure/postgres/delivery-store.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
 import type { Sql } from '../../src/infrastructure/postgres/sql.ts';
@@ -27,17 +28,19 @@ export interface Place {
 /** The delivery store over a database of its own, each call in a transaction of its own, with what specifications ask of it. */
 export class DeliveryWorld {
   readonly orm: MikroORM;
+  readonly connection: ConnectionSettings;
   readonly close: () => Promise<void>;
   #made = 0;
 
-  constructor(orm: MikroORM, close: () => Promise<void>) {
+  constructor(orm: MikroORM, connection: ConnectionSettings, close: () => Promise<void>) {
     this.orm = orm;
+    this.connection = connection;
     this.close = close;
   }
 
   static async open(): Promise<DeliveryWorld> {
-    const { orm, close } = await openTestOrm();
-    return new DeliveryWorld(orm, close);
+    const { orm, connection, close } = await openTestOrm();
+    return new DeliveryWorld(orm, connection, close);
   }
 
   run<T>(work: (store: PostgresDeliveryStore, sql: Sql) => Promise<T>): Promise<T> {

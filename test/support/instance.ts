@@ -44,6 +44,8 @@ export async function openTestInstance(
     messagesPerSecond: undefined,
     pauseAfterTransportErrors: undefined,
     pauseAfterSenderFaults: undefined,
+    stuckAfterMs: 30_000,
+    profileDir: undefined,
     ...options.overrides,
   };
   const { smtpUrl: _, overrides: __, ...rest } = options;

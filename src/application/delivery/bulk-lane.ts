@@ -26,6 +26,7 @@ import { Pace } from './pace.ts';
 import { FRESH_MS, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
 import { Refusals } from './refusals.ts';
 import type { SendingCampaign, SendingMessage } from './sending-campaign.ts';
+import { type Standing, standingOf } from './standing.ts';
 import { Tally } from './tally.ts';
 
 /**
@@ -120,6 +121,11 @@ export class BulkLane {
       // Nobody asks the next hop for anything else: what it said last may be long over.
       trouble: this.#held.size > 0 ? this.#tally.trouble : undefined,
     };
+  }
+
+  get standing(): Standing {
+    const [transport, recorder, pace, now] = [this.#transport, this.#recorder, this.#pace, this.#clock.monotonic()];
+    return standingOf({ held: [...this.#held.values()], transport, recorder, pace, now });
   }
 
   /**
@@ -222,16 +228,8 @@ export class BulkLane {
       onReady: () => this.#pump(),
       onError: (error) => this.#stumbled(error),
     });
-    const held: Held = {
-      shard,
-      name: leaseName(lease),
-      campaign,
-      reader,
-      deadline: begunAt + LEASE_MS - timing.LEASE_MARGIN_MS,
-      closing: false,
-      fenced: false,
-      onWire: 0,
-    };
+    const deadline = begunAt + LEASE_MS - timing.LEASE_MARGIN_MS;
+    const held: Held = { shard, name: leaseName(lease), campaign, reader, deadline, closing: false, fenced: false, onWire: 0 };
     this.#held.set(held.name, held);
     this.#recorder.track(shard);
     this.#pump();

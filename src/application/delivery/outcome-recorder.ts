@@ -43,6 +43,8 @@ export class OutcomeRecorder {
   #stopped = false;
   #draining = false;
   #lastCommit = Number.NEGATIVE_INFINITY;
+  /** What is being committed, and since when it is tried. */
+  #underway: { readonly outcomes: number; readonly since: number } | undefined;
 
   constructor(deps: OutcomeRecorderDeps) {
     this.#deps = deps;
@@ -60,6 +62,11 @@ export class OutcomeRecorder {
     let sum = 0;
     for (const shard of this.#shards.values()) sum += shard.handedOver;
     return sum;
+  }
+
+  /** A commit that has not been answered yet. */
+  get underway(): { readonly outcomes: number; readonly since: number } | undefined {
+    return this.#underway;
   }
 
   /** From now on this shard's outcomes are written and its claim is kept ahead of its holder. */
@@ -189,11 +196,13 @@ export class OutcomeRecorder {
 
   async #commit(parts: readonly { readonly batch: ShardBatch; readonly applied: () => void }[]): Promise<void> {
     const batches = parts.map((part) => part.batch);
+    this.#underway = { outcomes: count(batches), since: this.#deps.clock.monotonic() };
     for (let tries = 0; !this.#stopped; tries += 1) {
       const begunAt = this.#deps.clock.monotonic();
       this.#lastCommit = begunAt;
       const recorded = await this.#deps.commit(batches).catch((error: unknown) => this.#failed(error, tries, batches));
       if (recorded === undefined) continue;
+      this.#underway = undefined;
       for (const part of parts) part.applied();
       this.#deps.onCommitted(recorded, begunAt);
       return;

@@ -28,6 +28,11 @@ export class Pace {
     return this.#tokens >= 1;
   }
 
+  /** Nothing may go yet, as far as `ready` was asked: it has to wait for its turn. */
+  get holdsBack(): boolean {
+    return this.#perSecond !== undefined && this.#tokens < 1;
+  }
+
   /** One message goes. */
   take(): void {
     this.#tokens -= 1;

@@ -41,7 +41,8 @@ export class RecipientReader {
   readonly #onError: (error: unknown) => void;
   /** Who was read and not yet taken, with the page that answers for them. */
   readonly #ahead = new Map<Id, ReadPage>();
-  #loading = false;
+  /** Monotonic moment at which the page under way was asked for. */
+  #loading: number | undefined;
   #wanted = FEWEST_AHEAD;
   #wantedSince = 0;
   #taken = 0;
@@ -58,6 +59,11 @@ export class RecipientReader {
     this.#clock = deps.clock;
     this.#onReady = deps.onReady;
     this.#onError = deps.onError;
+  }
+
+  /** Since when a page is on its way, by the monotonic clock. */
+  get loadingSince(): number | undefined {
+    return this.#loading;
   }
 
   /** The next recipient, or undefined while a page or a claim is on its way. */
@@ -85,20 +91,20 @@ export class RecipientReader {
 
   /** Reads on as soon as half of what is wanted ahead is gone; `needed` when the next one is missing. */
   #loadAhead(needed = false): void {
-    if (this.#loading || (!needed && this.#ahead.size > this.#wanted / 2)) return;
+    if (this.#loading !== undefined || (!needed && this.#ahead.size > this.#wanted / 2)) return;
     const turns = this.#shard.peek(Math.min(this.#wanted, LARGEST_PAGE), this.#ahead);
     if (turns.length === 0) return;
-    this.#loading = true;
-    this.#fit(this.#clock.monotonic());
+    this.#loading = this.#clock.monotonic();
+    this.#fit(this.#loading);
     this.#read(turns).then(
       (page) => {
-        this.#loading = false;
+        this.#loading = undefined;
         for (const { subscriberId } of turns) this.#ahead.set(subscriberId, page);
         this.#onReady();
       },
       (error: unknown) => {
         // Nobody is called: who asks again does so by a clock of its own, not in a circle while the database is away.
-        this.#loading = false;
+        this.#loading = undefined;
         this.#onError(error);
       },
     );

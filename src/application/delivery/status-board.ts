@@ -1,4 +1,4 @@
-import { LANES, type Lane, type Worker } from '../../domain/delivery/index.ts';
+import { type KnownWorker, LANES, type Lane } from '../../domain/delivery/index.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 
 export interface LaneStatus {
@@ -13,7 +13,7 @@ export interface Status {
   readonly lanes: readonly LaneStatus[];
   /** Campaign shards that are not done, and the recipients in them without an outcome. */
   readonly campaigns: { readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number };
-  readonly workers: readonly Worker[];
+  readonly workers: readonly KnownWorker[];
 }
 
 /** How much is waiting, for how long, and who works on it. */

@@ -1,7 +1,10 @@
-import { type Lane, leads, type Worker, type WorkerProgress } from '../../domain/delivery/index.ts';
+import { type KnownWorker, type Lane, leads, type WorkerProgress } from '../../domain/delivery/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
+import type { Log } from '../log.ts';
 import { Background } from './background.ts';
 import type { BulkLane } from './bulk-lane.ts';
+import { type ProcessWatcher, StuckWatch } from './stuck-watch.ts';
 
 /** What a working process needs of the job queue. */
 export interface LaneRunner {
@@ -18,10 +21,12 @@ export class Workers {
   readonly id: Id;
   readonly #jobs: LaneRunner;
   readonly #bulk: BulkLane;
-  readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly Worker[]>;
+  readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
   readonly #sweep: () => Promise<void>;
   readonly #forget: () => Promise<void>;
   readonly #background: Background;
+  readonly #watcher: ProcessWatcher;
+  readonly #watch: StuckWatch;
   #lanes: readonly Lane[] = [];
   /** As of the last beat, this is the one that sweeps for all. */
   #sweeps = false;
@@ -31,11 +36,15 @@ export class Workers {
     jobs: LaneRunner;
     bulk: BulkLane;
     /** Says that this worker lives, and learns who else does, the oldest first. */
-    register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly Worker[]>;
+    register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
     /** Ends what workers that are gone have left open; one worker of the background lane does it for all. */
     sweep: () => Promise<void>;
     forget: () => Promise<void>;
-    onError: (error: unknown) => void;
+    watcher: ProcessWatcher;
+    /** Milliseconds without an outcome after which a process with work in its hands is stuck. */
+    stuckAfterMs: number;
+    clock: Clock;
+    log: Log;
   }) {
     this.id = deps.id;
     this.#jobs = deps.jobs;
@@ -43,7 +52,18 @@ export class Workers {
     this.#register = deps.register;
     this.#sweep = deps.sweep;
     this.#forget = deps.forget;
-    this.#background = new Background(deps.onError);
+    this.#background = new Background((error) =>
+      deps.log.warn({ reason: String(error) }, 'this worker could not say that it is alive, or look who is not'),
+    );
+    this.#watcher = deps.watcher;
+    this.#watch = new StuckWatch({
+      look: () => deps.bulk.standing,
+      recordProfile: () => deps.watcher.recordProfile(),
+      onChange: () => void this.#background.guard(() => this.#beat()),
+      clock: deps.clock,
+      log: deps.log,
+      afterMs: deps.stuckAfterMs,
+    });
   }
 
   async start(lanes: readonly Lane[]): Promise<void> {
@@ -54,12 +74,14 @@ export class Workers {
     this.#background.every(SWEEP_MS, async () => {
       if (this.#sweeps) await this.#sweep();
     });
+    this.#watcher.start();
+    this.#watch.start();
     await this.#jobs.work(lanes);
     if (lanes.includes('bulk')) this.#bulk.start();
   }
 
   get progress(): WorkerProgress {
-    return this.#bulk.progress;
+    return { ...this.#bulk.progress, stuck: this.#watch.stuck };
   }
 
   /**
@@ -69,13 +91,15 @@ export class Workers {
   async stop(): Promise<void> {
     if (this.#lanes.includes('bulk')) await this.#bulk.stop();
     await this.#jobs.stop();
+    this.#watch.stop();
+    await this.#watcher.stop();
     this.#background.endTimers();
     await this.#background.settled();
     await this.#forget();
   }
 
   async #beat(): Promise<void> {
-    const live = await this.#register(this.#lanes, this.#bulk.progress);
+    const live = (await this.#register(this.#lanes, this.progress)).filter(({ responds }) => responds);
     this.#bulk.shareRate(live.filter((worker) => worker.lanes.includes('bulk')).length);
     this.#sweeps = leads(live, this.id, 'background');
   }

@@ -9,7 +9,7 @@ import { BULK_RETRY, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-polic
 import type { Run, RunKey, RunPurpose } from './run.ts';
 import { type ShardBatch, type ShardKey, type ShardLease, shardName } from './shard.ts';
 import { TransactionalDelivery } from './transactional-delivery.ts';
-import { WORKER_LIVE_MS, type Worker } from './worker.ts';
+import { type KnownWorker, WORKER_LIVE_MS, type Worker } from './worker.ts';
 
 /** Ids of recipients in pages, as PostgreSQL array literals; `undefined` after the last. */
 export type RecipientPages = (
@@ -238,7 +238,7 @@ export class DeliveryService extends TransactionalDelivery {
     return this.#store.forgetWorker(id);
   }
 
-  liveWorkers(): Promise<readonly Worker[]> {
+  liveWorkers(): Promise<readonly KnownWorker[]> {
     return this.#store.workers(WORKER_LIVE_MS);
   }
 

@@ -5,7 +5,7 @@ import type { RetryPolicy } from './retry-policy.ts';
 import type { Run, RunKey } from './run.ts';
 import type { ShardBatch, ShardKey, ShardLease } from './shard.ts';
 import type { MessageAttempt, TransactionalMessage } from './transactional-message.ts';
-import type { Worker } from './worker.ts';
+import type { KnownWorker, Worker } from './worker.ts';
 
 /** What one batch of one shard met when it was committed. */
 export type BatchVerdict =
@@ -134,8 +134,11 @@ export interface DeliveryStore {
   saveWorker(worker: Worker, steadyMs: number): Promise<void>;
   /** Unless an attempt of its is still open: then its silence will tell. */
   forgetWorker(id: Id): Promise<void>;
-  /** Workers seen within `withinMs`, by the database's clock; the oldest first. */
-  workers(withinMs: number): Promise<readonly Worker[]>;
+  /**
+   * Workers seen within `withinMs`, by the database's clock, and those whose watchers told within it that they are blocked; the
+   * oldest first.
+   */
+  workers(withinMs: number): Promise<readonly KnownWorker[]>;
   /** Open shards per lane of work: for `status`. */
   openShards(): Promise<{ readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number }>;
 

@@ -52,4 +52,4 @@ export { type Run, type RunKey, type RunPurpose, type RunState, runName } from '
 export { HeldShard, leaseName, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';
 export type { MessageAttempt, TransactionalMessage, TransactionalState } from './transactional-message.ts';
 export type { Envelope, OutgoingMessage, Transport, Withdrawn } from './transport.ts';
-export { LANES, type Lane, leads, type Worker, type WorkerProgress } from './worker.ts';
+export { type KnownWorker, LANES, type Lane, leads, type Stuck, type Worker, type WorkerProgress } from './worker.ts';

@@ -140,6 +140,11 @@ export class HeldShard {
     return this.#gathered.length;
   }
 
+  /** Positions with an outcome, but for those of a commit under way: it changes whenever this holding gets anywhere. */
+  get settled(): number {
+    return this.#cursor + this.#committed.size + this.#gathered.length;
+  }
+
   /** The turns that come next, claimed or not, without taking them: for reading people ahead. `known` ones are left out. */
   peek(count: number, known: { has(subscriberId: Id): boolean } = NOBODY): readonly Turn[] {
     const turns: Turn[] = [];

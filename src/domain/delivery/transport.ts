@@ -44,6 +44,8 @@ export interface Transport {
   /** How many messages can be on the wire at once; callers keep about two per slot waiting. */
   readonly slots: number;
   submit(message: OutgoingMessage): Promise<Attempt | Withdrawn>;
+  /** What its messages wait for, in words for people; asked when nothing moves. Empty when none is here. */
+  waits(): readonly string[];
   /** Opens a connection, greets and authenticates, without mail. @throws Error that says what is wrong and where. */
   verify(): Promise<void>;
   /** Finishes what is on the wire, withdraws what waits, says QUIT. */

@@ -22,6 +22,23 @@ export interface WorkerProgress {
   readonly unrecorded: number;
   /** Why its mail is not taken: the last transport error, while no answer has come since. */
   readonly trouble?: string | undefined;
+  /** It holds work and gets nowhere; absent while it does. */
+  readonly stuck?: Stuck | undefined;
+}
+
+/** What a worker that gets nowhere waits for, in words for whoever has to help it. */
+export interface Stuck {
+  readonly at: string;
+  /** Milliseconds without any outcome, when this was told. */
+  readonly forMs: number;
+  /** A CPU profile of two seconds of it, as a path on the worker's machine; absent while it is taken, and when it could not be. */
+  readonly profile?: string | undefined;
+}
+
+/** A worker as others know it. */
+export interface KnownWorker extends Worker {
+  /** False: its event loop is blocked, as its watcher tells, so that it can neither work nor say that it lives. */
+  readonly responds: boolean;
 }
 
 /** Three beats: workers say every 5 s that they live. */

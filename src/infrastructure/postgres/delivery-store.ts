@@ -1,5 +1,6 @@
 import {
   type DeliveryStore,
+  type KnownWorker,
   LEDGER_STATES,
   type LedgerFilter,
   type LedgerPlace,
@@ -361,10 +362,13 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     );
   }
 
-  async workers(withinMs: number): Promise<readonly Worker[]> {
-    return this.#sql.query<Worker>(
-      `select id, host, pid, lanes, started_at as "startedAt", progress from pennypost_delivery.worker
-       where seen_at > clock_timestamp() - $1 * interval '1 millisecond' order by started_at, id`,
+  async workers(withinMs: number): Promise<readonly KnownWorker[]> {
+    return this.#sql.query<KnownWorker>(
+      `select id, host, pid, lanes, started_at as "startedAt", progress #- '{stuck,toldAt}' as progress,
+         seen_at > earliest as responds
+       from pennypost_delivery.worker, lateral (select clock_timestamp() - $1 * interval '1 millisecond' as earliest) as bound
+       where seen_at > earliest or (progress #>> '{stuck,toldAt}')::timestamptz > earliest
+       order by started_at, id`,
       [withinMs],
     );
   }

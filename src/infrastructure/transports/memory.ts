@@ -2,6 +2,7 @@ import type { Attempt, Envelope, OutgoingMessage, Transport, Withdrawn } from '.
 import { PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
 import { refuseEnvelope } from './smtp-envelope.ts';
 import { WaitingLine } from './waiting-line.ts';
+import { counted } from './waits.ts';
 
 export interface MemoryMessage {
   readonly envelope: Envelope;
@@ -49,6 +50,10 @@ export class MemoryTransport implements Transport {
 
   async verify(): Promise<void> {
     if (this.closing) throw new Error('The memory transport is closed.');
+  }
+
+  waits(): readonly string[] {
+    return this.working.size === 0 ? [] : [`${counted(this.working.size, 'message')} wait for an answer of the memory transport`];
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,7 @@ import { refuseEnvelope } from './smtp-envelope.ts';
 import { type OpenedConnection, openConnection, peerName, type SmtpConnectFailed, type SmtpPeer } from './smtp-handshake.ts';
 import { SmtpSession } from './smtp-session.ts';
 import { WaitingLine } from './waiting-line.ts';
+import { waitsOf } from './waits.ts';
 
 /** What `SmtpTransport` runs on, complete. */
 export interface SmtpSettings {
@@ -123,6 +124,11 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
       limit: Math.floor(this.limit),
       backingOff: this.backoffTimer === undefined ? 0 : Math.max(0, this.backoffUntil - this.settings.monotonic()),
     };
+  }
+
+  waits(): readonly string[] {
+    const replies = [...this.sessions].flatMap((session) => session.awaited ?? []);
+    return waitsOf(this.server, this.settings.monotonic(), replies, this.stats());
   }
 
   close(): Promise<void> {

@@ -20,6 +20,7 @@ import type { SessionEnding, SessionHost } from './session-host.ts';
 import { type SmtpExtensions, transactionFor } from './smtp-envelope.ts';
 import type { OpenedConnection } from './smtp-handshake.ts';
 import { decodeReplyText, ReplyReader } from './smtp-replies.ts';
+import type { AwaitedReply } from './waits.ts';
 
 type Step = ReplyStage | 'rset' | 'discard';
 
@@ -83,6 +84,13 @@ export class SmtpSession {
 
   get busy(): boolean {
     return this.body !== undefined || this.ahead !== undefined;
+  }
+
+  /** Undefined when no message is here. */
+  get awaited(): AwaitedReply | undefined {
+    if (!this.busy) return undefined;
+    const messages = (this.body === undefined ? 0 : 1) + (this.ahead === undefined ? 0 : 1);
+    return { messages, where: this.where(), since: this.since };
   }
 
   /** True while no transaction was answered: a failure now is as good as one of connecting. */

@@ -146,7 +146,7 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
   const done = await untilDone(cli, instance, 'bulk', async () => {
     const { state, states, audience } = await read();
     const met = await trouble.look();
-    if (met.elsewhere !== undefined) progress.say(`Mail is not taken, and is tried again: ${met.elsewhere}`);
+    for (const line of met.lines) progress.say(line);
     const note = [noteOf(states), ...(met.any ? ['mail is not taken'] : [])].filter((part) => part !== '').join('; ');
     progress.update(audience - states.pending, { note, total: audience });
     return state !== 'sending';

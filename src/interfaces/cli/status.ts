@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Status } from '../../application/application.ts';
 import { type Cli, example, withInstance } from './cli.ts';
+import { stuckText } from './stuck-workers.ts';
 import { renderTable } from './table.ts';
 import { formatSeconds } from './text.ts';
 
@@ -49,5 +50,5 @@ export function renderStatus({ lanes, campaigns, workers }: Status, now: Date, w
   const troubles = workers.flatMap(({ host, pid, progress }) =>
     progress.trouble === undefined ? [] : [`${host}:${pid} cannot hand over, and tries again: ${progress.trouble}`],
   );
-  return [waiting, working, ...troubles].join('\n\n');
+  return [waiting, working, ...troubles, ...workers.flatMap(stuckText)].join('\n\n');
 }

@@ -1,5 +1,6 @@
 import type { Application } from '../../application/application.ts';
 import type { Cli } from './cli.ts';
+import { StuckNews } from './stuck-workers.ts';
 import { type Instance, type Lane, NoWayOut } from './workbench.ts';
 
 /** How often a running campaign or message is asked for; each is a few rows by primary key. */
@@ -9,7 +10,7 @@ const LOOK_MS = 2_000;
 
 export async function someoneWorks(application: Application, lane: Lane): Promise<boolean> {
   const { workers } = await application.status();
-  return workers.some(({ lanes }) => lanes.includes(lane));
+  return workers.some(({ lanes, responds }) => responds && lanes.includes(lane));
 }
 
 /** What keeps the workers of the bulk lane from handing over, asked now and then. */
@@ -19,24 +20,27 @@ export class TroubleWatch {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #any = false;
   #told: string | undefined;
+  readonly #stuck = new StuckNews();
 
   constructor(instance: Instance, clock: { monotonic(): number }) {
     this.#instance = instance;
     this.#clock = clock;
   }
 
-  /** @returns `elsewhere`: what another process has met, once; this one's own stands in its log */
-  async look(): Promise<{ readonly any: boolean; readonly elsewhere: string | undefined }> {
+  /** @returns `lines`: what other processes have met, once each; this one's own stands in its log */
+  async look(): Promise<{ readonly any: boolean; readonly lines: readonly string[] }> {
     const now = this.#clock.monotonic();
-    if (now - this.#lookedAt < LOOK_MS) return { any: this.#any, elsewhere: undefined };
+    if (now - this.#lookedAt < LOOK_MS) return { any: this.#any, lines: [] };
     this.#lookedAt = now;
     const { workers } = await this.#instance.application.status();
     const troubled = workers.filter(({ progress }) => progress.trouble !== undefined);
     this.#any = troubled.length > 0;
-    const elsewhere = troubled.find(({ id }) => id !== this.#instance.workerId)?.progress.trouble;
-    if (elsewhere === this.#told) return { any: this.#any, elsewhere: undefined };
+    const others = workers.filter(({ id }) => id !== this.#instance.workerId);
+    const lines = [...this.#stuck.of(others)];
+    const elsewhere = others.find(({ progress }) => progress.trouble !== undefined)?.progress.trouble;
+    if (elsewhere !== this.#told && elsewhere !== undefined) lines.push(`Mail is not taken, and is tried again: ${elsewhere}`);
     this.#told = elsewhere;
-    return { any: this.#any, elsewhere };
+    return { any: this.#any, lines };
   }
 }
 

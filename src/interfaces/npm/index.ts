@@ -6,7 +6,7 @@
  * each other. The host's process is never ended.
  */
 import { resolve } from 'node:path';
-import { readSecretKeys } from '../../infrastructure/config.ts';
+import { readSecretKeys, STUCK_AFTER_MS } from '../../infrastructure/config.ts';
 import { tokens } from '../../infrastructure/container.ts';
 import { createLogger } from '../../infrastructure/logger.ts';
 import { type Opened, openPennypost } from '../../infrastructure/open.ts';
@@ -107,12 +107,15 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     // Nobody listens here: the host does.
     host: '127.0.0.1',
     port: 0,
-    logLevel: options.logLevel,
+    // Only a log of ours can be written to by others than the event loop.
+    logLevel: options.log === undefined ? options.logLevel : 'silent',
     maxConnections: options.maxConnections,
     maxUnrecorded: options.maxUnrecorded,
     messagesPerSecond: options.messagesPerSecond,
     pauseAfterTransportErrors: options.pauseAfterTransportErrors,
     pauseAfterSenderFaults: options.pauseAfterSenderFaults,
+    stuckAfterMs: STUCK_AFTER_MS,
+    profileDir: undefined,
   };
   const { recipientData, recipientDataTimeoutMs: timeoutMs, secretKeys } = options;
   return openPennypost({

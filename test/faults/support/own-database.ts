@@ -35,6 +35,8 @@ export async function openOwnDatabase(shardSize: number): Promise<OwnDatabase> {
     messagesPerSecond: undefined,
     pauseAfterTransportErrors: undefined,
     pauseAfterSenderFaults: undefined,
+    stuckAfterMs: 30_000,
+    profileDir: undefined,
   };
   const opened = await openPennypost({
     config,

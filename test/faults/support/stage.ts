@@ -33,6 +33,8 @@ export interface Stage {
   readonly instance: TestInstance;
   readonly application: Application;
   readonly sink: Doors;
+  /** Gone with the stage; workers have their data in it. */
+  readonly directory: string;
   /** Resolves when it works. @param wish what the command line has no words for */
   startWorker(wish?: WorkerWish, env?: Readonly<Record<string, string>>): Promise<RunningProcess>;
   /** Drains all workers. @throws Error unless each ends with 0 */
@@ -86,6 +88,7 @@ export async function openStage(options: StageOptions = {}, instance?: TestInsta
     instance: opened,
     application,
     sink,
+    directory,
     start,
     async startWorker(wish = {}, env = {}) {
       const worker = start(WORKER, [JSON.stringify(wish)], env);

@@ -2,6 +2,7 @@
  * A worker in a process of its own, with what tests may set and the command line does not: argument 1 is JSON of `WorkerWish`.
  * Says `working` once it works. SIGTERM drains, a second one exits.
  */
+import { existsSync } from 'node:fs';
 import type { Lane, RetryPolicy } from '../../../src/domain/delivery/index.ts';
 import { readConfig } from '../../../src/infrastructure/config.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
@@ -18,9 +19,11 @@ export interface WorkerWish {
   readonly databasePatienceMs?: number;
   /** What no test can wait for: RFC 5321 gives a server minutes. */
   readonly smtp?: Pick<SmtpTransportOptions, 'backoff' | 'timeouts' | 'connectTimeout'>;
+  /** SIGUSR2 blocks the event loop until there is such a file. */
+  readonly untilFile?: string;
 }
 
-const { lanes = ['bulk'], smtp, ...options } = JSON.parse(process.argv[2] ?? '{}') as WorkerWish;
+const { lanes = ['bulk'], smtp, untilFile = '', ...options } = JSON.parse(process.argv[2] ?? '{}') as WorkerWish;
 const config = readConfig();
 const transport =
   smtp === undefined
@@ -46,4 +49,12 @@ const drain = (): void => {
 };
 process.on('SIGTERM', drain);
 reportToSupervisor(workers.id, drain);
+
+/** A fault of ours: synchronous code that does not end. */
+function endlessLoop(): number {
+  let sum = 0;
+  while (!existsSync(untilFile)) for (let step = 0; step < 10_000_000; step += 1) sum += Math.sqrt(step);
+  return sum;
+}
+process.on('SIGUSR2', endlessLoop);
 console.log('working');

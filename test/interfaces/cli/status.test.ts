@@ -22,6 +22,7 @@ describe('status', () => {
           id: 'x',
           host: 'node-1',
           pid: 42,
+          responds: true,
           lanes: ['bulk'],
           startedAt: new Date('2026-11-22T09:00:00Z'),
           progress: { shards: 3, submitted: 12_345, perSecond: 980, unrecorded: 17 },
@@ -36,12 +37,39 @@ describe('status', () => {
 
   it('says what keeps a worker from handing over', () => {
     const progress = { shards: 1, submitted: 0, perSecond: 0, unrecorded: 0, trouble: 'No connection to relay:25: ECONNREFUSED' };
-    const worker = { id: 'x', host: 'node-1', pid: 42, lanes: ['bulk'], startedAt: now, progress } as const;
+    const worker = { id: 'x', host: 'node-1', pid: 42, responds: true, lanes: ['bulk'], startedAt: now, progress } as const;
     expect(
       renderStatus({ ...quiet, workers: [worker] }, now, undefined)
         .split('\n')
         .at(-1),
     ).toBe('node-1:42 cannot hand over, and tries again: No connection to relay:25: ECONNREFUSED');
+  });
+
+  it('says at the end which worker gets nowhere, at what, and where its profile lies', () => {
+    const progress = { shards: 1, submitted: 7, perSecond: 0, unrecorded: 20 };
+    const worker = (pid: number) =>
+      ({ id: `${pid}`, host: 'node-1', pid, responds: true, lanes: ['bulk'], startedAt: now }) as const;
+    const at = '20 messages on 10 connections wait for a reply after the final dot from 127.0.0.1:25 (longest 31 s)';
+    const workers = [
+      { ...worker(41), progress: { ...progress, stuck: { at, forMs: 31_200 } } },
+      { ...worker(42), progress },
+      {
+        ...worker(43),
+        responds: false,
+        progress: { ...progress, stuck: { at: 'blocked', forMs: 95_000, profile: '/x.cpuprofile' } },
+      },
+    ];
+    expect(
+      renderStatus({ ...quiet, workers }, now, 80)
+        .split('\n')
+        .slice(-5),
+    ).toEqual([
+      '',
+      `node-1:41 is stuck for 31 s: ${at}`,
+      '',
+      'node-1:43 is stuck for 1:35: blocked',
+      '  CPU profile: /x.cpuprofile',
+    ]);
   });
 
   it('says how to start a worker when there is none', () => {

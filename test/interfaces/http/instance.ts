@@ -151,4 +151,11 @@ const unused = async () => {
   throw new Error('Nothing is sent here.');
 };
 
-const NOWHERE: Transport = { name: 'unused', slots: 1, submit: unused, verify: unused, close: async () => undefined };
+const NOWHERE: Transport = {
+  name: 'unused',
+  slots: 1,
+  submit: unused,
+  waits: () => [],
+  verify: unused,
+  close: async () => undefined,
+};

@@ -26,6 +26,7 @@ export const statusRoutes: readonly Route<Application>[] = [
               pid: z.int(),
               lanes: z.array(lane).readonly(),
               startedAt: timestamp,
+              responds: z.boolean().openapi({ description: 'False while its event loop is blocked.' }),
               progress: z.object({
                 shards: z.int(),
                 submitted: z.int(),
@@ -34,6 +35,12 @@ export const statusRoutes: readonly Route<Application>[] = [
                 trouble: orNull(z.string()).openapi({
                   description: 'Why its mail is not taken: the last transport error, while no answer has come since.',
                 }),
+                stuck: orNull(
+                  z.object({ at: z.string(), forMs: z.number(), profile: orNull(z.string()) }).openapi({
+                    description:
+                      'It has work and gets nowhere: what it waits for, for how long, and where on its machine a CPU profile of it lies.',
+                  }),
+                ),
               }),
             }),
           )

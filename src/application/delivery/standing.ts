@@ -1,0 +1,55 @@
+import type { Transport } from '../../domain/delivery/index.ts';
+import type { Held } from './held.ts';
+import type { OutcomeRecorder } from './outcome-recorder.ts';
+import type { Pace } from './pace.ts';
+
+/** How a sender stands, for whoever asks whether it gets anywhere. */
+export interface Standing {
+  /** It has something to do now: a sender that only waits for its rate limit has not. */
+  readonly busy: boolean;
+  /** Changes with every outcome that becomes known or is recorded, and with every shard taken or let go. */
+  readonly mark: string;
+  /** What it waits for, in words. */
+  readonly waits: () => readonly string[];
+}
+
+interface Parts {
+  readonly held: readonly Held[];
+  readonly transport: Transport;
+  readonly recorder: OutcomeRecorder;
+  readonly pace: Pace;
+  /** Monotonic. */
+  readonly now: number;
+}
+
+/** Asked about once a second: it reads what the parts know anyway. */
+export function standingOf(parts: Parts): Standing {
+  const { held, recorder, pace } = parts;
+  const settled = held.reduce((sum, { shard }) => sum + shard.settled, 0);
+  return {
+    busy: held.length > 0 && (!pace.holdsBack || recorder.handedOver > 0),
+    mark: `${held.map(({ name }) => name).join()} ${settled}`,
+    waits: () => waitsOf(parts),
+  };
+}
+
+function waitsOf({ held, transport, recorder, now }: Parts): readonly string[] {
+  const seconds = (since: number): string => `${Math.round((now - since) / 1_000)} s`;
+  const words = [...transport.waits()];
+  const { underway } = recorder;
+  if (underway !== undefined)
+    words.push(`${underway.outcomes} outcomes wait for the database to commit them (for ${seconds(underway.since)})`);
+  const readings = held.flatMap(({ reader }) => reader.loadingSince ?? []);
+  if (readings.length > 0)
+    words.push(
+      `${readings.length} shards wait for the data of their next recipients (longest ${seconds(Math.min(...readings))})`,
+    );
+  const overdue = held.filter(({ deadline, fenced }) => !fenced && now > deadline);
+  if (overdue.length > 0)
+    words.push(`${overdue.length} shards wait for the database to renew their leases (longest ${seconds(overdue[0]!.deadline)})`);
+  if (words.length > 0) return words;
+  const left = held.reduce((sum, { shard }) => sum + shard.remaining, 0);
+  return [
+    `nothing that it knows of, with ${left} recipients left and ${recorder.handedOver} messages handed over: a fault of pennypost`,
+  ];
+}
