@@ -40,7 +40,7 @@ function openRecorder(time: TestTime, maxUnrecorded = 100) {
     /** Answers the commit under way and lets the next one begin. */
     answer: async () => {
       last().answer();
-      await time.pass(100);
+      await time.pass(50);
     },
   };
 }
@@ -111,7 +111,7 @@ describe('the recorder of outcomes', () => {
     expect(commits.length).toBeGreaterThan(3);
   });
 
-  it('gives a batch that nobody waits for 100 ms, or until it has half of the window', async () => {
+  it('gives a batch that nobody waits for 50 ms, or until it has half of the window', async () => {
     const { recorder, commits, last } = openRecorder(time);
     const shard = held(500);
     recorder.track(shard);
@@ -129,8 +129,8 @@ describe('the recorder of outcomes', () => {
     await time.pass(1);
     settle(shard, 1);
     recorder.wake();
-    await time.pass(200);
-    expect(commits[2]?.at).toBe((commits[1]?.at ?? 0) + 100);
+    await time.pass(100);
+    expect(commits[2]?.at).toBe((commits[1]?.at ?? 0) + 50);
   });
 
   it('lets nobody wait for a batch to fill who has everything of a shard', async () => {
@@ -154,7 +154,7 @@ describe('the recorder of outcomes', () => {
     await answer();
     settle(shard, 3);
     recorder.wake();
-    await time.pass(100);
+    await time.pass(50);
     const first = last().batches;
     for (let tries = 0; tries < 8; tries += 1) {
       last().fail(new Away());
