@@ -6,6 +6,7 @@ import { eventually, type RunningProcess } from '../support/processes.ts';
 import { invite, launch } from './support/audience.ts';
 import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage } from './support/stage.ts';
 
+const MAIN = 'src/interfaces/cli/main.ts';
 /** So long without an outcome, instead of 30 seconds. */
 const STUCK = { PENNYPOST_STUCK_SECONDS: '2', PENNYPOST_LOG_LEVEL: 'info' };
 
@@ -31,6 +32,7 @@ describe('a worker that gets nowhere', () => {
     const slow = people(4).map((address) => `slow-15-at-dot+${address}`);
     const audience = await invite(stage.application, slow);
     const { id } = await launch(stage.application, audience);
+    const watching = stage.start(MAIN, ['campaign', 'watch', id]);
     await eventually('it to be stuck', async () => (await stuck()) !== undefined);
     const { at, forMs } = (await stuck())!;
     const server = new URL(stage.sink.urls[0] ?? '').host;
@@ -42,7 +44,15 @@ describe('a worker that gets nowhere', () => {
     expect(nodes.length).toBeGreaterThan(0);
     expect(samples.length).toBeGreaterThan(100);
 
+    // As everybody else sees it.
+    const asked = stage.start(MAIN, ['status']);
+    expect(await asked.ended).toBe(0);
+    expect(asked.lines.join('\n')).toMatch(
+      / is stuck for .*: .* wait for a reply after the final dot from .*\n {2}CPU profile: \//,
+    );
     await stage.finished(audience, id);
+    expect(await watching.ended).toBe(0);
+    expect(watching.errors()).toMatch(/:\d+ is stuck for .*after the final dot/);
     await eventually('it to be no longer stuck', async () => (await stuck()) === undefined);
     expect(lines(worker)).toEqual([
       expect.objectContaining({ msg: 'this worker is stuck', reason: expect.stringContaining('after the final dot') }),

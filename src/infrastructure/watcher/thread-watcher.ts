@@ -12,6 +12,36 @@ import { type ProfilePlace, recordCpuProfile } from './cpu-profile.ts';
 
 const BEAT_MS = 1_000;
 
+/**
+ * What the thread runs. A text, because a module in its place would cost each process that runs from sources 18 MB for a TypeScript
+ * loader of its own, and because no compiler or bundler changes it. What it needs in trouble it loads in trouble.
+ */
+const WATCH_HEARTBEAT = `
+  const { parentPort, workerData: heartbeat } = require('node:worker_threads');
+  const beats = new Int32Array(heartbeat.memory);
+  let heard = Atomics.load(beats, 0);
+  let lookedAt = performance.now();
+  let silentMs = 0;
+  let attended = false;
+  setInterval(() => {
+    const now = performance.now();
+    // A process that was stopped, or a machine that slept: then this thread slept as well.
+    silentMs += Math.min(now - lookedAt, 2 * heartbeat.everyMs);
+    lookedAt = now;
+    const beat = Atomics.load(beats, 0);
+    if (beat !== heard) silentMs = 0;
+    heard = beat;
+    if (silentMs < heartbeat.afterMs || attended) return;
+    attended = true;
+    import(heartbeat.attendant)
+      .then(({ attend }) => attend(heartbeat, silentMs))
+      .then((absence) => parentPort.postMessage(absence))
+      .finally(() => {
+        attended = false;
+      });
+  }, heartbeat.everyMs);
+`;
+
 export interface WatcherSettings {
   readonly workerId: string;
   /** Where the worker's row is. */
@@ -53,7 +83,7 @@ export class ThreadWatcher implements ProcessWatcher {
       dataDir,
     };
     // Without the options of this process: a profiler or a loader of its own is nothing that this thread needs.
-    const thread = new Worker(`(${watchHeartbeat})()`, { eval: true, workerData, execArgv: [], name: 'pennypost-watcher' });
+    const thread = new Worker(WATCH_HEARTBEAT, { eval: true, workerData, execArgv: [], name: 'pennypost-watcher' });
     thread.unref();
     thread.on('message', ({ forMs, reason, profile }: Absence) =>
       log.warn({ forMs, reason, profile }, 'the event loop of this worker was blocked and goes on'),
@@ -76,36 +106,4 @@ export class ThreadWatcher implements ProcessWatcher {
     clearInterval(this.#beating);
     await this.#thread?.terminate();
   }
-}
-
-/**
- * What the thread runs, as text: it must stand by itself. A module in its place would cost each process that runs from sources
- * 18 MB for a TypeScript loader of its own; the one that it needs in trouble is loaded in trouble.
- */
-function watchHeartbeat(): void {
-  const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads');
-  const heartbeat: Heartbeat = workerData;
-  const beats = new Int32Array(heartbeat.memory);
-  let heard = Atomics.load(beats, 0);
-  let lookedAt = performance.now();
-  let silentMs = 0;
-  let attended = false;
-  setInterval(() => {
-    const now = performance.now();
-    // A process that was stopped, or a machine that slept: then this thread slept as well.
-    silentMs += Math.min(now - lookedAt, 2 * heartbeat.everyMs);
-    lookedAt = now;
-    const beat = Atomics.load(beats, 0);
-    if (beat !== heard) silentMs = 0;
-    heard = beat;
-    if (silentMs < heartbeat.afterMs || attended) return;
-    attended = true;
-    const attendant: Promise<typeof import('./blocked-loop.ts')> = import(heartbeat.attendant);
-    void attendant
-      .then(({ attend }) => attend(heartbeat, silentMs))
-      .then((absence) => parentPort?.postMessage(absence))
-      .finally(() => {
-        attended = false;
-      });
-  }, heartbeat.everyMs);
 }

@@ -1,5 +1,7 @@
 import type { TextStream } from '../../../src/interfaces/cli/output.ts';
 
+const REWIND = '\r\u001b[2K';
+
 /** A stream that keeps what was written, and shows it as a terminal would: what a carriage return overwrote is gone. */
 export class RecordedStream implements TextStream {
   written = '';
@@ -15,14 +17,17 @@ export class RecordedStream implements TextStream {
     this.written += text;
   }
 
-  /** Lines that were ended. */
+  /** Lines that were ended, after what was last drawn over each. */
   get lines(): string[] {
-    return this.written.split('\n').slice(0, -1);
+    return this.written
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.split(REWIND).at(-1)!);
   }
 
   /** The line that the cursor stands in, after what was last drawn over it. */
   get current(): string {
-    return this.written.split('\n').at(-1)!.split('\r\u001b[2K').at(-1)!;
+    return this.written.split('\n').at(-1)!.split(REWIND).at(-1)!;
   }
 }
 
