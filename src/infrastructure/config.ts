@@ -1,7 +1,8 @@
-import { chmod, mkdir, open, readFile } from 'node:fs/promises';
+import { chmod, open, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { generateSecretKey, parseSecretKey } from '../domain/access/index.ts';
 import { DomainError, InvalidInput } from '../domain/shared/errors.ts';
+import { claimDataDirectory } from './postgres/embedded-directory.ts';
 
 /** As long as a worker waits at most for the database before it tries another connection; relays answer in a few seconds. */
 export const STUCK_AFTER_MS = 30_000;
@@ -79,7 +80,7 @@ export async function readSecretKeys(
   if (file !== undefined) return keysIn(await readFile(file, 'utf8'));
   if (config.databaseUrl !== undefined) throw new SecretKeyMissing();
   const own = join(config.dataDir, 'secret-key');
-  await mkdir(config.dataDir, { recursive: true });
+  await claimDataDirectory(config.dataDir);
   try {
     // Exclusive: of two processes that start at once, one writes and the other reads.
     const handle = await open(own, 'wx', 0o600);

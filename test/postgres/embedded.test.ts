@@ -206,6 +206,15 @@ describe('the embedded PostgreSQL', () => {
       expect(await readdir(dataDir)).toEqual(['thesis.txt']);
     });
 
+    it('a place that takes no directories, at once and with what to do', async () => {
+      // Node's own recursive mkdir never came back from there.
+      const failure = await start('/proc/pennypost-test/data').catch((error: Error) => error);
+      expect(failure).toMatchObject({
+        code: 'database.directory_unreachable',
+        message: expect.stringContaining('choose another PENNYPOST_DATA_DIR'),
+      });
+    });
+
     it('a file where the directory should be', async () => {
       const file = join(await place.directory(), 'file');
       await writeFile(file, '');

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Program } from './embedded-program.ts';
 import { DirectoryUnreachable, ForeignDirectory, NoSpace, WrongDatabaseVersion } from './errors.ts';
 
@@ -35,8 +35,7 @@ export async function claimDataDirectory(directory: string): Promise<string> {
   const path = resolve(directory);
   try {
     // 0711: the user that PostgreSQL runs as passes through to its own directory, and sees nothing else.
-    const made = await mkdir(path, { recursive: true });
-    if (made !== undefined) await chmod(path, 0o711);
+    if (await makePath(path)) await chmod(path, 0o711);
     const root = await realpath(path);
     const found = await readdir(root);
     if (found.includes(MARK)) return root;
@@ -50,6 +49,32 @@ export async function claimDataDirectory(directory: string): Promise<string> {
     return root;
   } catch (error) {
     throw fileFailure(path, error);
+  }
+}
+
+/**
+ * The directory and those above it. Not by Node's `recursive`, which goes round in circles for ever where the one above exists and
+ * takes no directories (/proc).
+ * @returns false when it was there
+ */
+async function makePath(path: string): Promise<boolean> {
+  const made = await makeOne(path).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    return undefined;
+  });
+  if (made !== undefined) return made;
+  await makePath(dirname(path));
+  return makeOne(path);
+}
+
+async function makeOne(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    // Maybe by another process, just now.
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
   }
 }
 
