@@ -175,7 +175,14 @@ async function publicUrl(config: Config): Promise<Finding> {
 async function smtp(config: Config): Promise<Finding> {
   const what = 'SMTP';
   if (config.smtpUrl === undefined) {
-    const inbox = (await readServingNote(config.dataDir))?.inboxUrl;
+    const serving = await readServingNote(config.dataDir);
+    if (serving?.relay !== undefined)
+      return {
+        what,
+        verdict: 'ok',
+        found: `the running "pennypost serve" hands mail to ${serving.relay}; commands here leave it to that one`,
+      };
+    const inbox = serving?.inboxUrl;
     return {
       what,
       verdict: 'warn',

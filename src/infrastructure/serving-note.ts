@@ -15,6 +15,8 @@ export interface ServingNote {
   readonly publicUrl: string;
   /** `smtp://127.0.0.1:45678`; undefined when mail goes to a real server. */
   readonly inboxUrl: string | undefined;
+  /** `relay.example.com:587`: the real server that mail is handed to; undefined when it goes to the inbox. */
+  readonly relay?: string | undefined;
 }
 
 /** Writes the note; of several that serve on one data directory the last one is found. @returns what takes it back */
@@ -34,7 +36,8 @@ export async function readServingNote(dataDir: string): Promise<ServingNote | un
   const text = await readIfThere(pathIn(dataDir));
   if (text === undefined) return undefined;
   const note = JSON.parse(text) as ServingNote & { readonly process: string };
-  return (await lives(note.process)) ? { publicUrl: note.publicUrl, inboxUrl: note.inboxUrl } : undefined;
+  const { publicUrl, inboxUrl, relay } = note;
+  return (await lives(note.process)) ? { publicUrl, inboxUrl, relay } : undefined;
 }
 
 const pathIn = (dataDir: string): string => join(dataDir, 'serving.json');

@@ -71,6 +71,21 @@ describe('the doctor', () => {
     expect(found.SMTP).toBeDefined();
   });
 
+  it('knows the SMTP server of a running serve, which was set in another terminal', async () => {
+    const data = join(directory, 'served');
+    const takeBack = await writeServingNote(data, {
+      publicUrl: 'https://x.example',
+      inboxUrl: undefined,
+      relay: 'relay.example:587',
+    });
+    expect((await findingsOf({ PENNYPOST_DATA_DIR: data })).SMTP).toMatchObject({
+      verdict: 'ok',
+      found: expect.stringContaining('the running "pennypost serve" hands mail to relay.example:587'),
+    });
+    await takeBack();
+    expect((await findingsOf({ PENNYPOST_DATA_DIR: data })).SMTP).toMatchObject({ verdict: 'warn', found: 'no server is set' });
+  });
+
   it('greets the SMTP server, and tells what it answers, without the password', async () => {
     const sink = await startFaultSink();
     const smtp = (port: number) => findingsOf({ PENNYPOST_SMTP_URL: `smtp://name:hidden@127.0.0.1:${port}?tls=none` });

@@ -108,7 +108,8 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
       return stop;
     },
     async announce() {
-      const note = { publicUrl: opened.publicUrl, inboxUrl: opened.inbox?.url };
+      const relay = config.smtpUrl === undefined ? undefined : URL.parse(config.smtpUrl)?.host;
+      const note = { publicUrl: opened.publicUrl, inboxUrl: opened.inbox?.url, relay };
       opened.lifecycle.register('serving note', await serving.writeServingNote(config.dataDir, note));
     },
     close: () => opened.close(),
