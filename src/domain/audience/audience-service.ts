@@ -167,7 +167,7 @@ export class AudienceService {
   }
 
   /**
-   * Forgets the person: address, attributes, subscriptions and the details of consents go; the id stays, so that reports add
+   * Forgets the person: address, attributes, subscriptions, the details of consents and rejected rows of imports go; the id stays, so that reports add
    * up, and a keyed hash of the address, so that no import can mail it again. Final. @throws NotFound
    */
   async deleteSubscriber(projectId: Id, id: Id, evidence: Readonly<Record<string, string>> = {}): Promise<void> {
@@ -179,6 +179,7 @@ export class AudienceService {
     await this.store.removeSuppressions(projectId, [subscriber.emailKey], undefined);
     await this.store.removeSubscriptions(projectId, subscriber.id);
     await this.store.stripConsents(projectId, subscriber.id);
+    await this.store.stripRejections(projectId, [subscriber.emailKey, subscriber.address ?? subscriber.emailKey]);
     subscriber.erase(at);
   }
 

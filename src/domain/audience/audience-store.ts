@@ -103,6 +103,8 @@ export interface AudienceStore {
   addImport(imported: Import): Promise<void>;
   findImport(projectId: Id, id: Id): Promise<Import | undefined>;
   imports(projectId: Id, page: PageRequest): Promise<Page<Import>>;
+  /** Empties every rejected row of the project in which one of these addresses stands; how many that were. */
+  stripRejections(projectId: Id, addresses: readonly string[]): Promise<number>;
   rejections(projectId: Id, importId: Id, page: PageRequest): Promise<Page<Rejection>>;
   /** False when it had ended already. */
   failImport(projectId: Id, id: Id, failure: string, at: Date): Promise<boolean>;

@@ -91,5 +91,9 @@ export function newImport(projectId: Id, id: Id, wish: NewImport, now: Date): Im
 
 /** Shortened so that a bad file of a gigabyte leaves no gigabyte of rejections. */
 export function rejection(line: number, reason: string, cells: readonly string[]): Rejection {
-  return { line, reason, cells: cells.slice(0, REJECTED_CELLS).map((cell) => cleanText(cell.slice(0, REJECTED_CELL))) };
+  return { line, reason, cells: cells.slice(0, REJECTED_CELLS).map((cell) => cleanText(beginning(cell))) };
 }
+
+/** Copied: a slice keeps the whole of the text that it was cut from, and a thousand rejections wait together. */
+const beginning = (cell: string): string =>
+  cell.length <= REJECTED_CELL ? cell : Buffer.from(cell.slice(0, REJECTED_CELL)).toString();

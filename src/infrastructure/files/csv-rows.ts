@@ -82,6 +82,8 @@ class Parsing {
   private line = 1;
   private emptyLines = 0;
   private failure: Error | undefined;
+  /** Of the line that has not ended yet. */
+  private lineOctets = 0;
 
   constructor(delimiter: Delimiter) {
     this.line += delimiter.skippedLines;
@@ -117,10 +119,23 @@ class Parsing {
       if (done === true) this.parser.end(settled);
       else this.parser.write(value, settled);
     });
+    if (done !== true) this.measure(value);
     if (this.failure !== undefined) throw this.unreadable(this.failure);
     const { rows } = this;
     this.rows = [];
     return rows;
+  }
+
+  /** The parser counts the characters of cells, and a row of nothing but delimiters has none. */
+  private measure(piece: Buffer): void {
+    const end = Math.max(piece.lastIndexOf(0x0a), piece.lastIndexOf(0x0d));
+    this.lineOctets = end < 0 ? this.lineOctets + piece.length : piece.length - end - 1;
+    if (this.lineOctets > ROW_OCTETS) this.failure ??= new ImportUnreadable(this.tooLong());
+  }
+
+  /** Nothing behind such a row can be read: nobody knows where the next one begins. */
+  private tooLong(): string {
+    return `The row that begins on line ${this.line} (or on an empty line behind it) has more than 1 MB. Close its quotation mark where one was left open; else shorten or remove the row.`;
   }
 
   private take(cells: readonly string[], lastLine: number, emptyLines: number): void {
@@ -138,7 +153,7 @@ class Parsing {
       return new ImportUnreadable(
         code === 'CSV_QUOTE_NOT_CLOSED'
           ? `The row that begins on line ${this.line} (or on an empty line behind it) opens a quotation mark that is never closed. Close or remove it.`
-          : `The row that begins on line ${this.line} (or on an empty line behind it) has more than 1 MB. A quotation mark is never closed there, or this is not the CSV that it seems.`,
+          : this.tooLong(),
       );
     }
     return error.name === 'CsvError' || code !== undefined ? new ImportUnreadable(`Line ${this.line}: ${error.message}`) : error;

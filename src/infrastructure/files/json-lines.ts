@@ -3,7 +3,12 @@ import { ImportUnreadable } from '../../domain/audience/index.ts';
 import { BROKEN_TEXT } from './csv-rows.ts';
 import type { TextSource } from './csv-source.ts';
 
+/** A longer line cannot be imported. */
 const LINE_OCTETS = 1024 * 1024;
+/** Of what is rejected for its length. */
+const SHOWN_OCTETS = 500;
+/** Here nobody waits for its end any more. */
+const GIVEN_UP_OCTETS = 16 * LINE_OCTETS;
 const LINE_FEED = 0x0a;
 
 /** JSON Lines (jsonlines.org): one object a line, empty lines skipped. @throws ImportUnreadable for a line without end */
@@ -13,6 +18,13 @@ export async function* jsonLines(source: TextSource): AsyncGenerator<readonly Fi
   let length = 0;
   const finish = (rows: FileRow[], piece: Buffer): void => {
     line += 1;
+    if (length + piece.length > LINE_OCTETS) {
+      const text = Buffer.concat([...begun, piece]).toString('utf8', 0, SHOWN_OCTETS);
+      rows.push({ line, text, problem: 'The line has more than 1 MB. JSON Lines holds one person a line.' });
+      begun = [];
+      length = 0;
+      return;
+    }
     const text = (begun.length === 0 ? piece : Buffer.concat([...begun, piece])).toString('utf8').trim();
     begun = [];
     length = 0;
@@ -25,10 +37,11 @@ export async function* jsonLines(source: TextSource): AsyncGenerator<readonly Fi
       finish(rows, piece.subarray(from, end));
       from = end + 1;
     }
-    if (from < piece.length) begun.push(Buffer.from(piece.subarray(from)));
+    // What will be rejected anyway is not kept.
+    if (from < piece.length && length <= LINE_OCTETS) begun.push(Buffer.from(piece.subarray(from)));
     length += piece.length - from;
-    if (length > LINE_OCTETS)
-      throw new ImportUnreadable(`Line ${line + 1} has more than 1 MB. JSON Lines holds one person a line.`);
+    if (length > GIVEN_UP_OCTETS)
+      throw new ImportUnreadable(`Line ${line + 1} has more than 16 MB. JSON Lines holds one person a line.`);
     if (rows.length > 0) yield rows;
   }
   const rows: FileRow[] = [];

@@ -1,3 +1,4 @@
+import { domainToUnicode } from 'node:url';
 import type {
   Consent,
   Evidence,
@@ -179,6 +180,28 @@ export async function rejections(sql: Sql, projectId: Id, importId: Id, page: Pa
     [projectId, importId, after, limit + 1],
   );
   return toPage(rows, limit, (row) => [String(row.line)]);
+}
+
+/** Cells and reason go, line and count stay. Reads all rejected rows of the project, for a verb that is rare. */
+export async function stripRejections(sql: Sql, projectId: Id, addresses: readonly string[]): Promise<number> {
+  const rows = await sql.query(
+    `update pennypost_audience.import_rejection r set cells = '[]', reason = 'The person in this row was erased.'
+     where project_id = $1 and exists (select from jsonb_array_elements_text(r.cells) as c (cell) where lower(c.cell) ~ any($2::text[]))
+     returning 1 as stripped`,
+    [projectId, patternsOf(addresses)],
+  );
+  return rows.length;
+}
+
+/** Addresses as they may stand in a cell, in any case and with either writing of the domain, and not as a part of longer ones. */
+function patternsOf(addresses: readonly string[]): string[] {
+  const written = addresses.flatMap((address) => {
+    const at = address.lastIndexOf('@');
+    return [address, address.slice(0, at + 1) + domainToUnicode(address.slice(at + 1))];
+  });
+  return [...new Set(written.map((address) => address.toLowerCase()))].map(
+    (address) => `(^|[^[:alnum:]._%+-])${address.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}($|[^[:alnum:].-]|[.]($|[^[:alnum:]]))`,
+  );
 }
 
 export async function failImport(sql: Sql, projectId: Id, id: Id, failure: string, at: Date): Promise<boolean> {

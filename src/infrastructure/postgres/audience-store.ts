@@ -307,6 +307,10 @@ export class PostgresAudienceStore implements AudienceStore {
     return records.imports(this.session.sql, projectId, page);
   }
 
+  stripRejections(projectId: Id, addresses: readonly string[]): Promise<number> {
+    return records.stripRejections(this.session.sql, projectId, addresses);
+  }
+
   rejections(projectId: Id, importId: Id, page: PageRequest) {
     return records.rejections(this.session.sql, projectId, importId, page);
   }

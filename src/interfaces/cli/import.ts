@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
+import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interruption.ts';
 import { Progress } from './progress.ts';
 import { listIds } from './subscriber.ts';
@@ -98,6 +99,12 @@ async function importFile(
   if (options.rejected !== undefined)
     await writeFile(options.rejected, Readable.from(application.imports.rejectionsCsv(project.id, imported.id)));
   await tell(cli, application, project, imported, options.rejected);
+  const { rows, rejected } = imported.totals;
+  if (rows === 0 || rejected < rows) return;
+  cli.output.warn(
+    'no row could be imported: this is not the file that it should be, or its columns are named otherwise (--map).',
+  );
+  cli.endWith(EXIT.usage);
 }
 
 async function tell(

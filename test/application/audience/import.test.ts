@@ -107,6 +107,32 @@ describe('an import', () => {
     expect(await snapshot()).toBe(before);
   });
 
+  it('keeps no rejected row of somebody who is erased, however the address was written', async () => {
+    const [ada] = Object.values(await world.people(project, news, 'ada'));
+    const { subscriber } = await world.audience((a) => a.upsertSubscriber(project, { email: 'o.neil@b\u00fccher.example' }));
+    const bad = 'x'.repeat(70_000);
+    const rows = [
+      `ADA@Example.com,${bad}`,
+      `"Ada <ada@example.com>",Ada`,
+      `adalbert@example.com,${bad}`,
+      `x.ada@example.com,${bad}`,
+      `nonsense,see ada@example.com.`,
+      `nonsense,ada@example.com.au`,
+      `O.Neil@b\u00fccher.example,${bad}`,
+    ];
+    const { id, totals: found } = await run(`email,note\n${rows.join('\n')}\n`);
+    expect(found.rejected).toBe(7);
+    const list = async () => (await world.audience((a) => a.rejections(project, id))).items;
+    await world.audience((a) => a.deleteSubscriber(project, ada!));
+    await world.audience((a) => a.deleteSubscriber(project, subscriber.id));
+    const left = await list();
+    expect(left.filter(({ cells }) => cells.length > 0).map(({ line }) => line)).toEqual([4, 5, 7]);
+    expect(left[0]).toEqual({ line: 2, reason: 'The person in this row was erased.', cells: [] });
+    let csv = '';
+    for await (const part of world.imports.rejectionsCsv(project, id)) csv += part;
+    expect(csv).not.toMatch(/[^.l]ada@example\.com["., ]*\n|neil/i);
+  });
+
   it('never changes people who left the list, are suppressed or erased', async () => {
     const p = await world.people(project, news, 'left', 'barred', 'listbarred', 'erased', 'stays');
     await world.audience((a) => a.unsubscribe(project, [news], p.left!, { source: 'one-click' }));

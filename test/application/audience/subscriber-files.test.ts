@@ -165,8 +165,8 @@ describe('a bomb', () => {
     ['a gigabyte of one line', 'email,x\n', 'x', {}, 'more than 1 MB'],
     ['a quotation mark that is never closed', 'email,x\na,"', 'x\n', {}, 'more than 1 MB'],
     ['a million columns', 'email,', 'x,', {}, 'more than 1 MB'],
+    ['a row of nothing but delimiters', 'email\n', ',', {}, 'line 2'],
     ['a gigabyte of zero bytes', 'email\n', '\0', {}, 'more than 1 MB'],
-    ['a line of JSON without end', '{"email":"', 'x', {}, 'more than 1 MB'],
     ['an endless line in UTF-16', '\ufeff', 'x', { encoding: 'utf-16le' }, 'more than 1 MB'],
   ] as const)('%s is given up after two megabytes, and its source is ended', async (_, head, body, options, message) => {
     const { source, state } = endless(head, body);
@@ -178,6 +178,24 @@ describe('a bomb', () => {
     ).rejects.toMatchObject({ code: 'import.unreadable', message: expect.stringContaining(message) });
     expect(state.ended).toBe(true);
     expect(state.bytes).toBeLessThan(4 * 1024 * 1024);
+  });
+
+  it('of one long line of JSON is one bad row; a line without end is given up', async () => {
+    const long = `{"email":"${'x'.repeat(10 * 1024 * 1024)}"}`;
+    const { rows } = await read(`{"email":"a"}\n${long}\n{"email":"b"}\n${long}`, {}, 65_536);
+    expect(rows).toMatchObject([
+      { line: 1, record: { email: 'a' } },
+      { line: 2, problem: expect.stringContaining('more than 1 MB'), text: expect.stringMatching(/^.{500}$/) },
+      { line: 3, record: { email: 'b' } },
+      { line: 4, problem: expect.stringContaining('more than 1 MB') },
+    ]);
+    const { source, state } = endless('{"email":"', 'x');
+    const all = async (): Promise<void> => {
+      const file = await new StreamedSubscriberFiles().open(source, {});
+      for await (const batch of file.batches) expect(batch).toEqual([]);
+    };
+    await expect(all()).rejects.toMatchObject({ message: expect.stringContaining('Line 1 has more than 16 MB') });
+    expect([state.ended, state.bytes < 20 * 1024 * 1024]).toEqual([true, true]);
   });
 
   it('ends its source when it is closed unread', async () => {

@@ -222,6 +222,17 @@ describe('import', () => {
     expect(json).toMatchObject({ rows: 2, imported: 1, rejected: 1 });
   });
 
+  it('ends with 2 when every row was rejected, and only then', async () => {
+    const bad = await run(['import', '-', '--list', 'harbour-letter', '--json'], { stdin: 'email\nnobody\nnothing\n' });
+    expect(bad).toMatchObject({
+      status: 2,
+      json: { rows: 2, rejected: 2 },
+      stderr: expect.stringContaining('no row could be imported'),
+    });
+    expect((await run(['import', '-', '--list', 'harbour-letter'], { stdin: 'email\nnobody\nx@example.org\n' })).status).toBe(0);
+    expect((await run(['import', '-', '--list', 'harbour-letter'], { stdin: 'email\n' })).status).toBe(0);
+  });
+
   it('warns when these people join nothing', async () => {
     expect((await run(['import', '-'], { stdin: csv })).stderr).toContain('warning: no --list: these people join none');
   });
