@@ -12,6 +12,11 @@ const GROWING_PERCENT = 50;
 const YOUNG_BYTES = 32 * 1_024 * 1_024;
 const LOOK_MS = 100;
 
+/** Before modules are loaded: their garbage would blow the young generation up to 64 MB, which it never gives back. */
+export function loadFrugally(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
 /** Once per process, by whoever owns the process: these are settings of all of V8. @returns ends it */
 export function keepHeapSmall(): () => void {
   setFlagsFromString(`--heap-growing-percent=${GROWING_PERCENT}`);
@@ -20,13 +25,15 @@ export function keepHeapSmall(): () => void {
   const collect: unknown = runInNewContext('gc');
   if (typeof collect === 'function') collect();
   // The greatest size of the young generation is fixed when V8 starts; by which factor it grows can be said at any time.
-  let grows = true;
-  const timer = setInterval(() => {
+  let grows: boolean | undefined;
+  const look = (): void => {
     const young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
     const mayGrow = young === undefined || young.space_size < YOUNG_BYTES;
     if (mayGrow !== grows) setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`);
     grows = mayGrow;
-  }, LOOK_MS);
+  };
+  look();
+  const timer = setInterval(look, LOOK_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -47,6 +47,8 @@ function createWorkbench(): Workbench {
 type Config = ReturnType<typeof import('../../infrastructure/config.ts').readConfig>;
 
 async function open(wish: OpenWish, configured: Config): Promise<Instance> {
+  const { keepHeapSmall, loadFrugally } = await import('../../infrastructure/heap.ts');
+  if (wish.works === true) loadFrugally();
   const [{ openPennypost }, { tokens }, { createLogger }, serving] = await Promise.all([
     import('../../infrastructure/open.ts'),
     import('../../infrastructure/container.ts'),
@@ -77,7 +79,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     // Whoever serves here mails real people, whether or not this terminal knows by which server.
     ...(running !== undefined && running.inboxUrl === undefined && smtpUrl === undefined && { localTransport: false }),
   });
-  if (wish.works === true) opened.lifecycle.register('heap', (await import('../../infrastructure/heap.ts')).keepHeapSmall());
+  if (wish.works === true) opened.lifecycle.register('heap', keepHeapSmall());
   let working: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     working ??= opened.get(tokens.workers).stop();
