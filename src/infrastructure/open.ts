@@ -29,6 +29,8 @@ export interface OpenOptions {
   readonly localTransport?: boolean | undefined;
   /** Default true: bring the schema up to date. False: refuse to start on an older schema. */
   readonly migrate?: boolean | undefined;
+  /** Runs an embedded database on when the process that runs it ends: for whoever means to stay. Default false. */
+  readonly inheritsDatabase?: boolean | undefined;
   /** True when this process runs workers. */
   readonly works: boolean;
   readonly clock?: Clock | undefined;
@@ -53,7 +55,7 @@ export interface Opened extends Wired {
   readonly description: string;
   /** The first half of it. */
   readonly database: string;
-  /** The embedded database is run by another process, and ends with that one. */
+  /** The embedded database is run by another process. */
   readonly databaseBorrowed: boolean;
   readonly publicUrl: string;
   /** Names of the migrations that this opening applied. */
@@ -78,7 +80,12 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
   const { config, log } = options;
   const lifecycle = new Lifecycle();
   try {
-    const database = await openDatabase({ url: config.databaseUrl, dataDir: config.dataDir, log: (line) => log.info({}, line) });
+    const database = await openDatabase({
+      url: config.databaseUrl,
+      dataDir: config.dataDir,
+      log: (line) => log.info({}, line),
+      inherits: options.inheritsDatabase,
+    });
     lifecycle.register('database', () => database.stop());
     const orm = await openOrm(database.connection, { applicationName: sessionName(hostname(), process.pid) });
     lifecycle.register('connections', () => orm.close());

@@ -9,7 +9,7 @@ import { findBinaries } from '../../src/infrastructure/postgres/embedded-program
 import { ForeignDirectory, NoEmbeddedDatabase, NoSpace, WrongDatabaseVersion } from '../../src/infrastructure/postgres/errors.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';
 import { pooledSql } from '../../src/infrastructure/postgres/session.ts';
-import { ordinaryUser, postgresIn, until, Workplace } from './embedded-support.ts';
+import { type EmbeddedProcess, ordinaryUser, postgresIn, until, Workplace } from './embedded-support.ts';
 
 async function ask<Row extends pg.QueryResultRow>(connection: ConnectionSettings, text: string): Promise<Row[]> {
   const client = new pg.Client({ ...connection });
@@ -122,6 +122,52 @@ describe('the embedded PostgreSQL', () => {
       await first.stop();
       expect(await codeOf(pooledSql(orm).query('select 1'))).toBe('database.unavailable');
       await orm.close();
+    });
+  });
+
+  describe('with an heir', () => {
+    const killed = (one: EmbeddedProcess) => one.kill();
+    const stopped = (one: EmbeddedProcess) => one.stop();
+
+    it.each([
+      ['stopped', stopped],
+      ['killed', killed],
+    ])('is run on by one of several when the supervising process is %s, where the pools find it again', async (_, end) => {
+      const dataDir = await place.copyOf(used);
+      const first = place.spawn(dataDir);
+      await first.outcome();
+      const said: string[] = [];
+      const heirs = await Promise.all(
+        [1, 2].map(() => startEmbedded({ dataDir, sync: false, inherits: true, log: (line) => said.push(line) })),
+      );
+      expect(heirs.map(({ role }) => role)).toEqual(['attached', 'attached']);
+      const orm = await openOrm(heirs[0]!.connection);
+      await pooledSql(orm).query('insert into kept values (43)');
+      await end(first);
+      await until(() =>
+        pooledSql(orm)
+          .query('select 1')
+          .then(
+            () => said.length > 0,
+            () => false,
+          ),
+      );
+      expect(await pooledSql(orm).query('select answer from kept order by 1')).toEqual([{ answer: 42 }, { answer: 43 }]);
+      expect(said).toEqual(['The process that ran the embedded database has ended: this one runs it now.']);
+      await orm.close();
+      await Promise.all(heirs.map((heir) => heir.stop()));
+      expect(await postgresIn(dataDir)).toEqual([]);
+    });
+
+    it('that leaves first takes nothing with it', async () => {
+      const dataDir = await place.copyOf(used);
+      const first = place.spawn(dataDir);
+      await first.outcome();
+      const heir = await startEmbedded({ dataDir, sync: false, inherits: true });
+      await heir.stop();
+      expect(await ask(heir.connection, 'select answer from kept')).toEqual([{ answer: 42 }]);
+      await first.stop();
+      expect(await postgresIn(dataDir)).toEqual([]);
     });
   });
 

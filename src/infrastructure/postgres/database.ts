@@ -13,7 +13,7 @@ export { type ConnectionSettings, describeConnection, parseDatabaseUrl, withData
 export interface OpenDatabase {
   readonly connection: ConnectionSettings;
   readonly embedded: boolean;
-  /** Embedded, and run by another process: it ends with that one. */
+  /** Embedded, and run by another process. */
   readonly borrowed: boolean;
   /** One line for people: which database, where, and whether we run it. Never a password. */
   readonly describe: string;
@@ -27,6 +27,8 @@ export interface OpenDatabaseOptions {
   readonly dataDir: string;
   /** Hears what takes long, one line each. */
   readonly log?: (line: string) => void;
+  /** Embedded: runs the server on when the process that runs it ends. Default false. */
+  readonly inherits?: boolean | undefined;
 }
 
 /**
@@ -44,7 +46,11 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDa
       stop: async () => undefined,
     };
   }
-  const database = await startEmbedded({ dataDir: options.dataDir, ...(options.log === undefined ? {} : { log: options.log }) });
+  const database = await startEmbedded({
+    dataDir: options.dataDir,
+    inherits: options.inherits ?? false,
+    ...(options.log === undefined ? {} : { log: options.log }),
+  });
   const how = database.role === 'supervising' ? 'lives as long as this process' : 'run by another process of pennypost';
   return {
     connection: database.connection,

@@ -6,9 +6,9 @@
  *   kill -9 (a shell waits on a pipe that the process holds). Every other process **attaches** to it, which is decided by a
  *   real connection. Two that start at once: one goes first, the other attaches.
  * - When the supervising process ends, the connections of attached ones end with it: what they had not committed is rolled
- *   back, their next statement fails with `database.unavailable`, and they do not take over. Run again, such a command finds
- *   no server and supervises its own. Who wants a server that outlives every command runs `pennypost serve`, or a
- *   PostgreSQL of their own.
+ *   back, and their next statement fails with `database.unavailable`. Whoever `inherits` (`pennypost serve`, a host
+ *   application) then starts the server again in the same place, within a second or two, and everybody's pools reconnect.
+ *   Other commands do not; run again, one finds no server and supervises its own.
  * - As root, PostgreSQL runs as the owner of the data directory or as `nobody`; see embedded-program.ts.
  * - A first start that is interrupted leaves nothing behind that the next one could mistake for a cluster.
  */
@@ -34,6 +34,7 @@ import {
   sweep,
   writeSecret,
 } from './embedded-directory.ts';
+import { Heir } from './embedded-heir.ts';
 import { chooseProgram, findBinaries, type Program } from './embedded-program.ts';
 import { initialise, probe, type Server, type ServerOptions, startServer } from './embedded-server.ts';
 import { DatabaseStartFailed } from './errors.ts';
@@ -47,6 +48,8 @@ export interface EmbeddedOptions {
   readonly log?: (line: string) => void;
   /** False leaves out the fsync after `initdb`, for throw-away clusters. Default true. */
   readonly sync?: boolean;
+  /** Runs the server on when the process that runs it ends. Default false. */
+  readonly inherits?: boolean;
   /** More of postgresql.conf, as `name=value`; they hold while this process supervises. */
   readonly settings?: readonly string[];
 }
@@ -54,7 +57,7 @@ export interface EmbeddedOptions {
 export interface EmbeddedDatabase {
   readonly connection: ConnectionSettings;
   readonly role: 'supervising' | 'attached';
-  /** Shuts the server down when this process supervises it; else does nothing. Close the pools first. */
+  /** Shuts the server down when this process supervises it, or has come to; else does nothing. Close the pools first. */
   stop(): Promise<void>;
 }
 
@@ -72,14 +75,25 @@ const DYING_SECONDS = 3;
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const layout = layoutOf(await claimDataDirectory(options.dataDir));
+  const open = async (): Promise<EmbeddedDatabase> =>
+    (await attach(layout)) ??
+    (await underStartLock(layout.lockFile, async () => (await attach(layout)) ?? (await supervise(layout, options))));
   try {
-    return (
-      (await attach(layout)) ??
-      (await underStartLock(layout.lockFile, async () => (await attach(layout)) ?? (await supervise(layout, options))))
-    );
+    const database = await open();
+    if (database.role === 'supervising' || options.inherits !== true) return database;
+    const vacant = () => isVacant(layout, database.connection);
+    const heir = new Heir({ vacant, open, log: options.log ?? (() => undefined) });
+    return { ...database, stop: () => heir.stop() };
   } catch (error) {
     throw fileFailure(layout.root, error);
   }
+}
+
+/** The second question is for a supervisor in another container, whom nobody sees from here. */
+async function isVacant(layout: Layout, connection: ConnectionSettings): Promise<boolean> {
+  const supervisor = await readIfThere(layout.supervisorFile);
+  if (supervisor !== undefined && (await lives(supervisor))) return false;
+  return (await probe(connection)) !== 'answers';
 }
 
 /** Connects to a server that somebody else runs on this cluster; undefined when there is none. */

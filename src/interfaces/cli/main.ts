@@ -75,6 +75,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     destination,
     log,
     works: wish.works ?? false,
+    inheritsDatabase: wish.inheritsDatabase,
     onFatal: reject,
     // Whoever serves here mails real people, whether or not this terminal knows by which server.
     ...(running !== undefined && running.inboxUrl === undefined && smtpUrl === undefined && { localTransport: false }),

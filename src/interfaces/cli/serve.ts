@@ -91,7 +91,13 @@ async function serveUntilInterrupted(cli: Cli, options: ServeOptions): Promise<v
   cli.interruption.heed();
   let instance: Instance;
   try {
-    instance = await cli.workbench.open({ works: lanes.length > 0, ownInbox: true, publicUrl: server.url, log: 'json' });
+    instance = await cli.workbench.open({
+      works: lanes.length > 0,
+      ownInbox: true,
+      publicUrl: server.url,
+      log: 'json',
+      inheritsDatabase: true,
+    });
   } catch (error) {
     await server.close(0);
     throw error;
@@ -118,7 +124,7 @@ async function begin(cli: Cli, instance: Instance, server: Server, { lanes, proc
   await instance.announce();
   const fleet = await startFleet(cli, instance, lanes, processes);
   if (instance.databaseBorrowed)
-    cli.output.warn('the database is run by another process and ends with it. Start this again when that one has ended.');
+    cli.output.note('The database is run by another process. When that one ends, this one runs it on, within seconds.');
   if (inbox !== undefined && !/^(127\.|localhost$|::1$)/.test(host))
     cli.output.warn(`the development inbox shows every message to whoever reaches ${host}.`);
   const { items } = await application.access.listProjects({ limit: 1 });

@@ -26,6 +26,8 @@ export interface OpenWish {
   readonly oneOf?: number | undefined;
   /** Where this process serves, when nothing else is configured. */
   readonly publicUrl?: string | undefined;
+  /** Runs an embedded database on when the process that runs it ends. Default false. */
+  readonly inheritsDatabase?: boolean | undefined;
   /** An instance for itself in this empty directory, whatever is configured: own database, own inbox. */
   readonly isolatedIn?: string | undefined;
   /** `lines` (default): warnings for people. `json`: everything, for whoever runs a service. */
@@ -49,7 +51,7 @@ export interface Instance {
   readonly publicUrl: string;
   /** Nobody said what it is and nobody serves: links would lead to where `serve` listens when nothing else is said. */
   readonly publicUrlAssumed: boolean;
-  /** The embedded database is run by another process, and ends with that one. */
+  /** The embedded database is run by another process. */
   readonly databaseBorrowed: boolean;
   /** Migrations that this opening applied. */
   readonly migrated: readonly string[];

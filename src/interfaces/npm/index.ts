@@ -122,6 +122,7 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     config,
     log,
     works,
+    inheritsDatabase: true,
     // Two processes with an inbox each would be two places to look for one message.
     destination: works ? undefined : 'none',
     // Without one, the data directory's own: it is made once the directory is known to be ours.
