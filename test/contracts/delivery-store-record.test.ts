@@ -338,12 +338,14 @@ describe('who received it', () => {
     expect((await world.run((store) => store.ledger(idOf(9, 0xa), place.campaignId, {}))).items).toEqual([]);
   });
 
-  it('is known of those whose acceptance is recorded', async () => {
-    const place = await world.campaign(3);
-    const outcomes = [anOutcome(0), anOutcome(1, 'deferred'), anOutcome(2, 'in_doubt')];
-    await world.record([batchOf(await world.mustClaim(ADA), outcomes, { cursor: 3, done: true })]);
-    const ids = [0, 1, 2, 3].map((person) => idOf(person));
-    expect(await world.run((store) => store.acceptedAmong(place, ids))).toEqual(new Set([idOf(0)]));
+  it('is known of those whose acceptance is recorded, and of those whom an earlier holder may have reached', async () => {
+    const place = await world.campaign(4);
+    const doubtful = anOutcome(3, 'deferred', { possibleRepeat: true });
+    const outcomes = [anOutcome(0), anOutcome(1, 'deferred'), anOutcome(2, 'in_doubt'), doubtful];
+    await world.record([batchOf(await world.mustClaim(ADA), outcomes, { cursor: 4, done: true })]);
+    const ids = [0, 1, 2, 3, 4].map((person) => idOf(person));
+    const reached = { accepted: new Set([idOf(0)]), possibly: new Set([idOf(3)]) };
+    expect(await world.run((store) => store.reachedAmong(place, ids))).toEqual(reached);
   });
 });
 

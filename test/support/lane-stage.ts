@@ -15,14 +15,28 @@ export class LaneStage {
   /** Lanes that `close` has to stop. */
   readonly running: BulkLane[] = [];
 
+  /** Messages on the wire, by receiving domain. */
+  readonly onWire = new Map<string, number>();
+  /** The most that each domain had on the wire at once; to be cleared by who wants to know of a certain time. */
+  readonly mostOnWire = new Map<string, number>();
+
   /** A lane over a transport that answers after `takes` milliseconds. */
-  open(options: BulkLaneOptions & { slots?: number; takes?: number; answer?: (message: OutgoingMessage) => Attempt } = {}) {
+  open(
+    options: BulkLaneOptions & {
+      slots?: number;
+      takes?: number | ((message: OutgoingMessage) => number);
+      answer?: (message: OutgoingMessage) => Attempt;
+    } = {},
+  ) {
     const { slots = 5, takes = 1, answer = () => anAttempt(), ...laneOptions } = options;
     const transport = new MemoryTransport({
       slots,
       answer: async (message) => {
         this.handed.push(message.envelope.to);
-        await new Promise((resolve) => setTimeout(resolve, takes));
+        const domain = message.envelope.to.slice(message.envelope.to.indexOf('@') + 1);
+        this.#count(domain, 1);
+        await new Promise((resolve) => setTimeout(resolve, typeof takes === 'number' ? takes : takes(message)));
+        this.#count(domain, -1);
         return answer(message);
       },
     });
@@ -30,6 +44,12 @@ export class LaneStage {
     this.running.push(lane);
     lane.start();
     return { lane, transport };
+  }
+
+  #count(domain: string, by: number): void {
+    const now = (this.onWire.get(domain) ?? 0) + by;
+    this.onWire.set(domain, now);
+    this.mostOnWire.set(domain, Math.max(now, this.mostOnWire.get(domain) ?? 0));
   }
 
   async close(): Promise<void> {

@@ -62,6 +62,7 @@ export class LaneWorld {
   /** Every outcome that was recorded, in order. */
   readonly recorded: (Outcome & { readonly fence: number })[] = [];
   readonly accepted = new Set<string>();
+  readonly possiblyReached = new Set<string>();
   readonly paused = new Map<string, string>();
   readonly stopped = new Set<string>();
   readonly released: string[] = [];
@@ -83,13 +84,14 @@ export class LaneWorld {
     this.time = time;
   }
 
-  /** A sending campaign over `people` people in shards of `shardSize`; its id. */
-  campaign(people: number, options: { shardSize?: number; run?: number } = {}): string {
-    const { shardSize = 1_000, run = 0 } = options;
+  /** A sending campaign over `people` people in shards of `shardSize`; its id. @param options.domain of each, by index */
+  campaign(people: number, options: { shardSize?: number; run?: number; domain?: (index: number) => string } = {}): string {
     this.#campaigns += 1;
+    const own = `c${this.#campaigns}.example.com`;
+    const { shardSize = 1_000, run = 0, domain = () => own } = options;
     const campaignId = idOf(this.#campaigns, 0xc);
     const ids = Array.from({ length: people }, (_, index) => idOf(this.#campaigns * 100_000 + index));
-    for (const [index, id] of ids.entries()) this.people.set(id, facts(id, `p${index}@c${this.#campaigns}.example.com`));
+    for (const [index, id] of ids.entries()) this.people.set(id, facts(id, `p${index}@${domain(index)}`));
     for (let number = 0; number * shardSize < people; number += 1) {
       const shard: StoredShard = {
         projectId: PROJECT,
@@ -200,6 +202,7 @@ export class LaneWorld {
             facts: new Map(known),
             failure: this.failure,
             accepted: new Set(suspects.filter((id) => this.accepted.has(id))),
+            possibly: new Set(suspects.filter((id) => this.possiblyReached.has(id))),
             checkedAt: this.time.clock.monotonic(),
           };
         }),
@@ -292,6 +295,7 @@ export class LaneWorld {
       for (const outcome of batch.outcomes) {
         this.recorded.push({ ...outcome, fence: batch.fence });
         if (outcome.state === 'submitted') this.accepted.add(outcome.subscriberId);
+        if (outcome.possibleRepeat) this.possiblyReached.add(outcome.subscriberId);
       }
       if (shard === undefined || verdict === 'fenced') continue;
       const { batch: number, cursor, claimedThrough, done } = batch;

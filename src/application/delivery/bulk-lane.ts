@@ -1,17 +1,11 @@
-import type { RecipientFacts } from '../../domain/audience/index.ts';
-import { RenderFailed } from '../../domain/campaign/index.ts';
 import {
-  type Attempt,
   HeldShard,
   LEASE_MS,
   leaseName,
-  outcomeOf,
   type RecordedBatches,
   runName,
   type ShardLease,
   type Transport,
-  type Turn,
-  type Withdrawn,
   type WorkerProgress,
 } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
@@ -19,13 +13,14 @@ import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
 import { Background } from './background.ts';
 import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
-import { domainOf, failedAttempt, type Held, keyOf, leaseKey, remainingOf, settleUnsent } from './held.ts';
+import { type Held, keyOf, leaseKey, remainingOf } from './held.ts';
 import * as timing from './lane-timing.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pace } from './pace.ts';
-import { FRESH_MS, type ReadRecipient, RecipientReader } from './recipient-reader.ts';
+import { Pump } from './pump.ts';
+import { RecipientReader } from './recipient-reader.ts';
 import { Refusals } from './refusals.ts';
-import type { SendingCampaign, SendingMessage } from './sending-campaign.ts';
+import type { SendingCampaign } from './sending-campaign.ts';
 import { type Standing, standingOf } from './standing.ts';
 import { Tally } from './tally.ts';
 
@@ -41,15 +36,13 @@ export class BulkLane {
   readonly #log: Log;
   readonly #maxUnrecorded: number;
   readonly #pace: Pace;
-  readonly #refusals: Refusals;
   readonly #recorder: OutcomeRecorder;
+  readonly #pump: Pump;
   readonly #held = new Map<string, Held>();
   readonly #background = new Background((error) => this.#stumbled(error));
   /** Beside the others: it goes on while the lane drains. */
   readonly #renewing = new Background((error) => this.#stumbled(error));
   readonly #fatal: (error: unknown) => void;
-  #turn = 0;
-  #onWire = 0;
   #stopping = false;
   #claiming = false;
   #claimAgain = false;
@@ -57,7 +50,6 @@ export class BulkLane {
   #nothingFree = false;
   #reachableSince = Number.POSITIVE_INFINITY;
   readonly #tally: Tally;
-  #idle: (() => void) | undefined;
 
   constructor(deps: {
     id: Id;
@@ -77,10 +69,6 @@ export class BulkLane {
     this.#maxUnrecorded = deps.options?.maxUnrecorded ?? 1_000;
     this.#tally = new Tally(deps.clock.monotonic(), deps.log);
     this.#pace = new Pace(deps.options?.messagesPerSecond);
-    this.#refusals = new Refusals({
-      transportErrors: deps.options?.pauseAfterTransportErrors ?? 500,
-      senderFaults: deps.options?.pauseAfterSenderFaults ?? 100,
-    });
     this.#fatal = deps.onFatal;
     this.#recorder = new OutcomeRecorder({
       commit: (batches) => deps.ports.commit(batches),
@@ -90,6 +78,23 @@ export class BulkLane {
       maxUnrecorded: this.#maxUnrecorded,
       onCommitted: (recorded, begunAt) => this.#committed(recorded, begunAt),
       onFatal: (error) => this.#giveUp(error),
+    });
+    this.#pump = new Pump({
+      transport: deps.transport,
+      clock: deps.clock,
+      log: deps.log,
+      recorder: this.#recorder,
+      pace: this.#pace,
+      refusals: new Refusals({
+        transportErrors: deps.options?.pauseAfterTransportErrors ?? 500,
+        senderFaults: deps.options?.pauseAfterSenderFaults ?? 100,
+      }),
+      tally: this.#tally,
+      held: this.#held,
+      maxUnrecorded: this.#maxUnrecorded,
+      onRefused: (held, reason) => this.#refused(held, reason),
+      onQuiet: (held) => void this.#background.guard(() => this.#giveBack(held)),
+      onError: (error) => this.#stumbled(error),
     });
   }
 
@@ -124,8 +129,8 @@ export class BulkLane {
   }
 
   get standing(): Standing {
-    const [transport, recorder, pace, now] = [this.#transport, this.#recorder, this.#pace, this.#clock.monotonic()];
-    return standingOf({ held: [...this.#held.values()], transport, recorder, pace, now });
+    const parts = { transport: this.#transport, recorder: this.#recorder, pace: this.#pace, pump: this.#pump };
+    return standingOf({ held: [...this.#held.values()], ...parts, now: this.#clock.monotonic() });
   }
 
   /**
@@ -135,15 +140,10 @@ export class BulkLane {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#background.endTimers();
-    const { promise: idle, resolve } = Promise.withResolvers<void>();
-    this.#idle = resolve;
-    // A relay that never answers must not hold the process: its messages stay claimed, and so marked for the next holder.
-    const patience = setTimeout(resolve, timing.DRAIN_MS);
-    if (this.#onWire === 0) resolve();
-    await idle;
-    clearTimeout(patience);
+    await this.#pump.drain(timing.DRAIN_MS);
     // A claim that was under way when all this began may still bring a shard.
     await this.#background.settled();
+    for (const held of this.#held.values()) this.#pump.part(held);
     await this.#recorder.flush();
     for (const held of [...this.#held.values()]) await this.#giveBack(held, true);
     this.#recorder.stop();
@@ -154,6 +154,7 @@ export class BulkLane {
   /** Nothing more can be recorded, so nothing more may be handed over; the shards go to others when their leases end. */
   #giveUp(error: unknown): void {
     this.#stopping = true;
+    this.#pump.stop();
     this.#background.endTimers();
     this.#renewing.endTimers();
     this.#fatal(error);
@@ -172,7 +173,7 @@ export class BulkLane {
 
   async #lookForWork(): Promise<void> {
     this.#nothingFree = false;
-    this.#pump();
+    this.#pump.run();
     if (this.#claiming) {
       this.#claimAgain = true;
       return;
@@ -181,11 +182,18 @@ export class BulkLane {
     try {
       do {
         this.#claimAgain = false;
-        while (!this.#stopping && this.#held.size < timing.MOST_SHARDS && (await this.#claimOne()));
+        while (!this.#stopping && this.#hasHands() && (await this.#claimOne()));
       } while (this.#claimAgain);
     } finally {
       this.#claiming = false;
     }
+  }
+
+  #hasHands(): boolean {
+    if (this.#held.size >= timing.MOST_HELD) return false;
+    let busy = 0;
+    for (const { shard } of this.#held.values()) if (shard.remaining > 0) busy += 1;
+    return busy < timing.MOST_SHARDS;
   }
 
   /** One more shard: any while there is little left to do, else only of campaigns that this process holds nothing of. */
@@ -225,102 +233,34 @@ export class BulkLane {
       shard,
       clock: this.#clock,
       read: (turns) => this.#background.follow(this.#ports.readRecipients(campaign, lease, turns)),
-      onReady: () => this.#pump(),
+      onReady: () => this.#pump.run(),
       onError: (error) => this.#stumbled(error),
     });
-    const deadline = begunAt + LEASE_MS - timing.LEASE_MARGIN_MS;
-    const held: Held = { shard, name: leaseName(lease), campaign, reader, deadline, closing: false, fenced: false, onWire: 0 };
+    const held: Held = {
+      shard,
+      name: leaseName(lease),
+      campaign,
+      reader,
+      deadline: begunAt + LEASE_MS - timing.LEASE_MARGIN_MS,
+      closing: false,
+      fenced: false,
+      blocked: false,
+      onWire: 0,
+      left: [],
+    };
     this.#held.set(held.name, held);
     this.#recorder.track(shard);
-    this.#pump();
+    this.#pump.run();
   }
 
-  /** Keeps about two messages per connection composed and waiting, of all held shards in turn. */
-  #pump(): void {
-    if (this.#stopping) return;
-    const room = Math.max(this.#transport.slots * 3, 4);
-    let empty = 0;
-    const held = [...this.#held.values()];
-    while (this.#onWire < room && empty < held.length && this.#mayHandOver()) {
-      const next = held[this.#turn % held.length];
-      this.#turn += 1;
-      const recipient =
-        next === undefined || next.closing || this.#clock.monotonic() > next.deadline ? undefined : next.reader.next();
-      if (next === undefined || recipient === undefined) {
-        empty += 1;
-        continue;
-      }
-      empty = 0;
-      this.#process(next, recipient);
-    }
-    this.#recorder.wake();
-  }
-
-  /** The window holds for what is handed over, also while a shard that was taken over has more than that to repeat. */
-  #mayHandOver(): boolean {
-    return this.#recorder.handedOver < this.#maxUnrecorded && this.#pace.ready(this.#clock.monotonic());
-  }
-
-  #process(held: Held, recipient: ReadRecipient): void {
-    const { turn, facts, failure, accepted } = recipient;
-    if (accepted) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'accepted before');
-    else if (failure !== undefined) settleUnsent(held, turn, this.#clock.now(), 'deferred', failure);
-    else if (facts === undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'deleted');
-    else if (facts.refusal !== undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', facts.refusal);
-    else this.#compose(held, recipient, facts);
-  }
-
-  #compose(held: Held, { turn, checkedAt }: ReadRecipient, facts: RecipientFacts): void {
-    try {
-      this.#handOver(held, turn, held.campaign.compose(facts, turn, this.#clock.now()), checkedAt);
-    } catch (error) {
-      if (!(error instanceof RenderFailed)) this.#log.error({ reason: String(error) }, 'a message could not be composed');
-      settleUnsent(held, turn, this.#clock.now(), 'failed', error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  #handOver(held: Held, turn: Turn, message: SendingMessage, checkedAt: number): void {
-    held.onWire += 1;
-    this.#onWire += 1;
-    this.#pace.take();
-    const proceed = (): boolean => {
-      const now = this.#clock.monotonic();
-      return !this.#stopping && !held.closing && now < held.deadline && now - checkedAt < FRESH_MS + timing.WAIT_MS;
-    };
-    const { envelope, content } = message;
-    void this.#transport.submit({ envelope, content, dotSafe: true, proceed }).then(
-      (attempt) => this.#answered(held, turn, attempt, message),
-      (error: unknown) => {
-        this.#log.error({ reason: String(error) }, 'the transport refused a message');
-        this.#answered(held, turn, failedAttempt(error), message);
-      },
-    );
-  }
-
-  #answered(held: Held, turn: Turn, attempt: Attempt | Withdrawn, message: SendingMessage): void {
-    held.onWire -= 1;
-    this.#onWire -= 1;
-    message.release();
-    if (attempt.outcome === 'withdrawn') held.shard.giveBack(turn.position);
-    else {
-      this.#tally.count(attempt);
-      this.#pauseWhereRefused(held, attempt);
-      held.shard.settle(
-        turn.position,
-        outcomeOf(turn.subscriberId, attempt, turn.possibleRepeat, this.#clock.now(), domainOf(message.envelope.to)),
-      );
-    }
-    if (this.#stopping && this.#onWire === 0) this.#idle?.();
-    if (held.closing && held.onWire === 0) void this.#background.guard(() => this.#giveBack(held));
-    this.#pump();
-    this.#recorder.wake();
-  }
-
-  #pauseWhereRefused(held: Held, attempt: Attempt): void {
-    const reason = this.#refusals.count(attempt);
-    if (reason === undefined || held.closing) return;
-    held.closing = true;
+  #refused(held: Held, reason: string): void {
+    this.#close(held);
     void this.#background.guard(() => this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason));
+  }
+
+  #close(held: Held): void {
+    held.closing = true;
+    this.#pump.close(held);
   }
 
   #committed(recorded: RecordedBatches, begunAt: number): void {
@@ -341,7 +281,7 @@ export class BulkLane {
     }
     // The next shard is claimed while the last people of this one are on the wire, or the connections would run dry meanwhile.
     else if (!this.#nothingFree && remainingOf(this.#held.values()) < this.#maxUnrecorded) this.wake();
-    this.#pump();
+    this.#pump.run();
   }
 
   async #renew(): Promise<void> {
@@ -355,7 +295,7 @@ export class BulkLane {
       if (kept.has(held.name)) held.deadline = begunAt + LEASE_MS - timing.LEASE_MARGIN_MS;
       else if (!held.shard.done) this.#lose(held);
     }
-    this.#pump();
+    this.#pump.run();
   }
 
   /** Pause, resume and cancel take effect here, within half a second and what is on the wire. */
@@ -367,7 +307,7 @@ export class BulkLane {
       const run = runName(held.shard.lease);
       // One that was claimed while we asked is judged the next time.
       if (!held.closing && (running.has(run) || !runs.has(run))) continue;
-      held.closing = true;
+      this.#close(held);
       if (held.onWire === 0) await this.#giveBack(held);
     }
   }
@@ -376,7 +316,7 @@ export class BulkLane {
   #lose(held: Held): void {
     if (held.fenced) return;
     held.fenced = true;
-    held.closing = true;
+    this.#close(held);
     this.#log.warn({ shard: held.name }, 'lost the lease of a shard to another worker');
     if (held.onWire === 0) void this.#background.guard(() => this.#giveBack(held));
   }
@@ -384,7 +324,10 @@ export class BulkLane {
   async #giveBack(held: Held, unfinished = false): Promise<void> {
     if (this.#held.get(held.name) !== held || (held.onWire > 0 && !unfinished)) return;
     // With something still on the wire the claim stays as it is: the next holder must mark those messages.
-    if (held.onWire === 0) await this.#recorder.retract(held.shard);
+    if (held.onWire === 0) {
+      this.#pump.part(held);
+      await this.#recorder.retract(held.shard);
+    }
     if (this.#held.get(held.name) !== held) return;
     this.#drop(held);
     if (!held.fenced) await this.#ports.release([keyOf(held)]);

@@ -14,7 +14,11 @@ export interface Held {
   /** Nothing new is taken: paused, cancelled, or the fence is gone. */
   closing: boolean;
   fenced: boolean;
+  /** Its next recipient has to wait for a receiving domain, and there is no room beside the line. */
+  blocked: boolean;
   onWire: number;
+  /** Turns that came back unsent while it is being closed. */
+  readonly left: { readonly turn: Turn; readonly domain: string }[];
 }
 
 export const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
@@ -27,10 +31,10 @@ export const leaseKey = ({ projectId, campaignId, run, number, fence }: ShardLea
 });
 export const keyOf = (held: Held): ShardKey & { fence: number } => leaseKey(held.shard.lease);
 
-/** People whom this process may still hand over, of what it holds open. */
+/** People whom this process may hand over now or soon, of what it holds open. */
 export function remainingOf(held: Iterable<Held>): number {
   let remaining = 0;
-  for (const { closing, shard } of held) if (!closing) remaining += shard.remaining;
+  for (const { closing, blocked, shard } of held) if (!closing && !blocked) remaining += shard.remaining;
   return remaining;
 }
 
@@ -45,6 +49,13 @@ export const failedAttempt = (error: unknown): Attempt => ({
 
 /** The end of a turn that no transport was asked about. */
 export function settleUnsent(held: Held, turn: Turn, at: Date, state: LedgerState, reason: string): void {
-  const { subscriberId, possibleRepeat } = turn;
-  held.shard.settle(turn.position, { subscriberId, state, code: undefined, reply: reason, possibleRepeat, at });
+  const { position, subscriberId, possibleRepeat } = turn;
+  held.shard.settle(position, { subscriberId, state, code: undefined, reply: reason, possibleRepeat, at });
+}
+
+/** Deferred by ourselves, without an attempt: a later run takes it. */
+export function holdBack(held: Held, turn: Turn, at: Date, domain: string, reason: string): void {
+  const { position, subscriberId, possibleRepeat } = turn;
+  const outcome = { subscriberId, state: 'deferred', code: undefined, reply: reason, possibleRepeat, at, domain } as const;
+  held.shard.settle(position, { ...outcome, attempted: false });
 }

@@ -9,4 +9,15 @@ export const RENEW_MS = 3_000;
 export const CONTROL_MS = 500;
 export const SETTLE_MS = 2_000;
 export const RATE_MS = 1_000;
+/** Shards at once with people who were not handed over yet. */
 export const MOST_SHARDS = 8;
+/** The same, with those that only wait for a few answers. */
+export const MOST_HELD = 32;
+/** How often those who wait for their receiving domains are looked after. */
+export const SWEEP_MS = 200;
+/** So long they wait while others are served, before a later run gets them. */
+export const ASIDE_MS = 5_000;
+/** Where all answers are slow, others are looked for behind them when none had a turn for so long. */
+export const UNSEEN_MS = 30_000;
+/** How many of them are read again at once. */
+export const READ_AGAIN = 50;

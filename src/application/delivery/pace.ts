@@ -2,7 +2,7 @@
  * Messages per second as a bucket that holds a quarter of a second: a pause does not become a burst.
  */
 export class Pace {
-  readonly #limit: number | undefined;
+  #limit: number | undefined;
   #perSecond: number | undefined;
   #tokens = 0;
   #at = 0;
@@ -16,6 +16,16 @@ export class Pace {
   /** Divides the limit by the number of those who keep to it together. */
   share(among: number): void {
     if (this.#limit !== undefined) this.#perSecond = this.#limit / Math.max(1, among);
+  }
+
+  /** Another limit from `now` on; what was saved up under the old one is kept, as far as it fits. */
+  change(perSecond: number | undefined, now: number): void {
+    if (this.#limit === undefined) {
+      this.#tokens = 0;
+      this.#at = now;
+    }
+    this.#limit = perSecond;
+    this.#perSecond = perSecond;
   }
 
   /** Whether one more message may go at the monotonic moment `now` in milliseconds. */

@@ -1,5 +1,5 @@
 import type { RecipientFacts } from '../../domain/audience/index.ts';
-import type { HeldShard, Turn } from '../../domain/delivery/index.ts';
+import type { HeldShard, Reached, Turn } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 
@@ -11,23 +11,20 @@ const MOST_AHEAD = 1_000;
 /** More at once keeps a core of the database busy for so long that a mail server beside it answers late. */
 const LARGEST_PAGE = 250;
 
-/** One recipient ready to be composed, with the moment at which it was known that they may be mailed. */
+/** One recipient ready to be composed, with the page that says whether they may be mailed. */
 export interface ReadRecipient {
   readonly turn: Turn;
-  /** Undefined when the subscriber is gone; `failure` says that a host application's data could not be had. */
+  /** Undefined when the subscriber is gone. */
   readonly facts: RecipientFacts | undefined;
-  readonly failure: string | undefined;
   /** An earlier holder's or run's acceptance is recorded already: nothing may be sent. */
   readonly accepted: boolean;
-  readonly checkedAt: number;
+  readonly page: ReadPage;
 }
 
-/** Facts about a page of people, or why this page's data could not be had. */
-export interface ReadPage {
+/** Facts about a page of people, or why a host application's data for this page could not be had. */
+export interface ReadPage extends Reached {
   readonly facts: ReadonlyMap<Id, RecipientFacts>;
   readonly failure: string | undefined;
-  /** Those of the page whose acceptance the ledger knows. */
-  readonly accepted: ReadonlySet<Id>;
   /** When the question was put that `facts` answer, by the monotonic clock. */
   readonly checkedAt: number;
 }
@@ -85,8 +82,29 @@ export class RecipientReader {
     this.#ahead.delete(id);
     this.#taken += 1;
     this.#loadAhead();
-    const { failure, checkedAt } = page;
-    return { turn, facts: page.facts.get(id), failure, accepted: page.accepted.has(id), checkedAt };
+    return recipientOf(turn, page);
+  }
+
+  /** Takes back whom `next` has just given: they are the next one again. */
+  putBack({ turn, page }: ReadRecipient): void {
+    this.#ahead.set(turn.subscriberId, page);
+    this.#taken -= 1;
+    this.#shard.giveBack(turn.position);
+  }
+
+  /** Whether somebody like this is among those who were read ahead. */
+  isAhead(like: (address: string) => boolean): boolean {
+    for (const [id, { facts }] of this.#ahead) {
+      const known = facts.get(id);
+      if (known !== undefined && known.refusal === undefined && like(known.address)) return true;
+    }
+    return false;
+  }
+
+  /** What is known now of people whose turns were taken. */
+  async again(turns: readonly Turn[]): Promise<readonly ReadRecipient[]> {
+    const page = await this.#read(turns);
+    return turns.map((turn) => recipientOf(turn, page));
   }
 
   /** Reads on as soon as half of what is wanted ahead is gone; `needed` when the next one is missing. */
@@ -121,4 +139,10 @@ export class RecipientReader {
     this.#wantedSince = now;
     this.#taken = 0;
   }
+}
+
+function recipientOf(turn: Turn, page: ReadPage): ReadRecipient {
+  const { subscriberId: id } = turn;
+  const known = page.possibly.has(id) ? { ...turn, possibleRepeat: true } : turn;
+  return { turn: known, facts: page.facts.get(id), accepted: page.accepted.has(id), page };
 }

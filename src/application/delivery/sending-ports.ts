@@ -1,7 +1,7 @@
 import type { KeyRing } from '../../domain/access/index.ts';
 import type { RecipientFacts } from '../../domain/audience/index.ts';
 import { CampaignTransitionRefused, type Renderer } from '../../domain/campaign/index.ts';
-import type { RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
+import type { Reached, RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
@@ -28,6 +28,8 @@ export interface RecipientDataSource {
   ): Promise<ReadonlyMap<Id, RecipientFacts['attributes']>>;
   readonly timeoutMs: number;
 }
+
+const NOBODY: Reached = { accepted: new Set(), possibly: new Set() };
 
 /** What the bulk sender asks of the other contexts, one transaction each. */
 export class SendingPorts implements BulkLanePorts {
@@ -107,11 +109,11 @@ export class SendingPorts implements BulkLanePorts {
     // First the host, which may take seconds; then what must be fresh, so that a slow host does not make it stale.
     const { data, failure } = await this.#hostData(campaign, ids);
     const checkedAt = this.#clock.monotonic();
-    const { facts, accepted } = await this.#work.single(async (scope) => ({
+    const { facts, reached } = await this.#work.single(async (scope) => ({
       facts: await scope.audience.recipients(projectId, ids, { lists }),
-      accepted: suspects.length === 0 ? new Set<Id>() : await scope.delivery.acceptedAmong(shard, suspects),
+      reached: suspects.length === 0 ? NOBODY : await scope.delivery.reachedAmong(shard, suspects),
     }));
-    return { facts: data === undefined ? facts : merged(facts, data), accepted, failure, checkedAt };
+    return { facts: data === undefined ? facts : merged(facts, data), ...reached, failure, checkedAt };
   }
 
   async #hostData(campaign: SendingCampaign, ids: readonly Id[]) {

@@ -2,6 +2,7 @@ import type { Transport } from '../../domain/delivery/index.ts';
 import type { Held } from './held.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
 import type { Pace } from './pace.ts';
+import type { Pump } from './pump.ts';
 
 /** How a sender stands, for whoever asks whether it gets anywhere. */
 export interface Standing {
@@ -18,6 +19,7 @@ interface Parts {
   readonly transport: Transport;
   readonly recorder: OutcomeRecorder;
   readonly pace: Pace;
+  readonly pump: Pump;
   /** Monotonic. */
   readonly now: number;
 }
@@ -33,9 +35,9 @@ export function standingOf(parts: Parts): Standing {
   };
 }
 
-function waitsOf({ held, transport, recorder, now }: Parts): readonly string[] {
+function waitsOf({ held, transport, recorder, pump, now }: Parts): readonly string[] {
   const seconds = (since: number): string => `${Math.round((now - since) / 1_000)} s`;
-  const words = [...transport.waits()];
+  const words = [...transport.waits(), ...pump.waits()];
   const { underway } = recorder;
   if (underway !== undefined)
     words.push(`${underway.outcomes} outcomes wait for the database to commit them (for ${seconds(underway.since)})`);

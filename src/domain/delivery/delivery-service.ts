@@ -2,7 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page } from '../shared/page.ts';
 import { RunOpen } from './delivery-errors.ts';
-import type { DeliveryStore, LedgerFilter, LedgerPlace, LedgerTotals, RecordedBatches } from './delivery-store.ts';
+import type { DeliveryStore, LedgerFilter, LedgerPlace, LedgerTotals, Reached, RecordedBatches } from './delivery-store.ts';
 import type { LedgerRow, LedgerState, StateReason } from './message.ts';
 import { reasonsIn } from './reasons.ts';
 import { BULK_RETRY, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
@@ -129,9 +129,9 @@ export class DeliveryService extends TransactionalDelivery {
     return this.#store.runningOf(runs);
   }
 
-  /** Those of `ids` whom nobody may mail again: their acceptance is recorded. */
-  acceptedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<ReadonlySet<Id>> {
-    return this.#store.acceptedAmong(campaign, ids);
+  /** Those of `ids` whom earlier hand-overs have reached, surely or possibly. */
+  reachedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<Reached> {
+    return this.#store.reachedAmong(campaign, ids);
   }
 
   /**

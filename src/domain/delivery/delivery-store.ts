@@ -57,6 +57,14 @@ export interface LedgerPlace {
 }
 
 /** What the delivery context keeps; implemented over PostgreSQL. Leases live by the database's own clock. */
+/** People whom earlier hand-overs have reached, surely or possibly. */
+export interface Reached {
+  /** Their acceptance is recorded: nobody may mail them again. */
+  readonly accepted: ReadonlySet<Id>;
+  /** A holder that crashed may have handed over to them: whatever is sent to them from now on carries the mark. */
+  readonly possibly: ReadonlySet<Id>;
+}
+
 export interface DeliveryStore {
   addRun(run: Run): Promise<void>;
   /** `recipients` is a PostgreSQL array literal of `size` uuids, as read: a million ids never become objects here. */
@@ -116,8 +124,8 @@ export interface DeliveryStore {
   /** Those of `ids` (a PostgreSQL array literal) who have no row in this campaign's ledger. */
   recipientsWithoutRow(campaign: LedgerPlace, ids: string): Promise<{ readonly ids: string; readonly count: number }>;
 
-  /** Those of `ids` whose acceptance is recorded. */
-  acceptedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<ReadonlySet<Id>>;
+  /** What the ledger knows of earlier hand-overs to `ids`. */
+  reachedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<Reached>;
 
   totals(projectId: Id, campaignId: Id): Promise<LedgerTotals>;
   ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;

@@ -28,6 +28,7 @@ export type {
   LedgerPlace,
   LedgerTotals,
   MovedState,
+  Reached,
   RecordedBatches,
 } from './delivery-store.ts';
 export {

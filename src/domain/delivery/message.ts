@@ -54,6 +54,8 @@ export interface Outcome {
   /** True when an earlier holder may already have handed this message over: an upper bound, never a guess below it. */
   readonly possibleRepeat: boolean;
   readonly at: Date;
+  /** False when we deferred it ourselves without asking anybody: its next delay does not grow. Default: as its state says. */
+  readonly attempted?: boolean | undefined;
   /** Receiving domain, for counters; not kept in the ledger. */
   readonly domain?: string | undefined;
 }
@@ -75,7 +77,8 @@ export interface LedgerRow {
 }
 
 /** True for the states that mean a transport was asked. */
-const wasAttempted = (state: LedgerState): boolean => state !== 'skipped' && state !== 'failed' && state !== 'cancelled';
+const wasAttempted = ({ state, attempted = true }: Outcome): boolean =>
+  attempted && state !== 'skipped' && state !== 'failed' && state !== 'cancelled';
 
 /** An attempt as the ledger keeps it. */
 export function outcomeOf(subscriberId: Id, attempt: Attempt, possibleRepeat: boolean, at: Date, domain?: string): Outcome {
@@ -103,7 +106,7 @@ export function firstRow(run: number, outcome: Outcome, policy: RetryPolicy, jit
     state: outcome.state,
     copies: outcome.state === 'submitted' ? 1 : 0,
     possibleRepeat: outcome.possibleRepeat,
-    attempts: wasAttempted(outcome.state) ? 1 : 0,
+    attempts: wasAttempted(outcome) ? 1 : 0,
     firstAttemptAt: outcome.at,
     nextAttemptAt: outcome.state === 'deferred' ? nextAttemptAt(policy, 1, outcome.at, jitter) : undefined,
     code: outcome.code,
@@ -119,7 +122,7 @@ export function firstRow(run: number, outcome: Outcome, policy: RetryPolicy, jit
  */
 export function followingRow(row: LedgerRow, run: number, outcome: Outcome, policy: RetryPolicy, jitter: number): LedgerRow {
   const copies = row.copies + (outcome.state === 'submitted' ? 1 : 0);
-  const attempts = row.attempts + (wasAttempted(outcome.state) ? 1 : 0);
+  const attempts = row.attempts + (wasAttempted(outcome) ? 1 : 0);
   const possibleRepeat = row.possibleRepeat || outcome.possibleRepeat || copies > 1;
   const facts = { ...row, run: Math.max(row.run, run), copies, attempts, possibleRepeat };
   const replaces = run > row.run ? row.state !== 'submitted' : certainty(outcome.state) > certainty(row.state);

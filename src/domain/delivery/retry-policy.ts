@@ -16,10 +16,10 @@ export const BULK_RETRY: RetryPolicy = { firstDelayMs: 5 * MINUTE, maxDelayMs: 4
 export const TRANSACTIONAL_RETRY: RetryPolicy = { firstDelayMs: 30_000, maxDelayMs: HOUR, lifetimeMs: 24 * HOUR };
 
 /**
- * @param attempts how many attempts there were, 1 or more
+ * @param attempts how many attempts there were; before the first one the delay is that after it
  * @param jitter 0 to 1; spreads the retries over the second half of the delay, so that a storm does not come back as one
  */
 export function nextAttemptAt(policy: RetryPolicy, attempts: number, at: Date, jitter: number): Date {
-  const delay = Math.min(policy.firstDelayMs * 2 ** Math.min(attempts - 1, 30), policy.maxDelayMs);
+  const delay = Math.min(policy.firstDelayMs * 2 ** Math.min(Math.max(attempts - 1, 0), 30), policy.maxDelayMs);
   return new Date(at.getTime() + delay * (0.5 + jitter / 2));
 }

@@ -145,6 +145,14 @@ export class HeldShard {
     return this.#cursor + this.#committed.size + this.#gathered.length;
   }
 
+  /** Behind the last position with an outcome; before it some may have none. */
+  get settledThrough(): number {
+    let through = this.#cursor;
+    for (const { position } of this.#gathered) through = Math.max(through, position + 1);
+    for (const position of this.#committed) through = Math.max(through, position + 1);
+    return through;
+  }
+
   /** The turns that come next, claimed or not, without taking them: for reading people ahead. `known` ones are left out. */
   peek(count: number, known: { has(subscriberId: Id): boolean } = NOBODY): readonly Turn[] {
     const turns: Turn[] = [];
@@ -189,9 +197,7 @@ export class HeldShard {
    * next holder marks nobody as a possible repeat who was never handed over.
    */
   lastBatch(): { readonly batch: ShardBatch; readonly applied: () => void } {
-    let last = this.#cursor;
-    for (const { position } of this.#gathered) last = Math.max(last, position + 1);
-    for (const position of this.#committed) last = Math.max(last, position + 1);
+    const last = this.settledThrough;
     // Inherited and still open: somebody else may have handed these over, so their mark must stay.
     return this.#cut(Math.max(last, this.#cursor < this.#inherited ? this.#inherited : 0));
   }

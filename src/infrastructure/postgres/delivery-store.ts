@@ -9,6 +9,7 @@ import {
   type LedgerTotals,
   leaseName,
   noTotals,
+  type Reached,
   type RecordedBatches,
   type RetryPolicy,
   type Run,
@@ -281,13 +282,15 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
   }
 
   /** Index: primary key. */
-  async acceptedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<ReadonlySet<Id>> {
-    const rows = await this.#sql.query<{ id: Id }>(
-      `select subscriber_id as id from pennypost_delivery.campaign_message
-       where project_id = $1 and launched_on = $2 and campaign_id = $3 and subscriber_id = any($4::uuid[]) and state = 'submitted'`,
+  async reachedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<Reached> {
+    const rows = await this.#sql.query<{ id: Id; accepted: boolean }>(
+      `select subscriber_id as id, state = 'submitted' as accepted from pennypost_delivery.campaign_message
+       where project_id = $1 and launched_on = $2 and campaign_id = $3 and subscriber_id = any($4::uuid[])
+         and (state = 'submitted' or possible_repeat)`,
       [campaign.projectId, campaign.launchedOn, campaign.campaignId, ids],
     );
-    return new Set(rows.map((row) => row.id));
+    const those = (accepted: boolean) => new Set(rows.filter((row) => row.accepted === accepted).map((row) => row.id));
+    return { accepted: those(true), possibly: those(false) };
   }
 
   async totals(projectId: Id, campaignId: Id): Promise<LedgerTotals> {

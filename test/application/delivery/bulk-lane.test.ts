@@ -167,6 +167,16 @@ describe('a recipient', () => {
     expect(marks.filter(Boolean)).toHaveLength(2);
   });
 
+  it('whom an earlier holder may have reached gets the mark in later runs as well', async () => {
+    const campaign = world.campaign(2, { run: 1 });
+    world.possiblyReached.add(world.personOf(campaign, 1));
+    const { transport } = open();
+    await time.until('all to be recorded', () => world.done());
+    expect([0, 1].map((index) => outcomesOf(world.personOf(campaign, index))[0]?.possibleRepeat)).toEqual([false, true]);
+    const marks = transport.messages.map((message) => message.content.toString().includes('X-Pennypost-Possible-Repeat: yes'));
+    expect(marks.filter(Boolean)).toHaveLength(1);
+  });
+
   it('whose acceptance is recorded is not mailed again, in a later run or after a take-over', async () => {
     const [retried, taken] = [world.campaign(2, { run: 1 }), world.campaign(2)];
     Object.assign([...world.shards.values()].find((shard) => shard.campaignId === taken)!, { claimedThrough: 2, fence: 1 });

@@ -79,7 +79,7 @@ describe('a lane that is watched', () => {
   it('says at what it is stuck when nobody answers, with a profile, and goes on by itself', async () => {
     const { lane } = stage.open({ slots: 2, takes: 50_000 });
     const watch = watched(lane);
-    stage.world.campaign(2);
+    stage.world.campaign(2, { domain: (index) => `d${index}.example` });
     await stage.time.pass(AFTER_MS - 1_000);
     expect(watch.stuck).toBeUndefined();
     await stage.time.pass(2_500);

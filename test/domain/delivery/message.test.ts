@@ -118,6 +118,18 @@ describe('a further outcome', () => {
     });
   });
 
+  it('counts no attempt where we deferred it ourselves, and lets it wait no longer for that', () => {
+    const held = anOutcome(1, 'deferred', { attempted: false, at: later(HOUR) });
+    const fresh = firstRow(0, { ...held, at: AT }, BRISK, 0);
+    expect([fresh.attempts, fresh.nextAttemptAt]).toEqual([0, rowIn('deferred').nextAttemptAt]);
+    const again = followingRow(fresh, 1, held, BRISK, 0);
+    expect(again).toMatchObject({ state: 'deferred', attempts: 0, nextAttemptAt: later(HOUR + BRISK.firstDelayMs / 2) });
+    const tried = follow(again, 2, 'deferred', later(2 * HOUR));
+    expect(followingRow(tried, 3, { ...held, at: later(3 * HOUR) }, BRISK, 0).attempts).toBe(1);
+    const late = followingRow(tried, 3, { ...held, at: later(BRISK.lifetimeMs) }, BRISK, 0);
+    expect(late.state).toBe('expired');
+  });
+
   it('keeps the mark of a possible repeat', () => {
     const marked = firstRow(0, anOutcome(1, 'deferred', { possibleRepeat: true }), BRISK, 0);
     expect(follow(marked, 1, 'submitted').possibleRepeat).toBe(true);

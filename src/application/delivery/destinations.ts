@@ -1,0 +1,281 @@
+import type { Attempt } from '../../domain/delivery/index.ts';
+import { Slowing } from './slowing.ts';
+
+/** Time is counted in rounds: an answer in the round of its message or in the next one is quick, so within about a second. */
+const ROUND_MS = 750;
+/** So long must everybody else have had nothing to send before a slow domain gets more than its part. */
+const IDLE_MS = 1_000;
+/** Part of the connections that a domain gets of which nobody knows how it answers. */
+const FIRST_PART = 0.05;
+/** Quick answers of the others, in this round and the last, that make waiting for a slow domain a loss to them. */
+const BUSY_ANSWERS = 4;
+/** Quick answers, in about the last second, that make a domain a quick one. */
+const PROVEN = 4;
+/** Answers over which it is judged whether answers are quick at all here; of one domain the first in a round counts. */
+const MEMORY = 32;
+/** Domains that are remembered; those with nothing on the way are forgotten first come, first gone. */
+const MOST_KNOWN = 4_096;
+/** A quarter of a second is soon enough for a domain; everything together waits until the domains that it is about have been slowed. */
+const DOMAIN_EVIDENCE = { answers: 20, milliseconds: 250 } as const;
+const STREAM_EVIDENCE = { answers: 30, milliseconds: 1_000 } as const;
+
+/** One receiving domain, as this process knows it. Changed by `Destinations` only, but for `aside`. */
+export interface Destination {
+  readonly domain: string;
+  /** Messages that wait for a connection. */
+  waiting: number;
+  /** Messages that a connection has taken in this round, in the one before, and earlier. */
+  fresh: number;
+  recent: number;
+  stuck: number;
+  /** Quick answers of this round and of the one before: how much it may have on the way follows them. */
+  quick: number;
+  quickBefore: number;
+  /** Its last answer was not quick. */
+  late: boolean;
+  /** The round that these numbers are about. */
+  round: number;
+  /** The last round in which it had a say on whether the server is quick. */
+  voted: number;
+  /** Undefined while it refuses nothing because of us. */
+  slowing: Slowing | undefined;
+  /** Recipients that wait beside the line until it may have more. */
+  aside: number;
+}
+
+/** Messages on the way to this domain. */
+export const onWayTo = ({ waiting, fresh, recent, stuck }: Destination): number => waiting + fresh + recent + stuck;
+
+const quickOf = ({ quick, quickBefore }: Destination): number => quick + quickBefore;
+
+/**
+ * How much each receiving domain may have on the way, so that one that answers slowly does not get every connection while
+ * others are answered quickly (promise D7). Nobody knows beforehand which domain is slow, and at thousands of messages a second a
+ * slow one would have all connections before its first answer is due. So each begins with a twentieth of them (one at least)
+ * and gets one more for every quick answer, which is all it can use after some ten of them. Messages without an answer for
+ * about a second count against it: of those it may have that twentieth and the part of the connections that is its part of all
+ * quick answers, and gets nothing more until they are answered.
+ *
+ * The limit holds as long as it helps somebody: when nobody else has had anything to send for a second, or when answers are
+ * slow whoever is asked, a domain may use the connections but for a quarter, which is kept for whoever comes.
+ */
+export class Destinations {
+  readonly #known = new Map<string, Destination>();
+  readonly #slots: number;
+  readonly #first: number;
+  readonly #most: number;
+  readonly #began: number;
+  readonly #stream: Slowing;
+  #round = 0;
+  /** Quick answers of all that are not slowed, of this round and of the one before. */
+  #quick = 0;
+  #quickBefore = 0;
+  /**
+   * How much of the say of domains was that answers are quick, of late; undefined before the first. Counted by domains: one that
+   * has all connections and answers slowly would else be all that there is to be heard.
+   */
+  #quickness: number | undefined;
+  /** Since when somebody is held back although nobody else has anything to send. */
+  #idleSince = Number.POSITIVE_INFINITY;
+
+  /** @param now monotonic milliseconds, as everywhere here */
+  constructor(slots: number, now: number) {
+    this.#slots = slots;
+    this.#first = Math.max(1, Math.floor(slots * FIRST_PART));
+    this.#most = slots - Math.floor(slots / 4);
+    this.#began = now;
+    this.#stream = new Slowing(STREAM_EVIDENCE, now);
+  }
+
+  /** How many domains are remembered. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** The rate of everything together, which follows refusals that come from everywhere. */
+  get stream(): Slowing {
+    return this.#stream;
+  }
+
+  /** Has to be called before the others are asked anything at a new moment. */
+  look(now: number): void {
+    const round = Math.floor((now - this.#began) / ROUND_MS);
+    if (round === this.#round) return;
+    this.#quickBefore = round === this.#round + 1 ? this.#quick : 0;
+    this.#quick = 0;
+    this.#round = round;
+  }
+
+  /**
+   * Says whether the others had anything to send at the end of a look at all there is.
+   * @param wanting somebody is held back, and there was room
+   */
+  note(wanting: boolean, now: number): void {
+    if (!wanting) this.#idleSince = Number.POSITIVE_INFINITY;
+    else if (this.#idleSince > now) this.#idleSince = now;
+  }
+
+  of(domain: string): Destination {
+    const known = this.#known.get(domain);
+    if (known !== undefined) return known;
+    const round = this.#round;
+    const fresh = {
+      domain,
+      waiting: 0,
+      fresh: 0,
+      recent: 0,
+      stuck: 0,
+      quick: 0,
+      quickBefore: 0,
+      late: false,
+      round,
+      voted: -1,
+      slowing: undefined,
+      aside: 0,
+    };
+    this.#known.set(domain, fresh);
+    if (this.#known.size > MOST_KNOWN) this.#forget();
+    return fresh;
+  }
+
+  /** @param onWay messages of all domains on the way */
+  mayBegin(destination: Destination, onWay: number, now: number): boolean {
+    this.#turn(destination);
+    const { stuck, slowing } = destination;
+    if (slowing !== undefined && !slowing.ready(now)) return false;
+    const own = onWayTo(destination);
+    if (own < this.#first + quickOf(destination) && (stuck === 0 || stuck < this.#patience(destination))) return true;
+    return own < this.#most && this.#mayUseTheRest(onWay, now);
+  }
+
+  /** One message is on the way from now on. */
+  begin(destination: Destination): void {
+    destination.waiting += 1;
+    destination.slowing?.take();
+    this.#stream.take();
+  }
+
+  /** A connection takes it: the time until its answer counts from here. @returns its round, for `end` */
+  start(destination: Destination): number {
+    this.#turn(destination);
+    destination.waiting -= 1;
+    destination.fresh += 1;
+    return this.#round;
+  }
+
+  /**
+   * Whether a message that has not been given away yet should go on: false when a domain has turned slow meanwhile and has
+   * more on the way than it would get now.
+   */
+  mayGoOn(destination: Destination, onWay: number, now: number): boolean {
+    this.#turn(destination);
+    if (destination.stuck === 0 || destination.stuck < this.#patience(destination)) return true;
+    const own = onWayTo(destination);
+    return own <= this.#first || (own <= this.#most && this.#mayUseTheRest(onWay - 1, now));
+  }
+
+  /**
+   * @param started its round; undefined when no connection took it
+   * @param attempt undefined when the message came back unsent
+   */
+  end(destination: Destination, started: number | undefined, attempt: Attempt | undefined, now: number): void {
+    this.#turn(destination);
+    const age = started === undefined ? 0 : this.#round - started;
+    if (started === undefined) destination.waiting -= 1;
+    else if (age === 0) destination.fresh -= 1;
+    else if (age === 1) destination.recent -= 1;
+    else destination.stuck -= 1;
+    if (attempt === undefined) return;
+    if (attempt.fault === 'transport') {
+      destination.quick = Math.floor(destination.quick / 2);
+      destination.quickBefore = Math.floor(destination.quickBefore / 2);
+      return;
+    }
+    const quick = age <= 1;
+    if (destination.voted !== this.#round) {
+      destination.voted = this.#round;
+      const before = this.#quickness ?? 0.5;
+      this.#quickness = before + ((quick ? 1 : 0) - before) / MEMORY;
+    }
+    // Final refusals are not for now: `Refusals` pauses a campaign that meets nothing else.
+    this.#countRefusal(destination, attempt.fault === 'sender' && attempt.outcome === 'deferred', now);
+    destination.late = !quick;
+    if (!quick) return;
+    destination.quick += 1;
+    if (destination.slowing?.perSecond === undefined) this.#quick += 1;
+  }
+
+  /** Why this domain may not have more for a while; undefined when that is only a matter of its next answers. */
+  holdsBack(destination: Destination): string | undefined {
+    this.#turn(destination);
+    const perSecond = destination.slowing?.perSecond;
+    if (perSecond !== undefined)
+      return `held back: ${destination.domain} refuses mail from us for now and gets ${Math.round(perSecond)} messages a second`;
+    // Before anybody has been answered it may be the server that is slow.
+    const { late, stuck } = destination;
+    if (this.#quickness !== undefined && (late || (stuck > 0 && stuck >= this.#patience(destination))))
+      return `held back: ${destination.domain} is slow to answer, and others were waiting`;
+    return undefined;
+  }
+
+  /** Answers take long whoever is asked. */
+  get slow(): boolean {
+    return this.#quickness !== undefined && this.#quickness < 0.5;
+  }
+
+  /** Others are answered quickly just now, and would have to wait for this one. */
+  keepsOthers(destination: Destination): boolean {
+    this.#turn(destination);
+    return this.#quick + this.#quickBefore - quickOf(destination) >= BUSY_ANSWERS;
+  }
+
+  /** How many messages without an answer for a second are borne. */
+  #patience(destination: Destination): number {
+    const [own, all] = [quickOf(destination), this.#quick + this.#quickBefore];
+    // One of an otherwise quick domain may only have stood behind another domain's on a connection.
+    return this.#first + (own < PROVEN ? 0 : Math.max(1, (this.#slots * own) / Math.max(own, all)));
+  }
+
+  /** Where answers are slow whoever is asked that is the server, and it is not held against those who have the most people. */
+  #mayUseTheRest(onWay: number, now: number): boolean {
+    return this.slow || (now - this.#idleSince >= IDLE_MS && onWay < this.#most);
+  }
+
+  /** Brings its numbers to the present round. */
+  #turn(destination: Destination): void {
+    const rounds = this.#round - destination.round;
+    if (rounds === 0) return;
+    destination.stuck += destination.recent;
+    destination.recent = destination.fresh;
+    destination.fresh = 0;
+    destination.quickBefore = destination.quick;
+    destination.quick = 0;
+    if (rounds > 1) {
+      destination.stuck += destination.recent;
+      destination.recent = 0;
+      destination.quickBefore = 0;
+    }
+    destination.round = this.#round;
+  }
+
+  /** A domain that is slowed by itself has no say in how fast the others go. */
+  #countRefusal(destination: Destination, refused: boolean, now: number): void {
+    if (destination.slowing?.perSecond === undefined) this.#stream.count(refused, now);
+    if (refused) destination.slowing ??= new Slowing(DOMAIN_EVIDENCE, now);
+    destination.slowing?.count(refused, now);
+    if (destination.slowing?.over === true) destination.slowing = undefined;
+  }
+
+  /** Looks at the two that were looked at longest ago: with one new domain at a time the rest does not grow. */
+  #forget(): void {
+    let looks = 2;
+    for (const [domain, destination] of this.#known) {
+      const { aside, slowing } = destination;
+      this.#known.delete(domain);
+      const needed = onWayTo(destination) + aside > 0 || (slowing !== undefined && this.#known.size < 2 * MOST_KNOWN);
+      if (needed) this.#known.set(domain, destination);
+      looks -= 1;
+      if (looks === 0) return;
+    }
+  }
+}

@@ -1,0 +1,332 @@
+import type { RecipientFacts } from '../../domain/audience/index.ts';
+import { RenderFailed } from '../../domain/campaign/index.ts';
+import { type Attempt, outcomeOf, type Transport, type Turn, type Withdrawn } from '../../domain/delivery/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
+import type { Log } from '../log.ts';
+import { type Destination, Destinations, onWayTo } from './destinations.ts';
+import { domainOf, failedAttempt, type Held, holdBack, settleUnsent } from './held.ts';
+import * as timing from './lane-timing.ts';
+import type { OutcomeRecorder } from './outcome-recorder.ts';
+import type { Pace } from './pace.ts';
+import { FRESH_MS, type ReadRecipient } from './recipient-reader.ts';
+import type { Refusals } from './refusals.ts';
+import type { SendingMessage } from './sending-campaign.ts';
+import { SetAside, type Waiting } from './set-aside.ts';
+import type { Tally } from './tally.ts';
+
+const HELD_AT_CLOSE = 'held back: sending stopped before its turn, when others behind it had had theirs';
+
+/** A message that a transport has and has not answered. */
+interface HandedOver {
+  readonly held: Held;
+  readonly turn: Turn;
+  readonly message: SendingMessage;
+  readonly destination: Destination;
+  /** When a connection took it, for `Destinations`. */
+  started: number | undefined;
+}
+
+export interface PumpDeps {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly recorder: OutcomeRecorder;
+  readonly pace: Pace;
+  readonly refusals: Refusals;
+  readonly tally: Tally;
+  /** The shards of this process, by name. */
+  readonly held: ReadonlyMap<string, Held>;
+  readonly maxUnrecorded: number;
+  /** There is no point in going on with this campaign. */
+  readonly onRefused: (held: Held, reason: string) => void;
+  /** A shard that is being closed has nothing on the wire any more. */
+  readonly onQuiet: (held: Held) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Feeds the connections: takes people from the held shards in turn, composes, hands over, and passes on what became of it.
+ * Who is of a receiving domain that may not have more just now waits beside the line, and the others go on.
+ */
+export class Pump {
+  readonly #deps: PumpDeps;
+  readonly #clock: Clock;
+  readonly #destinations: Destinations;
+  readonly #aside: SetAside;
+  readonly #room: number;
+  /** Domains whose people are being read again. */
+  readonly #reading = new Set<Destination>();
+  #turn = 0;
+  #onWire = 0;
+  /** Domains of those who stood in front of a shard and could neither go nor wait beside the line. */
+  readonly #inTheWay = new Set<string>();
+  /** Whether others were read ahead than those who wait; undefined while nobody has looked. */
+  #seen: boolean | undefined;
+  /** When somebody was handed over for whose domain nobody waits. */
+  #othersAt = Number.NEGATIVE_INFINITY;
+  #sweptAt = Number.NEGATIVE_INFINITY;
+  #stopping = false;
+  #idle: (() => void) | undefined;
+
+  constructor(deps: PumpDeps) {
+    this.#deps = deps;
+    this.#clock = deps.clock;
+    this.#destinations = new Destinations(deps.transport.slots, deps.clock.monotonic());
+    this.#room = Math.max(deps.transport.slots * 3, 4);
+    // They are part of the window; the rest of it has to be enough for everybody else.
+    this.#aside = new SetAside(Math.floor(deps.maxUnrecorded / 4));
+  }
+
+  /** Keeps about two messages per connection composed and waiting, of all held shards in turn. */
+  run(now = this.#clock.monotonic()): void {
+    if (this.#stopping) return;
+    this.#destinations.look(now);
+    this.#seen = undefined;
+    this.#inTheWay.clear();
+    const room = this.#room;
+    const held = [...this.#deps.held.values()];
+    let empty = 0;
+    while (this.#onWire < room && empty < held.length && this.#mayHandOver(now)) {
+      const next = held[this.#turn % held.length];
+      this.#turn += 1;
+      const recipient = next === undefined || next.closing || now > next.deadline ? undefined : next.reader.next();
+      if (next === undefined || recipient === undefined) empty += 1;
+      else if (this.#process(next, recipient, now)) {
+        empty = 0;
+        next.blocked = false;
+      } else {
+        next.reader.putBack(recipient);
+        next.blocked = true;
+        empty += 1;
+      }
+    }
+    const exhausted = empty >= held.length && this.#onWire < room;
+    if (exhausted || this.#onWire >= room || this.#windowFull()) {
+      const blocked = held.some((one) => one.blocked);
+      this.#destinations.note(exhausted && (blocked ? !this.#othersAhead() : this.#aside.size > 0), now);
+    }
+    if (this.#aside.size > 0 && now - this.#sweptAt >= timing.SWEEP_MS) this.#sweep(now);
+    this.#deps.recorder.wake();
+  }
+
+  /** Nobody of this shard is handed over any more. */
+  close(held: Held): void {
+    for (const { recipient, destination } of this.#aside.leave(held))
+      held.left.push({ turn: recipient.turn, domain: destination.domain });
+  }
+
+  /**
+   * Decides on the unsent turns of a shard that is about to be given back. Where others behind one have had theirs, the next holder
+   * would have to take it for one that may have been sent: then a later run gets it. Whoever has taken the shard over already
+   * knows of all of them.
+   */
+  part(held: Held): void {
+    for (const { turn, domain } of held.left.splice(0)) {
+      if (held.fenced || turn.position >= held.shard.settledThrough) held.shard.giveBack(turn.position);
+      else holdBack(held, turn, this.#clock.now(), domain, HELD_AT_CLOSE);
+    }
+  }
+
+  /** Hands nothing more over. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /** Hands nothing more over, and resolves when nothing is on the wire any more, or when `patienceMs` have passed. */
+  async drain(patienceMs: number): Promise<void> {
+    this.#stopping = true;
+    for (const held of this.#deps.held.values()) this.close(held);
+    const { promise: idle, resolve } = Promise.withResolvers<void>();
+    this.#idle = resolve;
+    // A relay that never answers must not hold the process: its messages stay claimed, and so marked for the next holder.
+    const patience = setTimeout(resolve, patienceMs);
+    if (this.#onWire === 0) resolve();
+    await idle;
+    clearTimeout(patience);
+  }
+
+  /** For whom recipients wait beside the line, in words. */
+  waits(): readonly string[] {
+    return this.#aside.destinations().map((destination) => `${destination.aside} recipients wait for ${destination.domain}`);
+  }
+
+  /** The window holds for what is handed over, also while a shard that was taken over has more than that to repeat. */
+  #windowFull(): boolean {
+    return this.#deps.recorder.handedOver >= this.#deps.maxUnrecorded;
+  }
+
+  #mayHandOver(now: number): boolean {
+    return !this.#windowFull() && this.#deps.pace.ready(now) && this.#destinations.stream.ready(now);
+  }
+
+  /**
+   * @param waited beside the line, where others of the same domain stand behind
+   * @returns false when it has to stay the next one
+   */
+  #process(held: Held, recipient: ReadRecipient, now: number, waited = false): boolean {
+    const { turn, facts, page, accepted } = recipient;
+    if (accepted) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'accepted before');
+    else if (page.failure !== undefined) settleUnsent(held, turn, this.#clock.now(), 'deferred', page.failure);
+    else if (facts === undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'deleted');
+    else if (facts.refusal !== undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', facts.refusal);
+    else {
+      const destination = this.#destinations.of(domainOf(facts.address));
+      const first = waited || destination.aside === 0;
+      if (!first || !this.#destinations.mayBegin(destination, this.#onWire, now))
+        return this.#makeWay({ held, recipient, destination, since: now });
+      if (!waited) this.#othersAt = now;
+      this.#compose(held, recipient, facts, destination);
+    }
+    return true;
+  }
+
+  /** Lets the others pass. @returns false when those of the same shard cannot */
+  #makeWay(waiting: Waiting): boolean {
+    const { held, recipient, destination } = waiting;
+    const reason = this.#destinations.holdsBack(destination);
+    // Of a domain that nothing is known of yet a few are enough: its answers are about to come, at once with nothing else on the way.
+    const few = this.#onWire === onWayTo(destination) ? 0 : this.#deps.transport.slots;
+    if (!this.#aside.full && (reason !== undefined || destination.aside < few)) {
+      this.#aside.add(waiting);
+      return true;
+    }
+    if (!this.#inTheWay.has(destination.domain)) this.#seen = undefined;
+    this.#inTheWay.add(destination.domain);
+    if (reason === undefined) return false;
+    const pressing = this.#destinations.keepsOthers(destination) || (this.#mayLookFurther(waiting.since) && this.#othersAhead());
+    if (!pressing) return false;
+    holdBack(held, recipient.turn, this.#clock.now(), destination.domain, reason);
+    return true;
+  }
+
+  /** Those who wait get what their domains may have by now; who has waited long enough is tried again in a later run. */
+  #sweep(now: number): void {
+    this.#sweptAt = now;
+    const held = [...this.#deps.held.values()];
+    const noRoom = held.length >= timing.MOST_HELD && held.every(({ shard }) => shard.remaining === 0);
+    for (const destination of this.#aside.destinations()) {
+      this.#resume(destination, now);
+      const reason = this.#destinations.holdsBack(destination);
+      if (reason === undefined) continue;
+      if (!noRoom && !this.#destinations.keepsOthers(destination)) continue;
+      for (const waiting of [...this.#aside.of(destination)]) {
+        if (now - waiting.since < timing.ASIDE_MS || now > waiting.held.deadline) break;
+        this.#aside.shift(destination);
+        holdBack(waiting.held, waiting.recipient.turn, this.#clock.now(), destination.domain, reason);
+      }
+    }
+  }
+
+  /** Where answers are slow whoever is asked nobody is put off to reach the others, unless none of them has had a turn for long. */
+  #mayLookFurther(now: number): boolean {
+    return !this.#destinations.slow || now - this.#othersAt >= timing.UNSEEN_MS;
+  }
+
+  /** Others than those who wait are not far behind the next one. */
+  #othersAhead(): boolean {
+    if (this.#seen !== undefined) return this.#seen;
+    const known = new Set(this.#inTheWay);
+    for (const { domain } of this.#aside.destinations()) known.add(domain);
+    this.#seen = [...this.#deps.held.values()].some(({ reader }) => reader.isAhead((address) => !known.has(domainOf(address))));
+    return this.#seen;
+  }
+
+  /** Hands over to those who wait for this domain, as far as it may have more. */
+  #resume(destination: Destination, now: number): void {
+    for (let [first] = this.#aside.of(destination); first !== undefined; [first] = this.#aside.of(destination)) {
+      const { held, recipient } = first;
+      // They were before the others in the line, so they may make it longer; but not without end.
+      if (now > held.deadline || !this.#mayHandOver(now) || this.#onWire >= 2 * this.#room) return;
+      if (!this.#destinations.mayBegin(destination, this.#onWire, now)) return;
+      if (now - recipient.page.checkedAt > FRESH_MS) {
+        this.#readAgain(destination, held);
+        return;
+      }
+      this.#aside.shift(destination);
+      if (!this.#process(held, recipient, now, true)) held.reader.putBack(recipient);
+    }
+  }
+
+  /** The first who wait for this domain are read again: what was known of them is too old to mail them (promise D11). */
+  #readAgain(destination: Destination, held: Held): void {
+    if (this.#reading.has(destination)) return;
+    this.#reading.add(destination);
+    const line = this.#aside.of(destination).slice(0, timing.READ_AGAIN);
+    const stale = line.filter((waiting) => waiting.held === held);
+    held.reader.again(stale.map(({ recipient }) => recipient.turn)).then(
+      (recipients) => {
+        this.#reading.delete(destination);
+        for (const [index, recipient] of recipients.entries()) stale[index]!.recipient = recipient;
+        const now = this.#clock.monotonic();
+        this.#destinations.look(now);
+        if (!this.#stopping) this.#resume(destination, now);
+      },
+      (error: unknown) => {
+        // The next sweep asks again.
+        this.#reading.delete(destination);
+        this.#deps.onError(error);
+      },
+    );
+  }
+
+  #compose(held: Held, recipient: ReadRecipient, facts: RecipientFacts, destination: Destination): void {
+    const { turn, page } = recipient;
+    try {
+      const message = held.campaign.compose(facts, turn, this.#clock.now());
+      this.#handOver({ held, turn, message, destination, started: undefined }, page.checkedAt);
+    } catch (error) {
+      if (!(error instanceof RenderFailed)) this.#deps.log.error({ reason: String(error) }, 'a message could not be composed');
+      settleUnsent(held, turn, this.#clock.now(), 'failed', error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #handOver(handed: HandedOver, checkedAt: number): void {
+    const { held, destination } = handed;
+    held.onWire += 1;
+    this.#onWire += 1;
+    this.#deps.pace.take();
+    this.#destinations.begin(destination);
+    const proceed = (): boolean => {
+      const now = this.#clock.monotonic();
+      if (this.#stopping || held.closing || now >= held.deadline || now - checkedAt >= FRESH_MS + timing.WAIT_MS) return false;
+      if (!this.#destinations.mayGoOn(destination, this.#onWire, now)) return false;
+      handed.started ??= this.#destinations.start(destination);
+      return true;
+    };
+    const { envelope, content } = handed.message;
+    void this.#deps.transport.submit({ envelope, content, dotSafe: true, proceed }).then(
+      (attempt) => this.#answered(handed, attempt),
+      (error: unknown) => {
+        this.#deps.log.error({ reason: String(error) }, 'the transport refused a message');
+        this.#answered(handed, failedAttempt(error));
+      },
+    );
+  }
+
+  #answered(handed: HandedOver, result: Attempt | Withdrawn): void {
+    const { held, turn, message, destination, started } = handed;
+    const now = this.#clock.monotonic();
+    const attempt = result.outcome === 'withdrawn' ? undefined : result;
+    held.onWire -= 1;
+    this.#onWire -= 1;
+    message.release();
+    this.#destinations.look(now);
+    this.#destinations.end(destination, started, attempt, now);
+    if (attempt !== undefined) this.#settle(handed, attempt);
+    else if (held.closing || this.#stopping) held.left.push({ turn, domain: destination.domain });
+    else held.shard.giveBack(turn.position);
+    if (this.#stopping && this.#onWire === 0) this.#idle?.();
+    if (held.closing && held.onWire === 0) this.#deps.onQuiet(held);
+    if (destination.aside > 0 && !this.#stopping) this.#resume(destination, now);
+    this.run(now);
+    this.#deps.recorder.wake();
+  }
+
+  #settle({ held, turn, destination }: HandedOver, attempt: Attempt): void {
+    this.#deps.tally.count(attempt);
+    const reason = this.#deps.refusals.count(attempt);
+    if (reason !== undefined && !held.closing) this.#deps.onRefused(held, reason);
+    const { position, subscriberId, possibleRepeat } = turn;
+    held.shard.settle(position, outcomeOf(subscriberId, attempt, possibleRepeat, this.#clock.now(), destination.domain));
+  }
+}

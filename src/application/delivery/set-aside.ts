@@ -1,0 +1,75 @@
+import type { Destination } from './destinations.ts';
+import type { Held } from './held.ts';
+import type { ReadRecipient } from './recipient-reader.ts';
+
+/** A recipient whose turn has come and whose domain may not have more just now. */
+export interface Waiting {
+  readonly held: Held;
+  readonly destination: Destination;
+  /** Read again when it gets old. */
+  recipient: ReadRecipient;
+  /** Monotonic. */
+  readonly since: number;
+}
+
+/** Recipients out of the way of the others, in a line for each receiving domain; few enough to leave the window to the rest. */
+export class SetAside {
+  readonly most: number;
+  readonly #lines = new Map<Destination, Waiting[]>();
+  #size = 0;
+
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get full(): boolean {
+    return this.#size >= this.most;
+  }
+
+  add(waiting: Waiting): void {
+    const { destination } = waiting;
+    const line = this.#lines.get(destination);
+    if (line === undefined) this.#lines.set(destination, [waiting]);
+    else line.push(waiting);
+    this.#count(destination, 1);
+  }
+
+  /** Who waits for this domain, the first in front. */
+  of(destination: Destination): readonly Waiting[] {
+    return this.#lines.get(destination) ?? [];
+  }
+
+  destinations(): Destination[] {
+    return [...this.#lines.keys()];
+  }
+
+  /** Takes the first one away. */
+  shift(destination: Destination): void {
+    const line = this.#lines.get(destination);
+    if (line?.shift() === undefined) return;
+    this.#count(destination, -1);
+    if (line.length === 0) this.#lines.delete(destination);
+  }
+
+  /** Takes away and returns everybody of this shard. */
+  leave(held: Held): Waiting[] {
+    const leaving: Waiting[] = [];
+    for (const [destination, line] of this.#lines) {
+      const [going, staying] = [line.filter((one) => one.held === held), line.filter((one) => one.held !== held)];
+      leaving.push(...going);
+      this.#count(destination, -going.length);
+      if (staying.length > 0) this.#lines.set(destination, staying);
+      else this.#lines.delete(destination);
+    }
+    return leaving;
+  }
+
+  #count(destination: Destination, by: number): void {
+    destination.aside += by;
+    this.#size += by;
+  }
+}
