@@ -240,6 +240,21 @@ describe('a server that is down', () => {
     });
   });
 
+  it('holds up nobody who may not go any more', async () => {
+    const sink = await startFaultSink();
+    await sink.close();
+    const backoff = { minimum: 600_000, maximum: 600_000 };
+    const transport = transportTo({ url: sink.url, maxConnections: 5, backoff, random: () => 1 });
+    let proceed = true;
+    const waiting = Array.from({ length: 10 }, (_, at) =>
+      transport.submit(message(`w${at}@example.net`, { proceed: () => proceed })),
+    );
+    expect(await Promise.race(waiting)).toMatchObject({ outcome: 'deferred' });
+    proceed = false;
+    expect(outcomes(await Promise.all(waiting)).sort()).toEqual(['deferred', ...Array(9).fill('withdrawn')]);
+    expect(transport.stats()).toMatchObject({ waiting: 0, open: 0 });
+  });
+
   it('fails verify with what is wrong and where', async () => {
     const { transport } = await start({ script: () => '554-at-greeting' });
     await expect(transport.verify()).rejects.toThrow(/127\.0\.0\.1:\d+.*554 5\.7\.1/);

@@ -12,7 +12,7 @@ const LAST_RUN = 'select max(number) from pennypost_delivery.run where project_i
 /** Deferrals in one statement: about as many as a shard has people. */
 const MOST_DEFERRALS = 10_000;
 
-/** Position counts from 1 behind the cursor. What was claimed and has no row may have been handed over by a worker that was lost. */
+/** Position counts from 1 behind the cursor. What was claimed and has no row may have been handed over: an upper bound, as for `possible_repeat`. */
 const SHARD = `with chosen as (
     select s.* from pennypost_delivery.shard s
     where s.project_id = $1 and s.campaign_id = $2 and s.state = 'open' and (s.owner is null or s.leased_until <= clock_timestamp())
@@ -24,7 +24,7 @@ const SHARD = `with chosen as (
     insert into pennypost_delivery.campaign_message (project_id, launched_on, campaign_id, subscriber_id, run, state, copies, attempts,
       possible_repeat, first_attempt_at, at, reply)
     select $1, $3::date, $2, id, (${LAST_RUN}), 'cancelled', 0, 0, claimed, $4::timestamptz, $4,
-      case when claimed then 'a worker that was lost may have handed it over' end
+      case when claimed then 'no outcome was told, and it may have been handed over' end
     from rest order by id on conflict do nothing returning 1
   ), counted as (
     select count(*)::int as count from written

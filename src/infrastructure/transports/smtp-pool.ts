@@ -139,9 +139,10 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
   private async closeAll(): Promise<void> {
     this.closing = true;
     clearTimeout(this.backoffTimer);
+    this.backoffTimer = undefined;
     this.shutdown.abort();
     for (let next = this.line.shift(); next !== undefined; next = this.line.shift()) next.settle(WITHDRAWN);
-    if (this.sessions.size === 0 && this.opening === 0) return;
+    if (this.sessions.size === 0 && this.opening === 0) return this.stopTicker();
     const ended = new Promise<void>((resolve) => {
       this.onAllEnded = resolve;
     });
@@ -198,8 +199,8 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
 
   private afterEnd(): void {
     if (this.sessions.size === 0 && this.opening === 0) {
-      clearInterval(this.ticker);
-      this.ticker = undefined;
+      // While nobody may connect those who wait are looked at as well.
+      if (this.backoffTimer === undefined) this.stopTicker();
       this.onAllEnded?.();
     }
     this.dispatch();
@@ -272,11 +273,11 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     this.backoffTimer = setTimeout(() => {
       this.backoffTimer = undefined;
       this.untold = undefined;
-      this.dispatch();
+      this.afterEnd();
     }, delay);
   }
 
-  /** One timer for all connections; a timer per message would cost more than the check. */
+  /** One timer for all connections and for those who wait; a timer per message would cost more than the check. */
   private startTicker(): NodeJS.Timeout {
     const { command, data, block, dot, idle } = this.timeouts;
     this.now = this.settings.monotonic();
@@ -284,6 +285,13 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     return setInterval(() => {
       this.now = this.settings.monotonic();
       for (const session of [...this.sessions]) session.checkTime();
+      // Whoever pauses or stops does not wait for a server that is away.
+      for (const delivery of this.line.removeStale()) delivery.settle(WITHDRAWN);
     }, period);
+  }
+
+  private stopTicker(): void {
+    clearInterval(this.ticker);
+    this.ticker = undefined;
   }
 }

@@ -20,6 +20,17 @@ export class WaitingLine {
     } else this.items.unshift(delivery);
   }
 
+  /** Takes out, in order, those that may not proceed any more. */
+  removeStale(): PendingDelivery[] {
+    const waiting = this.items.slice(this.head).filter((delivery) => delivery !== undefined);
+    const stale = new Set(waiting.filter((delivery) => !delivery.mayProceed()));
+    if (stale.size > 0) {
+      this.items = waiting.filter((delivery) => !stale.has(delivery));
+      this.head = 0;
+    }
+    return [...stale];
+  }
+
   shift(): PendingDelivery | undefined {
     const delivery = this.items[this.head];
     if (delivery === undefined) return undefined;
