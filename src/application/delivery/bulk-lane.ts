@@ -49,6 +49,7 @@ export class BulkLane {
   /** The last look found no shard of any campaign; until the next tick nobody need look again. */
   #nothingFree = false;
   #reachableSince = Number.POSITIVE_INFINITY;
+  #tookTurnsAt = Number.NEGATIVE_INFINITY;
   readonly #tally: Tally;
 
   constructor(deps: {
@@ -141,6 +142,8 @@ export class BulkLane {
     this.#stopping = true;
     this.#background.endTimers();
     await this.#pump.drain(timing.DRAIN_MS);
+    // What is past its final dot is in doubt from here on: no answer to it would be heard any more.
+    if (!this.#pump.quiet) await this.#transport.close(0);
     // A claim that was under way when all this began may still bring a shard.
     await this.#background.settled();
     for (const held of this.#held.values()) this.#pump.part(held);
@@ -183,6 +186,7 @@ export class BulkLane {
       do {
         this.#claimAgain = false;
         while (!this.#stopping && this.#hasHands() && (await this.#claimOne()));
+        await this.#takeTurns();
       } while (this.#claimAgain);
     } finally {
       this.#claiming = false;
@@ -194,6 +198,17 @@ export class BulkLane {
     let busy = 0;
     for (const { shard } of this.#held.values()) if (shard.remaining > 0) busy += 1;
     return busy < timing.MOST_SHARDS;
+  }
+
+  /** With its hands full it gives a shard back when a campaign waits that has none here: else one more than those would starve. */
+  async #takeTurns(): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (this.#stopping || this.#hasHands() || now - this.#tookTurnsAt < timing.TAKE_TURNS_MS) return;
+    this.#tookTurnsAt = now;
+    const [longest] = [...this.#held.values()].filter((held) => !held.closing).sort((a, b) => a.since - b.since);
+    if (longest === undefined || !(await this.#claimOne())) return;
+    this.#close(longest);
+    if (longest.onWire === 0) await this.#giveBack(longest);
   }
 
   /** One more shard: any while there is little left to do, else only of campaigns that this process holds nothing of. */
@@ -208,10 +223,16 @@ export class BulkLane {
     this.#reachableSince = Math.min(this.#reachableSince, this.#clock.monotonic());
     this.#nothingFree = lease === undefined && avoid.length === 0;
     if (lease === undefined) return false;
-    const campaign = this.#stopping ? undefined : await this.#load(lease);
+    const campaign = this.#stopping ? undefined : await this.#load(lease).catch((error) => this.#letGo(lease, error));
     if (campaign === undefined) await this.#ports.release([leaseKey(lease)]);
     else this.#hold(lease, campaign, begunAt);
     return true;
+  }
+
+  /** Claimed in vain: nobody should have to wait for the end of this lease. */
+  async #letGo(lease: ShardLease, error: unknown): Promise<never> {
+    await this.#ports.release([leaseKey(lease)]).catch((another: unknown) => this.#stumbled(another));
+    throw error;
   }
 
   /** A campaign that cannot be compiled here is paused, with the reason: it would be claimed in vain for ever. */
@@ -243,9 +264,11 @@ export class BulkLane {
       reader,
       deadline: begunAt + LEASE_MS - timing.LEASE_MARGIN_MS,
       closing: false,
+      reopens: false,
       fenced: false,
       blocked: false,
       onWire: 0,
+      since: begunAt,
       left: [],
     };
     this.#held.set(held.name, held);
@@ -255,12 +278,24 @@ export class BulkLane {
 
   #refused(held: Held, reason: string): void {
     this.#close(held);
-    void this.#background.guard(() => this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason));
+    void this.#background.guard(async () => {
+      await this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason);
+      held.reopens = true;
+    });
   }
 
   #close(held: Held): void {
     held.closing = true;
     this.#pump.close(held);
+    this.#recorder.close(held.shard);
+  }
+
+  /** Its run goes on while an answer is still awaited, without which it could not be given back. */
+  #reopen(held: Held): void {
+    held.closing = false;
+    held.reopens = false;
+    this.#pump.reopen(held);
+    this.#recorder.reopen(held.shard);
   }
 
   #committed(recorded: RecordedBatches, begunAt: number): void {
@@ -307,8 +342,12 @@ export class BulkLane {
       const run = runName(held.shard.lease);
       // One that was claimed while we asked is judged the next time.
       if (!held.closing && (running.has(run) || !runs.has(run))) continue;
-      this.#close(held);
-      if (held.onWire === 0) await this.#giveBack(held);
+      if (held.reopens && held.onWire > 0 && !held.fenced && running.has(run)) this.#reopen(held);
+      else {
+        if (!held.closing) held.reopens = true;
+        this.#close(held);
+        if (held.onWire === 0) await this.#giveBack(held);
+      }
     }
   }
 

@@ -13,10 +13,14 @@ export interface Held {
   deadline: number;
   /** Nothing new is taken: paused, cancelled, or the fence is gone. */
   closing: boolean;
+  /** It was closed because its run does not go on; once that does, so may this. */
+  reopens: boolean;
   fenced: boolean;
   /** Its next recipient has to wait for a receiving domain, and there is no room beside the line. */
   blocked: boolean;
   onWire: number;
+  /** Monotonic: since when it is in these hands. */
+  readonly since: number;
   /** Turns that came back unsent while it is being closed. */
   readonly left: { readonly turn: Turn; readonly domain: string }[];
 }

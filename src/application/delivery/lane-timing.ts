@@ -11,7 +11,9 @@ export const SETTLE_MS = 2_000;
 export const RATE_MS = 1_000;
 /** Shards at once with people who were not handed over yet. */
 export const MOST_SHARDS = 8;
-/** The same, with those that only wait for a few answers. */
+/** With that many in hand, how often a shard is given back for one of a campaign that has none here. */
+export const TAKE_TURNS_MS = 2_000;
+/** As many, with those that only wait for a few answers. */
 export const MOST_HELD = 32;
 /** How often those who wait for their receiving domains are looked after. */
 export const SWEEP_MS = 200;

@@ -38,6 +38,8 @@ export class OutcomeRecorder {
   #running: Promise<void> | undefined;
   /** Shards about to be given back, and who waits for it. */
   readonly #retracting = new Map<HeldShard, PromiseWithResolvers<void>>();
+  /** Shards of which nobody is handed over any more; what is left of their claims takes no room from the others. */
+  readonly #closed = new Set<HeldShard>();
   /** A batch is given time to fill. */
   #filling: PromiseWithResolvers<void> | undefined;
   #stopped = false;
@@ -50,10 +52,10 @@ export class OutcomeRecorder {
     this.#deps = deps;
   }
 
-  /** Claimed positions without a committed outcome. */
+  /** Claimed positions without a committed outcome that are handed over, or may be. */
   get unrecorded(): number {
     let sum = 0;
-    for (const shard of this.#shards.values()) sum += shard.unrecorded;
+    for (const shard of this.#shards.values()) sum += this.#closed.has(shard) ? shard.handedOver : shard.unrecorded;
     return sum;
   }
 
@@ -77,6 +79,19 @@ export class OutcomeRecorder {
 
   untrack(shard: HeldShard): void {
     this.#shards.delete(leaseName(shard.lease));
+    this.#closed.delete(shard);
+  }
+
+  /** Nobody more of it is handed over: its claim is not extended, and only what is on the wire belongs to the window. */
+  close(shard: HeldShard): void {
+    this.#closed.add(shard);
+    this.wake();
+  }
+
+  /** It goes on after all. */
+  reopen(shard: HeldShard): void {
+    this.#closed.delete(shard);
+    this.wake();
   }
 
   /** There may be something to write. Cheap: call it after every outcome. */
@@ -133,7 +148,9 @@ export class OutcomeRecorder {
 
   /** Shards that could hand over more if their claim were further ahead. */
   #hungry(): HeldShard[] {
-    return [...this.#shards.values()].filter((shard) => shard.ready === 0 && shard.remaining > 0 && !this.#retracting.has(shard));
+    return [...this.#shards.values()].filter(
+      (shard) => shard.ready === 0 && shard.remaining > 0 && !this.#retracting.has(shard) && !this.#closed.has(shard),
+    );
   }
 
   async #work(): Promise<void> {
@@ -167,7 +184,8 @@ export class OutcomeRecorder {
     for (const shard of this.#shards.values()) {
       gathered += shard.gathered;
       handedOver += shard.handedOver;
-      if (shard.remaining > 0 ? shard.ready === 0 : shard.handedOver === shard.gathered) return true;
+      const waits = shard.remaining > 0 && !this.#closed.has(shard) ? shard.ready === 0 : shard.handedOver === shard.gathered;
+      if (waits) return true;
     }
     return gathered >= this.#deps.maxUnrecorded / 2 || handedOver >= this.#deps.maxUnrecorded;
   }
@@ -180,7 +198,9 @@ export class OutcomeRecorder {
     const shards = [...this.#shards.values()].filter((shard) => !this.#retracting.has(shard));
     let room = this.#draining ? 0 : this.#deps.maxUnrecorded - this.unrecorded;
     for (const shard of this.#draining ? [] : shards) room += shard.gathered;
-    const open = shards.filter((shard) => shard.claimedThrough < shard.size).sort((a, b) => a.ready - b.ready);
+    const open = shards
+      .filter((shard) => shard.claimedThrough < shard.size && !this.#closed.has(shard))
+      .sort((a, b) => a.ready - b.ready);
     const extension = new Map<HeldShard, number>();
     for (const [index, shard] of open.entries()) {
       const share = Math.min(Math.ceil(room / (open.length - index)), shard.size - shard.claimedThrough);

@@ -85,6 +85,9 @@ export class Pump {
     this.#inTheWay.clear();
     const room = this.#room;
     const held = [...this.#deps.held.values()];
+    // Before the others: where there is a limit of messages per second these would never leave anything of it.
+    const first = this.#aside.next();
+    if (first !== undefined) this.#resume(first, now);
     let empty = 0;
     while (this.#onWire < room && empty < held.length && this.#mayHandOver(now)) {
       const next = held[this.#turn % held.length];
@@ -115,6 +118,11 @@ export class Pump {
       held.left.push({ turn: recipient.turn, domain: destination.domain });
   }
 
+  /** It goes on after all: who came back unsent meanwhile is next. */
+  reopen(held: Held): void {
+    for (const { turn } of held.left.splice(0)) held.shard.giveBack(turn.position);
+  }
+
   /**
    * Decides on the unsent turns of a shard that is about to be given back. Where others behind one have had theirs, the next holder
    * would have to take it for one that may have been sent: then a later run gets it. Whoever has taken the shard over already
@@ -138,11 +146,16 @@ export class Pump {
     for (const held of this.#deps.held.values()) this.close(held);
     const { promise: idle, resolve } = Promise.withResolvers<void>();
     this.#idle = resolve;
-    // A relay that never answers must not hold the process: its messages stay claimed, and so marked for the next holder.
+    // A relay that never answers must not hold the process.
     const patience = setTimeout(resolve, patienceMs);
     if (this.#onWire === 0) resolve();
     await idle;
     clearTimeout(patience);
+  }
+
+  /** Nothing is on the wire. */
+  get quiet(): boolean {
+    return this.#onWire === 0;
   }
 
   /** For whom recipients wait beside the line, in words. */

@@ -43,6 +43,16 @@ export class SetAside {
     return this.#lines.get(destination) ?? [];
   }
 
+  /** The domain whose turn it is among those for which somebody waits. */
+  next(): Destination | undefined {
+    const [first] = this.#lines;
+    if (first === undefined) return undefined;
+    const [destination, line] = first;
+    this.#lines.delete(destination);
+    this.#lines.set(destination, line);
+    return destination;
+  }
+
   destinations(): Destination[] {
     return [...this.#lines.keys()];
   }

@@ -48,6 +48,9 @@ export interface Transport {
   waits(): readonly string[];
   /** Opens a connection, greets and authenticates, without mail. @throws Error that says what is wrong and where. */
   verify(): Promise<void>;
-  /** Finishes what is on the wire, withdraws what waits, says QUIT. */
-  close(): Promise<void>;
+  /**
+   * Withdraws what waits, finishes what is on the wire, says QUIT. What has no answer after `patienceMs` is cut off, and in doubt if
+   * its final dot has left. Default: the transport's own.
+   */
+  close(patienceMs?: number): Promise<void>;
 }

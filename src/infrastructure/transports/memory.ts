@@ -20,6 +20,14 @@ export interface MemoryTransportOptions {
 
 const ACCEPTED: Attempt = { outcome: 'submitted', code: 250, enhancedCode: '2.0.0', reply: '250 2.0.0 Ok', fault: 'none' };
 
+const CUT_OFF: Attempt = {
+  outcome: 'in_doubt',
+  code: undefined,
+  enhancedCode: undefined,
+  reply: 'cut off: the transport is closing',
+  fault: 'transport',
+};
+
 /** Hands nothing over: for dry runs, and for tests that script the answers. */
 export class MemoryTransport implements Transport {
   readonly name = 'memory';
@@ -29,7 +37,7 @@ export class MemoryTransport implements Transport {
   private readonly answer: (message: OutgoingMessage) => Attempt | Promise<Attempt>;
   private readonly keep: boolean;
   private readonly line = new WaitingLine();
-  private readonly working = new Set<Promise<void>>();
+  private readonly working = new Map<Promise<void>, PendingDelivery>();
   private closing = false;
 
   constructor(options: MemoryTransportOptions = {}) {
@@ -56,10 +64,14 @@ export class MemoryTransport implements Transport {
     return this.working.size === 0 ? [] : [`${counted(this.working.size, 'message')} wait for an answer of the memory transport`];
   }
 
-  async close(): Promise<void> {
+  async close(patienceMs?: number): Promise<void> {
     this.closing = true;
     for (let next = this.line.shift(); next !== undefined; next = this.line.shift()) next.settle(WITHDRAWN);
-    await Promise.all(this.working);
+    const { promise: cutOff, resolve } = Promise.withResolvers<void>();
+    const patience = patienceMs === undefined ? undefined : setTimeout(resolve, patienceMs);
+    await Promise.race([Promise.all(this.working.keys()), cutOff]);
+    clearTimeout(patience);
+    for (const delivery of this.working.values()) delivery.settle(CUT_OFF);
   }
 
   private dispatch(): void {
@@ -70,7 +82,7 @@ export class MemoryTransport implements Transport {
         this.working.delete(work);
         this.dispatch();
       });
-      this.working.add(work);
+      this.working.set(work, delivery);
     }
   }
 

@@ -131,12 +131,12 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     return waitsOf(this.server, this.settings.monotonic(), replies, this.stats());
   }
 
-  close(): Promise<void> {
-    this.closed ??= this.closeAll();
+  close(patienceMs = this.settings.closeTimeout): Promise<void> {
+    this.closed ??= this.closeAll(patienceMs);
     return this.closed;
   }
 
-  private async closeAll(): Promise<void> {
+  private async closeAll(patienceMs: number): Promise<void> {
     this.closing = true;
     clearTimeout(this.backoffTimer);
     this.backoffTimer = undefined;
@@ -149,7 +149,7 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     for (const session of this.sessions) session.quit('the transport is closing');
     const cap = setTimeout(() => {
       for (const session of [...this.sessions]) session.abandon('cut off: the transport is closing');
-    }, this.settings.closeTimeout);
+    }, patienceMs);
     await ended;
     clearTimeout(cap);
   }

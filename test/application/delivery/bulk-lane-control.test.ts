@@ -23,6 +23,15 @@ const open: LaneStage['open'] = (options) => stage.open(options);
 
 const distinct = (addresses: readonly string[]): number => new Set(addresses).size;
 
+/** The first message is answered after ten minutes. */
+function firstHangs(): () => number {
+  let messages = 0;
+  return () => {
+    messages += 1;
+    return messages === 1 ? 600_000 : 5;
+  };
+}
+
 describe('pause and cancel', () => {
   it('take effect within the control tick; what is on the wire is recorded, the claim shrinks, the shard is given back', async () => {
     const campaign = world.campaign(1_000);
@@ -64,6 +73,35 @@ describe('pause and cancel', () => {
     await time.pass(5_000);
     expect(handed).toHaveLength(atPause);
     expect([...world.shards.values()].find((shard) => shard.campaignId === other)?.owner).toBeUndefined();
+  });
+
+  it('take no room from other campaigns while one answer is still awaited', async () => {
+    const hanging = world.campaign(800);
+    open({ maxUnrecorded: 100, takes: firstHangs() });
+    await time.until('some to be handed over', () => handed.length > 150);
+    world.stopped.add(hanging);
+    await time.pass(2_000);
+    const other = world.campaign(150);
+    await time.until(
+      'the other campaign to be done',
+      () => [...world.shards.values()].find((shard) => shard.campaignId === other)?.done === true,
+      5_000,
+    );
+  });
+
+  it('are followed by resume at once, although one answer is still awaited', async () => {
+    const campaign = world.campaign(800);
+    open({ maxUnrecorded: 100, takes: firstHangs() });
+    await time.until('some to be handed over', () => handed.length > 150);
+    world.stopped.add(campaign);
+    await time.pass(2_000);
+    const atPause = handed.length;
+    world.stopped.delete(campaign);
+    await time.until('hand-over to go on', () => handed.length > atPause, 2_000);
+    await time.until('everybody else to be recorded', () => world.recorded.length === 799, 20_000);
+    await time.until('everybody to be recorded', () => world.done(), 700_000);
+    expect([handed.length, distinct(handed), world.recorded.length]).toEqual([800, 800, 800]);
+    expect(world.recorded.some((outcome) => outcome.possibleRepeat)).toBe(false);
   });
 
   it('do not touch a shard that is claimed while it is asked who goes on', async () => {
@@ -218,6 +256,22 @@ describe('stop', () => {
     await stop(next);
     expect([handed.length, distinct(handed)]).toEqual([2_000, 2_000]);
     expect(world.recorded.some((outcome) => outcome.possibleRepeat)).toBe(false);
+  });
+
+  it('writes down as in doubt what a server has not answered after thirty seconds, and then gives the shard back', async () => {
+    world.campaign(50);
+    const { lane } = open({ takes: firstHangs() });
+    await time.until('the others to be recorded', () => world.recorded.length === 49);
+    let ended = false;
+    const stopped = lane.stop().then(() => {
+      ended = true;
+    });
+    await time.pass(29_000);
+    expect(ended).toBe(false);
+    await time.pass(3_000);
+    await stopped;
+    expect(world.states()).toEqual({ submitted: 49, in_doubt: 1 });
+    expect(world.owned()).toBe(0);
   });
 
   it('keeps its leases while a slow server takes its time', async () => {

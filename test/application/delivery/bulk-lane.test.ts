@@ -68,6 +68,22 @@ describe('the bulk lane', () => {
     expect([...world.shards.values()].find((shard) => shard.campaignId === big)?.done).toBe(false);
   });
 
+  it('gives a campaign its turn that comes when its hands are full', async () => {
+    for (let campaigns = 0; campaigns < 8; campaigns += 1) world.campaign(2_000, { shardSize: 2_000 });
+    open({ messagesPerSecond: 200 });
+    await time.pass(5_000);
+    const small = world.campaign(10);
+    const before = handed.length;
+    await time.until(
+      'the small one to be done',
+      () => [...world.shards.values()].find((shard) => shard.campaignId === small)?.done === true,
+    );
+    expect(handed.length - before).toBeLessThan(2_000);
+    await time.until('everybody to be recorded', () => world.done(), 200_000);
+    expect([handed.length, distinct(handed)]).toEqual([16_010, 16_010]);
+    expect(world.recorded.some((outcome) => outcome.possibleRepeat)).toBe(false);
+  });
+
   it('keeps to a limit of messages per second, also with many shards that have nothing ready', async () => {
     for (let campaigns = 0; campaigns < 6; campaigns += 1) world.campaign(400);
     open({ messagesPerSecond: 40 });
