@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Attempt, Withdrawn } from '../../src/domain/delivery/index.ts';
+import type { Attempt, OutgoingMessage, Withdrawn } from '../../src/domain/delivery/index.ts';
 import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
 import { startFaultSink } from '../support/fault-sink.ts';
 import { CONTENT, MEGABYTES, message, outcomes, useSinks } from '../support/sink-fixture.ts';
@@ -204,6 +204,41 @@ describe('421', () => {
     const results = await Promise.all(Array.from({ length: 500 }, (_, at) => transport.submit(message(`a${at}@example.net`))));
     expect(outcomes(results).filter((outcome) => outcome !== 'submitted')).toEqual([]);
     expect(sink.messages).toHaveLength(500);
+  });
+});
+
+describe('a message whose bytes are gone', () => {
+  const spoilt = (to: string): OutgoingMessage => {
+    const content = new Uint8Array(CONTENT);
+    content.buffer.transfer();
+    return { ...message(to), content };
+  };
+
+  it.each([true, false])('ends its own submit and nobody else is told, with PIPELINING: %s', async (pipelining) => {
+    const { sink, transport } = await start({ extensions: pipelining ? ['PIPELINING'] : [] }, { maxConnections: 1 });
+    const results = await Promise.allSettled(
+      [message('a@example.net'), spoilt('x@example.net'), message('b@example.net'), spoilt('y@example.net')].map((one) =>
+        transport.submit(one),
+      ),
+    );
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+    expect(sink.messages.flatMap(({ to }) => to)).toEqual(['a@example.net', 'b@example.net']);
+    expect(transport.stats()).toMatchObject({ open: 1, busy: 0, waiting: 0 });
+  });
+
+  it('does not end the one that was submitted when its turn came', async () => {
+    const { sink, transport } = await start(
+      { script: (connection) => (connection === 2 ? 'hang-at-greeting' : undefined) },
+      { maxConnections: 2 },
+    );
+    const first = transport.submit(message('slow-1-at-dot+1@example.net'));
+    await expect.poll(() => transport.waits().join()).toContain('after the final dot');
+    // Waits for the second connection, until a third message lets the first connection take it.
+    const gone = expect(transport.submit(spoilt('x@example.net'))).rejects.toThrow('detached');
+    const last = transport.submit(message('last@example.net'));
+    expect(outcomes(await Promise.all([first, last]))).toEqual(['submitted', 'submitted']);
+    await gone;
+    expect(sink.messages).toHaveLength(2);
   });
 });
 

@@ -43,6 +43,11 @@ export class PendingDelivery {
     }
   }
 
+  /** What was thrown about this message ends its `submit` and nobody else's. */
+  fail(error: unknown): void {
+    this.reject(error);
+  }
+
   settle(result: Attempt | Withdrawn): void {
     this.resolve(result);
   }

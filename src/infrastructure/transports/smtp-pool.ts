@@ -95,11 +95,13 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     if (this.closing) return Promise.resolve(WITHDRAWN);
     const refusal = refuseEnvelope(message.envelope);
     if (refusal !== undefined) return Promise.resolve(refusal);
-    return new Promise((resolve, reject) => {
+    const result = new Promise<Attempt | Withdrawn>((resolve, reject) => {
       this.line.add(new PendingDelivery(message, resolve, reject));
-      this.tell();
-      this.dispatch();
     });
+    // Not inside: what is thrown there would settle this message, which may still stand in the line, with another's error.
+    this.tell();
+    this.dispatch();
+    return result;
   }
 
   async verify(): Promise<void> {

@@ -17,7 +17,7 @@ import { type Attempt, attemptFromReply, cleanReply, type ReplyStage } from '../
 import { BodyWriter, END_OF_DATA } from './body-writer.ts';
 import { type PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
 import type { SessionEnding, SessionHost } from './session-host.ts';
-import { type SmtpExtensions, transactionFor } from './smtp-envelope.ts';
+import { type SmtpExtensions, type Transaction, transactionFor } from './smtp-envelope.ts';
 import type { OpenedConnection } from './smtp-handshake.ts';
 import { decodeReplyText, ReplyReader } from './smtp-replies.ts';
 import type { AwaitedReply } from './waits.ts';
@@ -162,7 +162,8 @@ export class SmtpSession {
     while (this.mayBegin()) {
       const delivery = this.host.take(this.busy);
       if (delivery === undefined) break;
-      const transaction = transactionFor(delivery.message, this.extensions, this.host.server);
+      const transaction = this.transactionOf(delivery);
+      if (transaction === undefined) continue;
       if ('refusal' in transaction) {
         delivery.settle(transaction.refusal);
         continue;
@@ -183,6 +184,16 @@ export class SmtpSession {
       return this.nextUnsent();
     }
     return '';
+  }
+
+  /** Undefined when the message cannot be read: that ends its `submit`, not the work of whoever asked for the next message. */
+  private transactionOf(delivery: PendingDelivery): Transaction | undefined {
+    try {
+      return transactionFor(delivery.message, this.extensions, this.host.server);
+    } catch (error) {
+      delivery.fail(error);
+      return undefined;
+    }
   }
 
   private nextUnsent(): string {
