@@ -17,7 +17,7 @@ describe('nodemailer, whose socket we take', () => {
     expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: '10.6.0' });
   });
 
-  it('keeps socket, extensions and size where we look for them, and has one listener for data', async () => {
+  it('keeps socket, extensions, size and replies where we look for them, and has one listener for data', async () => {
     const { sink } = await start({ extensions: ['PIPELINING', 'SIZE 1234', 'SMTPUTF8', '8BITMIME'] });
     const connection = new SMTPConnection({ host: '127.0.0.1', port: sink.port });
     await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
@@ -26,6 +26,8 @@ describe('nodemailer, whose socket we take', () => {
     expect((socket as Socket).listenerCount('data')).toBe(1);
     expect(Reflect.get(connection, '_supportedExtensions')).toEqual(['SMTPUTF8', '8BITMIME', 'PIPELINING', 'SIZE']);
     expect(Reflect.get(connection, '_maxAllowedSize')).toBe(1234);
+    expect(Reflect.get(connection, '_responseQueue')).toEqual([]);
+    expect(Reflect.get(connection, '_remainder')).toBe('');
     connection.close();
   });
 });

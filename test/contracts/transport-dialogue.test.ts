@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../src/domain/delivery/index.ts';
 import { CONTENT, MEGABYTES, message, outcomes, useSinks } from '../support/sink-fixture.ts';
 
-const { start, talk } = useSinks();
+const { start, talk, transportTo } = useSinks();
 
 describe('a reply', () => {
   it.each([
@@ -49,6 +49,43 @@ describe('a reply', () => {
     });
     expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'deferred' });
     expect(talker.heard.flat().join('')).not.toContain('Subject');
+  });
+
+  describe('of 421 behind the one to EHLO', () => {
+    const EHLO = '250-talker\r\n250 PIPELINING\r\n';
+    const BUSY = { outcome: 'deferred', code: 421, enhancedCode: '4.3.2', reply: expect.stringContaining('4.3.2 too busy') };
+    // By its address a relay is read into one buffer, by its name as nodemailer left it.
+    const hosts = ['127.0.0.1', 'localhost'];
+
+    it.each(hosts.flatMap((host) => [true, false].map((closes) => [host, closes] as const)))(
+      'in one segment is told to the message, by %s, closed: %s',
+      async (host, closes) => {
+        const { talker } = await talk((socket, heard) => {
+          if (heard === undefined) socket.write('220 talker\r\n');
+          else if (closes) socket.end(`${EHLO}421 4.3.2 too busy\r\n`);
+          else socket.write(`${EHLO}421 4.3.2 too busy\r\n`);
+        });
+        const transport = transportTo({ host, port: Number(new URL(talker.url).port), maxConnections: 1 });
+        expect(await transport.submit(message('a@example.net'))).toMatchObject(BUSY);
+        expect(talker.heard.flat().join('')).not.toContain('MAIL');
+      },
+    );
+
+    it.each(
+      hosts.flatMap((host) => ['4', '421 4.', '421-4.3.2 too', '421-4.3.2 too busy\r\n421 4.3.2'].map((cut) => [host, cut])),
+    )('is told to the message though cut, by %s, after %j', async (host, cut) => {
+      const whole = cut.startsWith('421-') ? '421-4.3.2 too busy\r\n421 4.3.2 now\r\n' : '421 4.3.2 too busy\r\n';
+      const { talker } = await talk((socket, heard) => {
+        if (heard === undefined) socket.write('220 talker\r\n');
+        else if (heard.startsWith('EHLO')) {
+          socket.write(EHLO + cut);
+          // The rest of a reply of which nodemailer has a whole line: it waits for the end, and nothing is heard before.
+          if (cut.includes('\n')) setImmediate(() => socket.end(whole.slice(cut.length)));
+        } else socket.end(whole.slice(cut.length));
+      });
+      const transport = transportTo({ host, port: Number(new URL(talker.url).port), maxConnections: 1 });
+      expect(await transport.submit(message('a@example.net'))).toMatchObject(BUSY);
+    });
   });
 
   it('of 220 on several lines greets', async () => {

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
 import { enhancedCodeOf } from '../../domain/delivery/index.ts';
 import type { SmtpExtensions } from './smtp-envelope.ts';
+import { decodeReplyText } from './smtp-replies.ts';
 
 /** Several hundred replies. */
 const READ_BYTES = 16 * 1024;
@@ -49,28 +50,28 @@ export const peerName = (peer: Pick<SmtpPeer, 'host' | 'port'>): string =>
 
 /**
  * Lets nodemailer connect, greet, secure and authenticate, then takes the socket away from it: what follows is spoken by
- * `SmtpSession`. Relies on three private members of the pinned nodemailer version (`_socket`, `_supportedExtensions`,
- * `_maxAllowedSize`); each is checked here, and a contract test fails when one moves.
+ * `SmtpSession`. Relies on five private members of the pinned nodemailer version (`_socket`, `_supportedExtensions`,
+ * `_maxAllowedSize`, `_responseQueue`, `_remainder`); each is checked here, and a contract test fails when one moves.
  * @throws SmtpConnectFailed
  */
 export function openConnection(peer: SmtpPeer, signal: AbortSignal): Promise<OpenedConnection> {
-  // Where nodemailer has nothing to look up or to encrypt; it may still secure the socket by STARTTLS, and then has another.
-  const frugal = peer.security !== 'implicit' && isIP(peer.host) !== 0 ? new FrugalSocket() : undefined;
-  const connection = new SMTPConnection({
-    socket: frugal?.socket,
-    host: peer.host,
-    port: peer.port,
-    secure: peer.security === 'implicit',
-    requireTLS: peer.security === 'required',
-    ignoreTLS: peer.security === 'none',
-    name: peer.name,
-    tls: peer.tls,
-    connectionTimeout: peer.connectTimeout,
-    greetingTimeout: peer.connectTimeout,
-    socketTimeout: peer.commandTimeout,
-    socketCloseTimeout: 0,
-  });
   return new Promise((resolve, reject) => {
+    // Where nodemailer has nothing to look up or to encrypt; it may still secure the socket by STARTTLS, and then has another.
+    const frugal = peer.security !== 'implicit' && isIP(peer.host) !== 0 ? new FrugalSocket() : undefined;
+    const connection = new SMTPConnection({
+      socket: frugal?.socket,
+      host: peer.host,
+      port: peer.port,
+      secure: peer.security === 'implicit',
+      requireTLS: peer.security === 'required',
+      ignoreTLS: peer.security === 'none',
+      name: peer.name,
+      tls: peer.tls,
+      connectionTimeout: peer.connectTimeout,
+      greetingTimeout: peer.connectTimeout,
+      socketTimeout: peer.commandTimeout,
+      socketCloseTimeout: 0,
+    });
     const abort = (): void => fail(new Error('the transport is closing'));
     const fail = (error: Error): void => {
       signal.removeEventListener('abort', abort);
@@ -81,8 +82,7 @@ export function openConnection(peer: SmtpPeer, signal: AbortSignal): Promise<Ope
       signal.removeEventListener('abort', abort);
       connection.removeListener('error', fail);
       try {
-        const opened = socketOf(connection, frugal);
-        // What the server said too early is noticed by nodemailer after this point; it makes the connection useless.
+        const opened = socketOf(connection, frugal, takeEarly(connection));
         connection.on('error', (error) => opened.socket.destroy(error));
         resolve(opened);
       } catch (error) {
@@ -125,12 +125,32 @@ class FrugalSocket {
   }
 }
 
-function socketOf(connection: SMTPConnection, frugal: FrugalSocket | undefined): OpenedConnection {
+/**
+ * What came in one segment with the last reply of the handshake, which nodemailer would only look at after this. A reply that
+ * nobody asked for, nearly always 421, makes the connection useless, and says why; the beginning of one is left to who reads on.
+ * @returns that beginning, nearly always empty
+ */
+function takeEarly(connection: SMTPConnection): Buffer {
+  const replies: unknown = Reflect.get(connection, '_responseQueue');
+  const beginning: unknown = Reflect.get(connection, '_remainder');
+  if (!Array.isArray(replies) || typeof beginning !== 'string') throw new Error(MOVED);
+  const reply = replies.map(String).find((text) => text.trim() !== '');
+  replies.length = 0;
+  Reflect.set(connection, '_remainder', '');
+  if (reply === undefined) return Buffer.from(beginning, 'latin1');
+  const response = decodeReplyText(reply);
+  const what = response.startsWith('421') ? 'the server closes the connection' : 'a reply that nobody asked for';
+  throw Object.assign(new Error(`${what}: ${response}`), /^[45]/.test(response) ? { response } : {});
+}
+
+const MOVED = 'this nodemailer keeps its socket, the EHLO extensions or replies elsewhere; use the pinned version';
+
+function socketOf(connection: SMTPConnection, frugal: FrugalSocket | undefined, early: Buffer): OpenedConnection {
   const socket: unknown = connection._socket;
   const extensions: unknown = Reflect.get(connection, '_supportedExtensions');
   const maxSize: unknown = Reflect.get(connection, '_maxAllowedSize');
   if (!(socket instanceof Socket) || !Array.isArray(extensions) || typeof maxSize !== 'number') {
-    throw new Error('this nodemailer keeps its socket or the EHLO extensions elsewhere; use the pinned version');
+    throw new Error(MOVED);
   }
   // The only listener that would read our replies; those for errors and closing do no harm and free nodemailer's state.
   socket.removeAllListeners('data');
@@ -138,6 +158,7 @@ function socketOf(connection: SMTPConnection, frugal: FrugalSocket | undefined):
   return {
     socket,
     listen: (onBytes) => {
+      if (early.length > 0) onBytes(early);
       if (frugal?.socket === socket) frugal.listen(onBytes);
       else socket.on('data', onBytes);
     },
