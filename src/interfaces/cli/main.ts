@@ -48,7 +48,7 @@ type Config = ReturnType<typeof import('../../infrastructure/config.ts').readCon
 
 async function open(wish: OpenWish, configured: Config): Promise<Instance> {
   const { keepHeapSmall, loadFrugally } = await import('../../infrastructure/heap.ts');
-  if (wish.works === true) loadFrugally();
+  loadFrugally();
   const [{ openPennypost }, { tokens }, { createLogger }, serving] = await Promise.all([
     import('../../infrastructure/open.ts'),
     import('../../infrastructure/container.ts'),
@@ -80,7 +80,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     // Whoever serves here mails real people, whether or not this terminal knows by which server.
     ...(running !== undefined && running.inboxUrl === undefined && smtpUrl === undefined && { localTransport: false }),
   });
-  if (wish.works === true) opened.lifecycle.register('heap', keepHeapSmall());
+  opened.lifecycle.register('heap', keepHeapSmall());
   let working: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     working ??= opened.get(tokens.workers).stop();
