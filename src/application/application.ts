@@ -21,6 +21,7 @@ import type { Reports } from './analytics/reports.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
 import type { CampaignDesk } from './campaign/campaign-desk.ts';
 import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './campaign/explain-campaign.ts';
+import { type CampaignRecipient, recipientsPage } from './campaign/recipients.ts';
 import { recipientsCsv } from './campaign/recipients-file.ts';
 import type { ResendCampaign, ResendTarget } from './campaign/resend-campaign.ts';
 import type { SendTransactional } from './delivery/send-transactional.ts';
@@ -38,6 +39,7 @@ export { LEFT_OUT_REASONS } from './campaign/explain-campaign.ts';
 export { RESEND_TARGETS, type ResendTarget } from './campaign/resend-campaign.ts';
 export type {
   Campaign,
+  CampaignRecipient,
   CampaignReport,
   ContentInput,
   ContentProblem,
@@ -91,8 +93,8 @@ export interface Application {
     /** The same person by person; of one reason where one is named. See `ExplainCampaign.page` for `bad_data` before the launch. */
     excluded(projectId: Id, id: Id, search: LeftOutSearch): Promise<Page<LeftOut>>;
     /** Who received it and who did not, and why: one row per recipient with an outcome. */
-    recipients(projectId: Id, id: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
-    /** The same with addresses as CSV, read as it is taken. */
+    recipients(projectId: Id, id: Id, filter: LedgerFilter): Promise<Page<CampaignRecipient>>;
+    /** The same as CSV, read as it is taken. */
     recipientsCsv(projectId: Id, id: Id, filter: Pick<LedgerFilter, 'state'>): AsyncIterable<string>;
   };
   readonly templates: {
@@ -162,7 +164,7 @@ export function createApplication(parts: ApplicationParts): Application {
       recipients: (projectId, id, filter) =>
         work.run(async (scope) => {
           await scope.campaign.get(projectId, id);
-          return scope.delivery.ledger(projectId, id, filter);
+          return recipientsPage(scope, projectId, id, filter);
         }),
       recipientsCsv: (projectId, id, filter) => recipientsCsv(work, projectId, id, filter),
     },

@@ -2,6 +2,7 @@ import type { LedgerFilter } from '../../domain/delivery/index.ts';
 import { csvRow } from '../../domain/shared/csv.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
+import { recipientsPage } from './recipients.ts';
 
 const COLUMNS = [
   'subscriber_id',
@@ -32,15 +33,11 @@ export async function* recipientsCsv(
   await work.run(({ campaign }) => campaign.get(projectId, campaignId));
   yield csvRow(COLUMNS);
   for (let after: string | undefined; ; ) {
-    const { page, people } = await work.run(async ({ audience, delivery }) => {
-      const page = await delivery.ledger(projectId, campaignId, { ...filter, limit: 500, after });
-      const ids = page.items.map((row) => row.subscriberId);
-      return { page, people: await audience.recipients(projectId, ids, { lists: [] }) };
-    });
+    const page = await work.run((scope) => recipientsPage(scope, projectId, campaignId, { ...filter, limit: 500, after }));
     const rows = page.items.map((row) =>
       csvRow([
         row.subscriberId,
-        people.get(row.subscriberId)?.address,
+        row.address ?? undefined,
         row.state,
         row.run,
         row.attempts,

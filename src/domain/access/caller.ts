@@ -17,8 +17,13 @@ export class Caller {
     this.requestsPerSecond = state.requestsPerSecond;
   }
 
+  /** Whether the key has the scope, or `admin`. */
+  hasScope(scope: Scope): boolean {
+    return allows(this.scopes, scope);
+  }
+
   /** @throws ScopeMissing unless the key has the scope, or `admin`. */
   requireScope(scope: Scope): void {
-    if (!allows(this.scopes, scope)) throw new ScopeMissing(scope);
+    if (!this.hasScope(scope)) throw new ScopeMissing(scope);
   }
 }

@@ -46,13 +46,7 @@ export function reportCommands(campaign: Command, cli: Cli): void {
           return;
         }
         const page = await application.campaign.recipients(project.id, id, { ...pageOf(options), state: stateOf(options.state) });
-        const addresses = await addressesOf(
-          application,
-          project.id,
-          page.items.map(({ subscriberId }) => subscriberId),
-        );
-        const items = page.items.map((row) => ({ ...row, address: addresses.get(row.subscriberId) ?? null }));
-        cli.output.result({ items, next: page.next ?? null }, () => {
+        cli.output.result({ items: page.items, next: page.next ?? null }, () => {
           const table = renderTable(
             [
               { title: 'Address', value: (row) => row.address ?? '(erased)' },
@@ -63,7 +57,7 @@ export function reportCommands(campaign: Command, cli: Cli): void {
               { title: 'Next attempt', value: (row) => row.nextAttemptAt },
               { title: 'Since', value: (row) => row.at },
             ],
-            items,
+            page.items,
             cli.output.width,
           );
           return page.next === undefined ? table : `${table}\n\nMore: --after ${page.next}`;
@@ -71,16 +65,6 @@ export function reportCommands(campaign: Command, cli: Cli): void {
       });
     });
   example(recipients, 'pennypost campaign recipients "November letter" --state rejected');
-}
-
-async function addressesOf(
-  application: Application,
-  projectId: string,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  if (ids.length === 0) return new Map();
-  const facts = await application.audience.recipients(projectId, ids, { lists: [] });
-  return new Map([...facts].map(([id, { address }]) => [id, address]));
 }
 
 function stateOf(text: string | undefined): Filter['state'] {

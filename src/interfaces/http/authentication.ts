@@ -9,6 +9,7 @@ export interface Caller {
   readonly project: { readonly id: string };
   readonly keyId: string;
   readonly requestsPerSecond: number;
+  hasScope(scope: Scope): boolean;
   requireScope(scope: Scope): void;
 }
 

@@ -19,6 +19,7 @@ import type { FetchHandler } from './web-handler.ts';
 export type {
   Application,
   Campaign,
+  CampaignRecipient,
   CampaignReport,
   ContentInput,
   ContentProblem,

@@ -14,6 +14,11 @@ const REPLY = '550 5.1.1 no such user, "really"';
 /** What a server could say to have it run in somebody's spreadsheet. */
 const EVIL = '=HYPERLINK("https://evil.example")';
 
+interface Row {
+  subscriberId: string;
+  address?: string | null;
+}
+
 let instance: TestInstance;
 let server: Listening;
 let projectId: string;
@@ -124,10 +129,33 @@ describe('the recipients of a campaign as a file', () => {
     expect(cellsOf(text.split('\r\n').find((line) => line.includes(person!.id))!)[1]).toBe('');
   });
 
-  it('is not for a key that may read reports but no people', async () => {
+  it('has the addresses as JSON too, null for who was erased since', async () => {
+    const { application } = instance;
+    const rejected = (await (await get(`/v1/campaigns/${campaignId}/recipients?state=rejected`)).json()) as { items: Row[] };
+    expect(rejected.items.map(({ address }) => address).sort()).toEqual(['person1@example.com', 'person2@example.com']);
+    const person = await application.audience.findByAddress(projectId, 'person4@example.com');
+    await application.audience.deleteSubscriber(projectId, person!.id);
+    const items: Row[] = [];
+    for (let cursor = ''; ; ) {
+      const page = await get(`/v1/campaigns/${campaignId}/recipients?limit=500${cursor}`);
+      const body = (await page.json()) as { items: Row[]; next?: string };
+      items.push(...body.items);
+      if (body.next === undefined) break;
+      cursor = `&cursor=${body.next}`;
+    }
+    expect(items).toHaveLength(PEOPLE);
+    expect(items.find(({ subscriberId }) => subscriberId === person!.id)).toMatchObject({ address: null, state: 'submitted' });
+    expect(items.every((row) => 'address' in row)).toBe(true);
+  });
+
+  it('is not for a key that may read reports but no people, nor are the addresses in JSON', async () => {
     const path = `${server.url}/v1/campaigns/${campaignId}/recipients`;
     const reader = await keyWith('report.read');
-    expect((await fetch(path, { headers: reader })).status).toBe(200);
+    const response = await fetch(path, { headers: reader });
+    expect(response.status).toBe(200);
+    const { items } = (await response.json()) as { items: Row[] };
+    expect(items.length).toBeGreaterThan(0);
+    expect(items.some((row) => 'address' in row)).toBe(false);
     expect((await fetch(`${path}.csv`, { headers: reader })).status).toBe(403);
   });
 });

@@ -105,6 +105,7 @@ function callerWith(scopes: readonly Scope[]): Caller {
     project: { id: PROJECT },
     keyId: 'key-1',
     requestsPerSecond: 10,
+    hasScope: (scope) => scopes.includes(scope),
     requireScope(scope) {
       if (!scopes.includes(scope)) throw new ScopeMissing(scope);
     },

@@ -221,6 +221,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     method: 'get',
     path: '/v1/campaigns/{campaignId}/recipients',
     summary: 'Who received it, and who did not and why',
+    description: 'With addresses for a key that has the scope `audience.read` too.',
     permission: 'report.read',
     params,
     query: pageQuery.extend({ state: z.enum(ledgerStates).optional() }),
@@ -228,6 +229,11 @@ export const campaignRoutes: readonly Route<Application>[] = [
       z
         .object({
           subscriberId: id,
+          address: orNull(z.string())
+            .optional()
+            .openapi({
+              description: 'As it is now; null for who was erased meanwhile. Not there for a key without `audience.read`.',
+            }),
           state: z.enum(ledgerStates),
           run: z.int(),
           attempts: z.int(),
@@ -239,10 +245,13 @@ export const campaignRoutes: readonly Route<Application>[] = [
           nextAttemptAt: timestampOrNull,
           at: timestamp,
         })
-        .openapi('LedgerRow'),
+        .openapi('CampaignRecipient'),
     ),
-    handle: ({ application, projectId, params: { campaignId }, query }) =>
-      application.campaign.recipients(projectId, campaignId, { ...pageOf(query), state: query.state }),
+    async handle({ application, caller, projectId, params: { campaignId }, query }) {
+      const page = await application.campaign.recipients(projectId, campaignId, { ...pageOf(query), state: query.state });
+      if (caller.hasScope('audience.read')) return page;
+      return { items: page.items.map(({ address: _, ...row }) => row), next: page.next };
+    },
   }),
   route({
     method: 'get',

@@ -1,0 +1,23 @@
+import type { LedgerFilter, LedgerRow } from '../../domain/delivery/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
+import type { Page } from '../../domain/shared/page.ts';
+import type { Scope } from '../unit-of-work.ts';
+
+/** A row of the ledger with the address of now; null when the person was erased meanwhile. */
+export interface CampaignRecipient extends LedgerRow {
+  readonly address: string | null;
+}
+
+/** One page of a campaign's ledger, by recipient. */
+export async function recipientsPage(
+  { audience, delivery }: Scope,
+  projectId: Id,
+  campaignId: Id,
+  filter: LedgerFilter,
+): Promise<Page<CampaignRecipient>> {
+  const page = await delivery.ledger(projectId, campaignId, filter);
+  const ids = page.items.map((row) => row.subscriberId);
+  const people = await audience.recipients(projectId, ids, { lists: [] });
+  const items = page.items.map((row) => ({ ...row, address: people.get(row.subscriberId)?.address || null }));
+  return { items, next: page.next };
+}
