@@ -28,7 +28,7 @@ export class ResendCampaign {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.lock(projectId, campaignId);
       if (campaign.state !== 'submitted' || campaign.launchedOn === null)
-        throw new CampaignTransitionRefused(campaign.state, 'sending');
+        throw new CampaignTransitionRefused(campaign.state, 'resend');
       const { audience } = await this.#cut(scope, campaign, campaign.launchedOn, target);
       if (target === 'new') campaign.audience += audience;
       campaign.reopen();

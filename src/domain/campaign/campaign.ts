@@ -20,6 +20,28 @@ const TRANSITIONS: Readonly<Record<CampaignState, readonly CampaignState[]>> = {
   cancelled: [],
 };
 
+type CampaignStep = 'schedule' | 'unschedule' | 'launch' | 'pause' | 'resume' | 'cancel' | 'finish' | 'resend';
+
+const NEEDED: Readonly<Record<CampaignStep, string>> = {
+  schedule: 'Only a draft can be scheduled; to change the time of a scheduled campaign, unschedule it first.',
+  unschedule: 'Only a scheduled campaign can become a draft again.',
+  launch: 'A campaign is launched once: resume one that is paused, resend one that is submitted.',
+  pause: 'Only a launched campaign that still has mail to send, and is not paused already, can be paused.',
+  resume: 'Only a paused campaign can be resumed.',
+  cancel: 'Only a campaign that was not launched yet, or still has mail to send, can be cancelled.',
+  finish: 'Only a launched campaign can be finished.',
+  resend: 'A resend needs a submitted campaign: one where everybody has a first outcome.',
+};
+
+const BEFORE_A_RESEND: Readonly<Record<CampaignState, string>> = {
+  draft: 'Launch it first.',
+  scheduled: 'Wait until it was launched and is submitted.',
+  sending: 'Wait until it is submitted; or cancel it, and nobody else gets it.',
+  paused: 'Resume it, and wait until it is submitted.',
+  submitted: 'Wait until it is.',
+  cancelled: 'Create another campaign for those who are left.',
+};
+
 export class CampaignNotEditable extends DomainError {
   readonly code = 'campaign.not_editable';
   readonly kind = 'conflict';
@@ -31,8 +53,9 @@ export class CampaignNotEditable extends DomainError {
 export class CampaignTransitionRefused extends DomainError {
   readonly code = 'campaign.transition_refused';
   readonly kind = 'conflict';
-  constructor(from: CampaignState, to: CampaignState) {
-    super(`A campaign that is ${from} cannot become ${to}.`);
+  constructor(state: CampaignState, step: CampaignStep) {
+    const way = step === 'resend' ? ` ${BEFORE_A_RESEND[state]}` : '';
+    super(`The campaign is ${state === 'draft' ? 'a draft' : state}. ${NEEDED[step]}${way}`);
   }
 }
 
@@ -118,14 +141,14 @@ export class Campaign {
   schedule(at: Date, now: Date): void {
     if (at <= now) throw new InvalidInput('The scheduled time has passed already. Launch it now, or choose a later time.', '/at');
     this.requireList();
-    this.transition('scheduled');
+    this.transition('schedule', 'scheduled');
     this.scheduledAt = at;
     this.launchFailure = null;
   }
 
   /** @param failure why it is not launched as it was scheduled, when nobody decided that */
   unschedule(failure: string | null = null): void {
-    this.transition('draft');
+    this.transition('unschedule', 'draft');
     this.scheduledAt = null;
     this.launchFailure = failure;
   }
@@ -133,9 +156,9 @@ export class Campaign {
   /** Content and people are fixed from here on. */
   launch(frozen: FrozenContent, now: Date): void {
     // A paused one would become `sending` too, and be sent to everybody again.
-    if (this.launchedAt !== null) throw new CampaignTransitionRefused(this.state, 'sending');
+    if (this.launchedAt !== null) throw new CampaignTransitionRefused(this.state, 'launch');
     this.requireList();
-    this.transition('sending');
+    this.transition('launch', 'sending');
     this.frozen = frozen;
     this.launchFailure = null;
     this.launchedAt = now;
@@ -143,23 +166,23 @@ export class Campaign {
   }
 
   pause(reason: string | null): void {
-    this.transition('paused');
+    this.transition('pause', 'paused');
     this.pauseReason = reason;
   }
 
   resume(): void {
-    if (this.state !== 'paused') throw new CampaignTransitionRefused(this.state, 'sending');
-    this.transition(this.submittedAt === null ? 'sending' : 'submitted');
+    if (this.state !== 'paused') throw new CampaignTransitionRefused(this.state, 'resume');
+    this.transition('resume', this.submittedAt === null ? 'sending' : 'submitted');
     this.pauseReason = null;
   }
 
   cancel(): void {
-    this.transition('cancelled');
+    this.transition('cancel', 'cancelled');
   }
 
   /** Everyone has a first outcome. */
   finish(now: Date): void {
-    this.transition('submitted');
+    this.transition('finish', 'submitted');
     this.submittedAt = now;
   }
 
@@ -170,7 +193,7 @@ export class Campaign {
 
   /** A resend begins: there is something to pause and to settle again. */
   reopen(): void {
-    if (this.state !== 'submitted') throw new CampaignTransitionRefused(this.state, 'sending');
+    if (this.state !== 'submitted') throw new CampaignTransitionRefused(this.state, 'resend');
     this.settledAt = null;
   }
 
@@ -185,9 +208,9 @@ export class Campaign {
     if (this.lists.length === 0) throw new InvalidInput('The campaign has no list to send to. Add at least one list.', '/lists');
   }
 
-  private transition(to: CampaignState): void {
+  private transition(step: CampaignStep, to: CampaignState): void {
     const over = this.settledAt !== null;
-    if (over || !TRANSITIONS[this.state].includes(to)) throw new CampaignTransitionRefused(this.state, to);
+    if (over || !TRANSITIONS[this.state].includes(to)) throw new CampaignTransitionRefused(this.state, step);
     this.state = to;
   }
 }

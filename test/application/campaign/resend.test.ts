@@ -64,6 +64,7 @@ describe('resending a campaign', () => {
 
     await expect(application.campaign.resend(project.id, campaign.id, 'failed')).rejects.toMatchObject({
       code: 'campaign.transition_refused',
+      message: expect.stringContaining('A resend needs a submitted campaign'),
     });
     await application.campaign.launch(project.id, campaign.id);
     await settled({ submitted: 1, rejected: 1, in_doubt: 1, pending: 0 });

@@ -85,10 +85,29 @@ describe('the state machine of a campaign', () => {
     );
   });
 
-  it('says from where to where it was refused', () => {
+  it('says in which state it refused what, and what that needs', () => {
     const campaign = aCampaign();
+    expect(() => campaign.resume()).toThrow('The campaign is a draft. Only a paused campaign can be resumed.');
+    campaign.launch(FROZEN, AT);
+    expect(() => campaign.launch(FROZEN, AT)).toThrow('The campaign is sending. A campaign is launched once: ');
     campaign.cancel();
-    expect(() => campaign.pause(null)).toThrow('A campaign that is cancelled cannot become paused.');
+    expect(() => campaign.pause(null)).toThrow('The campaign is cancelled. Only a launched campaign that still has mail to send');
+  });
+
+  it('says what to do before a resend', () => {
+    const campaign = aCampaign();
+    const refusal = (way: string) =>
+      `The campaign is ${campaign.state === 'draft' ? 'a draft' : campaign.state}. A resend needs a submitted campaign: ${way}`;
+    const needed = 'one where everybody has a first outcome.';
+    expect(() => campaign.reopen()).toThrow(refusal(`${needed} Launch it first.`));
+    campaign.launch(FROZEN, AT);
+    expect(() => campaign.reopen()).toThrow(
+      refusal(`${needed} Wait until it is submitted; or cancel it, and nobody else gets it.`),
+    );
+    campaign.pause(null);
+    expect(() => campaign.reopen()).toThrow(refusal(`${needed} Resume it, and wait until it is submitted.`));
+    campaign.cancel();
+    expect(() => campaign.reopen()).toThrow(refusal(`${needed} Create another campaign for those who are left.`));
   });
 });
 
