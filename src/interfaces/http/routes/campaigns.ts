@@ -229,11 +229,9 @@ export const campaignRoutes: readonly Route<Application>[] = [
       z
         .object({
           subscriberId: id,
-          address: orNull(z.string())
-            .optional()
-            .openapi({
-              description: 'As it is now; null for who was erased meanwhile. Not there for a key without `audience.read`.',
-            }),
+          address: orNull(z.string()).optional().openapi({
+            description: 'As it is now; null for who was erased meanwhile. Not there for a key without `audience.read`.',
+          }),
           state: z.enum(ledgerStates),
           run: z.int(),
           attempts: z.int(),
