@@ -281,7 +281,8 @@ export class SinkConnection {
     for (const script of this.scripts) {
       for (const action of script.actions) {
         if (action.step !== step) continue;
-        if (action.times === undefined || this.host.timesMet(recipient ?? '', step) < action.times) return action;
+        if (action.times === undefined || this.host.timesMet(action.together ?? recipient ?? '', step) < action.times)
+          return action;
       }
     }
     return undefined;
@@ -323,7 +324,7 @@ export class SinkConnection {
     } else if (action.code === undefined) this.end(action.end ?? 'reset');
     else
       this.answer(
-        `${action.code} ${TEXTS[action.code] ?? 'As scripted'}`,
+        `${action.code} ${action.text ?? TEXTS[action.code] ?? 'As scripted'}`,
         action.end ?? (action.code === '421' ? 'fin' : undefined),
       );
   }

@@ -10,6 +10,7 @@
  * - `550-at-body-1000`: answer inside the body
  * - `slow-5`, `slow-50ms`, `slow-1-at-dot`: answer so much later; without a step every command
  * - `defer-2-times`, `defer-2-times-at-dot`: 451 so often for this recipient, then as usual
+ * - `storm-200`: 450 4.7.1 at RCPT to the first 200 whom this script is given for, whoever they are, then as usual
  * - `accept-data`: 354 though RCPT was refused, as some servers do
  */
 export const SINK_STEPS = ['greeting', 'ehlo', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'] as const;
@@ -23,8 +24,11 @@ export interface SinkAction {
   readonly hang?: boolean;
   /** Bytes of the body after which it happens. */
   readonly after?: number;
-  /** Only so often. */
+  /** Said with the code. Default: what is usual for it. */
+  readonly text?: string;
+  /** Only so often: for each recipient, or over all of them under this name. */
   readonly times?: number;
+  readonly together?: string;
 }
 
 export interface SinkScript {
@@ -37,16 +41,20 @@ export interface SinkScript {
 const STEP = SINK_STEPS.join('|');
 const DELAY = new RegExp(`^slow-(\\d+)(ms)?(?:-at-(${STEP}))?$`);
 const DEFER = new RegExp(`^defer-(\\d+)-times(?:-at-(${STEP}))?$`);
+const STORM = /^storm-(\d+)$/;
 const ANSWER = new RegExp(`^(\\d{3})(?:-then-(reset|fin))?(?:-at-(${STEP}))?(?:-(\\d+))?$`);
 const END = new RegExp(`^(reset|fin|hang)-at-(${STEP})(?:-(\\d+))?$`);
 /** Most addresses are no scripts; this is all that they cost. */
-const LIKELY = /^(?:\d{3}\b|slow-|defer-|reset-|fin-|hang-|accept-data)/;
+const LIKELY = /^(?:\d{3}\b|slow-|defer-|storm-|reset-|fin-|hang-|accept-data)/;
 
 const isStep = (text: string | undefined): text is SinkStep => SINK_STEPS.some((step) => step === text);
 
 function actionOf(word: string): SinkAction | undefined {
   const defer = DEFER.exec(word);
   if (defer !== null) return { step: isStep(defer[2]) ? defer[2] : 'rcpt', code: '451', times: Number(defer[1]) };
+  const storm = STORM.exec(word);
+  if (storm !== null)
+    return { step: 'rcpt', code: '450', text: '4.7.1 Too many messages from you', times: Number(storm[1]), together: word };
   const answer = ANSWER.exec(word);
   if (answer !== null) {
     const [, code = '', end, step, after] = answer;

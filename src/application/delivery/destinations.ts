@@ -106,13 +106,14 @@ export class Destinations {
     this.#round = round;
   }
 
-  /**
-   * Says whether the others had anything to send at the end of a look at all there is.
-   * @param wanting somebody is held back, and there was room
-   */
-  note(wanting: boolean, now: number): void {
-    if (!wanting) this.#idleSince = Number.POSITIVE_INFINITY;
-    else if (this.#idleSince > now) this.#idleSince = now;
+  /** There is no room for more, or others are to come. */
+  busy(): void {
+    this.#idleSince = Number.POSITIVE_INFINITY;
+  }
+
+  /** There is room, and nobody to send to but those who are held back. */
+  idle(now: number): void {
+    if (this.#idleSince > now) this.#idleSince = now;
   }
 
   of(domain: string): Destination {
@@ -163,11 +164,8 @@ export class Destinations {
     return this.#round;
   }
 
-  /**
-   * Whether a message that has not been given away yet should go on: false when a domain has turned slow meanwhile and has
-   * more on the way than it would get now.
-   */
-  mayGoOn(destination: Destination, onWay: number, now: number): boolean {
+  /** Whether a message that waits for a connection may have it: a domain that has turned slow meanwhile may have more on the way than it would get now. */
+  mayStart(destination: Destination, onWay: number, now: number): boolean {
     this.#turn(destination);
     if (destination.stuck === 0 || destination.stuck < this.#patience(destination)) return true;
     const own = onWayTo(destination);

@@ -15,7 +15,9 @@ export const MOST_SHARDS = 8;
 export const TAKE_TURNS_MS = 2_000;
 /** As many, with those that only wait for a few answers. */
 export const MOST_HELD = 32;
-/** How often those who wait for their receiving domains are looked after. */
+/** Whom a server keeps waiting is read again when what is known is so old; see FRESH_MS. */
+export const REFRESH_MS = 1_000;
+/** How often those who wait are looked after. */
 export const SWEEP_MS = 200;
 /** So long they wait while others are served, before a later run gets them. */
 export const ASIDE_MS = 5_000;

@@ -1,30 +1,20 @@
 import type { RecipientFacts } from '../../domain/audience/index.ts';
 import { RenderFailed } from '../../domain/campaign/index.ts';
-import { type Attempt, outcomeOf, type Transport, type Turn, type Withdrawn } from '../../domain/delivery/index.ts';
+import { type Attempt, outcomeOf, type Transport, type Withdrawn } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Log } from '../log.ts';
 import { type Destination, Destinations, onWayTo } from './destinations.ts';
 import { domainOf, failedAttempt, type Held, holdBack, settleUnsent } from './held.ts';
 import * as timing from './lane-timing.ts';
+import { type HandedOver, OnWire } from './on-wire.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
 import type { Pace } from './pace.ts';
 import { FRESH_MS, type ReadRecipient } from './recipient-reader.ts';
 import type { Refusals } from './refusals.ts';
-import type { SendingMessage } from './sending-campaign.ts';
 import { SetAside, type Waiting } from './set-aside.ts';
 import type { Tally } from './tally.ts';
 
 const HELD_AT_CLOSE = 'held back: sending stopped before its turn, when others behind it had had theirs';
-
-/** A message that a transport has and has not answered. */
-interface HandedOver {
-  readonly held: Held;
-  readonly turn: Turn;
-  readonly message: SendingMessage;
-  readonly destination: Destination;
-  /** When a connection took it, for `Destinations`. */
-  started: number | undefined;
-}
 
 export interface PumpDeps {
   readonly transport: Transport;
@@ -57,7 +47,7 @@ export class Pump {
   /** Domains whose people are being read again. */
   readonly #reading = new Set<Destination>();
   #turn = 0;
-  #onWire = 0;
+  readonly #onWire: OnWire;
   /** Domains of those who stood in front of a shard and could neither go nor wait beside the line. */
   readonly #inTheWay = new Set<string>();
   /** Whether others were read ahead than those who wait; undefined while nobody has looked. */
@@ -72,6 +62,7 @@ export class Pump {
     this.#deps = deps;
     this.#clock = deps.clock;
     this.#destinations = new Destinations(deps.transport.slots, deps.clock.monotonic());
+    this.#onWire = new OnWire(deps.onError);
     this.#room = Math.max(deps.transport.slots * 3, 4);
     // They are part of the window; the rest of it has to be enough for everybody else.
     this.#aside = new SetAside(Math.floor(deps.maxUnrecorded / 4));
@@ -89,7 +80,7 @@ export class Pump {
     const first = this.#aside.next();
     if (first !== undefined) this.#resume(first, now);
     let empty = 0;
-    while (this.#onWire < room && empty < held.length && this.#mayHandOver(now)) {
+    while (this.#onWire.size < room && empty < held.length && this.#mayHandOver(now)) {
       const next = held[this.#turn % held.length];
       this.#turn += 1;
       const recipient = next === undefined || next.closing || now > next.deadline ? undefined : next.reader.next();
@@ -103,12 +94,11 @@ export class Pump {
         empty += 1;
       }
     }
-    const exhausted = empty >= held.length && this.#onWire < room;
-    if (exhausted || this.#onWire >= room || this.#windowFull()) {
-      const blocked = held.some((one) => one.blocked);
-      this.#destinations.note(exhausted && (blocked ? !this.#othersAhead() : this.#aside.size > 0), now);
-    }
-    if (this.#aside.size > 0 && now - this.#sweptAt >= timing.SWEEP_MS) this.#sweep(now);
+    const exhausted = empty >= held.length && this.#onWire.size < room;
+    const blocked = held.some((one) => one.blocked);
+    if (this.#onWire.size >= room || this.#windowFull() || (blocked && this.#othersAhead())) this.#destinations.busy();
+    else if (exhausted && (blocked || this.#aside.size > 0)) this.#destinations.idle(now);
+    if (now - this.#sweptAt >= timing.SWEEP_MS) this.#sweep(now);
     this.#deps.recorder.wake();
   }
 
@@ -148,14 +138,14 @@ export class Pump {
     this.#idle = resolve;
     // A relay that never answers must not hold the process.
     const patience = setTimeout(resolve, patienceMs);
-    if (this.#onWire === 0) resolve();
+    if (this.#onWire.size === 0) resolve();
     await idle;
     clearTimeout(patience);
   }
 
   /** Nothing is on the wire. */
   get quiet(): boolean {
-    return this.#onWire === 0;
+    return this.#onWire.size === 0;
   }
 
   /** For whom recipients wait beside the line, in words. */
@@ -185,7 +175,7 @@ export class Pump {
     else {
       const destination = this.#destinations.of(domainOf(facts.address));
       const first = waited || destination.aside === 0;
-      if (!first || !this.#destinations.mayBegin(destination, this.#onWire, now))
+      if (!first || !this.#destinations.mayBegin(destination, this.#onWire.size, now))
         return this.#makeWay({ held, recipient, destination, since: now });
       if (!waited) this.#othersAt = now;
       this.#compose(held, recipient, facts, destination);
@@ -198,7 +188,7 @@ export class Pump {
     const { held, recipient, destination } = waiting;
     const reason = this.#destinations.holdsBack(destination);
     // Of a domain that nothing is known of yet a few are enough: its answers are about to come, at once with nothing else on the way.
-    const few = this.#onWire === onWayTo(destination) ? 0 : this.#deps.transport.slots;
+    const few = this.#onWire.size === onWayTo(destination) ? 0 : this.#deps.transport.slots;
     if (!this.#aside.full && (reason !== undefined || destination.aside < few)) {
       this.#aside.add(waiting);
       return true;
@@ -215,6 +205,7 @@ export class Pump {
   /** Those who wait get what their domains may have by now; who has waited long enough is tried again in a later run. */
   #sweep(now: number): void {
     this.#sweptAt = now;
+    this.#onWire.refresh(now);
     const held = [...this.#deps.held.values()];
     const noRoom = held.length >= timing.MOST_HELD && held.every(({ shard }) => shard.remaining === 0);
     for (const destination of this.#aside.destinations()) {
@@ -249,8 +240,8 @@ export class Pump {
     for (let [first] = this.#aside.of(destination); first !== undefined; [first] = this.#aside.of(destination)) {
       const { held, recipient } = first;
       // They were before the others in the line, so they may make it longer; but not without end.
-      if (now > held.deadline || !this.#mayHandOver(now) || this.#onWire >= 2 * this.#room) return;
-      if (!this.#destinations.mayBegin(destination, this.#onWire, now)) return;
+      if (now > held.deadline || !this.#mayHandOver(now) || this.#onWire.size >= 2 * this.#room) return;
+      if (!this.#destinations.mayBegin(destination, this.#onWire.size, now)) return;
       if (now - recipient.page.checkedAt > FRESH_MS) {
         this.#readAgain(destination, held);
         return;
@@ -286,26 +277,22 @@ export class Pump {
     const { turn, page } = recipient;
     try {
       const message = held.campaign.compose(facts, turn, this.#clock.now());
-      this.#handOver({ held, turn, message, destination, started: undefined }, page.checkedAt);
+      const { checkedAt } = page;
+      const untouched = { started: undefined, unwanted: false, given: false, place: 0 };
+      this.#handOver({ held, turn, message, destination, checkedAt, ...untouched });
     } catch (error) {
       if (!(error instanceof RenderFailed)) this.#deps.log.error({ reason: String(error) }, 'a message could not be composed');
       settleUnsent(held, turn, this.#clock.now(), 'failed', error instanceof Error ? error.message : String(error));
     }
   }
 
-  #handOver(handed: HandedOver, checkedAt: number): void {
+  #handOver(handed: HandedOver): void {
     const { held, destination } = handed;
     held.onWire += 1;
-    this.#onWire += 1;
+    this.#onWire.add(handed);
     this.#deps.pace.take();
     this.#destinations.begin(destination);
-    const proceed = (): boolean => {
-      const now = this.#clock.monotonic();
-      if (this.#stopping || held.closing || now >= held.deadline || now - checkedAt >= FRESH_MS + timing.WAIT_MS) return false;
-      if (!this.#destinations.mayGoOn(destination, this.#onWire, now)) return false;
-      handed.started ??= this.#destinations.start(destination);
-      return true;
-    };
+    const proceed = (): boolean => this.#mayProceed(handed, this.#clock.monotonic());
     const { envelope, content } = handed.message;
     void this.#deps.transport.submit({ envelope, content, dotSafe: true, proceed }).then(
       (attempt) => this.#answered(handed, attempt),
@@ -316,19 +303,33 @@ export class Pump {
     );
   }
 
+  /** Asked before MAIL, and again before the content is given away. */
+  #mayProceed(handed: HandedOver, now: number): boolean {
+    const { held, destination, checkedAt, unwanted } = handed;
+    if (this.#stopping || held.closing || unwanted || now >= held.deadline || now - checkedAt >= FRESH_MS + timing.WAIT_MS)
+      return false;
+    if (handed.started !== undefined) {
+      handed.given = true;
+      return true;
+    }
+    if (!this.#destinations.mayStart(destination, this.#onWire.size, now)) return false;
+    handed.started = this.#destinations.start(destination);
+    return true;
+  }
+
   #answered(handed: HandedOver, result: Attempt | Withdrawn): void {
     const { held, turn, message, destination, started } = handed;
     const now = this.#clock.monotonic();
     const attempt = result.outcome === 'withdrawn' ? undefined : result;
     held.onWire -= 1;
-    this.#onWire -= 1;
+    this.#onWire.remove(handed);
     message.release();
     this.#destinations.look(now);
     this.#destinations.end(destination, started, attempt, now);
     if (attempt !== undefined) this.#settle(handed, attempt);
     else if (held.closing || this.#stopping) held.left.push({ turn, domain: destination.domain });
     else held.shard.giveBack(turn.position);
-    if (this.#stopping && this.#onWire === 0) this.#idle?.();
+    if (this.#stopping && this.#onWire.size === 0) this.#idle?.();
     if (held.closing && held.onWire === 0) this.#deps.onQuiet(held);
     if (destination.aside > 0 && !this.#stopping) this.#resume(destination, now);
     this.run(now);

@@ -32,7 +32,8 @@ class Sender {
   pass(milliseconds: number): void {
     this.now += milliseconds;
     this.destinations.look(this.now);
-    this.destinations.note(this.wanting, this.now);
+    if (this.wanting) this.destinations.idle(this.now);
+    else this.destinations.busy();
   }
 
   /** @returns whether it might begin */

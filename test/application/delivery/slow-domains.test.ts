@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OutgoingMessage } from '../../../src/domain/delivery/index.ts';
-import { idOf } from '../../support/builders-delivery.ts';
+import { anAttempt, idOf } from '../../support/builders-delivery.ts';
 import { LaneStage } from '../../support/lane-stage.ts';
 import type { LaneWorld } from '../../support/lane-world.ts';
 import type { TestTime } from '../../support/test-time.ts';
@@ -185,6 +185,46 @@ describe('a server that is slow whoever is asked', () => {
     expect(handed.length - before).toBeGreaterThanOrEqual(connections * 10 - connections);
     await time.until('everybody to be recorded', () => world.done(), 600_000);
     expect([world.states(), handed.length]).toEqual([{ submitted: 900 }, 900]);
+  });
+});
+
+describe('a server that takes longer for the envelope than what is known of people stays fresh', () => {
+  /** Asks before MAIL, and 90 seconds later before the content. */
+  function openPatient(): readonly string[] {
+    const taken: string[] = [];
+    const lane = world.lane({
+      name: 'patient',
+      slots: 2,
+      submit: async ({ envelope, proceed }) => {
+        if (proceed?.() === false) return { outcome: 'withdrawn' };
+        await new Promise((resolve) => setTimeout(resolve, 90_000));
+        if (proceed?.() === false) return { outcome: 'withdrawn' };
+        taken.push(envelope.to);
+        return anAttempt();
+      },
+      waits: () => [],
+      verify: async () => undefined,
+      close: async () => undefined,
+    });
+    stage.running.push(lane);
+    lane.start();
+    return taken;
+  }
+
+  it('gets the messages all the same', async () => {
+    world.campaign(3, { domain: (index) => `d${index}.example` });
+    const taken = openPatient();
+    await time.until('everybody to be recorded', () => world.done(), 400_000);
+    expect(taken.toSorted()).toEqual(['p0@d0.example', 'p1@d1.example', 'p2@d2.example']);
+  });
+
+  it('gets none for who unsubscribes meanwhile', async () => {
+    const campaign = world.campaign(2, { domain: (index) => `d${index}.example` });
+    const taken = openPatient();
+    await time.pass(80_000);
+    world.change(world.personOf(campaign, 0), { refusal: 'unsubscribed' });
+    await time.until('everybody to be recorded', () => world.done(), 400_000);
+    expect([taken, world.states()]).toEqual([['p1@d1.example'], { submitted: 1, skipped: 1 }]);
   });
 });
 

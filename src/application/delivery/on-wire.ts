@@ -1,0 +1,81 @@
+import type { Turn } from '../../domain/delivery/index.ts';
+import type { Destination } from './destinations.ts';
+import type { Held } from './held.ts';
+import { REFRESH_MS } from './lane-timing.ts';
+import type { ReadRecipient } from './recipient-reader.ts';
+import type { SendingMessage } from './sending-campaign.ts';
+
+/** A message that a transport has and has not answered. */
+export interface HandedOver {
+  readonly held: Held;
+  readonly turn: Turn;
+  readonly message: SendingMessage;
+  readonly destination: Destination;
+  /** When a connection took it, for `Destinations`. */
+  started: number | undefined;
+  /** When it was known that its recipient may be mailed; monotonic. */
+  checkedAt: number;
+  /** Its recipient may not be mailed any more. */
+  unwanted: boolean;
+  /** Its content is being given away: what is learned of its recipient from now on comes too late. */
+  given: boolean;
+  place: number;
+}
+
+/**
+ * The messages of one process that a transport has. A server may take longer for MAIL, RCPT and DATA than facts about people stay
+ * fresh; whom it keeps waiting is read again while it does, or nobody there could ever be mailed (promise D11).
+ */
+export class OnWire {
+  readonly #messages: HandedOver[] = [];
+  readonly #reading = new Set<Held>();
+  readonly #onError: (error: unknown) => void;
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  get size(): number {
+    return this.#messages.length;
+  }
+
+  add(one: HandedOver): void {
+    one.place = this.#messages.length;
+    this.#messages.push(one);
+  }
+
+  remove(one: HandedOver): void {
+    const last = this.#messages.pop();
+    if (last === undefined || last === one) return;
+    this.#messages[one.place] = last;
+    last.place = one.place;
+  }
+
+  /** To be called some times a second. */
+  refresh(now: number): void {
+    const old = this.#messages.filter(
+      ({ started, given, unwanted, checkedAt }) => started !== undefined && !given && !unwanted && now - checkedAt > REFRESH_MS,
+    );
+    for (const [held, messages] of Map.groupBy(old, (one) => one.held)) this.#readAgain(held, messages);
+  }
+
+  #readAgain(held: Held, messages: readonly HandedOver[]): void {
+    if (this.#reading.has(held)) return;
+    this.#reading.add(held);
+    held.reader.again(messages.map(({ turn }) => turn)).then(
+      (recipients) => {
+        this.#reading.delete(held);
+        for (const [index, recipient] of recipients.entries()) learn(messages[index]!, recipient);
+      },
+      (error: unknown) => {
+        this.#reading.delete(held);
+        this.#onError(error);
+      },
+    );
+  }
+}
+
+function learn(one: HandedOver, { facts, accepted, page }: ReadRecipient): void {
+  one.checkedAt = page.checkedAt;
+  one.unwanted = accepted || facts === undefined || facts.refusal !== undefined;
+}
