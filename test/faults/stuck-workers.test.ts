@@ -83,6 +83,8 @@ describe('a worker that gets nowhere', () => {
     await writeFile(join(stage.directory, 'enough'), '');
     await stage.finished(audience, id);
     await eventually('it to respond', async () => (await status())?.responds === true && (await stuck()) === undefined);
+    // The one who watches tells of the end by itself, a moment after the row says so.
+    await eventually('the log to say all of it', () => lines(worker).length >= before + 3);
     expect(lines(worker).slice(before)).toEqual([
       expect.objectContaining({ msg: 'this worker is stuck', reason: at }),
       expect.objectContaining({ msg: 'what blocks the event loop was recorded', reason: at }),
