@@ -13,8 +13,10 @@ const BUSY_ANSWERS = 4;
 const PROVEN = 4;
 /** Answers over which it is judged whether answers are quick at all here; of one domain the first in a round counts. */
 const MEMORY = 32;
-/** Domains that are remembered; those with nothing on the way are forgotten first come, first gone. */
+/** With more domains than this those are forgotten that have nothing on the way and show nothing special. */
 const MOST_KNOWN = 4_096;
+/** Ten minutes: so long that a domain refused mail is remembered after the last one for it. */
+const REMEMBERED_ROUNDS = 800;
 /** A quarter of a second is soon enough for a domain; everything together waits until the domains that it is about have been slowed. */
 const DOMAIN_EVIDENCE = { answers: 20, milliseconds: 250 } as const;
 const STREAM_EVIDENCE = { answers: 30, milliseconds: 1_000 } as const;
@@ -67,6 +69,7 @@ export class Destinations {
   readonly #began: number;
   readonly #stream: Slowing;
   #round = 0;
+  #forgetAt = MOST_KNOWN;
   /** Quick answers of all that are not slowed, of this round and of the one before. */
   #quick = 0;
   #quickBefore = 0;
@@ -135,7 +138,7 @@ export class Destinations {
       aside: 0,
     };
     this.#known.set(domain, fresh);
-    if (this.#known.size > MOST_KNOWN) this.#forget();
+    if (this.#known.size > this.#forgetAt) this.#forget();
     return fresh;
   }
 
@@ -264,16 +267,14 @@ export class Destinations {
     if (destination.slowing?.over === true) destination.slowing = undefined;
   }
 
-  /** Looks at the two that were looked at longest ago: with one new domain at a time the rest does not grow. */
+  /** All at once: one by one for each new domain costs some times as much. */
   #forget(): void {
-    let looks = 2;
     for (const [domain, destination] of this.#known) {
-      const { aside, slowing } = destination;
-      this.#known.delete(domain);
-      const needed = onWayTo(destination) + aside > 0 || (slowing !== undefined && this.#known.size < 2 * MOST_KNOWN);
-      if (needed) this.#known.set(domain, destination);
-      looks -= 1;
-      if (looks === 0) return;
+      const slowed = destination.slowing?.perSecond !== undefined && this.#round - destination.round < REMEMBERED_ROUNDS;
+      this.#turn(destination);
+      const needed = onWayTo(destination) + destination.aside > 0 || quickOf(destination) >= PROVEN || slowed;
+      if (!needed) this.#known.delete(domain);
     }
+    this.#forgetAt = Math.max(MOST_KNOWN, 2 * this.#known.size);
   }
 }
