@@ -227,6 +227,8 @@ describe('a header', () => {
       'line.too_long',
     ]);
     expect(found.every((problem) => problem.part === 'headers' && problem.severity === 'error')).toBe(true);
+    for (const name of ['.From', '.List-Unsubscribe', '..Bcc', '-Bcc', '\u200bBcc', 'X-Ü', 'X(y)'])
+      expect(await problems({ headers: { [name]: 'x' } }), name).toMatchObject([{ code: 'header.invalid' }]);
     expect(await problems({ headers: { 'X-Fine': 'grün', 'In-Reply-To': '<a@example.com>' } })).toEqual([]);
   });
 

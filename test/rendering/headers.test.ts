@@ -138,6 +138,11 @@ describe('the header of a message', () => {
     expect(() => plan.compose({ ...to, smtputf8: false })).toThrow(/SMTPUTF8/);
   });
 
+  it('with a line that begins with a dot is never composed, because the transport would not double the dot', async () => {
+    const plan = await renderer.compile(content(), marketing({ staticHeaders: ['.Bcc: <evil@example.com>'] }));
+    expect(() => plan.compose(recipient())).toThrow('A line of the header begins with a dot.');
+  });
+
   it('refuses an address, id or unsubscribe address that would end the line', async () => {
     const plan = await renderer.compile(content(), marketing());
     for (const broken of [

@@ -2,6 +2,7 @@ import { parseEmailAddress } from '../shared/email-address.ts';
 import { InvalidInput } from '../shared/errors.ts';
 import { storableJson } from '../shared/json.ts';
 import type { Content, ContentKind, Mailbox } from './content.ts';
+import { hasControl, headerFaults } from './header-fields.ts';
 
 /** Content as a caller gives it: strings not yet checked. */
 export interface ContentInput {
@@ -16,42 +17,6 @@ export interface ContentInput {
   readonly defaults?: Readonly<Record<string, unknown>> | undefined;
   readonly footer?: 'project' | 'none' | undefined;
 }
-
-/** Fields that the engine writes itself; a second one would break RFC 5322 section 3.6, or the unsubscribe. */
-const OWNED_FIELDS = new Set(
-  [
-    'from',
-    'sender',
-    'reply-to',
-    'to',
-    'cc',
-    'bcc',
-    'date',
-    'message-id',
-    'subject',
-    'mime-version',
-    'return-path',
-    'received',
-  ].concat([
-    'content-type',
-    'content-transfer-encoding',
-    'content-disposition',
-    'dkim-signature',
-    'list-unsubscribe',
-    'list-unsubscribe-post',
-    'list-id',
-    'feedback-id',
-    'auto-submitted',
-    'precedence',
-    'x-auto-response-suppress',
-    'x-pennypost-possible-repeat',
-    // Postfix takes it for a loop and bounces the message.
-    'delivered-to',
-  ]),
-);
-const FIELD_NAME = /^[!-9;-~]{1,76}$/;
-/** C0, DEL and C1, and the separators that some readers take for line ends. */
-const hasControl = (text: string): boolean => /[\p{Cc}\p{Zl}\p{Zp}]/u.test(text);
 
 const SOURCE_LIMIT = 5 * 1024 * 1024;
 /** Receivers refuse header sections of some hundred kilobytes. */
@@ -94,17 +59,8 @@ function parseMailbox(input: { name?: string | undefined; address: string }, poi
 
 function parseHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   if (Object.keys(headers).length > HEADERS_LIMIT)
-    throw new InvalidInput(`More than ${HEADERS_LIMIT} header fields of one's own.`, '/content/headers');
-  const parsed: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    const pointer = `/content/headers/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    if (!FIELD_NAME.test(name))
-      throw new InvalidInput(`"${name.slice(0, 40)}" is not a header field name (RFC 5322 section 2.2).`, pointer);
-    if (OWNED_FIELDS.has(name.toLowerCase()))
-      throw new InvalidInput(`The header field ${name} is written by pennypost itself.`, pointer);
-    if (hasControl(value)) throw new InvalidInput(`The value of ${name} contains a line break or control character.`, pointer);
-    if (value.length > 900) throw new InvalidInput(`The value of ${name} is longer than 900 characters.`, pointer);
-    parsed[name] = value.toWellFormed();
-  }
-  return parsed;
+    throw new InvalidInput(`There are more than ${HEADERS_LIMIT} header fields.`, '/content/headers');
+  for (const [name, { message }] of headerFaults(headers))
+    throw new InvalidInput(message, `/content/headers/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.toWellFormed()]));
 }

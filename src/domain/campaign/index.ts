@@ -21,6 +21,7 @@ export { type CampaignInput, CampaignService } from './campaign-service.ts';
 export type { CampaignFilter, CampaignStore } from './campaign-store.ts';
 export type { Content, ContentKind, Mailbox } from './content.ts';
 export type { ContentInput } from './content-input.ts';
+export { headerFaults } from './header-fields.ts';
 export {
   type ComposedMessage,
   ContentInvalid,

@@ -1,5 +1,5 @@
 import type { Liquid, Template } from 'liquidjs';
-import type { Content, ContentProblem, PlanContext } from '../../domain/campaign/index.ts';
+import { type Content, type ContentProblem, headerFaults, type PlanContext } from '../../domain/campaign/index.ts';
 import { type Assembled, assemble } from './assemble.ts';
 import { isClean } from './headers.ts';
 import { scanTags } from './html-scan.ts';
@@ -201,12 +201,6 @@ function* markupProblems(engine: Liquid, source: string): Generator<ContentProbl
   }
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
-/** Fields that are ours: who, to whom, when, which, how encoded, and what receivers use to judge bulk mail. */
-const OWNED =
-  /^(?:from|sender|to|cc|bcc|date|message-id|subject|reply-to|return-path|received|mime-version|content-.*|dkim-signature|arc-.*|authentication-results|list-unsubscribe|list-unsubscribe-post|list-id|feedback-id|precedence|auto-submitted|resent-.*|errors-to|disposition-notification-to|x-auto-response-suppress)$/i;
-
 const LIQUID = /\{\{|\{%/;
 
 const liquidInHeader = (what: string): ContentProblem =>
@@ -216,28 +210,10 @@ const liquidInHeader = (what: string): ContentProblem =>
     `${what} holds Liquid, which would go out as it is written: only subject, preheader, source and text may hold Liquid.`,
   );
 
-/** 998 less the name and a little room. */
-const UNFOLDABLE = 900;
-
 function* headerProblems(content: Content): Generator<ContentProblem> {
-  for (const [name, value] of Object.entries(content.headers)) {
-    const shown = JSON.stringify(name.slice(0, 60));
-    if (!TOKEN.test(name) || name.length > 76) {
-      yield error('header.invalid', 'headers', `${shown} is no header name: letters, digits and hyphens, up to 76.`);
-    } else if (OWNED.test(name)) {
-      yield error('header.reserved', 'headers', `The header ${shown} is written by pennypost and cannot be set.`);
-    }
-    if (!isClean(value)) {
-      yield error('header.injection', 'headers', `The value of the header ${shown} holds a line break or control character.`);
-    } else if (value.split(' ').some((word) => word.length > UNFOLDABLE)) {
-      yield error(
-        'line.too_long',
-        'headers',
-        `The value of the header ${shown} has more than ${UNFOLDABLE} characters without a blank; a line may have 998 (RFC 5322).`,
-      );
-    }
-    if (LIQUID.test(value)) yield liquidInHeader(`The value of the header ${shown}`);
-  }
+  for (const [, fault] of headerFaults(content.headers)) yield error(fault.code, 'headers', fault.message);
+  for (const [name, value] of Object.entries(content.headers))
+    if (LIQUID.test(value)) yield liquidInHeader(`The value of the header ${JSON.stringify(name.slice(0, 60))}`);
   for (const [field, mailbox] of [['author', content.author] as const, ['reply-to', content.replyTo] as const]) {
     if (mailbox === undefined) continue;
     if (!/^[\x21-\x7e]+@[\x21-\x7e]+$/.test(mailbox.address) || /[<>,;]/.test(mailbox.address) || mailbox.address.length > 320) {

@@ -43,6 +43,7 @@ export class HeaderWriter {
 
   /** Header and everything up to the text of the first part. */
   open(sink: MessageSink, recipient: PlanRecipient, subject: string): void {
+    const begin = sink.position;
     sink.bytes(this.first);
     sink.ascii('To: <');
     if (recipient.smtputf8) sink.utf8(safeAddress(recipient.address, true));
@@ -61,6 +62,7 @@ export class HeaderWriter {
       sink.ascii('>\r\n');
     }
     sink.bytes(this.last);
+    refuseDots(sink.target.subarray(begin, sink.position));
   }
 
   openHtml(sink: MessageSink): void {
@@ -93,6 +95,18 @@ export class HeaderWriter {
     if (subject.length < 500) this.subjects.set(subject, field);
     return field;
   }
+}
+
+const DOT = 46;
+const LINE_FEED_DOT = Buffer.from('\n.');
+
+/**
+ * The transport sends composed messages without dot-stuffing them. Parts are encoded so that no line begins with a dot; the
+ * header is looked at here, because a receiver would remove the dot and read another field.
+ * @throws RenderFailed
+ */
+function refuseDots(header: Buffer): void {
+  if (header[0] === DOT || header.includes(LINE_FEED_DOT)) throw new RenderFailed('A line of the header begins with a dot.');
 }
 
 /** Lines that the caller made, and those that follow from the stream. */

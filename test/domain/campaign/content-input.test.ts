@@ -46,6 +46,16 @@ describe('content as it is given', () => {
     ['a header name with a space', { headers: { 'X Bad': '1' } }, '/content/headers/X Bad'],
     ['a header name with a colon', { headers: { 'X:Bad': '1' } }, '/content/headers/X:Bad'],
     ['an empty header name', { headers: { '': '1' } }, '/content/headers/'],
+    // A receiver removes the first dot of a line: `.Bcc` would arrive as `Bcc`.
+    ...['.From', '.List-Unsubscribe', '.Bcc', '..Bcc', '-X', '_X', '!X', '~X', 'X"', 'X(a)', 'X@a', 'X/a', 'X{', 'X ', ' X'].map(
+      (name) =>
+        [
+          `the header name ${JSON.stringify(name)}`,
+          { headers: { [name]: '1' } },
+          `/content/headers/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+        ] as [string, Partial<ContentInput>, string],
+    ),
+    ['two header names that differ in case only', { headers: { 'X-A': '1', 'x-a': '2' } }, '/content/headers/x-a'],
     ['a header name that a pointer must escape', { headers: { 'X/~ä': '1' } }, '/content/headers/X~1~0ä'],
   ])('is refused for %s, with a pointer', (_, given, pointer) => {
     expect(refused(given)).toBe(pointer);
@@ -66,6 +76,7 @@ describe('content as it is given', () => {
   ].concat([
     ...['Content-Transfer-Encoding', 'DKIM-Signature', 'List-Unsubscribe', 'List-Unsubscribe-Post', 'List-Id', 'Feedback-ID'],
     ...['Return-Path', 'Received', 'Auto-Submitted', 'Precedence', 'X-Pennypost-Possible-Repeat', 'Delivered-To'],
+    ...['Resent-Bcc', 'Content-ID', 'Errors-To', 'Return-Receipt-To', 'ARC-Seal', 'X-Pennypost-Anything', 'Apparently-To'],
   ]);
   it.each(owned)('may not bring %s: the engine writes it', (name) => {
     expect(refused({ headers: { [name]: 'x' } })).toBe(`/content/headers/${name}`);
