@@ -8,6 +8,7 @@ import { domainToASCII } from 'node:url';
 import type { SMTPServer, SMTPServerDataStream, SMTPServerOptions, SMTPServerSession } from 'smtp-server';
 import { type MessageList, type MessageListRequest, MessageStore, type ReceivedMessage } from './message-store.ts';
 import { type InboxMessage, parseMessage } from './parse.ts';
+import { unstuffLikeServers } from './unstuffing.ts';
 
 export interface InboxOptions {
   /** Default 0: a free one. */
@@ -42,6 +43,7 @@ export async function startInbox(options: InboxOptions = {}): Promise<Inbox> {
       });
     },
   });
+  unstuffLikeServers(server);
   await listen(server, options.port ?? 0, host);
   return new Inbox({ server, host, store, listeners });
 }

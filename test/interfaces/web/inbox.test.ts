@@ -44,6 +44,20 @@ function speak(inbox: Inbox, lines: string): Promise<string> {
   });
 }
 
+/** The same in several writes, cut at the given places. */
+function speakInPieces(inbox: Inbox, lines: string, cuts: readonly number[]): Promise<void> {
+  const places = [...new Set(cuts.map((cut) => cut % lines.length))].sort((one, other) => one - other);
+  const pieces = [0, ...places].map((from, index) => lines.slice(from, places[index] ?? lines.length));
+  return new Promise((resolve, reject) => {
+    const socket = connect(inbox.port, '127.0.0.1').setNoDelay();
+    const next = (): void => {
+      const piece = pieces.shift();
+      if (piece !== undefined) socket.write(piece, 'latin1', () => setImmediate(next));
+    };
+    socket.once('data', next).on('end', resolve).on('error', reject).resume();
+  });
+}
+
 describe('the development inbox', () => {
   it('listens on a free port of loopback and says where', async () => {
     const inbox = await anInbox();
@@ -74,6 +88,33 @@ describe('the development inbox', () => {
     );
     expect(inbox.raw('1')?.toString('utf8')).toBe(message);
     expect((await inbox.get('1'))?.envelope).toEqual({ from: '', to: ['bob@example.org', 'eve@xn--bcher-kva.example'] });
+  });
+
+  it('removes the first dot of every line as a server does, however the octets arrive', async () => {
+    const inbox = await anInbox();
+    const lines = fc.array(
+      fc
+        .array(fc.constantFrom('.', '.', 'a', '\r', ' ', 'Bcc: x', 'long '.repeat(30)), { maxLength: 5 })
+        .map((all) => all.join('')),
+      { maxLength: 8 },
+    );
+    const whole = fc
+      .tuple(fc.array(lines, { minLength: 1, maxLength: 3 }), fc.array(fc.nat(), { maxLength: 12 }))
+      .filter(([messages]) => messages.every((message) => message.every((line) => line !== '.' && !line.endsWith('\r'))));
+    await fc.assert(
+      fc.asyncProperty(whole, async ([messages, cuts]) => {
+        const before = inbox.received();
+        const data = messages
+          .map((message) => `MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nDATA\r\n${[...message, '.'].join('\r\n')}\r\n`)
+          .join('');
+        await speakInPieces(inbox, `EHLO me\r\n${data}QUIT\r\n`, cuts);
+        messages.forEach((message, index) => {
+          const raw = inbox.raw(String(before + index + 1))?.toString('latin1');
+          expect(raw).toBe(message.map((line) => `${line.replace(/^\./, '')}\r\n`).join(''));
+        });
+      }),
+      { numRuns: 25 },
+    );
   });
 
   it('lists newest first, in pages, from the headers alone', async () => {
