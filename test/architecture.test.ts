@@ -85,7 +85,7 @@ const OWNERS: readonly (readonly [string, RegExp])[] = [
   ['pino', /^src\/infrastructure\/logger\.ts$/],
   ['hono', /^src\/interfaces\/(http|web)\//],
   ['@hono/*', /^src\/interfaces\/(http|web)\//],
-  ['swagger-ui-dist', /^src\/interfaces\/http\//],
+  ['@scalar/fastify-api-reference', /^src\/interfaces\/http\//],
   ['commander', /^src\/interfaces\/cli\//],
   ['yaml', /^src\/interfaces\/cli\//],
   ['zod', /^src\/(application|interfaces)\//],

@@ -1,4 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { introduction } from './introduction.ts';
 import { type Route, scopesOf } from './route.ts';
 
 const problemSchema = z
@@ -38,9 +39,7 @@ export function openApiDocument<Application>(routes: readonly Route<Application>
     info: {
       title: 'pennypost',
       version: info.version,
-      description:
-        'Every failed request is answered with one shape, `application/problem+json` (RFC 9457). Listings are pages: pass `next` back as `cursor`. ' +
-        'What belongs to another project does not exist for a key.',
+      description: introduction(info.serverUrl),
     },
     servers: [{ url: info.serverUrl }],
     security: [{ apiKey: [] }],

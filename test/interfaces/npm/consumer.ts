@@ -68,7 +68,7 @@ console.log(JSON.stringify({
   unsubscribed: report.unsubscribed,
   version: info.version,
   errors: (await api('/docs/errors')).status,
-  reference: (await api('/docs/swagger-ui.css')).status,
+  reference: (await api('/docs/scalar.js')).status,
   refused: await pennypost.campaign.get(project.id, list.id).then(() => 'nothing', (error: unknown) => error instanceof DomainError ? error.code : error),
 }));
 await pennypost.stop();

@@ -1,23 +1,22 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import nodemailer from 'nodemailer';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Inbox, startInbox } from '../../../src/infrastructure/inbox/inbox.ts';
 import { inboxPages } from '../../../src/interfaces/web/inbox-pages.ts';
 import { publicPages } from '../../../src/interfaces/web/public-pages.ts';
+import { launchBrowser, noBrowser } from '../../support/browser.ts';
 import { letter } from './letter.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const missing = existsSync(CHROMIUM) ? undefined : `there is no ${CHROMIUM}: apt-get install chromium`;
 const PICTURES = new URL('../../../docs/pictures/', import.meta.url);
 const PHONE = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true } as const;
 const DESK = { viewport: { width: 1280, height: 800 } } as const;
 const PAYLOAD = '<script>window.owned=1;parent.owned=1;top.location="/owned"</script><img src=x onerror="window.owned=1">';
 
-describe.skipIf(missing !== undefined)(`in a browser${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
+describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined ? '' : ` (skipped: ${noBrowser})`}`, () => {
   const unsubscribed: string[] = [];
   let browser: Browser;
   let inbox: Inbox;
@@ -32,18 +31,7 @@ describe.skipIf(missing !== undefined)(`in a browser${missing === undefined ? ''
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     close = () => new Promise((resolve) => server.close(() => resolve()));
     await fill(inbox);
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser.close();
