@@ -129,11 +129,28 @@ describe.each(Object.entries(benches))('%s', (_, open) => {
     expect(outcomes.at(-1)).toBe('withdrawn');
   });
 
-  it('says once that the hand-over begins, before anything is accepted', async () => {
+  it('says once that the hand-over begins and once that the content leaves, before anything is accepted', async () => {
     const { transport, accepted } = await using();
-    const seen: number[] = [];
-    await transport.submit(to('reader@example.net', { onHandOver: () => seen.push(accepted().length) }));
-    expect(seen).toEqual([0]);
+    const seen: [string, number][] = [];
+    await transport.submit(
+      to('reader@example.net', {
+        onHandOver: () => seen.push(['hand-over', accepted().length]),
+        onContent: () => seen.push(['content', accepted().length]),
+      }),
+    );
+    expect(seen).toEqual([
+      ['hand-over', 0],
+      ['content', 0],
+    ]);
+  });
+
+  it('does not say that the content leaves of a message that is refused before or withdrawn', async () => {
+    const { transport } = await using();
+    const given: string[] = [];
+    const onContent = (): void => void given.push('content');
+    await transport.submit(to('b@example.net\r\nQUIT', { onContent }));
+    await transport.submit(to('c@example.net', { proceed: () => false, onContent }));
+    expect(given).toEqual([]);
   });
 
   it('refuses an address that could end the command line, without a trace', async () => {
@@ -162,11 +179,11 @@ describe.each(Object.entries(benches))('%s', (_, open) => {
     expect(accepted()).toEqual([]);
   });
 
-  it('rejects the promise when the caller breaks, and serves the others', async () => {
+  it.each(['proceed', 'onHandOver', 'onContent'])('rejects the promise when %s throws, and serves the others', async (what) => {
     const { transport } = await using();
     const broken = transport.submit(
       to('a@example.net', {
-        proceed: () => {
+        [what]: () => {
           throw new Error('planted');
         },
       }),

@@ -15,6 +15,7 @@ import {
   type ShardLease,
   shardName,
   type Transport,
+  type Turn,
 } from '../../src/domain/delivery/index.ts';
 import { aContent, idOf, PROJECT } from './builders-delivery.ts';
 import { silentLog } from './instance.ts';
@@ -72,6 +73,9 @@ export class LaneWorld {
   away = false;
   /** How long each port takes. */
   latency = 1;
+  /** How much longer a host application takes for the data of a page of people, and a look for a free shard. */
+  hostMs = 0;
+  claimMs = 0;
   failure: string | undefined;
   broken: Error | undefined;
   /** Commits that are made and whose answer is lost. */
@@ -176,7 +180,11 @@ export class LaneWorld {
   #ports(life: { readonly dead: boolean }): BulkLanePorts {
     const port = <T>(name: string, work: () => T | Promise<T>): Promise<T> => this.#port(life, name, work);
     return {
-      claim: (owner, options) => port('claim', () => this.#claim(owner, options)),
+      claim: (owner, options) =>
+        port('claim', async () => {
+          if (this.claimMs > 0) await new Promise((resolve) => setTimeout(resolve, this.claimMs));
+          return this.#claim(owner, options);
+        }),
       renew: (owner, held) =>
         port('renew', () => {
           const kept = held.filter((key) => this.#present(key)?.owner === owner);
@@ -194,18 +202,11 @@ export class LaneWorld {
         }),
       loadCampaign: (projectId, campaignId) => port('loadCampaign', () => this.#load(projectId, campaignId)),
       readRecipients: (_, shard, turns) =>
-        port('readRecipients', (): ReadPage => {
-          const ids = turns.map((turn) => turn.subscriberId);
-          const known = ids.flatMap((id) => (this.people.has(id) ? [[id, this.people.get(id)!] as const] : []));
-          const suspects = turns.filter((turn) => shard.run > 0 || turn.possibleRepeat).map((turn) => turn.subscriberId);
-          return {
-            facts: new Map(known),
-            failure: this.failure,
-            accepted: new Set(suspects.filter((id) => this.accepted.has(id))),
-            possibly: new Set(suspects.filter((id) => this.possiblyReached.has(id))),
-            checkedAt: this.time.clock.monotonic(),
-          };
+        port('readRecipients', async () => {
+          if (this.hostMs > 0) await new Promise((resolve) => setTimeout(resolve, this.hostMs));
+          return { ...this.#page(shard, turns), failure: this.failure };
         }),
+      checkRecipients: (_, shard, turns) => port('checkRecipients', () => this.#page(shard, turns)),
       runningOf: (runs) => port('runningOf', () => new Set(runs.filter((run) => !this.#isStopped(run.campaignId)).map(runName))),
       commit: async (batches) => {
         const result = await port('commit', () => this.#commit(batches));
@@ -218,6 +219,19 @@ export class LaneWorld {
       isTransient: (error) => error instanceof Away,
       settle: () => port('settle', () => undefined),
       pauseCampaign: (_, campaignId, reason) => port('pauseCampaign', () => void this.paused.set(campaignId, reason)),
+    };
+  }
+
+  #page(shard: ShardLease, turns: readonly Turn[]): ReadPage {
+    const ids = turns.map((turn) => turn.subscriberId);
+    const known = ids.flatMap((id) => (this.people.has(id) ? [[id, this.people.get(id)!] as const] : []));
+    const suspects = turns.filter((turn) => shard.run > 0 || turn.possibleRepeat).map((turn) => turn.subscriberId);
+    return {
+      facts: new Map(known),
+      failure: undefined,
+      accepted: new Set(suspects.filter((id) => this.accepted.has(id))),
+      possibly: new Set(suspects.filter((id) => this.possiblyReached.has(id))),
+      checkedAt: this.time.clock.monotonic(),
     };
   }
 

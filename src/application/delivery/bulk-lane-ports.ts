@@ -10,6 +10,8 @@ export interface BulkLanePorts {
   release(held: readonly (ShardKey & { fence: number })[]): Promise<void>;
   loadCampaign(projectId: Id, campaignId: Id): Promise<SendingCampaign>;
   readRecipients(campaign: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
+  /** Whether people whose messages are composed may still be mailed: as `readRecipients`, without a host application's data. */
+  checkRecipients(campaign: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
   /** Names (`runName`) of those of these runs that are neither paused nor cancelled. */
   runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>>;
   commit(batches: readonly ShardBatch[]): Promise<RecordedBatches>;

@@ -102,6 +102,8 @@ export class BulkLane {
   start(): void {
     this.#renewing.every(timing.RENEW_MS, () => this.#renew());
     this.#background.every(timing.TICK_MS, () => this.#lookForWork());
+    // Not in the look for work: that may wait for the database or a large content, and messages on the wire grow old meanwhile.
+    this.#background.every(timing.SWEEP_MS, async () => this.#pump.run());
     this.#background.every(timing.CONTROL_MS, () => this.#control());
     this.#background.every(timing.SETTLE_MS, () => this.#ports.settle());
     this.#background.every(timing.RATE_MS, async () => this.#tally.measure(this.#clock.monotonic()));
@@ -115,7 +117,7 @@ export class BulkLane {
 
   /** The limit of messages per second is one for all: each of `workers` takes its part of it. */
   shareRate(workers: number): void {
-    this.#pace.share(workers);
+    this.#pace.share(workers, this.#clock.monotonic());
   }
 
   get progress(): WorkerProgress {
@@ -176,7 +178,6 @@ export class BulkLane {
 
   async #lookForWork(): Promise<void> {
     this.#nothingFree = false;
-    this.#pump.run();
     if (this.#claiming) {
       this.#claimAgain = true;
       return;
@@ -254,6 +255,7 @@ export class BulkLane {
       shard,
       clock: this.#clock,
       read: (turns) => this.#background.follow(this.#ports.readRecipients(campaign, lease, turns)),
+      check: (turns) => this.#background.follow(this.#ports.checkRecipients(campaign, lease, turns)),
       onReady: () => this.#pump.run(),
       onError: (error) => this.#stumbled(error),
     });

@@ -153,10 +153,10 @@ export class Destinations {
   }
 
   /** One message is on the way from now on. */
-  begin(destination: Destination): void {
+  begin(destination: Destination, now: number): void {
     destination.waiting += 1;
-    destination.slowing?.take();
-    this.#stream.take();
+    destination.slowing?.take(now);
+    this.#stream.take(now);
   }
 
   /** A connection takes it: the time until its answer counts from here. @returns its round, for `end` */

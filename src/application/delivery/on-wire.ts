@@ -56,13 +56,13 @@ export class OnWire {
     const old = this.#messages.filter(
       ({ started, given, unwanted, checkedAt }) => started !== undefined && !given && !unwanted && now - checkedAt > REFRESH_MS,
     );
-    for (const [held, messages] of Map.groupBy(old, (one) => one.held)) this.#readAgain(held, messages);
+    for (const [held, messages] of Map.groupBy(old, (one) => one.held)) this.#check(held, messages);
   }
 
-  #readAgain(held: Held, messages: readonly HandedOver[]): void {
+  #check(held: Held, messages: readonly HandedOver[]): void {
     if (this.#reading.has(held)) return;
     this.#reading.add(held);
-    held.reader.again(messages.map(({ turn }) => turn)).then(
+    held.reader.check(messages.map(({ turn }) => turn)).then(
       (recipients) => {
         this.#reading.delete(held);
         for (const [index, recipient] of recipients.entries()) learn(messages[index]!, recipient);

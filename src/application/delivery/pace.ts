@@ -4,6 +4,7 @@
 export class Pace {
   #limit: number | undefined;
   #perSecond: number | undefined;
+  /** As of `#at`; what has come in since is worked out when somebody asks. */
   #tokens = 0;
   #at = 0;
 
@@ -13,38 +14,42 @@ export class Pace {
     this.#perSecond = perSecond;
   }
 
-  /** Divides the limit by the number of those who keep to it together. */
-  share(among: number): void {
+  /** Divides the limit by the number of those who keep to it together. @param now monotonic milliseconds, as everywhere here */
+  share(among: number, now: number): void {
+    this.#refill(now);
     if (this.#limit !== undefined) this.#perSecond = this.#limit / Math.max(1, among);
   }
 
   /** Another limit from `now` on; what was saved up under the old one is kept, as far as it fits. */
   change(perSecond: number | undefined, now: number): void {
-    if (this.#limit === undefined) {
-      this.#tokens = 0;
-      this.#at = now;
-    }
+    if (this.#limit === undefined) this.#tokens = 0;
+    else this.#refill(now);
+    this.#at = now;
     this.#limit = perSecond;
     this.#perSecond = perSecond;
   }
 
-  /** Whether one more message may go at the monotonic moment `now` in milliseconds. */
+  /** Whether one more message may go. A question: asking changes nothing. */
   ready(now: number): boolean {
-    if (this.#perSecond === undefined) return true;
-    // One more than that, or the part of a message left over at every look would be lost.
-    const room = this.#perSecond / 4 + 1;
-    this.#tokens = Math.min(room, this.#tokens + ((now - this.#at) * this.#perSecond) / 1_000);
-    this.#at = now;
-    return this.#tokens >= 1;
-  }
-
-  /** Nothing may go yet, as far as `ready` was asked: it has to wait for its turn. */
-  get holdsBack(): boolean {
-    return this.#perSecond !== undefined && this.#tokens < 1;
+    return this.#tokensAt(now) >= 1;
   }
 
   /** One message goes. */
-  take(): void {
+  take(now: number): void {
+    this.#refill(now);
     this.#tokens -= 1;
+  }
+
+  #refill(now: number): void {
+    if (this.#perSecond === undefined) return;
+    this.#tokens = this.#tokensAt(now);
+    this.#at = now;
+  }
+
+  #tokensAt(now: number): number {
+    if (this.#perSecond === undefined) return Number.POSITIVE_INFINITY;
+    // Room for one more than a quarter of a second, or less than four a second could never go.
+    const room = this.#perSecond / 4 + 1;
+    return Math.min(room, this.#tokens + ((now - this.#at) * this.#perSecond) / 1_000);
   }
 }

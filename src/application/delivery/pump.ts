@@ -290,11 +290,21 @@ export class Pump {
     const { held, destination } = handed;
     held.onWire += 1;
     this.#onWire.add(handed);
-    this.#deps.pace.take();
-    this.#destinations.begin(destination);
-    const proceed = (): boolean => this.#mayProceed(handed, this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    this.#deps.pace.take(now);
+    this.#destinations.begin(destination, now);
     const { envelope, content } = handed.message;
-    void this.#deps.transport.submit({ envelope, content, dotSafe: true, proceed }).then(
+    const message = {
+      envelope,
+      content,
+      dotSafe: true,
+      proceed: () => this.#mayProceed(handed, this.#clock.monotonic()),
+      onHandOver: () => this.#started(handed, this.#clock.monotonic()),
+      onContent: () => {
+        handed.given = true;
+      },
+    };
+    void this.#deps.transport.submit(message).then(
       (attempt) => this.#answered(handed, attempt),
       (error: unknown) => {
         this.#deps.log.error({ reason: String(error) }, 'the transport refused a message');
@@ -303,18 +313,17 @@ export class Pump {
     );
   }
 
-  /** Asked before MAIL, and again before the content is given away. */
-  #mayProceed(handed: HandedOver, now: number): boolean {
-    const { held, destination, checkedAt, unwanted } = handed;
+  /** A question: the transport also asks it, as often as it likes, of a message that only waits for a connection. */
+  #mayProceed({ held, destination, checkedAt, unwanted, started }: HandedOver, now: number): boolean {
     if (this.#stopping || held.closing || unwanted || now >= held.deadline || now - checkedAt >= FRESH_MS + timing.WAIT_MS)
       return false;
-    if (handed.started !== undefined) {
-      handed.given = true;
-      return true;
-    }
-    if (!this.#destinations.mayStart(destination, this.#onWire.size, now)) return false;
-    handed.started = this.#destinations.start(destination);
-    return true;
+    return started !== undefined || this.#destinations.mayStart(destination, this.#onWire.size, now);
+  }
+
+  /** A connection has taken it. */
+  #started(handed: HandedOver, now: number): void {
+    this.#destinations.look(now);
+    handed.started = this.#destinations.start(handed.destination);
   }
 
   #answered(handed: HandedOver, result: Attempt | Withdrawn): void {

@@ -33,6 +33,7 @@ export interface ReadPage extends Reached {
 export class RecipientReader {
   readonly #shard: HeldShard;
   readonly #read: (turns: readonly Turn[]) => Promise<ReadPage>;
+  readonly #check: (turns: readonly Turn[]) => Promise<ReadPage>;
   readonly #clock: Clock;
   readonly #onReady: () => void;
   readonly #onError: (error: unknown) => void;
@@ -47,12 +48,14 @@ export class RecipientReader {
   constructor(deps: {
     shard: HeldShard;
     read: (turns: readonly Turn[]) => Promise<ReadPage>;
+    check: (turns: readonly Turn[]) => Promise<ReadPage>;
     clock: Clock;
     onReady: () => void;
     onError: (error: unknown) => void;
   }) {
     this.#shard = deps.shard;
     this.#read = deps.read;
+    this.#check = deps.check;
     this.#clock = deps.clock;
     this.#onReady = deps.onReady;
     this.#onError = deps.onError;
@@ -104,6 +107,12 @@ export class RecipientReader {
   /** What is known now of people whose turns were taken. */
   async again(turns: readonly Turn[]): Promise<readonly ReadRecipient[]> {
     const page = await this.#read(turns);
+    return turns.map((turn) => recipientOf(turn, page));
+  }
+
+  /** Whether people whose messages are composed may still be mailed; it never waits for a host application. */
+  async check(turns: readonly Turn[]): Promise<readonly ReadRecipient[]> {
+    const page = await this.#check(turns);
     return turns.map((turn) => recipientOf(turn, page));
   }
 

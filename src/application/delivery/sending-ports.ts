@@ -102,18 +102,25 @@ export class SendingPorts implements BulkLanePorts {
   }
 
   async readRecipients(campaign: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
-    const { projectId, lists } = campaign;
+    // First the host, which may take seconds; then what must be fresh, so that a slow host does not make it stale.
+    const { data, failure } = await this.#hostData(
+      campaign,
+      turns.map((turn) => turn.subscriberId),
+    );
+    const page = await this.checkRecipients(campaign, shard, turns);
+    return { ...page, facts: data === undefined ? page.facts : merged(page.facts, data), failure };
+  }
+
+  async checkRecipients({ projectId, lists }: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
     const ids = turns.map((turn) => turn.subscriberId);
     // Only these can have been accepted before: in an earlier run, or by an earlier holder who told of it late.
     const suspects = turns.flatMap((turn) => (shard.run > 0 || turn.possibleRepeat ? [turn.subscriberId] : []));
-    // First the host, which may take seconds; then what must be fresh, so that a slow host does not make it stale.
-    const { data, failure } = await this.#hostData(campaign, ids);
     const checkedAt = this.#clock.monotonic();
     const { facts, reached } = await this.#work.single(async (scope) => ({
       facts: await scope.audience.recipients(projectId, ids, { lists }),
       reached: suspects.length === 0 ? NOBODY : await scope.delivery.reachedAmong(shard, suspects),
     }));
-    return { facts: data === undefined ? facts : merged(facts, data), ...reached, failure, checkedAt };
+    return { facts, ...reached, failure: undefined, checkedAt };
   }
 
   async #hostData(campaign: SendingCampaign, ids: readonly Id[]) {

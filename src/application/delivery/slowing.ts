@@ -64,8 +64,8 @@ export class Slowing {
   }
 
   /** One message goes. */
-  take(): void {
-    if (this.#perSecond !== undefined) this.#pace.take();
+  take(now: number): void {
+    if (this.#perSecond !== undefined) this.#pace.take(now);
   }
 
   #slowDown(answered: number, now: number): void {

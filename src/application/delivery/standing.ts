@@ -24,12 +24,12 @@ interface Parts {
   readonly now: number;
 }
 
-/** Asked about once a second: it reads what the parts know anyway. */
+/** Asked about once a second: it reads what the parts know anyway, and changes none of it. */
 export function standingOf(parts: Parts): Standing {
-  const { held, recorder, pace } = parts;
+  const { held, recorder, pace, now } = parts;
   const settled = held.reduce((sum, { shard }) => sum + shard.settled, 0);
   return {
-    busy: held.length > 0 && (!pace.holdsBack || recorder.handedOver > 0),
+    busy: held.length > 0 && (pace.ready(now) || recorder.handedOver > 0),
     mark: `${held.map(({ name }) => name).join()} ${settled}`,
     waits: () => waitsOf(parts),
   };

@@ -18,16 +18,16 @@ export interface OutgoingMessage {
    */
   readonly dotSafe?: boolean | undefined;
   /**
-   * Asked at the last moment before MAIL is written. False withdraws the message without a trace on the wire: the lease is
-   * gone, the campaign is paused, or the recipient has unsubscribed. Asked again before the content is written: time has
-   * passed where the envelope went out behind another message. False then closes the connection, and nothing was sent.
+   * Whether the message may (still) be sent: false when the lease is gone, the campaign is paused or the recipient has unsubscribed.
+   * A question without effects: a transport asks it as often as it likes, also of a message that waits. It decides before MAIL,
+   * where false withdraws the message without a trace on the wire, and again before the content, where false closes the
+   * connection and nothing was sent.
    */
   readonly proceed?: (() => boolean) | undefined;
-  /**
-   * Called once, when the first byte of the transaction is about to be written: from here on a crash can mean a repeat.
-   * The message can still come back as withdrawn.
-   */
+  /** Called once, when the first byte of the transaction is about to be written. The message can still come back as withdrawn. */
   readonly onHandOver?: (() => void) | undefined;
+  /** Called once, when the content is about to be written: from here on the message may have arrived and cannot be withdrawn. */
+  readonly onContent?: (() => void) | undefined;
 }
 
 /** The message was given back untouched. */

@@ -91,7 +91,7 @@ export class MemoryTransport implements Transport {
       delivery.settle(WITHDRAWN);
       return;
     }
-    if (!delivery.handOver()) return;
+    if (!delivery.handOver() || !delivery.giveContent()) return;
     const { message } = delivery;
     const attempt = await this.answer(message);
     if (this.keep && attempt.outcome === 'submitted') {

@@ -17,7 +17,7 @@ export class PendingDelivery {
     this.reject = reject;
   }
 
-  /** False also when the caller's function throws: that ends its `submit`, not the connection of others. */
+  /** A question. False also when the caller's function throws: that ends its `submit`, not the connection of others. */
   mayProceed(): boolean {
     try {
       return this.message.proceed === undefined || this.message.proceed();
@@ -34,21 +34,30 @@ export class PendingDelivery {
   handOver(): boolean {
     if (this.handedOver) return true;
     this.handedOver = true;
-    try {
-      this.message.onHandOver?.();
-      return true;
-    } catch (error) {
-      this.reject(error);
-      return false;
-    }
+    return this.tell(this.message.onHandOver);
   }
 
-  /** What was thrown about this message ends its `submit` and nobody else's. */
+  /** Tells the caller that the content is about to leave. @returns false when the caller's function threw */
+  giveContent(): boolean {
+    return this.tell(this.message.onContent);
+  }
+
+  /** What was thrown about this message ends its `submit` and no other. */
   fail(error: unknown): void {
     this.reject(error);
   }
 
   settle(result: Attempt | Withdrawn): void {
     this.resolve(result);
+  }
+
+  private tell(listener: (() => void) | undefined): boolean {
+    try {
+      listener?.();
+      return true;
+    } catch (error) {
+      this.reject(error);
+      return false;
+    }
   }
 }

@@ -290,7 +290,7 @@ export class SmtpSession {
     } else {
       this.ahead = undefined;
       this.aheadContent = undefined;
-      if (ahead.mayProceed()) this.writeBody(ahead, aheadContent);
+      if (ahead.mayProceed() && ahead.giveContent()) this.writeBody(ahead, aheadContent);
       else {
         ahead.settle(WITHDRAWN);
         this.finish({ kind: 'quit', reason: 'a message was withdrawn after 354' });

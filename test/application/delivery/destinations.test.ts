@@ -40,7 +40,7 @@ class Sender {
   begin(domain: string): boolean {
     const destination = this.destinations.of(domain);
     if (!this.destinations.mayBegin(destination, this.sent.length, this.now)) return false;
-    this.destinations.begin(destination);
+    this.destinations.begin(destination, this.now);
     this.sent.push({ destination, started: undefined });
     return true;
   }
@@ -213,7 +213,7 @@ describe('slowing', () => {
     for (let now = 0; now < seconds * 1_000; now += 10) {
       tokens = Math.min(limit, tokens + limit / 100);
       for (let count = 0; count < offered / 100 && slowing.ready(now); count += 1) {
-        slowing.take();
+        slowing.take(now);
         const refused = tokens < 1;
         if (!refused) tokens -= 1;
         slowing.count(refused, now);

@@ -189,38 +189,93 @@ describe('a server that is slow whoever is asked', () => {
 });
 
 describe('a server that takes longer for the envelope than what is known of people stays fresh', () => {
-  /** Asks before MAIL, and 90 seconds later before the content. */
-  function openPatient(): readonly string[] {
-    const taken: string[] = [];
+  /** Decides before MAIL, and 90 seconds later before the content. @returns who was mailed, and how many were withdrawn at DATA */
+  function openPatient({ envelopeMs = 90_000, contentMs = 0, slots = 2, askMs = 60_000, hostMs = 0 } = {}) {
+    const [taken, working, waiting] = [[] as string[], new Set<OutgoingMessage>(), [] as (() => void)[]];
+    const known = { taken, aborted: 0 };
+    /** A question is no decision: it is asked of messages on connections and of those that wait for one, at any time. */
+    const asked = new Set<OutgoingMessage>();
+    const asking = setInterval(() => {
+      for (const { proceed } of asked) for (let times = 0; times < 3; times += 1) proceed?.();
+    }, askMs);
+    const pass = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
     const lane = world.lane({
       name: 'patient',
-      slots: 2,
-      submit: async ({ envelope, proceed }) => {
-        if (proceed?.() === false) return { outcome: 'withdrawn' };
-        await new Promise((resolve) => setTimeout(resolve, 90_000));
-        if (proceed?.() === false) return { outcome: 'withdrawn' };
-        taken.push(envelope.to);
-        return anAttempt();
+      slots,
+      submit: async (message) => {
+        const { envelope, proceed, onHandOver, onContent } = message;
+        asked.add(message);
+        try {
+          while (working.size >= slots) await new Promise<void>((resolve) => waiting.push(resolve));
+          if (proceed?.() === false) return { outcome: 'withdrawn' };
+          onHandOver?.();
+          working.add(message);
+          await pass(envelopeMs);
+          if (proceed?.() === false) {
+            known.aborted += 1;
+            return { outcome: 'withdrawn' };
+          }
+          onContent?.();
+          await pass(contentMs);
+          taken.push(envelope.to);
+          return anAttempt();
+        } finally {
+          asked.delete(message);
+          working.delete(message);
+          waiting.shift()?.();
+        }
       },
       waits: () => [],
       verify: async () => undefined,
-      close: async () => undefined,
+      close: async () => clearInterval(asking),
     });
+    world.hostMs = hostMs;
     stage.running.push(lane);
     lane.start();
-    return taken;
+    return known;
   }
+
+  it.each([
+    [500, 0],
+    [2_000, 0],
+    [4_000, 0],
+    [20_000, 0],
+    [0, 20_000],
+    [4_000, 4_000],
+    [6_000, 6_000],
+  ])('%i ms for the envelope, %i for the content: each gets one message at the first try', async (envelopeMs, contentMs) => {
+    world.campaign(40, { domain: (index) => `d${index}.example` });
+    const known = openPatient({ envelopeMs, contentMs, slots: 4, askMs: 70 });
+    await time.until('everybody to be recorded', () => world.done(), 10 * (envelopeMs + contentMs) + 20_000);
+    expect([known.taken.length, distinct(known.taken), known.aborted]).toEqual([40, 40, 0]);
+    expect(world.states()).toEqual({ submitted: 40 });
+  });
+
+  it('gets them also while a host application takes six seconds for its data', async () => {
+    world.campaign(8, { domain: (index) => `d${index}.example` });
+    const known = openPatient({ envelopeMs: 5_000, slots: 4, askMs: 70, hostMs: 6_000 });
+    await time.until('everybody to be recorded', () => world.done(), 400_000);
+    expect([known.taken.length, distinct(known.taken), known.aborted]).toEqual([8, 8, 0]);
+  });
+
+  it('gets them also while a look for more work takes long', async () => {
+    world.campaign(8, { domain: (index) => `d${index}.example` });
+    world.claimMs = 30_000;
+    const known = openPatient({ envelopeMs: 20_000, slots: 4, askMs: 70 });
+    await time.until('everybody to be recorded', () => world.done(), 400_000);
+    expect([known.taken.length, distinct(known.taken), known.aborted]).toEqual([8, 8, 0]);
+  });
 
   it('gets the messages all the same', async () => {
     world.campaign(3, { domain: (index) => `d${index}.example` });
-    const taken = openPatient();
+    const { taken } = openPatient();
     await time.until('everybody to be recorded', () => world.done(), 400_000);
     expect(taken.toSorted()).toEqual(['p0@d0.example', 'p1@d1.example', 'p2@d2.example']);
   });
 
   it('gets none for who unsubscribes meanwhile', async () => {
     const campaign = world.campaign(2, { domain: (index) => `d${index}.example` });
-    const taken = openPatient();
+    const { taken } = openPatient();
     await time.pass(80_000);
     world.change(world.personOf(campaign, 0), { refusal: 'unsubscribed' });
     await time.until('everybody to be recorded', () => world.done(), 400_000);
