@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, posix } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text as textOf } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -108,9 +108,33 @@ describe('the package', () => {
 
   it('holds what runs, and neither sources nor tests', () => {
     const folders = new Set(packed.map((path) => path.replace(/\/.*/, '')));
-    expect([...folders].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json']);
-    expect(packed.filter((path) => path.startsWith('docs/'))).toEqual(['docs/errors.md']);
+    expect([...folders].sort()).toEqual([
+      'CHANGELOG.md',
+      'CONTRIBUTING.md',
+      'LICENSE',
+      'README.md',
+      'bin',
+      'dist',
+      'docs',
+      'package.json',
+    ]);
     expect(packed.filter((path) => path.startsWith('dist/') && !/\.(js|d\.ts)$/.test(path))).toEqual([]);
+  });
+
+  it('has every page and picture that its README and its documentation link to', async () => {
+    const pages = packed.filter((path) => path.endsWith('.md'));
+    expect(pages).toContain('docs/operations.md');
+    const broken: string[] = [];
+    for (const page of pages) {
+      const text = await readFile(join(root, page), 'utf8');
+      for (const [, target = ''] of text.matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)) {
+        const path = posix.normalize(posix.join(posix.dirname(page), target));
+        // Sources and tests are in the repository, which `repository` of package.json names.
+        if (/^(src|test)\//.test(path)) continue;
+        if (!packed.some((file) => file === path || file.startsWith(`${path}/`))) broken.push(`${page}: ${target}`);
+      }
+    }
+    expect(broken).toEqual([]);
   });
 
   it('has types that hold in a strict project, and in every example of docs/embedding.md, and show nothing of the database layer', async () => {
