@@ -35,7 +35,7 @@ import type { ConnectionSettings } from './postgres/database.ts';
 import { isTransient } from './postgres/errors.ts';
 import { type Orm, PostgresUnitOfWork } from './postgres/unit-of-work.ts';
 import { createRenderer } from './rendering/renderer.ts';
-import { randomIds, systemClock } from './system.ts';
+import { randomIds } from './system.ts';
 import { provide, type Token, token } from './tokens.ts';
 import { ThreadWatcher } from './watcher/thread-watcher.ts';
 
@@ -56,7 +56,7 @@ export interface Surroundings {
   readonly publicUrl: string;
   /** False: this process only enqueues. */
   readonly works: boolean;
-  readonly clock?: Clock | undefined;
+  readonly clock: Clock;
   readonly ids?: Ids | undefined;
   readonly random?: (() => number) | undefined;
   readonly bulkRetry?: RetryPolicy | undefined;
@@ -98,7 +98,7 @@ export interface Wired {
 /** The one place where everything meets. Nothing happens here but wiring: the caller starts and stops. */
 export function wire(surroundings: Surroundings): Wired {
   const container = new Container();
-  const clock = surroundings.clock ?? systemClock;
+  const { clock } = surroundings;
   container.bind<Surroundings>(tokens.surroundings).toConstantValue(surroundings);
   container.bind<Clock>(tokens.clock).toConstantValue(clock);
   container.bind<Ids>(tokens.ids).toConstantValue(surroundings.ids ?? randomIds(clock));

@@ -10,9 +10,11 @@ import { tokens, type Wired, wire } from './container.ts';
 import type { Inbox } from './inbox/inbox.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { checkServer, openDatabase } from './postgres/database.ts';
+import { databaseClock } from './postgres/database-clock.ts';
 import { migrate, pendingMigrations } from './postgres/migrate.ts';
 import { breakSilence, openOrm } from './postgres/orm.ts';
 import { sessionName } from './postgres/session-name.ts';
+import { systemClock } from './system.ts';
 import { MemoryTransport } from './transports/memory.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
 
@@ -33,6 +35,7 @@ export interface OpenOptions {
   readonly inheritsDatabase?: boolean | undefined;
   /** True when this process runs workers. */
   readonly works: boolean;
+  /** Of this machine. Only its monotonic time is used: dates come from the database's clock. */
   readonly clock?: Clock | undefined;
   readonly bulkRetry?: RetryPolicy | undefined;
   readonly transactionalRetry?: RetryPolicy | undefined;
@@ -96,6 +99,9 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     }
     const migrated = options.migrate === false ? [] : (await migrate(orm)).applied;
     if (options.works) await breakSilence(orm, options.databasePatienceMs ?? DATABASE_PATIENCE_MS);
+    const clock = databaseClock(orm, options.clock ?? systemClock);
+    lifecycle.register('clock', () => clock.stop());
+    await clock.start();
     const keys = new KeyRing(options.secretKeys ?? (await readSecretKeys(config)));
     const wayOut = await openWayOut(options, lifecycle);
     const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
@@ -103,6 +109,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       ...options,
       connection: database.connection,
       orm,
+      clock,
       keys,
       transport: wayOut.transport,
       transactionalTransport: wayOut.transactionalTransport,

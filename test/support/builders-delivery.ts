@@ -67,3 +67,7 @@ export function aContent(given: Partial<Content> = {}): Content {
     ...given,
   };
 }
+
+/** A batch that hands over everybody of the shard and settles these. */
+export const batchOf = (lease: ShardLease, outcomes: readonly Outcome[], given: Partial<ShardBatch> = {}): ShardBatch =>
+  aBatch({ ...lease, claimedThrough: lease.recipients.length, outcomes, ...given });

@@ -25,7 +25,7 @@ export class CampaignWorld {
     this.application = instance.application;
   }
 
-  static async open(options: Partial<Omit<OpenOptions, 'config'>> = {}): Promise<CampaignWorld> {
+  static async open(options: Partial<Omit<OpenOptions, 'config'>> & { stillTime?: boolean } = {}): Promise<CampaignWorld> {
     return new CampaignWorld(await openTestInstance(options));
   }
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
-import pg from 'pg';
 import { inject } from 'vitest';
 import { type ConnectionSettings, withDatabase } from '../../src/infrastructure/postgres/database.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';
+import { administer } from './administer.ts';
 
 export interface TestDatabase {
   readonly connection: ConnectionSettings;
@@ -39,12 +39,12 @@ export async function openTestOrm(): Promise<{ orm: MikroORM; connection: Connec
 async function copyOf(server: ConnectionSettings, template: string): Promise<TestDatabase> {
   const connection = withDatabase(server, `pennypost_test_${randomBytes(6).toString('hex')}`);
   // Copying files and two checkpoints take less time here than writing every block to the WAL.
-  await administer(connection, `create database ${connection.database} template ${template} strategy file_copy`);
-  return { connection, drop: () => administer(connection, `drop database if exists ${connection.database} with (force)`) };
-}
-
-async function administer(connection: ConnectionSettings, statement: string): Promise<void> {
-  const client = new pg.Client({ ...withDatabase(connection, 'postgres') });
-  await client.connect();
-  await client.query(statement).finally(() => client.end());
+  await administer(
+    withDatabase(connection, 'postgres'),
+    `create database ${connection.database} template ${template} strategy file_copy`,
+  );
+  return {
+    connection,
+    drop: () => administer(withDatabase(connection, 'postgres'), `drop database if exists ${connection.database} with (force)`),
+  };
 }

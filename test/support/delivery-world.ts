@@ -18,6 +18,7 @@ import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
 import type { Sql } from '../../src/infrastructure/postgres/sql.ts';
 import { AT, BRISK, idOf, LAUNCHED_ON } from './builders-delivery.ts';
 import { openTestOrm } from './database.ts';
+import { aHandClock, type HandTime, handTime } from './hand-clock.ts';
 
 export interface Place {
   readonly projectId: string;
@@ -41,6 +42,12 @@ export class DeliveryWorld {
   static async open(): Promise<DeliveryWorld> {
     const { orm, connection, close } = await openTestOrm();
     return new DeliveryWorld(orm, connection, close);
+  }
+
+  /** The database's clock stands at `AT` until `time` is moved. */
+  static async still(): Promise<{ world: DeliveryWorld; time: HandTime }> {
+    const world = await DeliveryWorld.open();
+    return { world, time: await handTime(world.connection, aHandClock(AT)) };
   }
 
   run<T>(work: (store: PostgresDeliveryStore, sql: Sql) => Promise<T>): Promise<T> {

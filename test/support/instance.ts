@@ -7,8 +7,10 @@ import type { Config } from '../../src/infrastructure/config.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { type Opened, type OpenOptions, openPennypost } from '../../src/infrastructure/open.ts';
 import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import { DatabaseClock } from '../../src/infrastructure/postgres/database-clock.ts';
 import { createTestDatabase } from './database.ts';
 import { urlOf } from './database-url.ts';
+import { handTime } from './hand-clock.ts';
 
 export { urlOf } from './database-url.ts';
 
@@ -23,12 +25,15 @@ export interface TestInstance extends Opened {
   readonly connection: ConnectionSettings;
   readonly databaseUrl: string;
   readonly config: Config;
+  /** Moves the clocks of the database and of this process, which stand still. @throws Error without `stillTime` */
+  pass(milliseconds: number): Promise<void>;
 }
 
 export async function openTestInstance(
-  options: Partial<OpenOptions> & { smtpUrl?: string; config?: never; overrides?: Partial<Config> } = {},
+  options: Partial<OpenOptions> & { smtpUrl?: string; config?: never; overrides?: Partial<Config>; stillTime?: boolean } = {},
 ): Promise<TestInstance> {
   const database = await createTestDatabase();
+  const time = options.stillTime === true ? await handTime(database.connection) : undefined;
   const dataDir = await mkdtemp(join(tmpdir(), 'pennypost-test-'));
   const databaseUrl = urlOf(database.connection);
   const config: Config = {
@@ -48,12 +53,13 @@ export async function openTestInstance(
     profileDir: undefined,
     ...options.overrides,
   };
-  const { smtpUrl: _, overrides: __, ...rest } = options;
+  const { smtpUrl: _, overrides: __, stillTime: ___, ...rest } = options;
   const opened = await openPennypost({
     works: false,
     destination: 'none',
     log: silentLog,
     secretKeys: [Buffer.from(TEST_SECRET, 'hex')],
+    ...(time === undefined ? {} : { clock: time.clock }),
     ...rest,
     config,
   });
@@ -63,6 +69,13 @@ export async function openTestInstance(
     connection: database.connection,
     databaseUrl,
     config,
+    async pass(milliseconds) {
+      if (time === undefined) throw new Error('The time of this instance does not stand still.');
+      await time.pass(milliseconds);
+      // It may have asked between the two steps.
+      const clock = opened.get(tokens.clock);
+      if (clock instanceof DatabaseClock) await clock.compare();
+    },
     close: async () => {
       await opened.close();
       await database.drop();

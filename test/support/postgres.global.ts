@@ -1,12 +1,12 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { type ConnectionSettings, parseDatabaseUrl, withDatabase } from '../../src/infrastructure/postgres/database.ts';
 import { startEmbedded } from '../../src/infrastructure/postgres/embedded.ts';
 import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';
+import { administer } from './administer.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -51,10 +51,4 @@ async function throwAwayServer(): Promise<{ connection: ConnectionSettings; stop
       await rm(dataDir, { recursive: true, force: true });
     },
   };
-}
-
-async function administer(connection: ConnectionSettings, statement: string): Promise<void> {
-  const client = new pg.Client({ ...connection });
-  await client.connect();
-  await client.query(statement).finally(() => client.end());
 }

@@ -1,10 +1,10 @@
 import type { SendTransactional } from '../../src/application/delivery/send-transactional.ts';
 import type { Attempt, DeliveryService, TransactionalMessage } from '../../src/domain/delivery/index.ts';
+import type { Clock } from '../../src/domain/shared/clock.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
 import { MemoryTransport } from '../../src/infrastructure/transports/memory.ts';
 import { anAttempt } from './builders-delivery.ts';
-import { aHandClock } from './hand-clock.ts';
 import { openTestInstance, type TestInstance } from './instance.ts';
 
 /** A whole instance whose transactional lane is asked by hand, over a transport that is told what to answer. */
@@ -16,7 +16,6 @@ export class TransactionalStage {
     author: { address: 'hello@news.example.com' },
   } as const;
 
-  readonly clock = aHandClock();
   /** What the next attempts come to; submitted when there is nothing more. */
   answers: (Attempt | (() => Promise<Attempt>))[] = [];
   /** Message-IDs in the order of hand-over. */
@@ -42,7 +41,11 @@ export class TransactionalStage {
         return typeof answer === 'function' ? answer() : answer;
       },
     });
-    this.#instance = await openTestInstance({ transport, clock: this.clock });
+    this.#instance = await openTestInstance({ transport, stillTime: true });
+  }
+
+  get clock(): Clock {
+    return this.instance.get(tokens.clock);
   }
 
   close(): Promise<void> {

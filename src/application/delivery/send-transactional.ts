@@ -134,11 +134,17 @@ export class SendTransactional {
     });
   }
 
-  /** Hands one message over, if it is (still) waiting. What it came to is committed; a retry is enqueued with it. */
+  /** Hands one message over, if it is (still) waiting and due. What it came to is committed; a retry is enqueued with it. */
   async send(projectId: Id, messageId: Id): Promise<TransactionalMessage | undefined> {
     const waiting = await this.#work.run(async (scope) => {
-      const message = await scope.delivery.waiting(projectId, messageId);
-      if (message === undefined) return undefined;
+      const found = await scope.delivery.waiting(projectId, messageId);
+      if (found === undefined) return undefined;
+      const { message } = found;
+      if (!found.due) {
+        // Its job was early, by a clock that is ahead or a queue that came before its time.
+        await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: message.nextAttemptAt, key: messageId });
+        return undefined;
+      }
       const doubtful = message.attempts > 0 && (await scope.delivery.mayHaveArrived(message));
       return { message, doubtful, project: await scope.access.getProject(projectId) };
     });

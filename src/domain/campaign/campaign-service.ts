@@ -82,9 +82,9 @@ export class CampaignService {
     if (campaign.state === 'scheduled') campaign.unschedule(reason);
   }
 
-  /** Scheduled campaigns whose time has come. */
+  /** Scheduled campaigns whose time has come, by the database's clock. */
   due(limit = 50): Promise<readonly { projectId: Id; id: Id }[]> {
-    return this.#store.dueCampaigns(this.#clock.now(), limit);
+    return this.#store.dueCampaigns(limit);
   }
 
   /** Nobody else changes this campaign until the transaction ends. @throws NotFound */

@@ -14,7 +14,8 @@ export interface CampaignStore {
   addCampaign(campaign: Campaign): void;
   campaign(projectId: Id, id: Id, options?: { readonly lock?: boolean }): Promise<Campaign | undefined>;
   campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
-  dueCampaigns(now: Date, limit: number): Promise<readonly { readonly projectId: Id; readonly id: Id }[]>;
+  /** Scheduled for a time that is past, by the database's clock. */
+  dueCampaigns(limit: number): Promise<readonly { readonly projectId: Id; readonly id: Id }[]>;
   addTemplate(template: Template): void;
   template(projectId: Id, id: Id): Promise<Template | undefined>;
   templates(projectId: Id, page: PageRequest): Promise<Page<Template>>;

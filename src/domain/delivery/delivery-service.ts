@@ -82,15 +82,14 @@ export class DeliveryService extends TransactionalDelivery {
    * in two shards at once.
    */
   async retryDeferred(campaign: LedgerPlace, shardSize: number): Promise<number> {
-    const now = this.#clock.now();
     const { audience } = await this.startRun(campaign, 'retry', (after) =>
-      this.#store.recipientsInStates(campaign, ['deferred'], now, after, shardSize),
+      this.#store.recipientsInStates(campaign, 'due', after, shardSize),
     );
     return audience;
   }
 
   campaignsDue(limit: number) {
-    return this.#store.campaignsDue(this.#clock.now(), limit);
+    return this.#store.campaignsDue(limit);
   }
 
   runs(projectId: Id, campaignId: Id): Promise<readonly Run[]> {
@@ -207,9 +206,7 @@ export class DeliveryService extends TransactionalDelivery {
   ): Promise<{ run: number; audience: number }> {
     await this.#refuseWhileRunning(campaign.projectId, campaign.campaignId);
     const states = RESENT_STATES[purpose];
-    return this.startRun(campaign, purpose, (after) =>
-      this.#store.recipientsInStates(campaign, states, undefined, after, shardSize),
-    );
+    return this.startRun(campaign, purpose, (after) => this.#store.recipientsInStates(campaign, states, after, shardSize));
   }
 
   /** Cuts a run from those of `pages` who have no row in the ledger yet. @throws RunOpen */

@@ -109,14 +109,13 @@ export interface DeliveryStore {
 
   /** Runs that are `running` and have no open shard left. */
   finishedRuns(limit: number): Promise<readonly Run[]>;
-  /** Watched campaigns with a deferral due at `now` and no run open but the first. */
-  campaignsDue(now: Date, limit: number): Promise<readonly LedgerPlace[]>;
+  /** Watched campaigns with a deferral that is due, by the database's clock, and no run open but the first. */
+  campaignsDue(limit: number): Promise<readonly LedgerPlace[]>;
   hasDeferred(projectId: Id, campaignId: Id, launchedOn: string): Promise<boolean>;
-  /** The next recipients, in id order, whose ledger row is in one of `states` (and due at `now`, where given). */
+  /** The next recipients, in id order, whose ledger row is in one of `states`, or who are deferred and due by the database's clock. */
   recipientsInStates(
     campaign: LedgerPlace,
-    states: readonly LedgerState[],
-    now: Date | undefined,
+    states: readonly LedgerState[] | 'due',
     after: Id | undefined,
     limit: number,
   ): Promise<{ readonly ids: string; readonly count: number; readonly last: Id } | undefined>;
@@ -153,6 +152,8 @@ export interface DeliveryStore {
   /** False, and nothing done, when a message with this idempotency key exists. */
   addMessage(message: TransactionalMessage): Promise<boolean>;
   message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined>;
+  /** Whether its next attempt is due, by the database's clock. One that was never attempted always is. */
+  isDue(projectId: Id, id: Id): Promise<boolean>;
   messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>>;
   messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined>;
   /** Moves a message from one state to another; false when it was not in `from` any more, or not at this number of attempts. */
@@ -175,6 +176,6 @@ export interface DeliveryStore {
     after: { readonly silentMs: number; readonly lostMs: number },
     limit: number,
   ): Promise<readonly TransactionalMessage[]>;
-  /** Messages accepted or deferred and due, oldest first: the truth behind the jobs. */
-  messagesDue(now: Date, limit: number): Promise<readonly TransactionalMessage[]>;
+  /** Messages accepted or deferred and due by the database's clock, oldest first: the truth behind the jobs. */
+  messagesDue(limit: number): Promise<readonly TransactionalMessage[]>;
 }

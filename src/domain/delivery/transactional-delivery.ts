@@ -81,11 +81,11 @@ export class TransactionalDelivery {
     return (await this.#store.attempts(projectId, id)).some((attempt) => attempt.outcome === 'in_doubt');
   }
 
-  /** The message, if it is waiting to be sent and due. */
-  async waiting(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
+  /** The message, if it is waiting to be sent, and whether it is due: the database's clock decides that, not this process's. */
+  async waiting(projectId: Id, id: Id): Promise<{ message: TransactionalMessage; due: boolean } | undefined> {
     const message = await this.#store.message(projectId, id);
-    const due = message?.nextAttemptAt !== undefined && message.nextAttemptAt <= this.#clock.now();
-    return due && WAITING.includes(message.state) ? message : undefined;
+    if (message?.nextAttemptAt === undefined || !WAITING.includes(message.state)) return undefined;
+    return { message, due: await this.#store.isDue(projectId, id) };
   }
 
   /**
@@ -164,6 +164,6 @@ export class TransactionalDelivery {
   }
 
   messagesDue(limit = 500): Promise<readonly TransactionalMessage[]> {
-    return this.#store.messagesDue(this.#clock.now(), limit);
+    return this.#store.messagesDue(limit);
   }
 }

@@ -3,6 +3,7 @@ import { Campaign, type CampaignFilter, type CampaignStore, Template } from '../
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import type { Session } from './session.ts';
+import { DATABASE_NOW } from './sql.ts';
 
 /** The campaign context over PostgreSQL: aggregates by MikroORM, the two questions that are asked often by SQL. */
 export class PostgresCampaignStore implements CampaignStore {
@@ -39,11 +40,11 @@ export class PostgresCampaignStore implements CampaignStore {
   }
 
   /** Index: campaign_due. */
-  async dueCampaigns(now: Date, limit: number): Promise<readonly { projectId: Id; id: Id }[]> {
+  async dueCampaigns(limit: number): Promise<readonly { projectId: Id; id: Id }[]> {
     return this.#session.sql.query<{ projectId: Id; id: Id }>(
       `select project_id as "projectId", id from pennypost_campaign.campaign
-       where state = 'scheduled' and scheduled_at <= $1 order by scheduled_at limit $2`,
-      [now, limit],
+       where state = 'scheduled' and scheduled_at <= ${DATABASE_NOW} order by scheduled_at limit $1`,
+      [limit],
     );
   }
 

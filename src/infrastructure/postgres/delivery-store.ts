@@ -28,7 +28,7 @@ import { CLAIM, type ClaimedRow } from './claim-shard.ts';
 import { ensureLedgerPartition } from './ledger-partitions.ts';
 import { type LedgerRecord, LedgerWriter, toLedgerRow } from './ledger-writer.ts';
 import type { Session } from './session.ts';
-import type { Sql } from './sql.ts';
+import { DATABASE_NOW, type Sql } from './sql.ts';
 import { TransactionalMessages } from './transactional-messages.ts';
 
 /** Dates without a time are read as text, because a Date would move them by the process's time zone. */
@@ -228,7 +228,7 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
   }
 
   /** Indexes: run_watched, campaign_message_due. */
-  async campaignsDue(now: Date, limit: number) {
+  async campaignsDue(limit: number) {
     return this.#sql.query<LedgerPlace>(
       `select r.project_id as "projectId", r.campaign_id as "campaignId", r.launched_on::text as "launchedOn"
        from pennypost_delivery.run r
@@ -236,9 +236,9 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
          and not exists (select 1 from pennypost_delivery.run o where o.project_id = r.project_id and o.campaign_id = r.campaign_id
            and o.number > 0 and o.state in ('running', 'paused'))
          and exists (select 1 from pennypost_delivery.campaign_message m where m.project_id = r.project_id and m.launched_on = r.launched_on
-           and m.campaign_id = r.campaign_id and m.state = 'deferred' and m.next_attempt_at <= $1)
-       limit $2`,
-      [now, limit],
+           and m.campaign_id = r.campaign_id and m.state = 'deferred' and m.next_attempt_at <= ${DATABASE_NOW})
+       limit $1`,
+      [limit],
     );
   }
 
@@ -252,20 +252,15 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
   }
 
   /** Index: campaign_message_state for all but submitted, the primary key for those. */
-  async recipientsInStates(
-    campaign: LedgerPlace,
-    states: readonly LedgerState[],
-    now: Date | undefined,
-    after: Id | undefined,
-    limit: number,
-  ) {
+  async recipientsInStates(campaign: LedgerPlace, states: readonly LedgerState[] | 'due', after: Id | undefined, limit: number) {
+    const due = states === 'due';
     const [row] = await this.#sql.query<{ ids: string; count: number; last: Id | null }>(
       `select array_agg(subscriber_id order by subscriber_id)::text as ids, count(*)::int as count, max(subscriber_id::text) as last
        from (select subscriber_id from pennypost_delivery.campaign_message
          where project_id = $1 and campaign_id = $2 and launched_on = $3 and state = any($4::pennypost_delivery.message_state[])
-           and ($5::timestamptz is null or next_attempt_at <= $5) and ($6::uuid is null or subscriber_id > $6)
-         order by subscriber_id limit $7) page`,
-      [campaign.projectId, campaign.campaignId, campaign.launchedOn, states, now ?? null, after ?? null, limit],
+           ${due ? `and next_attempt_at <= ${DATABASE_NOW}` : ''} and ($5::uuid is null or subscriber_id > $5)
+         order by subscriber_id limit $6) page`,
+      [campaign.projectId, campaign.campaignId, campaign.launchedOn, due ? ['deferred'] : states, after ?? null, limit],
     );
     return row?.last == null ? undefined : { ids: row.ids, count: row.count, last: row.last };
   }

@@ -5,3 +5,6 @@
 export interface Sql {
   query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
+
+/** The database's time, for comparing an indexed column with it: as a subquery it is asked once, and an index can be used. */
+export const DATABASE_NOW = '(select clock_timestamp())';

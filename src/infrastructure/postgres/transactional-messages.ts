@@ -2,7 +2,7 @@ import type { MessageAttempt, TransactionalMessage, TransactionalState } from '.
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import { SESSION_NAME_OF_WORKER } from './session-name.ts';
-import type { Sql } from './sql.ts';
+import { DATABASE_NOW, type Sql } from './sql.ts';
 
 interface MessageRecord {
   project_id: string;
@@ -80,6 +80,16 @@ export class TransactionalMessages {
 
   async message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
     return this.#one('where project_id = $1 and id = $2', [projectId, id]);
+  }
+
+  /** Index: primary key. */
+  async isDue(projectId: Id, id: Id): Promise<boolean> {
+    const rows = await this.#sql.query(
+      `select from pennypost_delivery.transactional_message
+       where project_id = $1 and id = $2 and (state = 'accepted' or next_attempt_at <= clock_timestamp())`,
+      [projectId, id],
+    );
+    return rows.length > 0;
   }
 
   async messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined> {
@@ -195,10 +205,10 @@ export class TransactionalMessages {
   }
 
   /** Index: transactional_message_due. */
-  async messagesDue(now: Date, limit: number): Promise<readonly TransactionalMessage[]> {
+  async messagesDue(limit: number): Promise<readonly TransactionalMessage[]> {
     return this.#many(
-      'where next_attempt_at is not null and next_attempt_at <= $1 order by next_attempt_at, project_id limit $2',
-      [now, limit],
+      `where next_attempt_at is not null and next_attempt_at <= ${DATABASE_NOW} order by next_attempt_at, project_id limit $1`,
+      [limit],
     );
   }
 

@@ -5,15 +5,13 @@ import { BULK_RETRY, type LedgerState, leaseName } from '../../../src/domain/del
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { aBatch, anOutcome } from '../../support/builders-delivery.ts';
 import { CampaignWorld } from '../../support/campaign-world.ts';
-import { aHandClock } from '../../support/hand-clock.ts';
 import { silentLog } from '../../support/instance.ts';
 
-const clock = aHandClock();
 const HOUR = 3_600_000;
 
 let world: CampaignWorld;
 beforeAll(async () => {
-  world = await CampaignWorld.open({ shardSize: 4, clock });
+  world = await CampaignWorld.open({ shardSize: 4, stillTime: true });
 });
 afterAll(() => world.close());
 beforeEach(async () => {
@@ -21,6 +19,7 @@ beforeEach(async () => {
   await world.project();
 });
 
+const clock = () => world.instance.get(tokens.clock);
 const tend = () => world.instance.get(tokens.tend);
 const work = () => world.instance.get(tokens.work);
 
@@ -36,7 +35,7 @@ async function workShard(state: LedgerState): Promise<number> {
   const worker = world.instance.get(tokens.workerId);
   const lease = await work().run((scope) => scope.delivery.claim(worker, { avoid: [], takeExpired: false }));
   if (lease === undefined) return 0;
-  const outcomes = lease.recipients.map((subscriberId) => ({ ...anOutcome(0, state, { at: clock.now() }), subscriberId }));
+  const outcomes = lease.recipients.map((subscriberId) => ({ ...anOutcome(0, state, { at: clock().now() }), subscriberId }));
   const size = lease.recipients.length;
   const batch = aBatch({ ...lease, batch: 1, cursor: size, claimedThrough: size, done: true, outcomes });
   const { verdicts } = await work().run((scope) => scope.delivery.record([batch]));
@@ -65,7 +64,7 @@ describe('a campaign that is sent', () => {
     expect((await world.get(campaign)).state).toBe('sending');
     await workAll('submitted');
     await tend().settle();
-    expect(await world.get(campaign)).toMatchObject({ state: 'submitted', submittedAt: clock.now(), settledAt: clock.now() });
+    expect(await world.get(campaign)).toMatchObject({ state: 'submitted', submittedAt: clock().now(), settledAt: clock().now() });
     expect(await states(campaign)).toEqual({ submitted: 10 });
   });
 
@@ -81,7 +80,7 @@ describe('a campaign that is sent', () => {
     const campaign = await world.campaign({ lists: [await world.list(0)] });
     await world.instance.get(tokens.launch).launch(world.projectId, campaign.id, { allowEmpty: true });
     await tend().settle();
-    expect(await world.get(campaign.id)).toMatchObject({ state: 'submitted', audience: 0, settledAt: clock.now() });
+    expect(await world.get(campaign.id)).toMatchObject({ state: 'submitted', audience: 0, settledAt: clock().now() });
   });
 
   it('is ended once by several processes at once', async () => {
@@ -98,7 +97,7 @@ describe('deferred messages', () => {
     await workShard('deferred');
     await workAll('submitted');
     await tend().settle();
-    clock.pass(BULK_RETRY.firstDelayMs);
+    await world.instance.pass(BULK_RETRY.firstDelayMs);
     await tend().settle();
     expect(await runsOf(campaign)).toEqual([
       ['first', 'done', 6],
@@ -106,14 +105,14 @@ describe('deferred messages', () => {
     ]);
     await workAll('submitted');
     await tend().settle();
-    expect(await world.get(campaign)).toMatchObject({ state: 'submitted', settledAt: clock.now() });
+    expect(await world.get(campaign)).toMatchObject({ state: 'submitted', settledAt: clock().now() });
     expect(await states(campaign)).toEqual({ submitted: 6 });
   });
 
   it('are retried while the first run goes on; the end of one run ends no other', async () => {
     const campaign = await launched(8);
     await workShard('deferred');
-    clock.pass(BULK_RETRY.firstDelayMs);
+    await world.instance.pass(BULK_RETRY.firstDelayMs);
     await tend().settle();
     await workShard('submitted');
     await tend().settle();
@@ -124,13 +123,13 @@ describe('deferred messages', () => {
     expect((await world.get(campaign)).state).toBe('sending');
     expect(await workAll('submitted')).toBe(4);
     await tend().settle();
-    expect(await world.get(campaign)).toMatchObject({ state: 'submitted', settledAt: clock.now() });
+    expect(await world.get(campaign)).toMatchObject({ state: 'submitted', settledAt: clock().now() });
   });
 
   it('are cut into one run by many processes at once', async () => {
     const campaign = await launched(9);
     await workAll('deferred');
-    clock.pass(BULK_RETRY.firstDelayMs);
+    await world.instance.pass(BULK_RETRY.firstDelayMs);
     await Promise.all(Array.from({ length: 8 }, () => tend().settle()));
     expect(await runsOf(campaign)).toEqual([
       ['first', 'done', 9],
@@ -143,7 +142,7 @@ describe('deferred messages', () => {
     await workAll('deferred');
     await tend().settle();
     for (let hours = 0; hours < 100 && (await world.get(campaign)).settledAt === null; hours += 5) {
-      clock.pass(5 * HOUR);
+      await world.instance.pass(5 * HOUR);
       await tend().settle();
       await workAll('deferred');
       await tend().settle();
@@ -177,7 +176,7 @@ describe('pause, resume and cancel', () => {
     await workAll('deferred');
     await tend().settle();
     await desk.pause(campaign);
-    clock.pass(BULK_RETRY.firstDelayMs);
+    await world.instance.pass(BULK_RETRY.firstDelayMs);
     await tend().settle();
     expect(await runsOf(campaign)).toEqual([['first', 'done', 4]]);
     await desk.resume(campaign);
@@ -205,7 +204,7 @@ describe('pause, resume and cancel', () => {
     await workShard('deferred');
     await desk.cancel(campaign);
     expect(await states(campaign)).toEqual({ submitted: 4, cancelled: 8 });
-    clock.pass(HOUR);
+    await world.instance.pass(HOUR);
     await tend().settle();
     expect([await workShard('submitted'), (await world.runs(campaign)).length]).toEqual([0, 1]);
   });
@@ -214,11 +213,11 @@ describe('pause, resume and cancel', () => {
     const campaign = await launched(4);
     await workAll('deferred');
     await tend().settle();
-    clock.pass(BULK_RETRY.firstDelayMs);
+    await world.instance.pass(BULK_RETRY.firstDelayMs);
     await tend().settle();
     await desk.cancel(campaign);
     expect(await workShard('submitted')).toBe(0);
-    clock.pass(HOUR);
+    await world.instance.pass(HOUR);
     await tend().settle();
     expect(await runsOf(campaign)).toEqual([
       ['first', 'done', 4],
@@ -232,7 +231,7 @@ describe('pause, resume and cancel', () => {
       const campaign = await launched(4);
       await workAll('deferred');
       await tend().settle();
-      clock.pass(HOUR);
+      await world.instance.pass(HOUR);
       await Promise.all([desk[verb](campaign), tend().settle(), tend().settle()]);
       expect((await world.runs(campaign)).filter((run) => run.state === 'running')).toEqual([]);
       expect(await workShard('submitted')).toBe(0);
@@ -247,7 +246,7 @@ describe('pause, resume and cancel', () => {
       const { state } = await world.get(campaign);
       expect(['paused', 'submitted']).toContain(state);
       if (state === 'paused') await desk.resume(campaign);
-      clock.pass(HOUR);
+      await world.instance.pass(HOUR);
       await tend().settle();
       await tend().settle();
       expect(await workAll('submitted')).toBe(2);
@@ -273,19 +272,19 @@ describe('a resend', () => {
     expect(await workAll('submitted')).toBe(8);
     await tend().settle();
     expect(await states(campaign)).toEqual({ submitted: 12 });
-    expect(await world.get(campaign)).toMatchObject({ state: 'submitted', settledAt: clock.now() });
+    expect(await world.get(campaign)).toMatchObject({ state: 'submitted', settledAt: clock().now() });
   });
 
   it('is followed by retries where it is deferred', async () => {
     const campaign = await launched(2);
     await workAll('rejected');
     await tend().settle();
-    clock.pass(100 * HOUR);
+    await world.instance.pass(100 * HOUR);
     await resend(campaign, 'failed');
     await workAll('deferred');
     await tend().settle();
     expect((await world.get(campaign)).settledAt).toBeNull();
-    clock.pass(HOUR);
+    await world.instance.pass(HOUR);
     await tend().settle();
     expect(await workAll('submitted')).toBe(2);
     await tend().settle();
@@ -305,17 +304,17 @@ describe('a resend', () => {
 describe('a scheduled campaign', () => {
   it('is launched when its time has come, once, also by several processes at once', async () => {
     const campaign = await world.campaign({ lists: [await world.list(5)] });
-    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock.now().getTime() + HOUR));
+    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
     await tend().tend();
     expect((await world.get(campaign.id)).state).toBe('scheduled');
-    clock.pass(HOUR);
+    await world.instance.pass(HOUR);
     await Promise.all([tend().tend(), tend().tend(), tend().tend()]);
     expect(await world.get(campaign.id)).toMatchObject({ state: 'sending', audience: 5 });
     expect(await runsOf(campaign.id)).toEqual([['first', 'running', 5]]);
   });
 
   it('that cannot be launched does not keep the others from it, is a draft again with the reason, and can be mended', async () => {
-    const [list, at] = [await world.list(1), new Date(clock.now().getTime() + HOUR)];
+    const [list, at] = [await world.list(1), new Date(clock().now().getTime() + HOUR)];
     const broken = await world.campaign({ lists: [list] });
     const sound = await world.campaign({ lists: [list] });
     for (const campaign of [broken, sound]) await world.application.campaign.schedule(world.projectId, campaign.id, at);
@@ -323,7 +322,7 @@ describe('a scheduled campaign', () => {
       `update pennypost_campaign.campaign set content = jsonb_set(content, '{source}', '"{% if %}"') where id = $1`,
       [broken.id],
     );
-    clock.pass(HOUR);
+    await world.instance.pass(HOUR);
     await tend().tend();
     expect(await world.get(sound.id)).toMatchObject({ state: 'sending', launchFailure: null });
     const failed = await world.get(broken.id);
@@ -339,8 +338,8 @@ describe('a scheduled campaign', () => {
 
   it('is tried again in a minute while the database is away', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
-    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock.now().getTime() + HOUR));
-    clock.pass(HOUR);
+    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
+    await world.instance.pass(HOUR);
     let away = true;
     const launch = {
       launch: (...args: Parameters<LaunchCampaign['launch']>) =>
@@ -352,7 +351,7 @@ describe('a scheduled campaign', () => {
       log: silentLog,
       shardSize: 4,
       isTransient: (error) => error instanceof Error && error.message === 'away',
-      clock,
+      clock: clock(),
     });
     await tending.tend();
     expect(await world.get(campaign.id)).toMatchObject({ state: 'scheduled', launchFailure: null });
@@ -363,9 +362,9 @@ describe('a scheduled campaign', () => {
 
   it('that was unscheduled is not launched', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
-    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock.now().getTime() + HOUR));
+    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
     await world.application.campaign.unschedule(world.projectId, campaign.id);
-    clock.pass(2 * HOUR);
+    await world.instance.pass(2 * HOUR);
     await tend().tend();
     expect((await world.get(campaign.id)).state).toBe('draft');
   });

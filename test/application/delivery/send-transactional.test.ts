@@ -51,7 +51,7 @@ describe('an attempt', () => {
     expect(wait).toBeLessThanOrEqual(30_000);
     expect((await stage.jobs()).at(-1)?.start_after.getTime()).toBe(deferred?.nextAttemptAt?.getTime());
     expect(await stage.send(message)).toBeUndefined();
-    stage.clock.pass(30_000);
+    await stage.instance.pass(30_000);
     expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 2 });
     expect(new Set(stage.handed).size).toBe(1);
   });
@@ -60,7 +60,7 @@ describe('an attempt', () => {
     const message = await stage.accept();
     stage.answers = [anAttempt('in_doubt')];
     expect(await stage.send(message)).toMatchObject({ state: 'in_doubt' });
-    stage.clock.pass(30_000);
+    await stage.instance.pass(30_000);
     expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 2 });
     expect(new Set(stage.handed).size).toBe(1);
   });
@@ -69,16 +69,16 @@ describe('an attempt', () => {
     const message = await stage.accept();
     stage.answers = [anAttempt('rejected')];
     expect(await stage.send(message)).toMatchObject({ state: 'rejected', code: 550, nextAttemptAt: undefined });
-    stage.clock.pass(3_600_000);
+    await stage.instance.pass(3_600_000);
     expect(await stage.send(message)).toBeUndefined();
   });
 
   it('is not made again after 24 hours', async () => {
     const message = await stage.accept();
-    stage.clock.pass(24 * 3_600_000 - 1);
+    await stage.instance.pass(24 * 3_600_000 - 1);
     stage.answers = [anAttempt('deferred'), anAttempt('deferred')];
     expect(await stage.send(message)).toMatchObject({ state: 'deferred' });
-    stage.clock.pass(60_000);
+    await stage.instance.pass(60_000);
     expect(await stage.send(message)).toMatchObject({ state: 'expired', nextAttemptAt: undefined });
   });
 
@@ -208,10 +208,10 @@ describe('the sweep', () => {
       tries: [{ number: 1, outcome: 'in_doubt' }],
     });
     expect((await stage.jobs()).map((job) => job.start_after)).toEqual([doubtful.nextAttemptAt]);
-    stage.clock.pass(30_000);
+    await stage.instance.pass(30_000);
     stage.answers = [anAttempt('deferred')];
     expect(await stage.send(message)).toMatchObject({ state: 'deferred', attempts: 2 });
-    stage.clock.pass(60_000);
+    await stage.instance.pass(60_000);
     expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 3 });
     expect(stage.marked).toEqual([true, true]);
     expect(new Set(stage.handed).size).toBe(1);
@@ -229,8 +229,8 @@ describe('the sweep', () => {
   it('leaves an attempt alone whose worker lives', async () => {
     const message = await stage.accept();
     const { worker } = await vanish(message);
+    await stage.instance.pass(24 * 60 * 60_000);
     await beat(worker);
-    stage.clock.pass(24 * 60 * 60_000);
     await stage.sender.sweep();
     expect((await stage.look(message)).state).toBe('attempting');
   });
@@ -259,7 +259,7 @@ describe('the sweep', () => {
     const message = await stage.accept();
     const { begun } = await vanish(message);
     await stage.sender.sweep();
-    stage.clock.pass(60_000);
+    await stage.instance.pass(60_000);
     stage.answers = [
       async () => {
         await stage.delivery((service) => service.endAttempt(begun, anAttempt('submitted')));
@@ -274,7 +274,7 @@ describe('the sweep', () => {
     const message = await stage.accept();
     const { begun } = await vanish(message);
     await stage.sender.sweep();
-    stage.clock.pass(60_000);
+    await stage.instance.pass(60_000);
     stage.answers = [
       async () => {
         expect(await stage.delivery((service) => service.endAttempt(begun, anAttempt('rejected')))).toBeUndefined();

@@ -53,6 +53,7 @@ export async function openOwnDatabase(shardSize: number): Promise<OwnDatabase> {
       connection,
       databaseUrl: config.databaseUrl,
       config,
+      pass: () => Promise.reject(new Error('The time of this instance does not stand still.')),
     },
     async stop() {
       await server?.stop();

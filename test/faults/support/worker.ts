@@ -10,6 +10,7 @@ import { createLogger } from '../../../src/infrastructure/logger.ts';
 import { openPennypost } from '../../../src/infrastructure/open.ts';
 import { createSmtpTransport, type SmtpTransportOptions } from '../../../src/infrastructure/transports/smtp.ts';
 import { reportToSupervisor } from '../../../src/interfaces/cli/supervisor.ts';
+import { skewedBy } from '../../support/hand-clock.ts';
 
 export interface WorkerWish {
   readonly lanes?: readonly Lane[];
@@ -17,13 +18,15 @@ export interface WorkerWish {
   readonly bulkRetry?: RetryPolicy;
   readonly transactionalRetry?: RetryPolicy;
   readonly databasePatienceMs?: number;
+  /** How far this machine's clock is off. */
+  readonly skewMs?: number;
   /** What no test can wait for: RFC 5321 gives a server minutes. */
   readonly smtp?: Pick<SmtpTransportOptions, 'backoff' | 'timeouts' | 'connectTimeout'>;
   /** SIGUSR2 blocks the event loop until there is such a file. */
   readonly untilFile?: string;
 }
 
-const { lanes = ['bulk'], smtp, untilFile = '', ...options } = JSON.parse(process.argv[2] ?? '{}') as WorkerWish;
+const { lanes = ['bulk'], smtp, untilFile = '', skewMs = 0, ...options } = JSON.parse(process.argv[2] ?? '{}') as WorkerWish;
 const config = readConfig();
 const transport =
   smtp === undefined
@@ -34,7 +37,7 @@ const onFatal = (error: unknown): void => {
   log.error({ reason: error instanceof Error ? error.stack : String(error) }, 'outcomes can no longer be recorded');
   process.exit(70);
 };
-const opened = await openPennypost({ config, log, works: true, onFatal, transport, ...options });
+const opened = await openPennypost({ config, log, works: true, onFatal, transport, clock: skewedBy(skewMs), ...options });
 const workers = opened.get(tokens.workers);
 await workers.start(lanes);
 

@@ -6,6 +6,7 @@ import type { Id } from '../../../src/domain/shared/ids.ts';
 import { readConfig } from '../../../src/infrastructure/config.ts';
 import { tokens, wire } from '../../../src/infrastructure/container.ts';
 import { poolOf } from '../../../src/infrastructure/postgres/orm.ts';
+import { systemClock } from '../../../src/infrastructure/system.ts';
 import { createHttpApp } from '../../../src/interfaces/http/app.ts';
 import type { HttpEnv } from '../../../src/interfaces/http/dispatch.ts';
 import type { ObjectKind } from '../../../src/interfaces/http/schemas.ts';
@@ -44,6 +45,7 @@ export async function openInstance(): Promise<Instance> {
     transactionalTransport: NOWHERE,
     localTransport: true,
     publicUrl: 'http://localhost',
+    clock: systemClock,
     works: false,
     onFatal: (error) => {
       throw error;
