@@ -19,6 +19,7 @@ import type { Id } from '../domain/shared/ids.ts';
 import type { Page, PageRequest } from '../domain/shared/page.ts';
 import type { Reports } from './analytics/reports.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
+import { type SubscribersFilter, subscribersCsv } from './audience/subscribers-file.ts';
 import type { CampaignDesk } from './campaign/campaign-desk.ts';
 import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './campaign/explain-campaign.ts';
 import { type CampaignRecipient, recipientsPage } from './campaign/recipients.ts';
@@ -60,6 +61,10 @@ export interface Application {
   readonly audience: Methods<AudienceService>;
   /** Streams of people into the audience; see its own page for what is one transaction. */
   readonly imports: ImportSubscribers;
+  /** Files, read as they are taken. */
+  readonly exports: {
+    subscribersCsv(projectId: Id, filter: SubscribersFilter): AsyncIterable<string>;
+  };
   readonly campaign: {
     create(projectId: Id, input: CampaignInput): Promise<Campaign>;
     edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<Campaign>;
@@ -143,6 +148,7 @@ export function createApplication(parts: ApplicationParts): Application {
     access: inTransactions(work, 'access'),
     audience: inTransactions(work, 'audience'),
     imports: parts.imports,
+    exports: { subscribersCsv: (projectId, filter) => subscribersCsv(work, projectId, filter) },
     campaign: {
       create: (projectId, input) => desk.create(projectId, input),
       edit: (projectId, id, change) => desk.edit(projectId, id, change),

@@ -4,14 +4,7 @@ import { InvalidInput, NotFound } from '../shared/errors.ts';
 import { type Id, type Ids, isId } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import { AddressTaken, ListSlugTaken, SubscriberErased } from './audience-errors.ts';
-import type {
-  AudienceStore,
-  ExclusionSearch,
-  ListCounts,
-  ListSearch,
-  SubscriberSearch,
-  SuppressionSearch,
-} from './audience-store.ts';
+import type { AudienceStore, ExclusionSearch, ListCounts, ListSearch, SubscriberSearch } from './audience-store.ts';
 import { changesOf, type Joined, type Joining, type Moved, type SubscriberWish, type Suppressing } from './audience-wish.ts';
 import { type Consent, type ConsentAction, type Evidence, parseEvidence } from './consent.ts';
 import type { Exclusion, ExclusionCounts } from './exclusion.ts';
@@ -21,7 +14,7 @@ import type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './re
 import { Subscriber } from './subscriber.ts';
 import { joinEvent, type Subscription, type SubscriptionEvent, transition } from './subscription.ts';
 import type { ErasureKeys, Suppression, SuppressionReason } from './suppression.ts';
-import { erasureMark, parseReason, parseScope } from './suppression.ts';
+import { erasureMark, parseReason, parseScope, parseSuppressionFilter, type SuppressionFilter } from './suppression.ts';
 
 /** Whoever runs an import holds on to it within a second of starting it; a minute leaves room for a slow start. */
 const ABANDONED_AFTER_MS = 60_000;
@@ -244,9 +237,9 @@ export class AudienceService {
     return inForce.find(({ reason }) => reason === 'erased')?.reason ?? inForce[0]?.reason;
   }
 
-  /** Newest first. */
-  listSuppressions(projectId: Id, search: SuppressionSearch = {}): Promise<Page<Suppression>> {
-    return this.store.suppressions(projectId, search);
+  /** Newest first. @throws InvalidInput for an unknown scope or reason */
+  async listSuppressions(projectId: Id, search: PageRequest & SuppressionFilter = {}): Promise<Page<Suppression>> {
+    return this.store.suppressions(projectId, { ...search, ...parseSuppressionFilter(search) });
   }
 
   /** See `AudienceStore.audiencePage`. */

@@ -52,3 +52,17 @@ export function erasureMarker(key: Uint8Array): (emailKey: string) => string {
   const prepared = createSecretKey(key);
   return (emailKey) => erasureMark(prepared, emailKey);
 }
+
+/** Scope and reason of a search, as text from outside. */
+export interface SuppressionFilter {
+  readonly scope?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** @throws InvalidInput for an unknown scope or reason */
+export function parseSuppressionFilter(filter: SuppressionFilter) {
+  const reason = SUPPRESSION_REASONS.find((known) => known === filter.reason);
+  if (filter.reason !== undefined && reason === undefined)
+    throw new InvalidInput(`A reason is one of ${SUPPRESSION_REASONS.join(', ')}.`, '/reason');
+  return { scope: filter.scope === undefined ? undefined : parseScope(filter.scope), reason };
+}

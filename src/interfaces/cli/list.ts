@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
+import { formatCount } from './text.ts';
 
 type List = Awaited<ReturnType<Application['audience']['getList']>>;
 type Counts = Awaited<ReturnType<Application['audience']['listCounts']>>[number];
@@ -79,12 +81,34 @@ export function listCommands(program: Command, cli: Cli): void {
       .argument('<list>', 'id or slug')
       .action(async (idOrSlug: string) => {
         await inProject(cli, async (application, project) => {
-          const changed = listShown(await application.audience[verb](project.id, idOrSlug));
+          const found = await application.audience[verb](project.id, idOrSlug);
+          const [counts] = await application.audience.listCounts(project.id, [found.id]);
+          const changed = listShown(found, counts);
           cli.output.result(changed, () => fieldsOf(changed));
         });
       });
     example(command, `pennypost list ${name} harbour-letter`);
   }
+
+  const remove = list
+    .command('delete')
+    .description('Delete a list with its subscriptions. The subscribers stay.')
+    .argument('<list>', 'id or slug')
+    .option('--yes', 'confirm the deletion')
+    .action(async (idOrSlug: string, options: { yes?: boolean }) => {
+      await inProject(cli, async (application, project) => {
+        const found = await application.audience.getList(project.id, idOrSlug);
+        const [counts] = await application.audience.listCounts(project.id, [found.id]);
+        const { confirmed, unconfirmed, unsubscribed } = listShown(found, counts).subscribers;
+        if (options.yes !== true)
+          throw new InvalidInput(
+            `This deletes the list "${found.name}" and its ${formatCount(confirmed + unconfirmed + unsubscribed)} subscriptions. Repeat it with --yes.`,
+          );
+        await application.audience.deleteList(project.id, found.id);
+        cli.output.result({ id: found.id, slug: found.slug, deleted: true }, () => `The list "${found.name}" is deleted.`);
+      });
+    });
+  example(remove, 'pennypost list delete harbour-letter --yes');
 }
 
 /** Without counts, nobody is on it yet. */

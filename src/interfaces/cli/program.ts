@@ -13,12 +13,16 @@ import type { Interruption } from './interruption.ts';
 import { keyCommands } from './key.ts';
 import { launchCommands } from './launch.ts';
 import { listCommands } from './list.ts';
+import { messageCommands } from './message.ts';
 import { Output, type TextStream } from './output.ts';
 import { projectCommands } from './project.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand, version, workCommand } from './serve.ts';
 import { statusCommand } from './status.ts';
 import { subscriberCommands } from './subscriber.ts';
+import { subscriberRecordCommands } from './subscriber-records.ts';
+import { suppressionCommands } from './suppression.ts';
+import { templateCommands } from './template.ts';
 import type { Workbench } from './workbench.ts';
 
 /** What the process gives to the command line. */
@@ -87,7 +91,8 @@ export function fill(program: Command, cli: Cli): void {
   projectCommands(program, cli);
   keyCommands(program, cli);
   listCommands(program, cli);
-  subscriberCommands(program, cli);
+  subscriberRecordCommands(subscriberCommands(program, cli), cli);
+  suppressionCommands(program, cli);
   importCommand(program, cli);
   const campaign = program.command('campaign').description('one content sent to many, once');
   draftCommands(campaign, cli);
@@ -95,7 +100,9 @@ export function fill(program: Command, cli: Cli): void {
   launchCommands(campaign, cli);
   reportCommands(campaign, cli);
   audienceCommands(campaign, cli);
+  templateCommands(program, cli);
   sendCommand(program, cli);
+  messageCommands(program, cli);
   example(
     program,
     'pennypost demo',

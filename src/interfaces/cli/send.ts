@@ -3,6 +3,7 @@ import type { ContentInput, TransactionalMessage } from '../../application/appli
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
+import { messageShown } from './message.ts';
 import { readContent } from './read-content.ts';
 import { objectOf } from './subscriber.ts';
 import { renderTable } from './table.ts';
@@ -97,15 +98,7 @@ export async function followMessages(
       'no worker is running: it goes out once "pennypost serve" or "pennypost work" runs. With --wait this process sends it.',
     );
   }
-  const shown = messages.map((message) => ({
-    id: message.id,
-    to: message.recipient.address,
-    state: message.state,
-    attempts: message.attempts,
-    nextAttemptAt: message.nextAttemptAt ?? null,
-    code: message.code ?? null,
-    reply: message.reply ?? null,
-  }));
+  const shown = messages.map(messageShown);
   cli.output.result(accepted.length === 1 ? shown[0] : { messages: shown }, () =>
     renderTable(
       [

@@ -7,7 +7,7 @@ import { renderFields, renderTable } from './table.ts';
 type Subscriber = Awaited<ReturnType<Application['audience']['getSubscriber']>>;
 type Search = NonNullable<Parameters<Application['audience']['searchSubscribers']>[1]>;
 
-export function subscriberCommands(program: Command, cli: Cli): void {
+export function subscriberCommands(program: Command, cli: Cli): Command {
   const subscriber = program.command('subscriber').description('people: their address and attributes, and what they joined');
   upsertCommand(subscriber, cli);
   listCommand(subscriber, cli);
@@ -94,6 +94,7 @@ export function subscriberCommands(program: Command, cli: Cli): void {
       });
     });
   example(erase, 'pennypost subscriber erase ada@example.org --yes');
+  return subscriber;
 }
 
 interface UpsertOptions {
@@ -238,7 +239,8 @@ export function objectOf(text: string | undefined): Readonly<Record<string, unkn
   return value as Readonly<Record<string, unknown>>;
 }
 
-function stateOf(text: string | undefined): Search['state'] {
+/** @throws InvalidInput */
+export function stateOf(text: string | undefined): Search['state'] {
   if (text === undefined || text === 'unconfirmed' || text === 'confirmed' || text === 'unsubscribed') return text;
   throw new InvalidInput('--state is one of unconfirmed, confirmed and unsubscribed.');
 }

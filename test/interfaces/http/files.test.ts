@@ -160,6 +160,24 @@ describe('the recipients of a campaign as a file', () => {
   });
 });
 
+describe('the subscribers as a file', () => {
+  it('holds everybody once over all pages, with their subscriptions, and wants audience.read', async () => {
+    const response = await get('/v1/subscribers.csv');
+    expect(response.headers.get('content-disposition')).toBe('attachment; filename="subscribers.csv"');
+    const [head, ...lines] = (await response.text()).trimEnd().split('\r\n');
+    expect(cellsOf(head!).slice(0, 6)).toEqual(['id', 'email', 'status', 'locale', 'time_zone', 'subscriptions']);
+    const rows = lines.map(cellsOf);
+    // Two were erased above.
+    expect(rows).toHaveLength(PEOPLE - 2);
+    expect(new Set(rows.map((row) => row[1])).size).toBe(PEOPLE - 2);
+    expect(new Set(rows.map((row) => row[5]))).toEqual(new Set(['news=confirmed']));
+
+    const refused = await fetch(`${server.url}/v1/subscribers.csv`, { headers: await keyWith('report.read') });
+    expect(refused.status).toBe(403);
+    expect((await get('/v1/subscribers.csv?listId=0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b')).status).toBe(404);
+  });
+});
+
 describe('a request without a body that names a type all the same', () => {
   it('has no body', async () => {
     const campaign = await instance.application.campaign.create(projectId, {

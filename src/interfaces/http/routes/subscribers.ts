@@ -51,18 +51,20 @@ const joining = {
 type Known = Awaited<ReturnType<Application['audience']['getSubscriber']>>;
 const shown = (subscriber: Known) => ({ ...subscriber, email: subscriber.address });
 
+const filter = {
+  text: z.string().max(200).optional().openapi({ description: 'Part of the address.' }),
+  listId: idOf('list').optional(),
+  state: subscriptionState.optional().openapi({ description: 'Of the subscription to `listId`.' }),
+  status: z.enum(['active', 'erased']).optional(),
+};
+
 export const subscriberRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/subscribers',
     summary: 'Search subscribers, newest first',
     permission: 'audience.read',
-    query: pageQuery.extend({
-      text: z.string().max(200).optional().openapi({ description: 'Part of the address.' }),
-      listId: idOf('list').optional(),
-      state: subscriptionState.optional().openapi({ description: 'Of the subscription to `listId`.' }),
-      status: z.enum(['active', 'erased']).optional(),
-    }),
+    query: pageQuery.extend(filter),
     reply: pageOfItems(subscriberSchema),
     async handle({ application, projectId, query }) {
       const { text, listId, state, status } = query;
@@ -70,6 +72,20 @@ export const subscriberRoutes: readonly Route<Application>[] = [
       const page = await application.audience.searchSubscribers(projectId, { ...pageOf(query), text, listId, state, status });
       return { items: page.items.map(shown), next: page.next };
     },
+  }),
+  route({
+    method: 'get',
+    path: '/v1/subscribers.csv',
+    summary: 'Export subscribers as CSV',
+    description:
+      'With one column per attribute, and `subscriptions` as `slug=state` pairs. Cells that a spreadsheet would run as a formula begin with an apostrophe.',
+    permission: 'audience.read',
+    query: z.strictObject(filter),
+    replyType: 'text/csv',
+    handle: async ({ application, projectId, query }) => ({
+      name: 'subscribers.csv',
+      parts: application.exports.subscribersCsv(projectId, query),
+    }),
   }),
   route({
     method: 'post',

@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import type { TransactionalMessage } from '../../application/application.ts';
+import { type Cli, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
+import { renderFields, renderTable } from './table.ts';
+
+export function messageCommands(program: Command, cli: Cli): void {
+  const message = program.command('message').description('Show transactional messages, their states and attempts.');
+
+  const list = paged(message.command('list').description('List transactional messages, newest first.')).action(
+    async (options: PageOptions) => {
+      await inProject(cli, async (application, project) =>
+        resultPage(cli, await application.messages.list(project.id, pageOf(options)), messageShown, (items) =>
+          renderTable(
+            [
+              { title: 'Accepted', value: (one) => one.acceptedAt },
+              { title: 'To', value: (one) => one.to },
+              { title: 'State', value: (one) => one.state.replace('_', ' ') },
+              { title: 'Attempts', value: (one) => one.attempts },
+              { title: 'Reply', value: (one) => one.reply },
+              { title: 'Id', value: (one) => one.id },
+            ],
+            items,
+            cli.output.width,
+          ),
+        ),
+      );
+    },
+  );
+  example(list, 'pennypost message list --limit 20');
+
+  const show = message
+    .command('show')
+    .description('Show a transactional message with every attempt and its reply.')
+    .argument('<message>', 'id')
+    .action(async (id: string) => {
+      await inProject(cli, async (application, project) => {
+        const found = await application.messages.get(project.id, id);
+        const { tries } = found;
+        const shown = { ...messageShown(found), tries };
+        cli.output.result(shown, () =>
+          [
+            renderFields([
+              ['message', shown.id],
+              ['to', shown.to],
+              ['state', shown.state.replace('_', ' ')],
+              ['since', shown.at],
+              ['accepted', shown.acceptedAt],
+              ['template', shown.templateId],
+              ['next attempt', shown.nextAttemptAt],
+              ['reply', shown.reply],
+            ]),
+            '',
+            renderTable(
+              [
+                { title: 'Attempt', value: (one) => one.number },
+                { title: 'Started', value: (one) => one.startedAt },
+                { title: 'Ended', value: (one) => one.endedAt },
+                { title: 'Outcome', value: (one) => one.outcome?.replace('_', ' ') },
+                { title: 'Reply', value: (one) => one.reply },
+              ],
+              tries,
+              cli.output.width,
+            ),
+          ].join('\n'),
+        );
+      });
+    });
+  example(show, 'pennypost message show 0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b');
+}
+
+/** A transactional message without its content. */
+export const messageShown = (message: TransactionalMessage) => ({
+  id: message.id,
+  to: message.recipient.address,
+  state: message.state,
+  templateId: message.templateId ?? null,
+  attempts: message.attempts,
+  nextAttemptAt: message.nextAttemptAt ?? null,
+  acceptedAt: message.acceptedAt,
+  at: message.at,
+  code: message.code ?? null,
+  reply: message.reply ?? null,
+});

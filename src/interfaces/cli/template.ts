@@ -1,0 +1,109 @@
+import type { Command } from 'commander';
+import type { Template } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { type Cli, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
+import { readContent } from './read-content.ts';
+import { renderFields, renderTable } from './table.ts';
+
+export function templateCommands(program: Command, cli: Cli): void {
+  const template = program.command('template').description('Manage stored content for transactional messages and campaigns.');
+
+  const create = template
+    .command('create')
+    .description('Store the content of a file as a template.')
+    .requiredOption('--name <name>', 'name of the template')
+    .requiredOption('--file <file>', 'content with front matter (subject, author), or - for standard input')
+    .action(async (options: { name: string; file: string }) => {
+      const { content } = await readContent(cli, options.file);
+      await inProject(cli, async (application, project) =>
+        shown(cli, await application.templates.create(project.id, options.name, content)),
+      );
+    });
+  example(create, 'pennypost template create --name Receipt --file receipt.mjml');
+
+  const list = paged(template.command('list').description('List templates.')).action(async (options: PageOptions) => {
+    await inProject(cli, async (application, project) =>
+      resultPage(cli, await application.templates.list(project.id, pageOf(options)), summaryOf, (items) =>
+        renderTable(
+          [
+            { title: 'Name', value: (one) => one.name },
+            { title: 'Kind', value: (one) => one.kind },
+            { title: 'Subject', value: (one) => one.subject },
+            { title: 'Changed', value: (one) => one.updatedAt },
+            { title: 'Id', value: (one) => one.id },
+          ],
+          items,
+          cli.output.width,
+        ),
+      ),
+    );
+  });
+  example(list, 'pennypost template list');
+
+  const show = template
+    .command('show')
+    .description('Show a template with its content.')
+    .argument('<template>', 'id')
+    .action(async (id: string) => {
+      await inProject(cli, async (application, project) => shown(cli, await application.templates.get(project.id, id)));
+    });
+  example(show, `pennypost template show ${EXAMPLE_ID}`);
+
+  const update = template
+    .command('update')
+    .description('Change the name or the content of a template.')
+    .argument('<template>', 'id')
+    .option('--name <name>', 'new name')
+    .option('--file <file>', 'new content, or - for standard input')
+    .action(async (id: string, options: { name?: string; file?: string }) => {
+      if (options.name === undefined && options.file === undefined)
+        throw new InvalidInput('Nothing to change. Give --name or --file.');
+      const content = options.file === undefined ? undefined : (await readContent(cli, options.file)).content;
+      await inProject(cli, async (application, project) =>
+        shown(cli, await application.templates.edit(project.id, id, { name: options.name, content })),
+      );
+    });
+  example(update, `pennypost template update ${EXAMPLE_ID} --file receipt.mjml`);
+
+  const remove = template
+    .command('delete')
+    .description('Delete a template. Messages that were accepted with it are still sent.')
+    .argument('<template>', 'id')
+    .action(async (id: string) => {
+      await inProject(cli, async (application, project) => {
+        const { name } = await application.templates.get(project.id, id);
+        await application.templates.delete(project.id, id);
+        cli.output.result({ id, deleted: true }, () => `The template "${name}" is deleted.`);
+      });
+    });
+  example(remove, `pennypost template delete ${EXAMPLE_ID}`);
+}
+
+const EXAMPLE_ID = '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b';
+
+const summaryOf = ({ id, name, content, createdAt, updatedAt }: Template) => ({
+  id,
+  name,
+  kind: content.kind,
+  subject: content.subject,
+  createdAt,
+  updatedAt,
+});
+
+function shown(cli: Cli, template: Template): void {
+  cli.output.result(template, () =>
+    [
+      renderFields([
+        ['template', template.name],
+        ['id', template.id],
+        ['kind', template.content.kind],
+        ['subject', template.content.subject],
+        ['author', template.content.author.address],
+        ['created', template.createdAt],
+        ['changed', template.updatedAt],
+      ]),
+      '',
+      template.content.source,
+    ].join('\n'),
+  );
+}
