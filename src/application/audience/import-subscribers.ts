@@ -1,14 +1,18 @@
 import {
+  addressesIn,
   type ErasureKeys,
   erasureMarker,
+  IMPORT_AGAIN,
   type Import,
   ImportColumns,
   type ImportedPerson,
   type ImportLoad,
   type ImportLoader,
+  type MarkedAddress,
   type NewImport,
   type Rejection,
   rejection,
+  type StagedRejection,
   type StagedRow,
 } from '../../domain/audience/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
@@ -31,8 +35,8 @@ export interface ImportProgress {
 const BATCH_ROWS = 1_000;
 
 /**
- * Brings a file of people into the audience. Three transactions of its own: the import is recorded as running, then everybody
- * is merged and the import is done, or else it is recorded as failed and nobody was changed.
+ * Brings a file of people into the audience, in transactions of its own: the import is recorded as running, the file is read
+ * whole, then people are merged in batches and the import is done. One that fails says so, and how many it had changed by then.
  */
 export class ImportSubscribers {
   readonly #work: UnitOfWork;
@@ -74,7 +78,7 @@ export class ImportSubscribers {
     try {
       await this.#loader.run(imported, (load) => this.#load(imported, load, source, request, onProgress));
     } catch (error) {
-      const failure = error instanceof DomainError ? error.message : 'The import broke off because of an internal error.';
+      const failure = failureOf(error);
       // When this fails as well, the next import finds the running one abandoned; the first error is the one to tell.
       await Promise.allSettled([this.#work.run(({ audience }) => audience.failImport(projectId, imported.id, failure))]);
       throw error;
@@ -119,7 +123,7 @@ export class ImportSubscribers {
     const [present, ...older] = this.#erasureKeys(imported.projectId);
     const marks: Marks = { present: erasureMarker(present), older: older.map(erasureMarker) };
     let rows: StagedRow[] = [];
-    let rejections: Rejection[] = [];
+    let rejections: StagedRejection[] = [];
     const progress = { rows: 0, rejected: 0, bytes: 0 };
     const hand = async (): Promise<void> => {
       progress.rows += rows.length + rejections.length;
@@ -135,7 +139,7 @@ export class ImportSubscribers {
           rows.push(this.#staged(row.line, read(columns, row), marks, imported.consent !== null));
         } catch (error) {
           if (!(error instanceof InvalidInput)) throw error;
-          rejections.push(rejection(row.line, error.message, 'cells' in row ? row.cells : [row.text]));
+          rejections.push(staged(rejection(row.line, error.message, 'cells' in row ? row.cells : [row.text]), marks));
         }
       }
       if (rows.length + rejections.length >= BATCH_ROWS) await hand();
@@ -151,9 +155,7 @@ export class ImportSubscribers {
       subscriberId: this.#ids.next(),
       consentId: consents ? this.#ids.next() : null,
       address: email.address,
-      emailKey: email.key,
-      mark: marks.present(email.key),
-      olderMarks: marks.older.map((mark) => mark(email.key)),
+      ...marked(email.key, marks),
       locale,
       timeZone,
       attributes,
@@ -165,6 +167,25 @@ export class ImportSubscribers {
 interface Marks {
   readonly present: (emailKey: string) => string;
   readonly older: readonly ((emailKey: string) => string)[];
+}
+
+/** What the file or the request is at fault for says all there is to say; anything else may have stopped the merge half-way. */
+function failureOf(error: unknown): string {
+  if (!(error instanceof DomainError)) return `The import broke off because of an internal error. ${IMPORT_AGAIN}`;
+  return error.kind === 'unavailable' ? `${error.message} ${IMPORT_AGAIN}` : error.message;
+}
+
+const marked = (emailKey: string, { present, older }: Marks): MarkedAddress => ({
+  emailKey,
+  mark: present(emailKey),
+  olderMarks: older.map((mark) => mark(emailKey)),
+});
+
+function staged(rejected: Rejection, marks: Marks): StagedRejection {
+  const keys = addressesIn([rejected.reason, ...rejected.cells]);
+  if (keys !== undefined) return { ...rejected, addresses: keys.map((key) => marked(key, marks)) };
+  const reason = 'This row cannot be read. Its cells are not kept, because too many addresses stand in them.';
+  return { line: rejected.line, reason, cells: [], addresses: [] };
 }
 
 /** @throws InvalidInput whose message is the reason of the rejection. */

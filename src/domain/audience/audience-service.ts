@@ -1,20 +1,29 @@
 import type { Clock } from '../shared/clock.ts';
-import { type EmailAddress, parseEmailAddress } from '../shared/email-address.ts';
+import { parseEmailAddress } from '../shared/email-address.ts';
 import { InvalidInput, NotFound } from '../shared/errors.ts';
 import { type Id, type Ids, isId } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import { AddressTaken, ListSlugTaken, SubscriberErased } from './audience-errors.ts';
 import type { AudienceStore, ExclusionSearch, ListCounts, ListSearch, SubscriberSearch } from './audience-store.ts';
 import { changesOf, type Joined, type Joining, type Moved, type SubscriberWish, type Suppressing } from './audience-wish.ts';
-import { type Consent, type ConsentAction, type Evidence, parseEvidence } from './consent.ts';
+import type { Consent, Evidence } from './consent.ts';
+import { Erasure } from './erasure.ts';
 import type { Exclusion, ExclusionCounts } from './exclusion.ts';
-import { type Import, type NewImport, newImport, type Rejection } from './import.ts';
+import { IMPORT_AGAIN, type Import, type NewImport, newImport, type Rejection } from './import.ts';
 import { List, type ListChanges, type NewList } from './list.ts';
 import type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
 import { Subscriber } from './subscriber.ts';
-import { joinEvent, type Subscription, type SubscriptionEvent, transition } from './subscription.ts';
-import type { ErasureKeys, Suppression, SuppressionReason } from './suppression.ts';
-import { erasureMark, parseReason, parseScope, parseSuppressionFilter, type SuppressionFilter } from './suppression.ts';
+import { type OptOut, type OptOutState, Subscribing } from './subscribing.ts';
+import { joinEvent, type Subscription } from './subscription.ts';
+import {
+  type ErasureKeys,
+  parseReason,
+  parseScope,
+  parseSuppressionFilter,
+  type Suppression,
+  type SuppressionFilter,
+  type SuppressionReason,
+} from './suppression.ts';
 
 /** Whoever runs an import holds on to it within a second of starting it; a minute leaves room for a slow start. */
 const ABANDONED_AFTER_MS = 60_000;
@@ -24,13 +33,15 @@ export class AudienceService {
   private readonly store: AudienceStore;
   private readonly clock: Clock;
   private readonly ids: Ids;
-  private readonly erasureKeys: (projectId: Id) => ErasureKeys;
+  private readonly subscribing: Subscribing;
+  private readonly erasure: Erasure;
 
   constructor(deps: { store: AudienceStore; clock: Clock; ids: Ids; erasureKeys: (projectId: Id) => ErasureKeys }) {
     this.store = deps.store;
     this.clock = deps.clock;
     this.ids = deps.ids;
-    this.erasureKeys = deps.erasureKeys;
+    this.subscribing = new Subscribing(deps);
+    this.erasure = new Erasure(deps);
   }
 
   /** A slug made from the name gets a number when it is taken. @throws InvalidInput, ListSlugTaken */
@@ -102,9 +113,12 @@ export class AudienceService {
     const now = this.clock.now();
     const known = await this.store.findSubscriberByKey(projectId, email.key, { lock: true });
     if (known === undefined) {
-      await this.refuseErased(projectId, email);
       const subscriber = Subscriber.create(projectId, this.ids.next(), email, changes, now);
-      if (await this.store.addSubscriber(subscriber)) return { subscriber, created: true };
+      if (await this.store.addSubscriber(subscriber)) {
+        // Asked when the address is ours: nobody can erase it between this answer and our commit.
+        await this.erasure.refuse(projectId, email);
+        return { subscriber, created: true };
+      }
     }
     // Somebody may have added the same person between our look and our try.
     const subscriber = known ?? (await this.store.findSubscriberByKey(projectId, email.key, { lock: true }));
@@ -128,12 +142,15 @@ export class AudienceService {
     const now = this.clock.now();
     if (wish.email !== undefined) {
       const email = parseEmailAddress(wish.email, '/email');
-      if (email.key !== subscriber.emailKey) {
-        await this.refuseErased(projectId, email);
-        if ((await this.store.findSubscriberByKey(projectId, email.key)) !== undefined) throw new AddressTaken(email.address);
-      }
+      const before = subscriber.emailKey;
+      if (email.key !== before && (await this.store.findSubscriberByKey(projectId, email.key)) !== undefined)
+        throw new AddressTaken(email.address);
       subscriber.readdress(email, now);
       await this.store.saveAddress(subscriber);
+      if (before !== null && email.key !== before) {
+        await this.erasure.refuse(projectId, email);
+        await this.store.copyWishes(projectId, before, email.key);
+      }
     }
     subscriber.change(changesOf(wish), now);
     return subscriber;
@@ -164,16 +181,9 @@ export class AudienceService {
    * up, and a keyed hash of the address, so that no import can mail it again. Final. @throws NotFound
    */
   async deleteSubscriber(projectId: Id, id: Id, evidence: Readonly<Record<string, string>> = {}): Promise<void> {
-    const subscriber = await this.getSubscriber(projectId, id);
-    if (subscriber.emailKey === null) return;
-    const at = this.clock.now();
-    const mark = erasureMark(this.erasureKeys(projectId)[0], subscriber.emailKey);
-    await this.store.addSuppression({ projectId, emailKey: mark, scope: 'project', reason: 'erased', evidence, at });
-    await this.store.removeSuppressions(projectId, [subscriber.emailKey], undefined);
-    await this.store.removeSubscriptions(projectId, subscriber.id);
-    await this.store.stripConsents(projectId, subscriber.id);
-    await this.store.stripRejections(projectId, [subscriber.emailKey, subscriber.address ?? subscriber.emailKey]);
-    subscriber.erase(at);
+    const subscriber = isId(id) ? await this.store.findSubscriber(projectId, id.toLowerCase(), { lock: true }) : undefined;
+    if (subscriber === undefined) throw new NotFound('subscriber', id.slice(0, 80));
+    await this.erasure.erase(subscriber, evidence);
   }
 
   /**
@@ -185,21 +195,33 @@ export class AudienceService {
     list.checkOpen();
     const consent = { stated: joining.consent !== undefined, confirmed: joining.confirmed ?? false };
     if (consent.confirmed && !consent.stated) throw new InvalidInput('A confirmed consent needs its source.', '/consent');
-    return this.move(projectId, list.id, subscriberId, joinEvent(list.doubleOptIn, consent), 'subscribe', joining.consent);
+    return this.subscribing.move(projectId, list.id, subscriberId, joinEvent(list.doubleOptIn, consent), joining.consent);
   }
 
   /** The person answered the confirmation mail. @throws NotFound, SubscriptionRefused */
   async confirm(projectId: Id, listId: Id, subscriberId: Id, evidence: Evidence): Promise<Moved> {
     const list = await this.getList(projectId, listId);
-    return this.move(projectId, list.id, subscriberId, 'confirm', 'confirm', evidence);
+    return this.subscribing.move(projectId, list.id, subscriberId, 'confirm', evidence);
   }
 
   /** Idempotent. Gives the lists on which it changed something; foreign or unknown ids change nothing. */
-  async unsubscribe(projectId: Id, listIds: readonly Id[], subscriberId: Id, evidence: Evidence): Promise<readonly Id[]> {
-    const now = this.clock.now();
-    const left = await this.store.leave(projectId, subscriberId, listIds, now);
-    if (left.length > 0) await this.record(projectId, subscriberId, left, 'unsubscribe', evidence, now);
-    return left;
+  unsubscribe(projectId: Id, listIds: readonly Id[], subscriberId: Id, evidence: Evidence): Promise<readonly Id[]> {
+    return this.subscribing.leave(projectId, listIds, subscriberId, evidence);
+  }
+
+  /** See `Subscribing.optOut`. */
+  optOut(projectId: Id, subscriberId: Id, leaving: OptOut, evidence: Evidence): Promise<boolean> {
+    return this.subscribing.optOut(projectId, subscriberId, leaving, evidence);
+  }
+
+  /** See `Subscribing.undoOptOut`. */
+  undoOptOut(projectId: Id, subscriberId: Id, campaignId: Id, evidence: Evidence): Promise<boolean> {
+    return this.subscribing.undoOptOut(projectId, subscriberId, campaignId, evidence);
+  }
+
+  /** See `Subscribing.optOutState`. */
+  optOutState(projectId: Id, subscriberId: Id, leaving: OptOut): Promise<OptOutState> {
+    return this.subscribing.optOutState(projectId, subscriberId, leaving);
   }
 
   subscriptionsOf(projectId: Id, subscriberIds: readonly Id[]): Promise<readonly Subscription[]> {
@@ -217,18 +239,21 @@ export class AudienceService {
     if (scope.startsWith('list:')) await this.getList(projectId, scope.slice('list:'.length));
     const reason = parseReason(wish.reason ?? 'manual');
     const evidence = wish.evidence ?? {};
+    // An erased address is refused for the gravest reason already, and must not be written down again.
+    await this.store.holdAddress(projectId, email.key);
+    if (await this.erasure.knows(projectId, email.key)) return false;
     return this.store.addSuppression({ projectId, emailKey: email.key, scope, reason, evidence, at: this.clock.now() });
   }
 
   /** Lifts what stands against an address in this scope (default `project`), an erasure included; false when nothing did. @throws InvalidInput */
   async unsuppress(projectId: Id, address: string, scope = 'project'): Promise<boolean> {
-    const keys = this.keysOf(projectId, parseEmailAddress(address, '/email'));
+    const keys = this.erasure.keysOf(projectId, parseEmailAddress(address, '/email'));
     return (await this.store.removeSuppressions(projectId, keys, parseScope(scope))) > 0;
   }
 
   /** Everything that stands against this address, in any scope. @throws InvalidInput */
   suppressionsOf(projectId: Id, address: string): Promise<readonly Suppression[]> {
-    return this.store.suppressionsOf(projectId, this.keysOf(projectId, parseEmailAddress(address, '/email')));
+    return this.store.suppressionsOf(projectId, this.erasure.keysOf(projectId, parseEmailAddress(address, '/email')));
   }
 
   /** Why one person's own mail (a receipt, a new password) may not go to this address: only the scope `project` stops that. */
@@ -302,7 +327,7 @@ export class AudienceService {
   /** Ends the imports whose process died; how many. Safe at any time: a living one holds a lock. */
   failAbandonedImports(projectId: Id): Promise<number> {
     const now = this.clock.now();
-    const failure = 'The process that ran this import ended before it was done. Nobody was changed; import the file again.';
+    const failure = `The process that ran this import ended before it was done. ${IMPORT_AGAIN}`;
     return this.store.failAbandonedImports(projectId, new Date(now.getTime() - ABANDONED_AFTER_MS), failure, now);
   }
 
@@ -322,71 +347,5 @@ export class AudienceService {
   async rejections(projectId: Id, importId: Id, page: PageRequest = {}): Promise<Page<Rejection>> {
     const imported = await this.getImport(projectId, importId);
     return this.store.rejections(projectId, imported.id, page);
-  }
-
-  private async move(
-    projectId: Id,
-    listId: Id,
-    subscriberId: Id,
-    event: SubscriptionEvent,
-    action: ConsentAction,
-    evidence: Evidence | undefined,
-  ): Promise<Moved> {
-    const subscriber = await this.getSubscriber(projectId, subscriberId);
-    if (subscriber.status === 'erased') throw new SubscriberErased();
-    const now = this.clock.now();
-    // Twice only when somebody else adds the same subscription at the same moment.
-    for (;;) {
-      const before = await this.store.findSubscription(projectId, listId, subscriber.id);
-      const state = transition(before?.state, event);
-      const changed = state !== before?.state;
-      const subscription =
-        before !== undefined && !changed
-          ? before
-          : { projectId, listId, subscriberId: subscriber.id, state, createdAt: before?.createdAt ?? now, at: now };
-      if (changed && !(await this.store.moveSubscription(subscription, before?.state))) continue;
-      if (evidence !== undefined) await this.record(projectId, subscriber.id, [listId], action, evidence, now);
-      return { subscription, changed };
-    }
-  }
-
-  private async record(
-    projectId: Id,
-    subscriberId: Id,
-    listIds: readonly Id[],
-    action: ConsentAction,
-    evidence: Evidence,
-    now: Date,
-  ): Promise<void> {
-    const { source, ip, userAgent, text, textVersion, at } = parseEvidence(evidence, now);
-    await this.store.addConsent({
-      projectId,
-      id: this.ids.next(),
-      subscriberId,
-      listIds,
-      action,
-      source,
-      ip: ip ?? null,
-      userAgent: userAgent ?? null,
-      text: text ?? null,
-      textVersion: textVersion ?? null,
-      importId: null,
-      givenAt: at,
-      recordedAt: now,
-    });
-  }
-
-  private keysOf(projectId: Id, email: EmailAddress): readonly string[] {
-    return [email.key, ...this.marksOf(projectId, email.key)];
-  }
-
-  /** Every form in which the erased address may be kept: one per secret that the instance knows. */
-  private marksOf(projectId: Id, emailKey: string): readonly string[] {
-    return this.erasureKeys(projectId).map((key) => erasureMark(key, emailKey));
-  }
-
-  private async refuseErased(projectId: Id, email: EmailAddress): Promise<void> {
-    const marks = this.marksOf(projectId, email.key);
-    if ((await this.store.suppressionsOf(projectId, marks)).length > 0) throw new SubscriberErased();
   }
 }

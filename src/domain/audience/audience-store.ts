@@ -37,6 +37,24 @@ export interface ListCounts {
   readonly unsubscribed: number;
 }
 
+/** What is known of a person and an unsubscribe link. */
+export interface OptOutFacts {
+  readonly erased: boolean;
+  /** No marketing goes to the address, or no mail at all. */
+  readonly suppressed: boolean;
+  /** Marketing alone is refused already. */
+  readonly marketingRefused: boolean;
+  /** Of the lists: how many the person is on (confirmed or not), and how many the person has left. */
+  readonly joined: number;
+  readonly left: number;
+  /** Of the lists: how many were left by this link. */
+  readonly leftByLink: number;
+  /** The link did something, recently, that can be taken back. */
+  readonly undoable: boolean;
+  /** How often what this link did was taken back before. */
+  readonly undone: number;
+}
+
 /**
  * What the audience keeps; every method sees one project only, and what belongs to another one does not exist for it.
  * Aggregates that a `find` gave are written back at the end of the unit of work when they were changed.
@@ -57,7 +75,14 @@ export interface AudienceStore {
 
   /** False when somebody has the address; then nothing happened. */
   addSubscriber(subscriber: Subscriber): Promise<boolean>;
-  findSubscriber(projectId: Id, id: Id): Promise<Subscriber | undefined>;
+  /** Locked until the end of the transaction when it is about to be erased. */
+  findSubscriber(projectId: Id, id: Id, options?: { readonly lock: boolean }): Promise<Subscriber | undefined>;
+  /** Keeps the subscriber from being erased until the end of the transaction; waits for nothing but an erasure. */
+  holdSubscriber(projectId: Id, id: Id): Promise<{ readonly id: Id; readonly emailKey: string | null } | undefined>;
+  /** The same by address, where somebody has it. */
+  holdAddress(projectId: Id, emailKey: string): Promise<void>;
+  /** Keeps the lists from being deleted until the end of the transaction; gives those that are there and not being deleted. */
+  holdLists(projectId: Id, listIds: readonly Id[]): Promise<readonly Id[]>;
   /** Locked until the end of the transaction when it is about to be changed. */
   findSubscriberByKey(projectId: Id, emailKey: string, options?: { readonly lock: boolean }): Promise<Subscriber | undefined>;
   /** Writes a changed address at once. @throws AddressTaken when somebody else was faster */
@@ -69,8 +94,17 @@ export interface AudienceStore {
   subscriptionsOf(projectId: Id, subscriberIds: readonly Id[]): Promise<readonly Subscription[]>;
   /** Adds it, or moves it from the state `from`; false when it is in another one by now. */
   moveSubscription(subscription: Subscription, from: SubscriptionState | undefined): Promise<boolean>;
-  /** Unsubscribes from those of the lists that exist; gives the lists on which that changed something. */
-  leave(projectId: Id, subscriberId: Id, listIds: readonly Id[], at: Date): Promise<readonly Id[]>;
+  /**
+   * Unsubscribes from those of the lists that exist; gives the lists on which that changed something.
+   * @param campaignId the campaign whose link it was, so that the link can take it back
+   */
+  leave(projectId: Id, subscriberId: Id, listIds: readonly Id[], campaignId: Id | undefined, at: Date): Promise<readonly Id[]>;
+  /** `listIds`: those of the campaign's lists that are there. `undoSince`: what is older cannot be undone. */
+  optOutFacts(projectId: Id, subscriberId: Id, campaignId: Id, listIds: readonly Id[], undoSince: Date): Promise<OptOutFacts>;
+  /** Gives the lists that this campaign's link left their state from before; those that are subscribed to again. */
+  returnTo(projectId: Id, subscriberId: Id, campaignId: Id, since: Date, at: Date): Promise<readonly Id[]>;
+  /** Lifts the refusal of marketing that this campaign's link made. */
+  liftOptOut(projectId: Id, emailKey: string, campaignId: Id, since: Date): Promise<boolean>;
   removeSubscriptions(projectId: Id, subscriberId: Id): Promise<void>;
 
   addConsent(consent: Consent): Promise<void>;
@@ -80,6 +114,8 @@ export interface AudienceStore {
 
   /** Adds it, or replaces one of the same scope and a lighter reason; false when a grave enough one stands there already. */
   addSuppression(suppression: Suppression): Promise<boolean>;
+  /** What a person refused (`unsubscribe`, `complaint`) holds for the person's new address too. */
+  copyWishes(projectId: Id, from: string, to: string): Promise<void>;
   /** How many were lifted. */
   removeSuppressions(projectId: Id, emailKeys: readonly string[], scope: SuppressionScope | undefined): Promise<number>;
   suppressionsOf(projectId: Id, emailKeys: readonly string[]): Promise<readonly Suppression[]>;
@@ -103,8 +139,8 @@ export interface AudienceStore {
   addImport(imported: Import): Promise<void>;
   findImport(projectId: Id, id: Id): Promise<Import | undefined>;
   imports(projectId: Id, page: PageRequest): Promise<Page<Import>>;
-  /** Empties every rejected row of the project in which one of these addresses stands; how many that were. */
-  stripRejections(projectId: Id, addresses: readonly string[]): Promise<number>;
+  /** Empties every rejected row of the project in which this address stands; how many that were. */
+  stripRejections(projectId: Id, emailKey: string): Promise<number>;
   rejections(projectId: Id, importId: Id, page: PageRequest): Promise<Page<Rejection>>;
   /** False when it had ended already. */
   failImport(projectId: Id, id: Id, failure: string, at: Date): Promise<boolean>;

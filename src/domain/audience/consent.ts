@@ -15,7 +15,8 @@ export interface Evidence {
   readonly at?: Date | undefined;
 }
 
-export type ConsentAction = 'subscribe' | 'confirm' | 'unsubscribe' | 'import';
+/** `resubscribe`: the person took an unsubscribe back, by the same signed link. */
+export type ConsentAction = 'subscribe' | 'confirm' | 'unsubscribe' | 'resubscribe' | 'import';
 
 /** One entry of the proof. Entries are added and never changed; erasing a person strips them of IP, user agent and text. */
 export interface Consent {

@@ -2,19 +2,28 @@ import { DomainError } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import type { Import, ImportTotals, Rejection } from './import.ts';
 
+/** An address, and what it would be kept as if it were erased. */
+export interface MarkedAddress {
+  readonly emailKey: string;
+  /** What an erased address of this key would be kept as (`erasureMark`). */
+  readonly mark: string;
+  /** The same under the instance's older secrets; empty until one was replaced. */
+  readonly olderMarks: readonly string[];
+}
+
+/** A rejected row, with every address that stands in it: an erasure finds it by them. */
+export interface StagedRejection extends Rejection {
+  readonly addresses: readonly MarkedAddress[];
+}
+
 /** A row that was read and found right, ready to be merged. */
-export interface StagedRow {
+export interface StagedRow extends MarkedAddress {
   readonly line: number;
   /** Used when the address is new to the project. */
   readonly subscriberId: Id;
   /** Id of the person's consent entry; null when the import states no consent. */
   readonly consentId: Id | null;
   readonly address: string;
-  readonly emailKey: string;
-  /** What an erased address of this key would be kept as (`erasureMark`). */
-  readonly mark: string;
-  /** The same under the instance's older secrets; empty until one was replaced. */
-  readonly olderMarks: readonly string[];
   readonly locale: string | null;
   readonly timeZone: string | null;
   /** JSON object, checked and cleaned. */
@@ -24,10 +33,10 @@ export interface StagedRow {
 /** Carries the rows of one file to the database and merges them there. Nobody is changed before `finish`. */
 export interface ImportLoad {
   /** Takes the rows off the caller's hands; may return before they have arrived. @throws whatever went wrong with earlier rows */
-  add(rows: readonly StagedRow[], rejections: readonly Rejection[]): Promise<void>;
+  add(rows: readonly StagedRow[], rejections: readonly StagedRejection[]): Promise<void>;
   /**
-   * Merges in one transaction (or, on a dry run, counts what merging would do), stores totals and rejections, and marks the
-   * import done.
+   * Merges batch by batch (or, on a dry run, counts what merging would do), stores totals and rejections, and marks the import
+   * done.
    * @throws ImportUnreadable when the import was declared failed meanwhile
    */
   finish(columns: readonly string[] | null, now: Date): Promise<ImportTotals>;

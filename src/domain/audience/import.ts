@@ -3,7 +3,10 @@ import type { Id } from '../shared/ids.ts';
 import { cleanText } from './attributes.ts';
 import { type Evidence, parseEvidence } from './consent.ts';
 
-/** running -> done | failed. A failed import has changed nobody. */
+/**
+ * running -> done | failed. People are merged in batches, each in a transaction of its own, and the totals grow with them: those
+ * of a failed import say how many people it had changed before. Importing the file again brings the rest.
+ */
 export type ImportState = 'running' | 'done' | 'failed';
 
 /** rows = imported + duplicates + rejected + protected, and imported = created + updated; always. */
@@ -21,6 +24,10 @@ export interface ImportTotals {
   /** Rows about people who left one of the lists, are suppressed or erased: nothing about them was changed. */
   readonly protected: number;
 }
+
+/** What the failure of an import says when it may have changed people. */
+export const IMPORT_AGAIN =
+  'The totals say how many people it had changed by then. Import the file again: what is there already is not changed twice.';
 
 export const NO_TOTALS: ImportTotals = { rows: 0, imported: 0, created: 0, updated: 0, duplicates: 0, rejected: 0, protected: 0 };
 

@@ -11,9 +11,10 @@
  * Promises
  * - One address is one subscriber: addresses are compared in NFC, lower case and with A-labels (RFC 5321, 5890, 6532).
  * - Who unsubscribed comes back only by an own, stated word; neither an import nor anybody else's call brings them back.
- * - An import changes everybody in its file that it counts as imported, or nobody at all. It never changes people who left
- *   one of its lists, are suppressed or erased (`protected`). Of several rows about one address the last one wins.
- *   rows = imported + duplicates + rejected + protected.
+ * - An import changes nobody before its file was read whole, and then everybody in batches: nobody waits for more than a batch.
+ *   It never changes people who left one of its lists, are suppressed or erased (`protected`). Of several rows about one
+ *   address the last one wins. rows = imported + duplicates + rejected + protected, also when it fails on the way.
+ * - An unsubscribe link always keeps something: where the list that brought its mail is gone, marketing to the address is refused.
  * - On a double opt-in list imported people are `unconfirmed` and not mailed, unless the import states a consent, which is
  *   stored for each of them (GDPR Art. 7(1)).
  * - Erasing a person leaves an id and a keyed hash of the address: nothing to read, yet no import mails it again.
@@ -38,6 +39,7 @@ export type {
   ExclusionSearch,
   ListCounts,
   ListSearch,
+  OptOutFacts,
   SubscriberSearch,
   SuppressionSearch,
 } from './audience-store.ts';
@@ -45,6 +47,7 @@ export type { Joined, Joining, Moved, SubscriberWish, Suppressing } from './audi
 export type { Consent, ConsentAction, Evidence } from './consent.ts';
 export { EXCLUSION_REASONS, type Exclusion, type ExclusionCounts, type ExclusionReason } from './exclusion.ts';
 export {
+  IMPORT_AGAIN,
   type Import,
   type ImportState,
   type ImportTotals,
@@ -55,10 +58,19 @@ export {
   rejection,
 } from './import.ts';
 export { ImportColumns, type ImportedPerson } from './import-columns.ts';
-export { type ImportLoad, type ImportLoader, ImportsBusy, type StagedRow } from './import-loader.ts';
+export {
+  type ImportLoad,
+  type ImportLoader,
+  ImportsBusy,
+  type MarkedAddress,
+  type StagedRejection,
+  type StagedRow,
+} from './import-loader.ts';
 export { List, type ListChanges, type ListState, type NewList } from './list.ts';
 export type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
+export { addressesIn } from './rejected-addresses.ts';
 export { Subscriber, type SubscriberChanges, type SubscriberState, type SubscriberStatus } from './subscriber.ts';
+export type { OptOut, OptOutState } from './subscribing.ts';
 export { SUBSCRIPTION_STATES, type Subscription, type SubscriptionState } from './subscription.ts';
 export {
   type ErasureKeys,

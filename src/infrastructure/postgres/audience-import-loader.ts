@@ -1,6 +1,6 @@
 /**
  * Imports: rows travel by COPY into temporary tables of one connection, batch by batch, and are merged by set-based statements
- * in one transaction at the end. No transaction is open while the file arrives, so a slow upload holds back no vacuum.
+ * at the end. No transaction is open while the file arrives, so a slow upload holds back no vacuum.
  */
 import { finished } from 'node:stream/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
@@ -13,7 +13,7 @@ import {
   ImportsBusy,
   type ImportTotals,
   KEPT_REJECTIONS,
-  type Rejection,
+  type StagedRejection,
   type StagedRow,
 } from '../../domain/audience/index.ts';
 import { mergeImport } from './audience-import-merge.ts';
@@ -27,7 +27,10 @@ const STAGING = `
   create temporary table pennypost_import_row (
     line int, subscriber_id uuid, consent_id uuid, address text, email_key text collate "C", mark text collate "C",
     older_marks text[] collate "C", locale text, time_zone text, attributes jsonb);
-  create temporary table pennypost_import_rejected (line int, reason text, cells jsonb)`;
+  create temporary table pennypost_import_rejected (line int primary key, reason text, cells jsonb);
+  create temporary table pennypost_import_rejected_address (
+    line int, email_key text collate "C", mark text collate "C", older_marks text[] collate "C");
+  create index on pennypost_import_rejected_address (line)`;
 
 export class PostgresImportLoader implements ImportLoader {
   private readonly orm: MikroORM;
@@ -47,7 +50,7 @@ export class PostgresImportLoader implements ImportLoader {
         const load = new Load(client, imported);
         const result = await work(load);
         await load.arrived();
-        await client.query('drop table pennypost_import_row, pennypost_import_rejected');
+        await client.query('drop table pennypost_import_row, pennypost_import_rejected, pennypost_import_rejected_address');
         await client.query('select pg_advisory_unlock($1, hashtext($2))', [IMPORT_LOCK, imported.id]);
         return result;
       });
@@ -70,7 +73,7 @@ class Load implements ImportLoad {
   }
 
   /** Returns while the rows are on their way: the file is read meanwhile. One COPY at a time. */
-  async add(rows: readonly StagedRow[], rejections: readonly Rejection[]): Promise<void> {
+  async add(rows: readonly StagedRow[], rejections: readonly StagedRejection[]): Promise<void> {
     await this.arrived();
     const kept = rejections.slice(0, Math.max(0, KEPT_REJECTIONS - this.rejected));
     this.rejected += rejections.length;
@@ -91,7 +94,7 @@ class Load implements ImportLoad {
     if (failure !== undefined) throw failure;
   }
 
-  private async copy(rows: readonly StagedRow[], rejections: readonly Rejection[]): Promise<void> {
+  private async copy(rows: readonly StagedRow[], rejections: readonly StagedRejection[]): Promise<void> {
     if (rows.length > 0) {
       const lines = rows.map((row) =>
         copyLine(
@@ -101,8 +104,7 @@ class Load implements ImportLoad {
           row.address,
           row.emailKey,
           row.mark,
-          // Only hexadecimal digits, a word and a colon: nothing to escape in an array's text.
-          row.olderMarks.length === 0 ? null : `{${row.olderMarks.join()}}`,
+          arrayOf(row.olderMarks),
           row.locale,
           row.timeZone,
           row.attributes,
@@ -113,6 +115,10 @@ class Load implements ImportLoad {
     if (rejections.length > 0) {
       const lines = rejections.map((row) => copyLine(String(row.line), row.reason, JSON.stringify(row.cells)));
       await this.copyText('pennypost_import_rejected', lines.join(''));
+      const addresses = rejections.flatMap((row) =>
+        row.addresses.map(({ emailKey, mark, olderMarks }) => copyLine(String(row.line), emailKey, mark, arrayOf(olderMarks))),
+      );
+      if (addresses.length > 0) await this.copyText('pennypost_import_rejected_address', addresses.join(''));
     }
   }
 
@@ -122,6 +128,9 @@ class Load implements ImportLoad {
     await finished(stream);
   }
 }
+
+/** Marks are hexadecimal digits, a word and a colon: nothing to escape in an array's text. */
+const arrayOf = (marks: readonly string[]): string | null => (marks.length === 0 ? null : `{${marks.join()}}`);
 
 /** One line of COPY's text format: tabs between values, `\N` for null, backslash and line breaks escaped. */
 function copyLine(...values: readonly (string | null)[]): string {

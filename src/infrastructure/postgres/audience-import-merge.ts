@@ -1,15 +1,22 @@
+/**
+ * Merging what an import staged: in batches, each in a transaction of its own that locks the people of that batch and no more,
+ * so that an unsubscribe, a sign-up or an erasure waits for a batch at most and never for the file.
+ */
 import type pg from 'pg';
 import {
   ATTRIBUTES_OCTETS,
+  IMPORT_AGAIN,
   type Import,
   type ImportTotals,
   ImportUnreadable,
   KEPT_REJECTIONS,
 } from '../../domain/audience/index.ts';
-import type { Id } from '../../domain/shared/ids.ts';
+import { keepRejections } from './audience-import-rejections.ts';
 
 /** Merges of one project queue up: two files about the same people would otherwise lock their rows in different orders. */
 const MERGE_LOCK = 7_366_013;
+/** People per transaction: about 100 ms, and one commit is nothing beside it. */
+export const MERGE_BATCH = 2_000;
 /** From here on the planner's picture of the tables is out of date, and autovacuum would take a minute to notice. */
 const WORTH_ANALYZING = 1_000;
 
@@ -20,43 +27,102 @@ interface MergeFacts {
   readonly now: Date;
 }
 
-/** Merges what was staged on this connection; all in one transaction, which also marks the import done. */
+/** What one batch came to. `persons` = created + updated + kept + tooLarge. */
+interface BatchTotals {
+  readonly persons: number;
+  readonly created: number;
+  readonly kept: number;
+  readonly tooLarge: number;
+}
+
+/** Merges what was staged on this connection, and marks the import done. An error leaves the batches before it merged. */
 export async function mergeImport(client: pg.PoolClient, imported: Import, facts: MergeFacts): Promise<ImportTotals> {
-  const { projectId } = imported;
-  // The rest of the connection's life is the caller's: an error here closes it, and with it the transaction.
-  await client.query("begin; set local work_mem = '64MB'");
-  await client.query('select pg_advisory_xact_lock($1, hashtext($2))', [MERGE_LOCK, projectId]);
-  const running = await client.query(
-    `select from pennypost_audience.import where project_id = $1 and id = $2 and state = 'running' for update`,
-    [projectId, imported.id],
+  // The rest of the connection's life is the caller's: an error here closes it, and with it transaction and locks.
+  await client.query('select pg_advisory_lock($1, hashtext($2))', [MERGE_LOCK, imported.projectId]);
+  await client.query("set work_mem = '64MB'");
+  const { staged, persons, batches } = await gather(client);
+  const totals = { created: 0, kept: 0, tooLarge: 0 };
+  for (let batch = 0; batch < batches; batch += 1) {
+    const merged = await inTransaction(client, () => mergeBatch(client, imported, batch, facts.now));
+    totals.created += merged.created;
+    totals.kept += merged.kept;
+    totals.tooLarge += merged.tooLarge;
+  }
+  await client.query(
+    `insert into pennypost_import_rejected (line, reason, cells)
+     select line, $1, jsonb_build_array(address) from pennypost_import_person where too_large order by line limit $2`,
+    [
+      `Together with what is known of this person the attributes would have over ${ATTRIBUTES_OCTETS} bytes.`,
+      Math.max(0, KEPT_REJECTIONS - facts.rejected),
+    ],
   );
-  if (running.rowCount === 0)
-    throw new ImportUnreadable('The import was declared failed while its file arrived. Start it again.');
-  await lockLists(client, imported);
-
-  const { staged, persons, kept, tooLarge } = await gather(client, imported);
-  await client.query('savepoint people');
-  const created = await addNew(client, projectId, facts.now);
-  await updateKnown(client, projectId, facts.now);
-  await subscribe(client, imported, facts.now);
-  if (imported.consent !== null) await recordConsent(client, imported, facts.now);
-  if (imported.dryRun) await client.query('rollback to savepoint people');
-
-  const totals: ImportTotals = {
+  await client.query(`insert into pennypost_import_rejected_address (line, email_key, mark, older_marks)
+    select line, email_key, mark, older_marks from pennypost_import_person where too_large`);
+  await keepRejections(client, imported, (work) => inTransaction(client, work));
+  const done = persons - totals.kept - totals.tooLarge;
+  const result: ImportTotals = {
     rows: staged + facts.rejected,
-    imported: persons - kept - tooLarge,
-    created,
-    updated: persons - kept - tooLarge - created,
+    imported: done,
+    created: totals.created,
+    updated: done - totals.created,
     duplicates: staged - persons,
-    rejected: facts.rejected + tooLarge,
-    protected: kept,
+    rejected: facts.rejected + totals.tooLarge,
+    protected: totals.kept,
   };
-  await conclude(client, imported, facts, totals);
-  if (created >= WORTH_ANALYZING && !imported.dryRun) {
+  await conclude(client, imported, facts, result);
+  if (totals.created >= WORTH_ANALYZING && !imported.dryRun) {
     await client.query('analyze pennypost_audience.subscriber, pennypost_audience.subscription');
   }
+  await client.query('drop table pennypost_import_person; reset work_mem');
+  await client.query('select pg_advisory_unlock($1, hashtext($2))', [MERGE_LOCK, imported.projectId]);
+  return result;
+}
+
+async function inTransaction<T>(client: pg.PoolClient, work: () => Promise<T>): Promise<T> {
+  await client.query('begin');
+  const result = await work();
   await client.query('commit');
-  return totals;
+  return result;
+}
+
+/** One row per address, the last of the file, in batches in the order of the file, so that ids and rows lie in one order. */
+async function gather(client: pg.PoolClient): Promise<{ staged: number; persons: number; batches: number }> {
+  await client.query('analyze pennypost_import_row');
+  await client.query(
+    `create temporary table pennypost_import_person as
+     select r.*, ((row_number() over (order by r.line) - 1) / ${MERGE_BATCH})::int as batch, null::uuid as known_id,
+       false as kept, false as too_large
+     from (select distinct on (email_key) * from pennypost_import_row order by email_key, line desc) r order by r.line`,
+  );
+  await client.query('create index on pennypost_import_person (batch)');
+  await client.query('analyze pennypost_import_person');
+  const counted = await client.query<{ staged: number; persons: number; batches: number }>(
+    `select (select count(*)::int from pennypost_import_row) as staged, count(*)::int as persons,
+       coalesce(max(batch) + 1, 0) as batches from pennypost_import_person`,
+  );
+  return counted.rows[0]!;
+}
+
+async function mergeBatch(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<BatchTotals> {
+  await lockLists(client, imported);
+  await lookUp(client, imported, batch);
+  await judge(client, imported, batch);
+  let created = 0;
+  if (!imported.dryRun) {
+    created = await addNew(client, imported, batch, now);
+    await updateKnown(client, imported, batch, now);
+    await subscribe(client, imported, batch, now);
+    if (imported.consent !== null) await recordConsent(client, imported, batch, now);
+  }
+  const counted = await client.query<BatchTotals>(
+    `select count(*)::int as persons, count(*) filter (where kept)::int as kept, count(*) filter (where too_large)::int as "tooLarge",
+       count(*) filter (where known_id is null and not kept and not too_large)::int as created
+     from pennypost_import_person where batch = $1`,
+    [batch],
+  );
+  const merged = imported.dryRun ? counted.rows[0]! : { ...counted.rows[0]!, created };
+  await progress(client, imported, merged);
+  return merged;
 }
 
 /** The lists stay until the commit. @throws ImportUnreadable when one is gone */
@@ -66,105 +132,139 @@ async function lockLists(client: pg.PoolClient, imported: Import): Promise<void>
     [imported.projectId, imported.listIds],
   );
   if (there.rowCount !== imported.listIds.length) {
-    throw new ImportUnreadable(
-      'A list of this import was deleted while its file arrived. Nobody was changed; choose another list.',
-    );
+    throw new ImportUnreadable(`A list of this import was deleted while it ran. Choose another list. ${IMPORT_AGAIN}`);
   }
 }
 
-/**
- * One row per address, the last of the file, next to whom we know under it (by `subscriber_email_key`) and whether we may
- * touch them (by the primary keys of suppression and subscription).
- */
-async function gather(
-  client: pg.PoolClient,
-  imported: Import,
-): Promise<{ staged: number; persons: number; kept: number; tooLarge: number }> {
-  await client.query(`create temporary table pennypost_import_person (
-    like pennypost_import_row, known_id uuid, kept boolean, too_large boolean) on commit drop`);
-  await client.query('analyze pennypost_import_row');
+/** Whom we know under these addresses, by `subscriber_email_key`. `for key share` holds up an erasure and nothing else. */
+async function lookUp(client: pg.PoolClient, imported: Import, batch: number): Promise<void> {
   await client.query(
-    `insert into pennypost_import_person
-     select r.*, s.id,
-       exists (select from pennypost_audience.suppression x
-         where x.project_id = $1 and x.email_key = r.email_key and x.scope = any($3::text[]))
-       or exists (select from pennypost_audience.suppression x
-         where x.project_id = $1 and x.email_key = r.mark and x.scope = any($3::text[]))
-       or (r.older_marks is not null and exists (select from pennypost_audience.suppression x
-         where x.project_id = $1 and x.email_key = any(r.older_marks) and x.scope = any($3::text[])))
-       or exists (select from pennypost_audience.subscription n
-         where n.project_id = $1 and n.list_id = any($2::uuid[]) and n.subscriber_id = s.id and n.state = 'unsubscribed'),
-       s.id is not null and octet_length(s.attributes::text) + octet_length(r.attributes::text) > ${ATTRIBUTES_OCTETS}
-     from (select distinct on (email_key) * from pennypost_import_row order by email_key, line desc) r
-     left join pennypost_audience.subscriber s on s.project_id = $1 and s.email_key = r.email_key`,
-    [imported.projectId, imported.listIds, ['project', 'marketing', ...imported.listIds.map((id) => `list:${id}`)]],
+    `update pennypost_import_person p set known_id = s.id,
+       too_large = octet_length(s.attributes::text) + octet_length(p.attributes::text) > ${ATTRIBUTES_OCTETS}
+     from (select s.id, s.email_key, s.attributes from pennypost_audience.subscriber s
+       where s.project_id = $1 and s.email_key = any(array(select email_key from pennypost_import_person where batch = $2))
+       order by s.id for key share) s
+     where p.batch = $2 and p.email_key = s.email_key`,
+    [imported.projectId, batch],
   );
-  await client.query('update pennypost_import_person set too_large = false where kept and too_large');
-  await client.query('analyze pennypost_import_person');
-  const counted = await client.query<{ staged: number; persons: number; kept: number; tooLarge: number }>(
-    `select (select count(*)::int from pennypost_import_row) as staged, count(*)::int as persons,
-       count(*) filter (where kept)::int as kept, count(*) filter (where too_large)::int as "tooLarge"
-     from pennypost_import_person`,
-  );
-  return counted.rows[0]!;
 }
 
-/** In the order of the file, so that ids and rows lie in one order. */
-async function addNew(client: pg.PoolClient, projectId: Id, now: Date): Promise<number> {
+/** Whether we may touch them, by the primary keys of suppression and subscription; asked when they can no longer be erased. */
+async function judge(client: pg.PoolClient, imported: Import, batch: number): Promise<void> {
+  await client.query(
+    `update pennypost_import_person p set kept = true, too_large = false
+     where p.batch = $4 and not p.kept and (exists (select from pennypost_audience.suppression x
+         where x.project_id = $1 and x.email_key = p.email_key and x.scope = any($3::text[]))
+       or exists (select from pennypost_audience.suppression x
+         where x.project_id = $1 and x.email_key = p.mark and x.scope = any($3::text[]))
+       or (p.older_marks is not null and exists (select from pennypost_audience.suppression x
+         where x.project_id = $1 and x.email_key = any(p.older_marks) and x.scope = any($3::text[])))
+       or exists (select from pennypost_audience.subscription n
+         where n.project_id = $1 and n.list_id = any($2::uuid[]) and n.subscriber_id = p.known_id and n.state = 'unsubscribed'))`,
+    [imported.projectId, imported.listIds, ['project', 'marketing', ...imported.listIds.map((id) => `list:${id}`)], batch],
+  );
+}
+
+/**
+ * Adds the unknown ones. An address can have been added and erased since we looked: when the row is ours and its erasure is
+ * known, it goes again. @returns how many are new
+ */
+async function addNew(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<number> {
+  const { projectId } = imported;
   const added = await client.query(
     `insert into pennypost_audience.subscriber
        (project_id, id, address, email_key, status, locale, time_zone, attributes, created_at, updated_at)
      select $1, subscriber_id, address, email_key, 'active', locale, time_zone, attributes, $2, $2
-     from pennypost_import_person where known_id is null and not kept order by line
+     from pennypost_import_person where batch = $3 and known_id is null and not kept order by line
      on conflict (project_id, email_key) do nothing`,
-    [projectId, now],
+    [projectId, now, batch],
   );
-  // Whom somebody else added since we looked is known now.
-  await client.query(
-    `update pennypost_import_person p set known_id = s.id from pennypost_audience.subscriber s
-     where p.known_id is null and not p.kept and s.project_id = $1 and s.email_key = p.email_key and s.id <> p.subscriber_id`,
-    [projectId],
+  const wanted = await client.query<{ count: number }>(
+    'select count(*)::int as count from pennypost_import_person where batch = $1 and known_id is null and not kept',
+    [batch],
   );
-  return added.rowCount ?? 0;
+  const created = added.rowCount ?? 0;
+  // Somebody else added people since we looked; they are known now.
+  if (created < wanted.rows[0]!.count) {
+    await client.query(
+      `update pennypost_import_person p set known_id = s.id from (
+         select s.id, s.email_key from pennypost_audience.subscriber s
+         where s.project_id = $1 and s.email_key = any(array(
+           select email_key from pennypost_import_person where batch = $2 and known_id is null and not kept))
+         order by s.id for key share) s
+       where p.batch = $2 and s.email_key = p.email_key and s.id <> p.subscriber_id`,
+      [projectId, batch],
+    );
+    await judge(client, imported, batch);
+  }
+  const erased = await client.query(
+    `update pennypost_import_person p set kept = true
+     where p.batch = $2 and p.known_id is null and not p.kept and exists (select from pennypost_audience.suppression x
+       where x.project_id = $1 and x.email_key = any(p.mark || coalesce(p.older_marks, '{}'::text[])))`,
+    [projectId, batch],
+  );
+  if ((erased.rowCount ?? 0) === 0) return created;
+  const withdrawn = await client.query(
+    `delete from pennypost_audience.subscriber s using pennypost_import_person p
+     where p.batch = $2 and p.kept and p.known_id is null and s.project_id = $1 and s.id = p.subscriber_id`,
+    [projectId, batch],
+  );
+  return created - (withdrawn.rowCount ?? 0);
 }
 
-/** Writes only rows about which the file tells something new. */
-async function updateKnown(client: pg.PoolClient, projectId: Id, now: Date): Promise<void> {
+/** Writes, and so locks, only rows about which the file tells something new. */
+async function updateKnown(client: pg.PoolClient, { projectId }: Import, batch: number, now: Date): Promise<void> {
   await client.query(
     `update pennypost_audience.subscriber s
      set attributes = s.attributes || p.attributes, locale = coalesce(p.locale, s.locale),
        time_zone = coalesce(p.time_zone, s.time_zone), updated_at = $2, version = s.version + 1
      from pennypost_import_person p
-     where s.project_id = $1 and s.id = p.known_id and s.email_key = p.email_key and not p.kept and not p.too_large
+     where p.batch = $3 and s.project_id = $1 and s.id = p.known_id and s.email_key = p.email_key and not p.kept and not p.too_large
        and ((s.attributes || p.attributes) <> s.attributes or s.locale is distinct from coalesce(p.locale, s.locale)
          or s.time_zone is distinct from coalesce(p.time_zone, s.time_zone))`,
-    [projectId, now],
+    [projectId, now, batch],
   );
 }
 
-/** By the primary key of subscription. Who unsubscribed since we looked stays unsubscribed: the conflict leaves that state alone. */
-async function subscribe(client: pg.PoolClient, imported: Import, now: Date): Promise<void> {
+/**
+ * By the primary key of subscription. `on conflict do update` would lock every row that is there, changed or not; so those are
+ * looked for first, and only waiting ones are confirmed. Who unsubscribed since we looked stays so.
+ */
+async function subscribe(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<void> {
+  const { projectId, listIds, consent } = imported;
+  if (listIds.length === 0) return;
   await client.query(
-    `insert into pennypost_audience.subscription as n (project_id, list_id, subscriber_id, state, created_at, at)
+    `insert into pennypost_audience.subscription (project_id, list_id, subscriber_id, state, created_at, at)
      select $1, l.id, coalesce(p.known_id, p.subscriber_id),
        case when l.double_opt_in and not $4 then 'unconfirmed' else 'confirmed' end, $3, $3
      from pennypost_audience.list l cross join pennypost_import_person p
-     where l.project_id = $1 and l.id = any($2::uuid[]) and not p.kept and not p.too_large
+     where l.project_id = $1 and l.id = any($2::uuid[]) and p.batch = $5 and not p.kept and not p.too_large
+       and (p.known_id is null or not exists (select from pennypost_audience.subscription n
+         where n.project_id = $1 and n.list_id = l.id and n.subscriber_id = p.known_id))
      order by l.id, 3
-     on conflict (project_id, list_id, subscriber_id) do update set state = 'confirmed', at = excluded.at
-       where n.state = 'unconfirmed' and excluded.state = 'confirmed'`,
-    [imported.projectId, imported.listIds, now, imported.consent !== null],
+     on conflict (project_id, list_id, subscriber_id) do nothing`,
+    [projectId, listIds, now, consent !== null, batch],
+  );
+  await client.query(
+    `update pennypost_audience.subscription n set state = 'confirmed', at = $3
+     from (select w.list_id, w.subscriber_id from pennypost_audience.subscription w
+       join pennypost_audience.list l on l.project_id = $1 and l.id = w.list_id and (not l.double_opt_in or $4)
+       join pennypost_import_person p on p.batch = $5 and p.known_id = w.subscriber_id and not p.kept and not p.too_large
+       where w.project_id = $1 and w.list_id = any($2::uuid[]) and w.state = 'unconfirmed'
+       order by w.list_id, w.subscriber_id for no key update of w) w
+     where n.project_id = $1 and n.list_id = w.list_id and n.subscriber_id = w.subscriber_id and n.state = 'unconfirmed'`,
+    [projectId, listIds, now, consent !== null, batch],
   );
 }
 
 /** One entry a person for all lists; the words stand with the import, once. */
-async function recordConsent(client: pg.PoolClient, imported: Import, now: Date): Promise<void> {
+async function recordConsent(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<void> {
   const { consent } = imported;
   await client.query(
     `insert into pennypost_audience.consent
        (project_id, id, subscriber_id, list_ids, action, source, ip, text_version, import_id, given_at, recorded_at)
      select $1, consent_id, coalesce(known_id, subscriber_id), $2, 'import', $3, $4, $5, $6, $7, $8
-     from pennypost_import_person where not kept and not too_large order by line`,
+     from pennypost_import_person where batch = $9 and not kept and not too_large order by line`,
     [
       imported.projectId,
       imported.listIds,
@@ -174,28 +274,30 @@ async function recordConsent(client: pg.PoolClient, imported: Import, now: Date)
       imported.id,
       consent?.at ?? now,
       now,
+      batch,
     ],
   );
 }
 
-async function conclude(client: pg.PoolClient, imported: Import, facts: MergeFacts, totals: ImportTotals): Promise<void> {
-  await client.query(
-    `insert into pennypost_audience.import_rejection (project_id, import_id, line, reason, cells)
-     select $1::uuid, $2::uuid, line, reason, cells from pennypost_import_rejected
-     union all
-     select $1::uuid, $2::uuid, line, $3::text, jsonb_build_array(address) from pennypost_import_person where too_large
-     limit ${KEPT_REJECTIONS}`,
-    [
-      imported.projectId,
-      imported.id,
-      `Together with what is known of this person the attributes would have over ${ATTRIBUTES_OCTETS} bytes.`,
-    ],
+/** With the batch that it counts, so that the totals of an import that breaks off are those of what it did. */
+async function progress(client: pg.PoolClient, imported: Import, merged: BatchTotals): Promise<void> {
+  const { persons, created, kept, tooLarge } = merged;
+  const done = persons - kept - tooLarge;
+  const running = await client.query(
+    `update pennypost_audience.import set rows = rows + $3, imported = imported + $4, created = created + $5,
+       updated = updated + $6, rejected = rejected + $7, protected = protected + $8
+     where project_id = $1 and id = $2 and state = 'running'`,
+    [imported.projectId, imported.id, persons, done, created, done - created, tooLarge, kept],
   );
+  if (running.rowCount === 0) throw new ImportUnreadable(`The import was declared failed while it ran. ${IMPORT_AGAIN}`);
+}
+
+async function conclude(client: pg.PoolClient, imported: Import, facts: MergeFacts, totals: ImportTotals): Promise<void> {
   const { rows, created, updated, duplicates, rejected, protected: kept } = totals;
-  await client.query(
+  const running = await client.query(
     `update pennypost_audience.import set state = 'done', columns = $3, ended_at = $4,
        rows = $5, imported = $6, created = $7, updated = $8, duplicates = $9, rejected = $10, protected = $11
-     where project_id = $1 and id = $2`,
+     where project_id = $1 and id = $2 and state = 'running'`,
     [
       imported.projectId,
       imported.id,
@@ -210,4 +312,5 @@ async function conclude(client: pg.PoolClient, imported: Import, facts: MergeFac
       kept,
     ],
   );
+  if (running.rowCount === 0) throw new ImportUnreadable(`The import was declared failed while it ran. ${IMPORT_AGAIN}`);
 }

@@ -1,4 +1,3 @@
-import { domainToUnicode } from 'node:url';
 import type {
   Consent,
   Evidence,
@@ -31,6 +30,11 @@ const IMPORT = `project_id as "projectId", id, state, dry_run as "dryRun", file_
 
 /** What an import says of itself while its process lives: a lock that dies with the connection. Two keys, so that no other lock meets it. */
 export const IMPORT_LOCK = 7_366_012;
+
+/** Between those who write rejected rows of a project (shared) and an erasure that looks through them. */
+export const REJECTIONS_LOCK = 7_366_014;
+/** What is left of a rejected row. */
+export const ERASED_ROW = 'The person in this row was erased.';
 
 export async function addConsent(sql: Sql, consent: Consent): Promise<void> {
   await sql.query(
@@ -75,6 +79,17 @@ export async function addSuppression(sql: Sql, suppression: Suppression): Promis
     [projectId, emailKey, scope, reason, JSON.stringify(evidence), at, SUPPRESSION_REASONS],
   );
   return rows.length > 0;
+}
+
+/** By the primary key. What stands under the new address already is left alone. */
+export async function copyWishes(sql: Sql, projectId: Id, from: string, to: string): Promise<void> {
+  await sql.query(
+    `insert into pennypost_audience.suppression (project_id, email_key, scope, reason, evidence, at)
+     select project_id, $3, scope, reason, evidence, at from pennypost_audience.suppression
+     where project_id = $1 and email_key = $2 and reason in ('unsubscribe', 'complaint')
+     on conflict (project_id, email_key, scope) do nothing`,
+    [projectId, from, to],
+  );
 }
 
 /** By the primary key. */
@@ -182,26 +197,23 @@ export async function rejections(sql: Sql, projectId: Id, importId: Id, page: Pa
   return toPage(rows, limit, (row) => [String(row.line)]);
 }
 
-/** Cells and reason go, line and count stay. Reads all rejected rows of the project, for a verb that is rare. */
-export async function stripRejections(sql: Sql, projectId: Id, addresses: readonly string[]): Promise<number> {
+/**
+ * Cells and reason go, line and count stay. By `import_rejection_address_key`. Waits for the imports that are just writing
+ * rejected rows, a batch at most, and they for this: none of them can write down the address unseen.
+ */
+export async function stripRejections(sql: Sql, projectId: Id, emailKey: string): Promise<number> {
+  await sql.query('select pg_advisory_xact_lock($1, hashtext($2)) is null as locked', [REJECTIONS_LOCK, projectId]);
   const rows = await sql.query(
-    `update pennypost_audience.import_rejection r set cells = '[]', reason = 'The person in this row was erased.'
-     where project_id = $1 and exists (select from jsonb_array_elements_text(r.cells) as c (cell) where lower(c.cell) ~ any($2::text[]))
+    `with found as (select distinct import_id, line from pennypost_audience.import_rejection_address
+         where project_id = $1 and email_key = $2),
+       forgotten as (delete from pennypost_audience.import_rejection_address a using found f
+         where a.project_id = $1 and a.import_id = f.import_id and a.line = f.line)
+     update pennypost_audience.import_rejection r set cells = '[]', reason = $3
+     from found f where r.project_id = $1 and r.import_id = f.import_id and r.line = f.line
      returning 1 as stripped`,
-    [projectId, patternsOf(addresses)],
+    [projectId, emailKey, ERASED_ROW],
   );
   return rows.length;
-}
-
-/** Addresses as they may stand in a cell, in any case and with either writing of the domain, and not as a part of longer ones. */
-function patternsOf(addresses: readonly string[]): string[] {
-  const written = addresses.flatMap((address) => {
-    const at = address.lastIndexOf('@');
-    return [address, address.slice(0, at + 1) + domainToUnicode(address.slice(at + 1))];
-  });
-  return [...new Set(written.map((address) => address.toLowerCase()))].map(
-    (address) => `(^|[^[:alnum:]._%+-])${address.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}($|[^[:alnum:].-]|[.]($|[^[:alnum:]]))`,
-  );
 }
 
 export async function failImport(sql: Sql, projectId: Id, id: Id, failure: string, at: Date): Promise<boolean> {

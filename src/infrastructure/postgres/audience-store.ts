@@ -26,6 +26,7 @@ import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import * as explanation from './audience-explanation.ts';
+import * as opting from './audience-opt-outs.ts';
 import * as recipients from './audience-recipients.ts';
 import * as records from './audience-records.ts';
 import type { Session } from './session.ts';
@@ -91,8 +92,12 @@ export class PostgresAudienceStore implements AudienceStore {
     );
   }
 
-  /** By the primary keys. */
+  /** By the primary keys. The list first: who unsubscribes meanwhile sees that it goes, and does not wait. */
   async removeList(list: List): Promise<void> {
+    await this.session.sql.query('select 1 as locked from pennypost_audience.list where project_id = $1 and id = $2 for update', [
+      list.projectId,
+      list.id,
+    ]);
     await this.session.sql.query('delete from pennypost_audience.subscription where project_id = $1 and list_id = $2', [
       list.projectId,
       list.id,
@@ -112,8 +117,21 @@ export class PostgresAudienceStore implements AudienceStore {
     return rows.length > 0;
   }
 
-  async findSubscriber(projectId: Id, id: Id): Promise<Subscriber | undefined> {
-    return (await this.session.em.findOne(Subscriber, { projectId, id })) ?? undefined;
+  async findSubscriber(projectId: Id, id: Id, options: { readonly lock: boolean } = { lock: false }) {
+    if (options.lock) await opting.lockSubscriber(this.session.sql, projectId, id);
+    return (await this.session.em.findOne(Subscriber, { projectId, id }, { refresh: options.lock })) ?? undefined;
+  }
+
+  holdSubscriber(projectId: Id, id: Id) {
+    return opting.holdSubscriber(this.session.sql, projectId, id);
+  }
+
+  holdAddress(projectId: Id, emailKey: string): Promise<void> {
+    return opting.holdAddress(this.session.sql, projectId, emailKey);
+  }
+
+  holdLists(projectId: Id, listIds: readonly Id[]): Promise<readonly Id[]> {
+    return opting.holdLists(this.session.sql, projectId, listIds);
   }
 
   /** By `subscriber_email_key`. */
@@ -205,27 +223,27 @@ export class PostgresAudienceStore implements AudienceStore {
             [projectId, listId, subscriberId, state, createdAt, at],
           )
         : await this.session.sql.query(
-            `update pennypost_audience.subscription set state = $4, at = $5
+            `update pennypost_audience.subscription set state = $4, at = $5, left_by = null, left_state = null
              where project_id = $1 and list_id = $2 and subscriber_id = $3 and state = $6 returning 1 as moved`,
             [projectId, listId, subscriberId, state, at, from],
           );
     return rows.length > 0;
   }
 
-  /** In order of list, so that two calls for one person never wait for one another in a circle. */
-  async leave(projectId: Id, subscriberId: Id, listIds: readonly Id[], at: Date): Promise<readonly Id[]> {
-    const rows = await this.session.sql.query<{ listId: Id }>(
-      `insert into pennypost_audience.subscription as n (project_id, list_id, subscriber_id, state, created_at, at)
-       select l.project_id, l.id, s.id, 'unsubscribed', $4::timestamptz, $4::timestamptz
-       from pennypost_audience.list l
-       join pennypost_audience.subscriber s on s.project_id = l.project_id and s.id = $2 and s.status = 'active'
-       where l.project_id = $1 and l.id = any($3::uuid[]) order by l.id
-       on conflict (project_id, list_id, subscriber_id) do update set state = excluded.state, at = excluded.at
-         where n.state <> 'unsubscribed'
-       returning list_id as "listId"`,
-      [projectId, subscriberId, listIds, at],
-    );
-    return rows.map((row) => row.listId);
+  leave(projectId: Id, subscriberId: Id, listIds: readonly Id[], campaignId: Id | undefined, at: Date) {
+    return opting.leave(this.session.sql, projectId, subscriberId, listIds, campaignId, at);
+  }
+
+  optOutFacts(projectId: Id, subscriberId: Id, campaignId: Id, listIds: readonly Id[], undoSince: Date) {
+    return opting.optOutFacts(this.session.sql, projectId, subscriberId, campaignId, listIds, undoSince);
+  }
+
+  returnTo(projectId: Id, subscriberId: Id, campaignId: Id, since: Date, at: Date) {
+    return opting.returnTo(this.session.sql, projectId, subscriberId, campaignId, since, at);
+  }
+
+  liftOptOut(projectId: Id, emailKey: string, campaignId: Id, since: Date): Promise<boolean> {
+    return opting.liftOptOut(this.session.sql, projectId, emailKey, campaignId, since);
   }
 
   async removeSubscriptions(projectId: Id, subscriberId: Id): Promise<void> {
@@ -253,6 +271,10 @@ export class PostgresAudienceStore implements AudienceStore {
 
   addSuppression(suppression: Suppression): Promise<boolean> {
     return records.addSuppression(this.session.sql, suppression);
+  }
+
+  copyWishes(projectId: Id, from: string, to: string): Promise<void> {
+    return records.copyWishes(this.session.sql, projectId, from, to);
   }
 
   removeSuppressions(projectId: Id, emailKeys: readonly string[], scope: SuppressionScope | undefined): Promise<number> {
@@ -307,8 +329,8 @@ export class PostgresAudienceStore implements AudienceStore {
     return records.imports(this.session.sql, projectId, page);
   }
 
-  stripRejections(projectId: Id, addresses: readonly string[]): Promise<number> {
-    return records.stripRejections(this.session.sql, projectId, addresses);
+  stripRejections(projectId: Id, emailKey: string): Promise<number> {
+    return records.stripRejections(this.session.sql, projectId, emailKey);
   }
 
   rejections(projectId: Id, importId: Id, page: PageRequest) {

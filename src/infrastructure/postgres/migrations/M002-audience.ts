@@ -45,8 +45,11 @@ export class M002Audience extends Migration {
       state text not null check (state in ('unconfirmed', 'confirmed', 'unsubscribed')),
       created_at timestamptz not null,
       at timestamptz not null,
+      left_by uuid,
+      left_state text,
       primary key (project_id, list_id, subscriber_id)
     )`);
+    // left_by: the campaign whose link ended it, so that the link can take it back; left_state: the state then, null for none.
     this.addSql('create index subscription_subscriber on pennypost_audience.subscription (project_id, subscriber_id)');
     this.addSql(`create table pennypost_audience.suppression (
       project_id uuid not null,
@@ -108,5 +111,17 @@ export class M002Audience extends Migration {
       primary key (project_id, import_id, line),
       foreign key (project_id, import_id) references pennypost_audience.import (project_id, id) on delete cascade
     )`);
+    // The addresses that stand in a rejected row: erasing a person finds the rows by the index, whatever the cells look like.
+    this.addSql(`create table pennypost_audience.import_rejection_address (
+      project_id uuid not null,
+      import_id uuid not null,
+      line int not null,
+      email_key text collate "C" not null,
+      primary key (project_id, import_id, line, email_key),
+      foreign key (project_id, import_id) references pennypost_audience.import (project_id, id) on delete cascade
+    )`);
+    this.addSql(
+      'create index import_rejection_address_key on pennypost_audience.import_rejection_address (project_id, email_key)',
+    );
   }
 }

@@ -189,7 +189,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
             .object({
               id,
               listIds: z.array(id).readonly(),
-              action: z.enum(['subscribe', 'confirm', 'unsubscribe', 'import']),
+              action: z.enum(['subscribe', 'confirm', 'unsubscribe', 'resubscribe', 'import']),
               source: z.string(),
               ip: orNull(z.string()),
               userAgent: orNull(z.string()),

@@ -1,0 +1,178 @@
+import type { Clock } from '../shared/clock.ts';
+import { NotFound } from '../shared/errors.ts';
+import { type Id, type Ids, isId } from '../shared/ids.ts';
+import { SubscriberErased } from './audience-errors.ts';
+import type { AudienceStore, OptOutFacts } from './audience-store.ts';
+import type { Moved } from './audience-wish.ts';
+import { type ConsentAction, type Evidence, parseEvidence } from './consent.ts';
+import { type SubscriptionEvent, transition } from './subscription.ts';
+
+/** What a signed unsubscribe link stands for. */
+export interface OptOut {
+  readonly campaignId: Id;
+  /** The campaign's lists; empty when the campaign is gone. */
+  readonly listIds: readonly Id[];
+}
+
+export interface OptOutState {
+  /** Nothing is left to leave: no mail like this one would go to the person now. */
+  readonly left: boolean;
+  /** It was this link that did it, not too long ago: `undoOptOut` would undo it. */
+  readonly undoable: boolean;
+}
+
+/** For so long a link undoes what it did. A mail that is found a year later must not subscribe anybody. */
+const UNDO_DAYS = 30;
+/** After so many times a link undoes nothing any more: every change is a stored consent. */
+const UNDO_TIMES = 5;
+
+/** How people come onto lists and leave them. Every change holds the subscriber, so that an erasure comes before it or after it. */
+export class Subscribing {
+  private readonly store: AudienceStore;
+  private readonly clock: Clock;
+  private readonly ids: Ids;
+
+  constructor(deps: { store: AudienceStore; clock: Clock; ids: Ids }) {
+    this.store = deps.store;
+    this.clock = deps.clock;
+    this.ids = deps.ids;
+  }
+
+  /** @throws NotFound, SubscriberErased, SubscriptionRefused */
+  async move(
+    projectId: Id,
+    listId: Id,
+    subscriberId: Id,
+    event: SubscriptionEvent,
+    evidence: Evidence | undefined,
+  ): Promise<Moved> {
+    const held = isId(subscriberId) ? await this.store.holdSubscriber(projectId, subscriberId.toLowerCase()) : undefined;
+    if (held === undefined) throw new NotFound('subscriber', subscriberId.slice(0, 80));
+    if (held.emailKey === null) throw new SubscriberErased();
+    if ((await this.store.holdLists(projectId, [listId])).length === 0) throw new NotFound('list', listId);
+    const now = this.clock.now();
+    // Twice only when somebody else adds the same subscription at the same moment.
+    for (;;) {
+      const before = await this.store.findSubscription(projectId, listId, held.id);
+      const state = transition(before?.state, event);
+      const changed = state !== before?.state;
+      const subscription =
+        before !== undefined && !changed
+          ? before
+          : { projectId, listId, subscriberId: held.id, state, createdAt: before?.createdAt ?? now, at: now };
+      if (changed && !(await this.store.moveSubscription(subscription, before?.state))) continue;
+      const action = event === 'confirm' ? 'confirm' : 'subscribe';
+      if (evidence !== undefined) await this.record(projectId, held.id, [listId], action, evidence, now);
+      return { subscription, changed };
+    }
+  }
+
+  async leave(projectId: Id, listIds: readonly Id[], subscriberId: Id, evidence: Evidence): Promise<readonly Id[]> {
+    const held = isId(subscriberId) ? await this.store.holdSubscriber(projectId, subscriberId.toLowerCase()) : undefined;
+    if (held === undefined || held.emailKey === null) return [];
+    const lists = await this.store.holdLists(projectId, listIds);
+    return this.leaveHeld(projectId, held.id, lists, evidence, undefined);
+  }
+
+  /**
+   * The person wants no more mail like the one that the link stood in. Leaves the campaign's lists; where the list that
+   * brought the mail is gone, refuses marketing to the address instead, so that something is always kept. Safe to repeat.
+   * @returns whether it changed something
+   */
+  async optOut(projectId: Id, subscriberId: Id, { campaignId, listIds }: OptOut, evidence: Evidence): Promise<boolean> {
+    const held = await this.store.holdSubscriber(projectId, subscriberId);
+    // An erased person is mailed by nothing.
+    if (held === undefined || held.emailKey === null) return false;
+    const there = await this.store.holdLists(projectId, listIds);
+    const before = await this.store.optOutFacts(projectId, subscriberId, campaignId, there, this.undoSince());
+    const left = await this.leaveHeld(projectId, subscriberId, there, evidence, campaignId);
+    if (isKnown(before, listIds, there) || before.joined > 0 || before.marketingRefused) return left.length > 0;
+    const now = this.clock.now();
+    await this.store.addSuppression({
+      projectId,
+      emailKey: held.emailKey,
+      scope: 'marketing',
+      reason: 'unsubscribe',
+      evidence: { source: evidence.source, campaign: campaignId },
+      at: now,
+    });
+    if (left.length === 0) await this.record(projectId, subscriberId, listIds, 'unsubscribe', evidence, now);
+    return true;
+  }
+
+  async optOutState(projectId: Id, subscriberId: Id, { campaignId, listIds }: OptOut): Promise<OptOutState> {
+    const there = await this.store.holdLists(projectId, listIds);
+    const facts = await this.store.optOutFacts(projectId, subscriberId, campaignId, there, this.undoSince());
+    const known = isKnown(facts, listIds, there) && facts.left > 0;
+    return {
+      left: facts.erased || facts.suppressed || (facts.joined === 0 && known),
+      undoable: !facts.erased && facts.undoable && facts.undone < UNDO_TIMES,
+    };
+  }
+
+  /**
+   * Takes back what `optOut` did for this campaign, and nothing that was wished in any other way: each list gets the state
+   * from before, and the consent is stored. Needs the signed link, as `optOut` does.
+   * @returns false when there is nothing to take back (any more)
+   */
+  async undoOptOut(projectId: Id, subscriberId: Id, campaignId: Id, evidence: Evidence): Promise<boolean> {
+    const held = await this.store.holdSubscriber(projectId, subscriberId);
+    if (held === undefined || held.emailKey === null) return false;
+    const since = this.undoSince();
+    const facts = await this.store.optOutFacts(projectId, subscriberId, campaignId, [], since);
+    if (!facts.undoable || facts.undone >= UNDO_TIMES) return false;
+    const now = this.clock.now();
+    const back = await this.store.returnTo(projectId, subscriberId, campaignId, since, now);
+    const lifted = await this.store.liftOptOut(projectId, held.emailKey, campaignId, since);
+    if (back.length === 0 && !lifted) return false;
+    await this.record(projectId, subscriberId, back, 'resubscribe', evidence, now);
+    return true;
+  }
+
+  private async leaveHeld(
+    projectId: Id,
+    subscriberId: Id,
+    lists: readonly Id[],
+    evidence: Evidence,
+    campaignId: Id | undefined,
+  ): Promise<readonly Id[]> {
+    const now = this.clock.now();
+    const left = await this.store.leave(projectId, subscriberId, lists, campaignId, now);
+    if (left.length > 0) await this.record(projectId, subscriberId, left, 'unsubscribe', evidence, now);
+    return left;
+  }
+
+  private undoSince(): Date {
+    return new Date(this.clock.now().getTime() - UNDO_DAYS * 86_400_000);
+  }
+
+  private async record(
+    projectId: Id,
+    subscriberId: Id,
+    listIds: readonly Id[],
+    action: ConsentAction,
+    evidence: Evidence,
+    now: Date,
+  ): Promise<void> {
+    const { source, ip, userAgent, text, textVersion, at } = parseEvidence(evidence, now);
+    await this.store.addConsent({
+      projectId,
+      id: this.ids.next(),
+      subscriberId,
+      listIds,
+      action,
+      source,
+      ip: ip ?? null,
+      userAgent: userAgent ?? null,
+      text: text ?? null,
+      textVersion: textVersion ?? null,
+      importId: null,
+      givenAt: at,
+      recordedAt: now,
+    });
+  }
+}
+
+/** Leaving lists is enough: all lists of the campaign are there, or this link has left one of them before. */
+const isKnown = (facts: OptOutFacts, listIds: readonly Id[], there: readonly Id[]): boolean =>
+  facts.leftByLink > 0 || (there.length > 0 && there.length === new Set(listIds).size);
