@@ -22,7 +22,6 @@ import { PublicActions } from '../application/tracking/public-actions.ts';
 import { recordEngagement } from '../application/tracking/record-engagement.ts';
 import type { UnitOfWork } from '../application/unit-of-work.ts';
 import type { KeyRing } from '../domain/access/index.ts';
-import type { Renderer } from '../domain/campaign/index.ts';
 import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
 import type { Clock } from '../domain/shared/clock.ts';
 import type { Id, Ids } from '../domain/shared/ids.ts';
@@ -34,7 +33,7 @@ import { PostgresImportLoader } from './postgres/audience-import-loader.ts';
 import type { ConnectionSettings } from './postgres/database.ts';
 import { isTransient } from './postgres/errors.ts';
 import { type Orm, PostgresUnitOfWork } from './postgres/unit-of-work.ts';
-import { createRenderer } from './rendering/renderer.ts';
+import { createRenderer, type MjmlRenderer } from './rendering/renderer.ts';
 import { randomIds } from './system.ts';
 import { provide, type Token, token } from './tokens.ts';
 import { ThreadWatcher } from './watcher/thread-watcher.ts';
@@ -74,7 +73,7 @@ export const tokens = {
   log: token<Log>('log'),
   keys: token<KeyRing>('keys'),
   workerId: token<Id>('worker-id'),
-  renderer: token<Renderer>('renderer'),
+  renderer: token<MjmlRenderer>('renderer'),
   transport: token<Transport>('transport'),
   transactionalTransport: token<Transport>('transactional-transport'),
   jobs: token<Jobs>('jobs'),
@@ -290,15 +289,14 @@ function wireFaces(container: Container): void {
       tokens.recipients,
       tokens.jobs,
       tokens.renderer,
-      tokens.clock,
     ],
-    ({ shardSize = SHARD_SIZE }, work, desk, transactional, imports, recipients, jobs, renderer, clock) =>
+    ({ shardSize = SHARD_SIZE }, work, desk, transactional, imports, recipients, jobs, renderer) =>
       createApplication({
         work,
         desk,
         transactional,
         resend: new ResendCampaign({ work, shardSize }),
-        explain: new ExplainCampaign({ work, renderer, clock }),
+        explain: new ExplainCampaign({ work, renderer }),
         imports,
         reports: new Reports({ work }),
         recipients,

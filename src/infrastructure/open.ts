@@ -120,6 +120,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     const jobs = wired.get(tokens.jobs);
     await jobs.start();
     lifecycle.register('job queue', () => jobs.stop());
+    lifecycle.register('rendering threads', () => wired.get(tokens.renderer).close());
     lifecycle.register('hits', () => wired.get(tokens.engagement).close());
     await wired.get(tokens.work).run((scope) => scope.access.rememberFingerprint(keys.fingerprint, keys.olderFingerprints));
     await wired.get(tokens.work).run((scope) => scope.tracking.ensurePartitions());

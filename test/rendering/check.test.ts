@@ -21,6 +21,54 @@ describe('content without a fault', () => {
   });
 });
 
+describe('content that is made to be slow', () => {
+  const many = (make: (index: number) => string, times: number): string => Array.from({ length: times }, (_, i) => make(i)).join('');
+  const hostile: Readonly<Record<string, readonly [source: string, line: number, limit: string]>> = {
+    'a condition of 40,000 operands': [`\n{% if ${many((i) => `v${i} and `, 40_000)} x %}{% endif %}`, 2, '1000 names'],
+    'a chain of 60,000 filters': [`{{ x ${'| append: "a" '.repeat(60_000)} }}`, 1, '1000 names'],
+    'a filter with 100,000 arguments': [`{{ x | append: ${many((i) => `v${i}, `, 100_000)} 1 }}`, 1, '1000 names'],
+    'a path of 400,000 steps': [`\n\n{{ x${'.a'.repeat(400_000)} }}`, 3, '1000 names'],
+    'brackets in brackets': [`{{ x${'[x'.repeat(100)}${']'.repeat(100)} }}`, 1, '50 deep'],
+    'parentheses in parentheses': [`{% if ${'('.repeat(100)}x${')'.repeat(100)} %}{% endif %}`, 1, '50 deep'],
+    'tags in tags': [`{% if x %}`.repeat(101) + '{% endif %}'.repeat(101), 1, '100 deep'],
+    'tags in tags, without their marks': [`{% liquid\n${'if x\n'.repeat(101)}${'endif\n'.repeat(101)} %}`, 102, '100 deep'],
+    '80,000 statements in one tag': [`{% liquid\n${"echo 'a'\n".repeat(80_000)} %}`, 10_002, '10000 tags'],
+    '20,000 tags': ['{{ x }}\n'.repeat(20_000), 10_001, '10000 tags'],
+    '200,000 operands in all': [`{% if ${'x and '.repeat(450)} x %}{% endif %}\n`.repeat(222), 111, '100000 names'],
+  };
+  for (const [name, [source, line, limit]] of Object.entries(hostile)) {
+    it(`is refused with the line and the limit: ${name}`, async () => {
+      const found = await problems({ source, defaults: { x: 1 } });
+      expect(found).toMatchObject([{ code: 'template.syntax', part: 'source', line, message: expect.stringContaining(limit) }]);
+    });
+  }
+
+  it('is refused: 3,001 MJML components, 5,001 links, and what is too long with its links in it', async () => {
+    const components = mjml('<mj-section>\n'.repeat(1) + '<mj-divider />\n'.repeat(3_000) + '</mj-section>');
+    expect(await problems({ kind: 'mjml', source: components })).toMatchObject([
+      { code: 'source.too_long', severity: 'error', message: expect.stringContaining('3000 MJML components') },
+    ]);
+    const links = many((i) => `<a href="https://example.com/${i}">a</a>`, 5_001);
+    expect(await problems({ source: links, text: 'x' })).toMatchObject([
+      { code: 'source.too_long', message: expect.stringContaining('5001 links') },
+      { code: 'html.clipped' },
+    ]);
+  });
+
+  it('names its first 100 faults', async () => {
+    const found = await problems({ source: many((i) => `{{ name${i} }}\n`, 500) });
+    expect(found).toHaveLength(101);
+    expect(found.at(-1)).toMatchObject({ code: 'content.more_problems', severity: 'error', message: expect.stringMatching(/^400 /) });
+  });
+
+  it('is read when it is merely long: 100 comparisons, 1,000 lines, 80 conditions in one another', async () => {
+    const cities = many((i) => `city == "C${i}" or `, 100);
+    const nested = many((i) => `{% if city == "${i}" %}`, 80) + '{{ city }}' + '{% endif %}'.repeat(80);
+    const source = `{% if ${cities} city == "x" %}a{% endif %}${nested}${'<p>{{ city }}</p>\n'.repeat(1_000)}`;
+    expect(await problems({ source, defaults: { city: '' } })).toEqual([]);
+  });
+});
+
 describe('a Liquid error', () => {
   it('is named with its line in the part as written', async () => {
     const found = await problems({

@@ -2,8 +2,13 @@ import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
 import MailComposer from 'nodemailer/lib/mail-composer/index.js';
 import { describe, expect, it } from 'vitest';
-import type { MessagePlan, PlanRecipient } from '../../src/domain/campaign/index.ts';
+import type { PlanRecipient } from '../../src/domain/campaign/index.ts';
+import { HardLimit } from '../../src/infrastructure/rendering/hard-limit.ts';
+import { HARD_LIMIT } from '../../src/infrastructure/rendering/liquid.ts';
+import { BufferPool } from '../../src/infrastructure/rendering/message-sink.ts';
+import { CompiledPlan } from '../../src/infrastructure/rendering/plan.ts';
 import { createRenderer } from '../../src/infrastructure/rendering/renderer.ts';
+import { ThreadWork } from '../../src/infrastructure/rendering/thread-work.ts';
 import { composed, content, marketing, part, recipient } from './support.ts';
 
 /** Text that breaks encoders: line starts and ends, every script, half characters, our own delimiters. */
@@ -258,7 +263,7 @@ function outcome<T>(work: () => T): T | Error {
   }
 }
 
-function expectAgreement(plan: MessagePlan, to: PlanRecipient): void {
+function expectAgreement(plan: CompiledPlan, to: PlanRecipient): void {
   const plain = outcome(() => plan.render(to));
   const fast = outcome(() => composed(plan, to));
   if (plain instanceof Error || fast instanceof Error) {
@@ -273,7 +278,9 @@ function expectAgreement(plan: MessagePlan, to: PlanRecipient): void {
 
 describe('the fast path', () => {
   it('writes what liquidjs renders, for any template and data', async () => {
-    const renderer = createRenderer();
+    // Without the thread: 300 ways there and back are slow on a busy machine.
+    const work = new ThreadWork(HARD_LIMIT);
+    const surroundings = { pool: new BufferPool(), hardLimit: new HardLimit(HARD_LIMIT) };
     await fc.assert(
       fc.asyncProperty(template, template, data, data, async (html, text, one, other) => {
         const source = content({
@@ -281,7 +288,8 @@ describe('the fast path', () => {
           text: `${text} https://example.com/{{ c }} end.`,
           defaults,
         });
-        const plan = await renderer.compile(source, marketing());
+        const context = marketing();
+        const plan = new CompiledPlan(source, context, await work.assemble(source, context), surroundings);
         // Twice, and with another recipient in between: nothing may stay behind in the plan.
         for (const variables of [one, other, one]) expectAgreement(plan, recipient({ variables }));
       }),

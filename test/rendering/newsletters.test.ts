@@ -51,11 +51,12 @@ describe('a newsletter with Liquid in attributes, links and between sections', (
 
   it('is the same when it was frozen as HTML before', async () => {
     const written = content({ kind: 'mjml', source: SPRING, defaults });
-    const frozen = await renderer.freeze(written, marketing());
+    const { content: frozen, links } = await renderer.freeze(written, marketing());
     expect(frozen.kind).toBe('html');
     const [one, other] = [await renderer.compile(written, marketing()), await renderer.compile(frozen, marketing())];
     expect(composed(other, recipient()).parts).toEqual(composed(one, recipient()).parts);
     expect(other.links).toEqual(one.links);
+    expect(links).toEqual(one.links);
   });
 });
 
@@ -67,7 +68,8 @@ describe.skipIf(newsletters.length === 0)(
       const defaults = { FirstName: 'Ann', ReferalCode: 'R1', CompanyName: 'Acme', Company: 'Acme' };
       const written = content({ kind: 'mjml', source, defaults });
       expect((await renderer.check(written, marketing())).filter((problem) => problem.severity === 'error')).toEqual([]);
-      const plan = await renderer.compile(await renderer.freeze(written, marketing()), marketing());
+      const { content: frozen } = await renderer.freeze(written, marketing());
+      const plan = await renderer.compile(frozen, marketing());
       const to = recipient({ variables: { FirstName: 'Zoë 😀' } });
       const read = composed(plan, to);
       const plain = plan.render(to);

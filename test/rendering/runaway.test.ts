@@ -20,6 +20,11 @@ const RUNAWAYS: Readonly<Record<string, string>> = {
   'a doubled assignment': '{% assign x = "0123456789" %}{% for i in (1..60) %}{% assign x = x | append: x %}{% endfor %}{{ x }}',
   'a padded date': "{% for i in (1..1000) %}{{ 'now' | date: '%5000000d' }}{% endfor %}",
   'more than 1 MB of output': '{% for i in (1..200000) %}0123456789{% endfor %}',
+  'a list in itself':
+    '{% assign a = "x" | split: "," %}{% for i in (1..40) %}{% assign a = a | push: a | push: a %}{% endfor %}{{ a }}',
+  'a list in itself, joined': `{% assign a = "x" | split: "," %}${'{% assign a = a | push: a | unshift: a %}'.repeat(40)}{{ a | join: "," | size }}`,
+  'a list of long texts':
+    '{% assign s = "0123456789" %}{% for i in (1..16) %}{% assign s = s | append: s %}{% endfor %}{% assign a = s | split: "," %}{% for i in (1..12) %}{% assign a = a | concat: a %}{% endfor %}{{ a }}',
   'sorting for ever': `{% assign all = (1..300000) %}${'{% assign all = all | reverse | sort_natural | sort | uniq %}'.repeat(50)}`,
 };
 
@@ -44,6 +49,66 @@ describe('a template that runs away', () => {
       );
       expect(part(composed(plan, recipient({ variables: { times: 'once' } })), 'text/html')).toBe('done');
     }
+  });
+});
+
+describe('content that takes too long to read', () => {
+  /** mjml takes the product of rules and elements. */
+  const slow = content({
+    kind: 'mjml',
+    source: `<mjml><mj-head><mj-style inline="inline">${Array.from({ length: 10_000 }, (_, i) => `.c${i} p{color:red}`).join('')}</mj-style></mj-head><mj-body><mj-section><mj-column>${'<mj-text css-class="c1">x</mj-text>'.repeat(1_000)}</mj-column></mj-section></mj-body></mjml>`,
+  });
+  const tooComplex = { code: 'content.too_complex', severity: 'error', part: 'source' };
+
+  it('is stopped, keeps nothing else waiting, and what comes after it is read', async () => {
+    const hasty = createRenderer({ timeLimit: 1_000 });
+    let stopped = false;
+    let turns = 0;
+    const checking = hasty.check(slow, transactional()).finally(() => {
+      stopped = true;
+    });
+    while (!stopped) {
+      turns += 1;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(await checking).toMatchObject([tooComplex]);
+    // A thousand on a free machine, and two or three where the event loop was blocked.
+    expect(turns).toBeGreaterThan(20);
+    expect(await hasty.check(content(), transactional())).toEqual([]);
+    await expect(hasty.compile(slow, transactional())).rejects.toMatchObject({ problems: [tooComplex] });
+    await hasty.close();
+  }, 60_000);
+
+  it('does not make other projects wait', async () => {
+    const patient = createRenderer({ timeLimit: 1_500 });
+    const order: string[] = [];
+    const other = transactional({ project: { name: 'B', postalAddress: '', senderDomain: 'other.example' } });
+    await Promise.all([
+      patient.check(slow, transactional()).then(() => order.push('slow')),
+      patient.check(slow, transactional()).then(() => order.push('slow again')),
+      patient.check(content(), other).then(() => order.push('other project')),
+    ]);
+    expect(order).toEqual(['other project', 'slow', 'slow again']);
+    await patient.close();
+  }, 60_000);
+
+  it('is stopped when it takes too much memory', async () => {
+    const small = createRenderer({ memoryLimit: 16, timeLimit: 60_000 });
+    expect(await small.check(slow, transactional())).toMatchObject([{ ...tooComplex, message: expect.stringContaining('memory') }]);
+    await small.close();
+  }, 60_000);
+});
+
+describe('transactional content', () => {
+  it('is compiled once per version, whoever asks and however many at once', async () => {
+    const template = () => content({ source: '<p>{{ code }}</p>' });
+    const context = () => transactional({ variables: ['code'] });
+    const [plan, same] = await Promise.all([renderer.compile(template(), context()), renderer.compile(template(), context())]);
+    expect(same).toBe(plan);
+    expect(await renderer.compile(template(), context())).toBe(plan);
+    expect(await renderer.compile({ ...template(), subject: 'Other' }, context())).not.toBe(plan);
+    expect(await renderer.compile(template(), transactional({ variables: ['code', 'name'] }))).not.toBe(plan);
+    await expect(renderer.compile(template(), transactional())).rejects.toThrow('Unknown variable code');
   });
 });
 

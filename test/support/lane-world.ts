@@ -40,7 +40,7 @@ const KEYS = new KeyRing([Buffer.alloc(32, 7)]);
 /** Composes `Hello <address>`; fails for who has the attribute `poison`. */
 const plainRenderer: Renderer = {
   check: async () => [],
-  freeze: async (content) => content,
+  freeze: async (content) => ({ content, links: [] }),
   compile: async () => ({
     links: [],
     compose(recipient: PlanRecipient) {
@@ -48,8 +48,9 @@ const plainRenderer: Renderer = {
       const bytes = Buffer.from(`Message-ID: <${recipient.messageId}>\r\n\r\nHello ${recipient.address}\r\n`);
       return { bytes, release: () => undefined };
     },
-    render: () => ({ subject: '', preheader: '', html: undefined, text: '' }),
   }),
+  preview: async () => ({ subject: '', preheader: '', html: undefined, text: '' }),
+  faults: async () => [],
 };
 
 /**

@@ -1,11 +1,4 @@
-import type {
-  Campaign,
-  CampaignInput,
-  ContentProblem,
-  MessagePlan,
-  RenderedMessage,
-  Renderer,
-} from '../../domain/campaign/index.ts';
+import type { Campaign, CampaignInput, ContentProblem, RenderedMessage, Renderer } from '../../domain/campaign/index.ts';
 import type { TransactionalMessage } from '../../domain/delivery/index.ts';
 import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
@@ -65,8 +58,7 @@ export class CampaignDesk {
 
   async preview(projectId: Id, id: Id, as?: As): Promise<RenderedMessage> {
     const { campaign, context, person } = await this.#open(projectId, id, as);
-    const plan: MessagePlan = await this.#renderer.compile(campaign.frozen?.content ?? campaign.content, context);
-    return plan.render({
+    return this.#renderer.preview(campaign.frozen?.content ?? campaign.content, context, {
       address: person?.address ?? 'preview@example.com',
       smtputf8: false,
       variables: person === undefined ? {} : variablesOf(person),

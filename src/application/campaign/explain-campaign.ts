@@ -1,7 +1,6 @@
 import { EXCLUSION_REASONS, type ExclusionReason, type RecipientFacts } from '../../domain/audience/index.ts';
-import { type Campaign, type MessagePlan, type Renderer, RenderFailed } from '../../domain/campaign/index.ts';
+import type { Campaign, PlanRecipient, Renderer } from '../../domain/campaign/index.ts';
 import type { LedgerPlace } from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { encodeCursor, idAfter, type Page, type PageRequest, pageLimit } from '../../domain/shared/page.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
@@ -40,9 +39,8 @@ type Source = (request: { readonly limit: number; readonly after: string | undef
 
 /** As the ledger calls it. */
 const LEDGER_STATE = { bad_data: 'failed', skipped: 'skipped' } as const;
-/** People whose message is composed for one page, and for how long at most: it keeps this process from anything else. */
+/** People whose message is composed for one page, as long as the renderer's time allows. */
 const TRIED = 500;
-const TRIED_MS = 1_000;
 
 /**
  * Who is left out of a campaign, and why. Before the launch the lists are asked, and on request messages are composed for a try.
@@ -51,12 +49,10 @@ const TRIED_MS = 1_000;
 export class ExplainCampaign {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
-  readonly #clock: Clock;
 
-  constructor(deps: { work: UnitOfWork; renderer: Renderer; clock: Clock }) {
+  constructor(deps: { work: UnitOfWork; renderer: Renderer }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
-    this.#clock = deps.clock;
   }
 
   /** @throws NotFound */
@@ -88,46 +84,37 @@ export class ExplainCampaign {
 
   /** Composes for people of the audience as it is now, and keeps those whose data break the content. */
   async #tryOut(campaign: Campaign, search: PageRequest): Promise<Page<LeftOut>> {
-    const { projectId, lists, excludeLists } = campaign;
-    const plan = await this.#plan(campaign);
+    const { projectId, lists, excludeLists, createdAt } = campaign;
     const limit = pageLimit(search);
-    const { page, people } = await this.#work.run(async ({ audience }) => {
+    const { page, people, project } = await this.#work.run(async ({ audience, access }) => {
       const page = await audience.audiencePage(projectId, { lists, excludeLists }, idAfter(search), TRIED);
       const ids = page === undefined ? [] : idsIn(page.ids);
-      return { page, people: [...(await audience.recipients(projectId, ids, { lists })).values()] };
+      const people = [...(await audience.recipients(projectId, ids, { lists })).values()];
+      return { page, people: people.toSorted((a, b) => (a.id < b.id ? -1 : 1)), project: await access.getProject(projectId) };
     });
+    // With tracking, as it will be sent: links of recipients' own are looked at only then.
+    const tracking = { baseUrl: 'https://example.invalid', linkToken: (index: number) => `link-${index}` };
+    const context = marketingPlanContext(campaign, project, tracking);
+    const recipients = people.map((person) => triedRecipient(person, createdAt));
+    const faults = await this.#renderer.faults(campaign.content, context, recipients);
     if (page === undefined) return { items: [], next: undefined };
-    const until = this.#clock.monotonic() + TRIED_MS;
     const items: LeftOut[] = [];
-    for (const person of people.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
-      const detail = this.#faultOf(plan, person, campaign.createdAt);
-      if (detail !== undefined) items.push({ subscriberId: person.id, address: person.address, reason: 'bad_data', detail });
-      const tired = items.length === limit || this.#clock.monotonic() > until;
-      if (tired) return { items, next: encodeCursor([person.id]) };
+    for (const [index, detail] of faults.entries()) {
+      const { id, address } = people[index]!;
+      if (detail !== undefined) items.push({ subscriberId: id, address, reason: 'bad_data', detail });
+      const stopped = items.length === limit || (index === faults.length - 1 && faults.length < people.length);
+      if (stopped) return { items, next: encodeCursor([id]) };
     }
     // Of the people read with it some may not be mailable: only a page of nobody is the last one.
     return { items, next: encodeCursor([page.last]) };
   }
+}
 
-  async #plan(campaign: Campaign): Promise<MessagePlan> {
-    const project = await this.#work.run((scope) => scope.access.getProject(campaign.projectId));
-    // With tracking, as it will be sent: links of recipients' own are looked at only then.
-    const tracking = { baseUrl: 'https://example.invalid', linkToken: (index: number) => `link-${index}` };
-    return this.#renderer.compile(campaign.content, marketingPlanContext(campaign, project, tracking));
-  }
-
-  #faultOf(plan: MessagePlan, person: RecipientFacts, date: Date): string | undefined {
-    try {
-      const { address, smtputf8 } = person;
-      const unsubscribeUrl = 'https://example.invalid/u/try';
-      const tokens = { clickToken: 'try', openToken: 'try', unsubscribeUrl, messageId: 'try@example.invalid' };
-      plan.compose({ address, smtputf8, variables: variablesOf(person), date, ...tokens }).release();
-      return undefined;
-    } catch (error) {
-      if (error instanceof RenderFailed) return error.message;
-      throw error;
-    }
-  }
+function triedRecipient(person: RecipientFacts, date: Date): PlanRecipient {
+  const { address, smtputf8 } = person;
+  const unsubscribeUrl = 'https://example.invalid/u/try';
+  const tokens = { clickToken: 'try', openToken: 'try', unsubscribeUrl, messageId: 'try@example.invalid' };
+  return { address, smtputf8, variables: variablesOf(person), date, ...tokens };
 }
 
 const placeOf = ({ projectId, id: campaignId, launchedOn }: Campaign): LedgerPlace | undefined =>

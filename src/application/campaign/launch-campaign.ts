@@ -103,9 +103,8 @@ export class LaunchCampaign {
       linkToken: (index, target) =>
         issueLinkToken({ kind: 'campaign', projectId: draft.projectId, subjectId: draft.id, key }, index, target),
     });
-    const content = await this.#renderer.freeze(draft.content, context);
-    const plan = await this.#renderer.compile(content, context);
-    return { content, links: plan.links, keyId: this.#keys.keyId, publicUrl, project: facts };
+    const { content, links } = await this.#renderer.freeze(draft.content, context);
+    return { content, links, keyId: this.#keys.keyId, publicUrl, project: facts };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { KeyRing, Project } from '../../domain/access/index.ts';
-import { type Content, type ContentInput, ContentInvalid, type PlanContext, type Renderer } from '../../domain/campaign/index.ts';
+import type { Content, ContentInput, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import {
   type Attempt,
   requestFingerprint,
@@ -31,6 +31,8 @@ const VANISHED: Attempt = {
   reply: 'the worker vanished during the attempt',
   fault: 'transport',
 };
+type Variables = Readonly<Record<string, unknown>>;
+
 const VARIABLES_LIMIT = 256 * 1024;
 
 export class IdempotencyConflict extends DomainError {
@@ -105,14 +107,16 @@ export class SendTransactional {
     if (Buffer.byteLength(JSON.stringify(variables)) > VARIABLES_LIMIT)
       throw new InvalidInput('The variables are larger than 256 kB.', '/variables');
     const fingerprint = requestFingerprint([address.address, input.templateId ?? null, input.content ?? null, variables]);
+    const found = await this.#work.run(async (scope) => {
+      const known = await acceptedBefore(scope, projectId, idempotencyKey, fingerprint);
+      if (known !== undefined) return { known };
+      return { content: await this.#content(scope, projectId, input), project: await scope.access.getProject(projectId) };
+    });
+    if (found.known !== undefined) return found.known;
+    const { content, project } = found;
+    // Outside any transaction, since it may take seconds. For a template it was done before: `send` finds the plan as well.
+    await this.#renderer.compile(content, planContext(project, variables, testOf));
     return this.#work.run(async (scope) => {
-      const known = await acceptedBefore(scope, projectId, input.idempotencyKey, fingerprint);
-      if (known !== undefined) return known;
-      const content = await this.#content(scope, projectId, input);
-      const project = await scope.access.getProject(projectId);
-      const problems = await this.#renderer.check(filled(content, variables), planContext(project, testOf));
-      const errors = problems.filter((problem) => problem.severity === 'error');
-      if (errors.length > 0) throw new ContentInvalid(errors);
       const stored: StoredContent = testOf === undefined ? content : { ...content, testOf };
       const message = await scope.delivery.accept({
         projectId,
@@ -186,10 +190,10 @@ export class SendTransactional {
 
   async #compose(message: TransactionalMessage, project: Project): Promise<Uint8Array> {
     const { testOf, ...content } = message.content as StoredContent;
-    const plan = await this.#renderer.compile(filled(content, message.variables), planContext(project, testOf));
+    const plan = await this.#renderer.compile(content, planContext(project, message.variables, testOf));
     const composed = plan.compose({
       ...message.recipient,
-      variables: message.variables,
+      variables: variablesFor(message),
       messageId: `${this.#messageIdLeft(message.projectId, message.id)}@${project.senderDomain}`,
       date: this.#clock.now(),
       clickToken: '',
@@ -273,13 +277,16 @@ export class SendTransactional {
 }
 
 /** Without tracking in both cases: links stay as written. */
-const planContext = (project: Project, testOf: PlannedCampaign | undefined): PlanContext =>
-  testOf === undefined ? transactionalPlanContext(project) : marketingPlanContext(testOf, project, undefined);
+const planContext = (project: Project, variables: Variables, testOf: PlannedCampaign | undefined): PlanContext => ({
+  ...(testOf === undefined ? transactionalPlanContext(project) : marketingPlanContext(testOf, project, undefined)),
+  // A variable that the message brings along needs no default; one that neither has is refused when it is accepted.
+  variables: Object.keys(variables).sort(),
+});
 
-/** A variable that this message brings along needs no default; one that neither has is refused when it is accepted. */
-const filled = (content: Content, variables: Readonly<Record<string, unknown>>): Content => ({
-  ...content,
-  defaults: { ...content.defaults, ...variables },
+/** `subscriber` is the person who gets it, as in a campaign; what the caller gave is an attribute, too. */
+const variablesFor = ({ recipient, variables }: TransactionalMessage): Variables => ({
+  subscriber: { email: recipient.address, attributes: variables },
+  ...variables,
 });
 
 /** The message that this key stands for. @throws IdempotencyConflict when it was another request */

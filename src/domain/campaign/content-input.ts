@@ -18,14 +18,15 @@ export interface ContentInput {
   readonly footer?: 'project' | 'none' | undefined;
 }
 
-const SOURCE_LIMIT = 5 * 1024 * 1024;
+/** Characters. A message with more could not be sent, and listings and backups would carry it. */
+const CONTENT_LIMITS = { source: 1_000_000, text: 250_000, subject: 2_000, preheader: 2_000, name: 320 } as const;
+const DEFAULTS_LIMIT = 256 * 1024;
 /** Receivers refuse header sections of some hundred kilobytes. */
 const HEADERS_LIMIT = 50;
 
 /** Checks everything about content that can be told without rendering it. @throws InvalidInput with a pointer under `/content`. */
 export function parseContent(input: ContentInput): Content {
-  if (Buffer.byteLength(input.source) > SOURCE_LIMIT)
-    throw new InvalidInput('The source is larger than 5 MB.', '/content/source');
+  for (const field of ['source', 'text', 'subject', 'preheader'] as const) refuseLong(input[field], CONTENT_LIMITS[field], field);
   if (input.source.trim() === '') throw new InvalidInput('The source is empty: there is nothing to send.', '/content/source');
   if (input.subject.trim() === '') throw new InvalidInput('The subject is empty.', '/content/subject');
   if (hasControl(input.subject))
@@ -39,9 +40,21 @@ export function parseContent(input: ContentInput): Content {
     author: parseMailbox(input.author, '/content/author'),
     replyTo: input.replyTo === undefined ? undefined : parseMailbox(input.replyTo, '/content/replyTo'),
     headers: parseHeaders(input.headers ?? {}),
-    defaults: storableJson(input.defaults ?? {}, '/content/defaults'),
+    defaults: parseDefaults(input.defaults ?? {}),
     footer: input.footer ?? 'project',
   };
+}
+
+function refuseLong(text: string | undefined, limit: number, pointer: string): void {
+  if (text === undefined || text.length <= limit) return;
+  throw new InvalidInput(`The ${pointer.split('/').at(-1)} has ${text.length} characters; ${limit} is the limit.`, `/content/${pointer}`);
+}
+
+function parseDefaults(defaults: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const parsed = storableJson(defaults, '/content/defaults');
+  if (Buffer.byteLength(JSON.stringify(parsed)) > DEFAULTS_LIMIT)
+    throw new InvalidInput('The defaults are larger than 256 kB.', '/content/defaults');
+  return parsed;
 }
 
 /** No mail may hold a NUL (RFC 5322 section 2.3), and no database stores one. */
@@ -54,6 +67,7 @@ function parseMailbox(input: { name?: string | undefined; address: string }, poi
   if (input.name !== undefined && hasControl(input.name)) {
     throw new InvalidInput('The name contains a line break or control character.', `${pointer}/name`);
   }
+  refuseLong(input.name, CONTENT_LIMITS.name, `${pointer.slice('/content/'.length)}/name`);
   return { name: input.name?.toWellFormed(), address: parseEmailAddress(input.address, `${pointer}/address`).address };
 }
 

@@ -19,6 +19,8 @@ export interface PlanContext {
   readonly project: { readonly name: string; readonly postalAddress: string; readonly senderDomain: string };
   /** Values under `campaign.` in Liquid, e.g. `{ id, name }`. */
   readonly campaign: Readonly<Record<string, string>>;
+  /** Names of variables that every message of the plan brings along, so that they need no default. */
+  readonly variables?: readonly string[] | undefined;
   /** Complete, already valid header lines without CRLF that do not vary by recipient (List-Id, Feedback-ID, Precedence). */
   readonly staticHeaders: readonly string[];
   /** Absent: links stay as written, no pixel (transactional without tracking, previews). */
@@ -75,8 +77,6 @@ export interface MessagePlan {
    * @throws RenderFailed when this recipient's data break the template.
    */
   compose(recipient: PlanRecipient): ComposedMessage;
-  /** The same content by the plain way (liquidjs over the source), for previews and as the measure of `compose`. @throws RenderFailed */
-  render(recipient: PlanRecipient): RenderedMessage;
 }
 
 export interface ComposedMessage {
@@ -84,7 +84,10 @@ export interface ComposedMessage {
   release(): void;
 }
 
-/** Turns content into plans. Implemented over MJML and Liquid. */
+/**
+ * Turns content into plans. Content may be hostile: reading it takes a bounded time and memory, keeps no other work of the
+ * process waiting, and must not happen inside a transaction. Content that takes more counts as invalid.
+ */
 export interface Renderer {
   /** Everything wrong with the content; empty when it may be launched (warnings aside). Never throws for bad content. */
   check(content: Content, context: PlanContext): Promise<readonly ContentProblem[]>;
@@ -92,9 +95,20 @@ export interface Renderer {
    * Turns MJML into HTML and leaves Liquid alone, so that sending processes never load MJML. HTML and text come back as they are.
    * @throws ContentInvalid when `check` would report an error.
    */
-  freeze(content: Content, context: PlanContext): Promise<Content>;
-  /** @throws ContentInvalid when `check` would report an error. */
+  freeze(content: Content, context: PlanContext): Promise<{ readonly content: Content; readonly links: readonly PlanLink[] }>;
+  /**
+   * The same content in the same context without tracking is compiled once.
+   * @throws ContentInvalid when `check` would report an error.
+   */
   compile(content: Content, context: PlanContext): Promise<MessagePlan>;
+  /** What one recipient would see. @throws ContentInvalid, RenderFailed */
+  preview(content: Content, context: PlanContext, recipient: PlanRecipient): Promise<RenderedMessage>;
+  /**
+   * Composes a message for each of these people, the first of them only when it takes long.
+   * @returns one answer for each that was tried: undefined, or what is wrong with their data
+   * @throws ContentInvalid
+   */
+  faults(content: Content, context: PlanContext, people: readonly PlanRecipient[]): Promise<readonly (string | undefined)[]>;
 }
 
 export class ContentInvalid extends DomainError {

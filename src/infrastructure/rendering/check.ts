@@ -62,7 +62,7 @@ export async function examine(
 
   try {
     const assembled = await assemble(engine, content, html, context);
-    problems.push(...assembled.problems);
+    problems.push(...assembled.problems, ...sizeProblems(assembled));
     const size = Buffer.byteLength(assembled.html ?? '');
     if (size > CLIP_LIMIT) {
       const message = `The HTML has ${Math.ceil(size / 1024)} kB; Gmail cuts it off at 102 kB, and with it the unsubscribe link at its end.`;
@@ -73,6 +73,20 @@ export async function examine(
     // The parts were read before; what fails now is Liquid that MJML moved to where it makes no sense.
     problems.push(error('template.syntax', 'source', `The Liquid does not survive its place in the source: ${reasonOf(thrown)}`));
     return none();
+  }
+}
+
+/** liquidjs' parser takes the square of them; a long newsletter has 200. */
+const LINK_LIMIT = 5_000;
+
+/** What was short enough as written and is not with our links and footer in it. */
+function* sizeProblems({ html, text, slots }: Assembled): Generator<ContentProblem> {
+  if (slots.length > LINK_LIMIT)
+    yield error('source.too_long', 'source', `There are ${slots.length} links; ${LINK_LIMIT} is the limit.`);
+  for (const [name, made] of [['HTML', html ?? ''] as const, ['text part', text] as const]) {
+    if (made.length <= PART_LIMIT) continue;
+    const message = `With its links the ${name} has ${made.length} characters; ${PART_LIMIT} is the limit.`;
+    yield error('source.too_long', 'source', message);
   }
 }
 

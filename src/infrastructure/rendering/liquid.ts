@@ -9,11 +9,10 @@ import {
   Tag,
   type TagToken,
   type Template,
-  Tokenizer,
   type TopLevelToken,
-  TypeGuards,
 } from 'liquidjs';
-import { lineIndex } from './liquid-regions.ts';
+import { useRubyDates } from './liquid-dates.ts';
+import { bounded, boundLists, filterNamed, type SyntaxProblem, tooMuch } from './liquid-limits.ts';
 import { PART_LIMIT, toText } from './message-sink.ts';
 
 /**
@@ -43,9 +42,16 @@ export type Escaping = 'html' | 'text';
 
 /** @param renderLimit milliseconds until liquidjs stops by itself; half of the hard limit, so that it comes first where it can */
 export function createEngine(escaping: Escaping, renderLimit: number = HARD_LIMIT / 2): Liquid {
-  const engine = new Liquid({ ...SETUP, renderLimit, templates: {}, outputEscape: escaping === 'html' ? 'escape' : toText });
-  for (const name of ['include', 'render', 'layout', 'block']) engine.registerTag(name, RefusedTag);
+  const engine = new Liquid({
+    ...SETUP,
+    renderLimit,
+    templates: {},
+    outputEscape: escaping === 'html' ? bounded(filterNamed('escape')) : toText,
+  });
+  refuseFiles(engine);
   engine.registerTag('capture', BoundedCaptureTag);
+  useRubyDates(engine);
+  boundLists(engine);
   return engine;
 }
 
@@ -72,29 +78,12 @@ const ALL_ERRORS = 20_000;
 
 function createReader(catchAllErrors: boolean): Liquid {
   const engine = new Liquid({ ...SETUP, templates: {}, catchAllErrors });
-  for (const name of ['include', 'render', 'layout', 'block']) engine.registerTag(name, RefusedTag);
+  refuseFiles(engine);
   return engine;
 }
 
-/** liquidjs parses and renders by recursion; 5,000 nested tags end in a stack overflow. */
-const DEPTH_LIMIT = 100;
-/** Tags and outputs in one part; liquidjs' parser shifts an array for each, so its time grows with their square. */
-const TOKEN_LIMIT = 20_000;
-const BLOCKS = new Set(['if', 'unless', 'case', 'for', 'tablerow', 'capture']);
-
-function tooMuch(engine: Liquid, source: string): SyntaxProblem | undefined {
-  let depth = 0;
-  const tokens = new Tokenizer(source).readTopLevelTokens(engine.options);
-  if (tokens.length > TOKEN_LIMIT)
-    return { line: undefined, message: `there are more than ${TOKEN_LIMIT} tags and outputs; use a loop` };
-  for (const token of tokens) {
-    if (!TypeGuards.isTagToken(token)) continue;
-    if (BLOCKS.has(token.name)) depth += 1;
-    else if (token.name.startsWith('end') && BLOCKS.has(token.name.slice(3))) depth -= 1;
-    if (depth > DEPTH_LIMIT)
-      return { line: lineIndex(source)(token.begin), message: `tags are nested more than ${DEPTH_LIMIT} deep` };
-  }
-  return undefined;
+function refuseFiles(engine: Liquid): void {
+  for (const name of ['include', 'render', 'layout', 'block']) engine.registerTag(name, RefusedTag);
 }
 
 class RefusedTag extends Tag {
@@ -128,12 +117,6 @@ class CaptureEmitter implements Emitter {
     this.context.memoryLimit.use(text.length);
     this.buffer += text;
   }
-}
-
-/** A syntax error in a part as the person wrote it. */
-export interface SyntaxProblem {
-  readonly line: number | undefined;
-  readonly message: string;
 }
 
 const isMany = (error: unknown): error is LiquidErrors =>

@@ -1,5 +1,6 @@
 import type { Emitter } from 'liquidjs';
 import { RenderFailed } from '../../domain/campaign/index.ts';
+import { weigh } from './liquid-limits.ts';
 import { encodedBound, encodePiece } from './quoted-printable.ts';
 
 /** Decoded characters that one part may reach; a template that multiplies its data ends there. */
@@ -9,9 +10,13 @@ export const PART_LIMIT = 1_000_000;
 export function toText(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value === null || value === undefined) return '';
-  if (Array.isArray(value)) return value.map(toText).join('');
-  return String(value);
+  if (!Array.isArray(value)) return String(value);
+  weigh(value);
+  return joined(value);
 }
+
+const joined = (list: readonly unknown[]): string =>
+  list.map((value) => (Array.isArray(value) ? joined(value) : toText(value))).join('');
 
 /** Collects a part as text, for the plain way. */
 export class CappedEmitter implements Emitter {

@@ -11,6 +11,8 @@ export interface MjmlResult {
 
 /** Deeper nesting than any mail has; mjml's own recursion ends in a stack overflow near 1,000. */
 const DEPTH_LIMIT = 100;
+/** Each becomes 300 characters of HTML and more, so that no message has as many; mjml would take 10 s for 18,000. */
+const COMPONENT_LIMIT = 3_000;
 
 /** Components whose body is text for mjml: their tags are HTML and not ours to balance. */
 const TEXT_BODIED = new Set([
@@ -91,12 +93,18 @@ function structureProblems(source: string, found: LiquidRegions): ContentProblem
   const problems: ContentProblem[] = [];
   const lineOf = lineIndex(source);
   const open: { readonly name: string; readonly line: number }[] = [];
+  let components = 0;
   const report = (message: string, line: number, code?: string): void => {
     if (problems.length < 20) problems.push(problem('error', message, line, code));
   };
   for (const tag of scanTags(mask(source, found))) {
     if (tag.name !== 'mjml' && !tag.name.startsWith('mj-')) continue;
     const line = lineOf(tag.begin);
+    components += tag.closing ? 0 : 1;
+    if (components > COMPONENT_LIMIT) {
+      report(`There are more than ${COMPONENT_LIMIT} MJML components; use a loop, or fewer.`, line, 'source.too_long');
+      return problems;
+    }
     const inside = open.at(-1);
     if (inside !== undefined && TEXT_BODIED.has(inside.name) && !(tag.closing && tag.name === inside.name)) {
       const nested = tag.closing ? `</${tag.name}>` : `<${tag.name}>`;

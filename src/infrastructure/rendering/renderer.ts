@@ -9,71 +9,124 @@
  * Standards: RFC 5322 (header, 998 octets a line), RFC 2045 and 2046 (MIME), RFC 2047 (encoded words), RFC 6532 (raw UTF-8
  * in To for SMTPUTF8 recipients only), RFC 8058 (one-click unsubscribe).
  */
-import type { Liquid } from 'liquidjs';
 import {
   type Content,
   ContentInvalid,
   type ContentProblem,
   type PlanContext,
+  type PlanLink,
+  type PlanRecipient,
+  type RenderedMessage,
   type Renderer,
-  RenderFailed,
 } from '../../domain/campaign/index.ts';
-import { examine } from './check.ts';
-import { NOBODY } from './frame.ts';
 import { HardLimit } from './hard-limit.ts';
-import { createEngine, HARD_LIMIT, SourceReader } from './liquid.ts';
+import { HARD_LIMIT } from './liquid.ts';
 import { BufferPool } from './message-sink.ts';
 import { CompiledPlan } from './plan.ts';
+import { PlanCache } from './plan-cache.ts';
+import { RenderingThreads, ThreadOverrun } from './rendering-thread.ts';
+import type { ContextFacts } from './thread-work.ts';
 
 export interface RendererOptions {
-  /** Milliseconds after which a runaway template is stopped from outside; 2,000 by default. */
+  /** Milliseconds after which a template that runs for one message is stopped from outside; 2,000 by default. */
   readonly hardLimit?: number;
+  /** Milliseconds for checking, compiling or previewing one content; 10,000 by default. */
+  readonly timeLimit?: number;
+  /** Megabytes for the same; 256 by default. */
+  readonly memoryLimit?: number;
 }
 
 export class MjmlRenderer implements Renderer {
-  private readonly reader = new SourceReader();
-  private readonly engine: Liquid = createEngine('text');
   private readonly pool = new BufferPool();
+  private readonly plans = new PlanCache();
   private readonly hardLimit: HardLimit;
+  private readonly timeLimit: number;
+  private readonly threads: RenderingThreads;
 
   constructor(options: RendererOptions = {}) {
-    this.hardLimit = new HardLimit(options.hardLimit ?? HARD_LIMIT);
+    const { hardLimit = HARD_LIMIT, timeLimit = 10_000, memoryLimit = 256 } = options;
+    this.hardLimit = new HardLimit(hardLimit);
+    this.timeLimit = timeLimit;
+    this.threads = new RenderingThreads({ time: timeLimit, memory: memoryLimit, hardLimit });
   }
 
   async check(content: Content, context: PlanContext): Promise<readonly ContentProblem[]> {
-    const unified = withLineFeeds(content);
-    const { problems, assembled } = await examine(this.reader, this.engine, unified, context);
-    if (assembled === undefined) return problems;
-    const plan = new CompiledPlan(unified, context, assembled, { pool: this.pool, hardLimit: this.hardLimit });
-    return [...problems, ...trial(plan)];
+    try {
+      return await this.threads.run(projectOf(context), 'check', withLineFeeds(content), factsOf(context));
+    } catch (error) {
+      if (error instanceof ThreadOverrun) return [this.overrun(error)];
+      throw error;
+    }
   }
 
-  async freeze(content: Content, context: PlanContext): Promise<Content> {
-    const { problems, html, assembled } = await examine(this.reader, this.engine, withLineFeeds(content), context);
-    if (assembled === undefined) throw new ContentInvalid(problems);
-    return html === undefined ? content : { ...content, kind: 'html', source: html };
+  /** Content that has MJML comes back with HTML, any other as it is. */
+  async freeze(
+    content: Content,
+    context: PlanContext,
+  ): Promise<{ readonly content: Content; readonly links: readonly PlanLink[] }> {
+    const unified = withLineFeeds(content);
+    return this.strictly(this.threads.run(projectOf(context), 'freeze', unified, factsOf(context)));
   }
 
-  async compile(content: Content, context: PlanContext): Promise<CompiledPlan> {
+  /** Plans without links of their own are kept: transactional content is compiled once, not once per message. */
+  compile(content: Content, context: PlanContext): Promise<CompiledPlan> {
+    if (context.tracking !== undefined) return this.build(content, context);
+    return this.plans.get(content, factsOf(context), () => this.build(content, context));
+  }
+
+  preview(content: Content, context: PlanContext, recipient: PlanRecipient): Promise<RenderedMessage> {
     const unified = withLineFeeds(content);
-    const { problems, assembled } = await examine(this.reader, this.engine, unified, context);
-    if (assembled === undefined) throw new ContentInvalid(problems);
+    return this.strictly(this.threads.run(projectOf(context), 'preview', unified, factsOf(context), recipient));
+  }
+
+  faults(content: Content, context: PlanContext, people: readonly PlanRecipient[]): Promise<readonly (string | undefined)[]> {
+    const unified = withLineFeeds(content);
+    return this.strictly(this.threads.run(projectOf(context), 'faults', unified, factsOf(context), people));
+  }
+
+  close(): Promise<void> {
+    return this.threads.close();
+  }
+
+  private async build(content: Content, context: PlanContext): Promise<CompiledPlan> {
+    const unified = withLineFeeds(content);
+    const assembled = await this.strictly(this.threads.run(projectOf(context), 'assemble', unified, factsOf(context)));
     return new CompiledPlan(unified, context, assembled, { pool: this.pool, hardLimit: this.hardLimit });
+  }
+
+  private async strictly<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof ThreadOverrun) throw new ContentInvalid([this.overrun(error)]);
+      throw error;
+    }
+  }
+
+  private overrun({ what }: ThreadOverrun): ContentProblem {
+    const message =
+      what === 'time'
+        ? `Reading the content took longer than ${this.timeLimit / 1_000} s and was stopped. Make it smaller, or its loops and styles simpler.`
+        : 'Reading the content took too much memory and was stopped. Make it smaller, or its loops and lists simpler.';
+    return { severity: 'error', code: 'content.too_complex', part: 'source', line: undefined, message };
   }
 }
 
 export const createRenderer = (options?: RendererOptions): MjmlRenderer => new MjmlRenderer(options);
 
-/** Some faults show only when a template runs: a filter without its argument, a loop without end. */
-function trial(plan: CompiledPlan): ContentProblem[] {
-  try {
-    plan.render(NOBODY);
-    return [];
-  } catch (error) {
-    if (!(error instanceof RenderFailed)) throw error;
-    const message = `With nothing but the defaults, rendering fails: ${error.message}`;
-    return [{ severity: 'warning', code: 'template.trial_failed', part: 'source', line: undefined, message }];
-  }
+/** Threads are shared out by this. */
+const projectOf = (context: PlanContext): string => context.project.senderDomain;
+
+function factsOf(context: PlanContext): ContextFacts {
+  const { project, tracking } = context;
+  const { name, postalAddress, senderDomain } = project;
+  return {
+    ...context,
+    // What is given may be the whole aggregate.
+    project: { name, postalAddress, senderDomain },
+    tracking:
+      tracking === undefined ? undefined : { baseUrl: tracking.baseUrl, openPixel: tracking.openPixel, clicks: tracking.clicks },
+  };
 }
 
 /** One kind of line end, so that positions, lines and both ways of rendering agree. */

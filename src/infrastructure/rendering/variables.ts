@@ -41,15 +41,19 @@ export function usesOf(templates: readonly Template[]): TemplateUses {
     return index.lineOf(token.begin);
   };
 
-  const readToken = (token: unknown, use: VariableUse['use'], guards: readonly string[]): void => {
+  /** What the conditions around this place ask for. A walk over all of them for each use would take the product of both. */
+  const guards = new Map<string, number>();
+  const isGuarded = (path: readonly string[]): boolean => path.some((_, end) => guards.has(path.slice(0, end + 1).join('.')));
+
+  const readToken = (token: unknown, use: VariableUse['use']): void => {
     if (TypeGuards.isRangeToken(token)) {
-      readToken(token.lhs, use, guards);
-      readToken(token.rhs, use, guards);
+      readToken(token.lhs, use);
+      readToken(token.rhs, use);
     } else if (TypeGuards.isFilteredValueToken(token)) {
-      for (const inner of token.initial.postfix) readToken(inner, use, guards);
+      for (const inner of token.initial.postfix) readToken(inner, use);
       for (const filter of token.filters) {
         filters.add(filter.name);
-        for (const argument of filter.args) readToken(Array.isArray(argument) ? argument[1] : argument, use, guards);
+        for (const argument of filter.args) readToken(Array.isArray(argument) ? argument[1] : argument, use);
       }
     } else if (TypeGuards.isPropertyAccessToken(token)) {
       const path: string[] = [];
@@ -60,41 +64,45 @@ export function usesOf(templates: readonly Template[]): TemplateUses {
         } else {
           // `products[position].name`: what stands in the brackets is a use of its own; the path is known up to here.
           fixed = false;
-          readToken(prop, use, guards);
+          readToken(prop, use);
         }
       }
       if (path.length > 0) {
-        const name = path.join('.');
-        const guarded = use === 'printed' && guards.some((guard) => name === guard || name.startsWith(`${guard}.`));
-        uses.push({ path, line: lineOf(token), use: guarded ? 'guarded' : use });
+        uses.push({ path, line: lineOf(token), use: use === 'printed' && isGuarded(path) ? 'guarded' : use });
       }
     }
   };
-  const readValue = (value: Value, use: VariableUse['use'], guards: readonly string[]): void => {
+  const readValue = (value: Value, use: VariableUse['use']): void => {
     const optional = use === 'printed' && value.filters[0]?.name === 'default';
-    for (const token of value.initial.postfix) readToken(token, optional ? 'guarded' : use, guards);
+    for (const token of value.initial.postfix) readToken(token, optional ? 'guarded' : use);
     for (const filter of value.filters) {
       if (!filter.name.startsWith('[')) filters.add(filter.name);
-      for (const argument of filter.args) readToken(Array.isArray(argument) ? argument[1] : argument, use, guards);
+      for (const argument of filter.args) readToken(Array.isArray(argument) ? argument[1] : argument, use);
     }
   };
-  const visit = (template: Template, guards: readonly string[]): void => {
+  const visit = (template: Template): void => {
     if (TypeGuards.isTagToken(template.token)) tags.add(template.token.name);
     const conditional = template instanceof IfTag || template instanceof UnlessTag || template instanceof CaseTag;
     const before = uses.length;
     for (const argument of template.arguments?.() ?? []) {
       // `offset: continue` is a word of `for`, no variable.
       if (template instanceof ForTag && TypeGuards.isPropertyAccessToken(argument) && argument.getText() === 'continue') continue;
-      if (argument instanceof Value) readValue(argument, conditional ? 'asked' : 'printed', guards);
-      else readToken(argument, conditional ? 'asked' : 'printed', guards);
+      if (argument instanceof Value) readValue(argument, conditional ? 'asked' : 'printed');
+      else readToken(argument, conditional ? 'asked' : 'printed');
     }
     if (template instanceof Output && template.value.filters.at(-1)?.name === 'raw') rawOutputs.push(lineOf(template.token));
     for (const identifier of template.localScope?.() ?? []) assigned.add(identifier.content);
     for (const name of template.blockScope?.() ?? []) locals.add(name);
-    const inner = conditional ? [...guards, ...uses.slice(before).map((asked) => asked.path.join('.'))] : guards;
-    for (const child of childrenOf(template)) visit(child, inner);
+    const asked = conditional ? uses.slice(before).map(({ path }) => path.join('.')) : [];
+    for (const name of asked) guards.set(name, (guards.get(name) ?? 0) + 1);
+    for (const child of childrenOf(template)) visit(child);
+    for (const name of asked) {
+      const left = (guards.get(name) ?? 0) - 1;
+      if (left > 0) guards.set(name, left);
+      else guards.delete(name);
+    }
   };
-  for (const template of templates) visit(template, []);
+  for (const template of templates) visit(template);
   for (const name of assigned) locals.add(name);
   return { uses, locals, assigned, filters, tags, rawOutputs };
 }
@@ -111,7 +119,7 @@ const SUBSCRIBER_FIELDS = new Set(['id', 'email', 'locale', 'attributes']);
 /** Why a variable cannot be trusted to have a value, or undefined when it can. */
 export function unknownReason(path: readonly string[], content: Content, context: PlanContext): string | undefined {
   const [root, second, third] = path;
-  const has = (name: string): boolean => Object.hasOwn(content.defaults, name);
+  const has = (name: string): boolean => Object.hasOwn(content.defaults, name) || context.variables?.includes(name) === true;
   const declare = (name: string): string =>
     `Declare a default for it (defaults: { ${JSON.stringify(name)}: ... }) for recipients who lack it, or correct the name.`;
   switch (root) {

@@ -76,21 +76,21 @@ describe('a launch', () => {
   it('is refused when the campaign was edited while it was being prepared', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
     const renderer = world.instance.get(tokens.renderer);
-    const compile = renderer.compile.bind(renderer);
+    const freeze = renderer.freeze.bind(renderer);
     let edited = false;
-    renderer.compile = async (content, context) => {
+    renderer.freeze = async (content, context) => {
       if (!edited) {
         edited = true;
         await world.application.campaign.edit(world.projectId, campaign.id, { name: 'Edited' });
       }
-      return compile(content, context);
+      return freeze(content, context);
     };
     try {
       await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
         code: 'campaign.edited_meanwhile',
       });
     } finally {
-      renderer.compile = compile;
+      renderer.freeze = freeze;
     }
     expect([(await world.get(campaign.id)).state, await world.runs(campaign.id)]).toEqual(['draft', []]);
   });

@@ -12,6 +12,35 @@ beforeAll(() => stage.open());
 afterAll(() => stage.close());
 beforeEach(() => stage.fresh());
 
+describe('content', () => {
+  it('is read outside any transaction when a message is accepted and when it is sent, and by the same plan', async () => {
+    const renderer = stage.instance.get(tokens.renderer);
+    const compile = renderer.compile.bind(renderer);
+    const plans = new Set<unknown>();
+    const open: unknown[] = [];
+    renderer.compile = async (content, context) => {
+      open.push(
+        ...(await stage.sql(
+          `select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in%'`,
+        )),
+      );
+      const plan = await compile(content, context);
+      plans.add(plan);
+      return plan;
+    };
+    try {
+      const template = await stage.instance.application.templates.create(stage.projectId, 'Code', TransactionalStage.content);
+      for (const name of ['Ada', 'Bob']) {
+        const message = await stage.accept({ content: undefined, templateId: template.id, variables: { name } });
+        expect(await stage.send(message)).toMatchObject({ state: 'submitted' });
+      }
+    } finally {
+      renderer.compile = compile;
+    }
+    expect([open, plans.size]).toEqual([[], 1]);
+  });
+});
+
 describe('an attempt', () => {
   it('that is submitted ends the message', async () => {
     const message = await stage.accept();

@@ -34,7 +34,12 @@ describe('content as it is given', () => {
 
   it.each([
     ['an empty source', { source: ' \n ' }, '/content/source'],
-    ['a source of more than 5 MB', { source: 'x'.repeat(5 * 1024 * 1024 + 1) }, '/content/source'],
+    ['a source of more than 1,000,000 characters', { source: 'x'.repeat(1_000_001) }, '/content/source'],
+    ['a text part of more than 250,000 characters', { text: 'x'.repeat(250_001) }, '/content/text'],
+    ['a subject of more than 2,000 characters', { subject: 'x'.repeat(2_001) }, '/content/subject'],
+    ['a preheader of more than 2,000 characters', { preheader: 'x'.repeat(2_001) }, '/content/preheader'],
+    ['a name of more than 320 characters', { author: { name: 'x'.repeat(321), address: 'a@b.example' } }, '/content/author/name'],
+    ['defaults of more than 256 kB', { defaults: { a: 'x'.repeat(256 * 1024) } }, '/content/defaults'],
     ['an empty subject', { subject: '  ' }, '/content/subject'],
     ['an author who is no address', { author: { address: 'hello' } }, '/content/author/address'],
     ['two authors', { author: { address: 'a@example.com, b@example.com' } }, '/content/author/address'],

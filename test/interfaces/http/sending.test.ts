@@ -33,6 +33,23 @@ describe('a campaign over HTTP', () => {
     return (await call('POST', '/v1/campaigns', { name: 'November', content, lists: [list] })).body.id as string;
   }
 
+  it('whose content takes long to check keeps no other request waiting', async () => {
+    const slow = { ...content, source: '<table><tr><td>'.repeat(60) + '<td><br><br>'.repeat(30_000) };
+    const id = (await call('POST', '/v1/campaigns', { name: 'Slow', content: slow, lists: [] })).body.id as string;
+    let checked = false;
+    const checking = call('GET', `/v1/campaigns/${id}/check`).finally(() => {
+      checked = true;
+    });
+    let answered = 0;
+    while (!checked) {
+      expect(await call('GET', '/v1/lists')).toMatchObject({ status: 200 });
+      answered += 1;
+    }
+    expect(await checking).toMatchObject({ status: 200 });
+    // On a blocked event loop these are the few between reading the campaign and reading its content.
+    expect(answered).toBeGreaterThan(10);
+  });
+
   it('is drafted, checked, previewed, launched once and reported', async () => {
     const id = await campaignFor(['one@example.com', 'two@example.com']);
     expect((await call('GET', `/v1/campaigns/${id}`)).body).toMatchObject({

@@ -1,19 +1,19 @@
 import { z } from '@hono/zod-openapi';
 import { jsonObject } from '../schemas.ts';
 
-/** A source may have 5 MB, and JSON escapes what it quotes. */
+/** A source may have 1,000,000 characters of up to three bytes, and JSON escapes what it quotes. */
 export const CONTENT_BODY_BYTES = 8 * 1024 * 1024;
 
-const mailbox = z.strictObject({ name: z.string().optional(), address: z.string() });
+const mailbox = z.strictObject({ name: z.string().max(320).optional(), address: z.string() });
 
 /** Content as a caller gives it; `subject`, `preheader`, `source` and `text` are Liquid. */
 export const contentInput = z
   .strictObject({
     kind: z.enum(['mjml', 'html', 'text']),
-    source: z.string(),
-    text: z.string().optional().openapi({ description: 'The plain-text part; absent: made from the HTML.' }),
-    subject: z.string(),
-    preheader: z.string().optional(),
+    source: z.string().max(1_000_000),
+    text: z.string().max(250_000).optional().openapi({ description: 'The plain-text part; absent: made from the HTML.' }),
+    subject: z.string().max(2_000),
+    preheader: z.string().max(2_000).optional(),
     author: mailbox.openapi({ description: 'The From: address that people see.' }),
     replyTo: mailbox.optional(),
     headers: z.record(z.string(), z.string()).optional(),
