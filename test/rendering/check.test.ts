@@ -22,7 +22,8 @@ describe('content without a fault', () => {
 });
 
 describe('content that is made to be slow', () => {
-  const many = (make: (index: number) => string, times: number): string => Array.from({ length: times }, (_, i) => make(i)).join('');
+  const many = (make: (index: number) => string, times: number): string =>
+    Array.from({ length: times }, (_, i) => make(i)).join('');
   const hostile: Readonly<Record<string, readonly [source: string, line: number, limit: string]>> = {
     'a condition of 40,000 operands': [`\n{% if ${many((i) => `v${i} and `, 40_000)} x %}{% endif %}`, 2, '1000 names'],
     'a chain of 60,000 filters': [`{{ x ${'| append: "a" '.repeat(60_000)} }}`, 1, '1000 names'],
@@ -58,7 +59,11 @@ describe('content that is made to be slow', () => {
   it('names its first 100 faults', async () => {
     const found = await problems({ source: many((i) => `{{ name${i} }}\n`, 500) });
     expect(found).toHaveLength(101);
-    expect(found.at(-1)).toMatchObject({ code: 'content.more_problems', severity: 'error', message: expect.stringMatching(/^400 /) });
+    expect(found.at(-1)).toMatchObject({
+      code: 'content.more_problems',
+      severity: 'error',
+      message: expect.stringMatching(/^400 /),
+    });
   });
 
   it('is read when it is merely long: 100 comparisons, 1,000 lines, 80 conditions in one another', async () => {

@@ -94,7 +94,9 @@ describe('content that takes too long to read', () => {
 
   it('is stopped when it takes too much memory', async () => {
     const small = createRenderer({ memoryLimit: 16, timeLimit: 60_000 });
-    expect(await small.check(slow, transactional())).toMatchObject([{ ...tooComplex, message: expect.stringContaining('memory') }]);
+    expect(await small.check(slow, transactional())).toMatchObject([
+      { ...tooComplex, message: expect.stringContaining('memory') },
+    ]);
     await small.close();
   }, 60_000);
 });

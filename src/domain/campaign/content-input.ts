@@ -47,7 +47,10 @@ export function parseContent(input: ContentInput): Content {
 
 function refuseLong(text: string | undefined, limit: number, pointer: string): void {
   if (text === undefined || text.length <= limit) return;
-  throw new InvalidInput(`The ${pointer.split('/').at(-1)} has ${text.length} characters; ${limit} is the limit.`, `/content/${pointer}`);
+  throw new InvalidInput(
+    `The ${pointer.split('/').at(-1)} has ${text.length} characters; ${limit} is the limit.`,
+    `/content/${pointer}`,
+  );
 }
 
 function parseDefaults(defaults: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
