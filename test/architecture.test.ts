@@ -34,6 +34,9 @@ const ENTRY_POINT = /^src\/interfaces\/(cli\/main|npm\/index)\.ts$/;
 /** What entry points open: an instance with what it is opened by, and the looks at one from outside. */
 const OPENED = /^src\/infrastructure\/(open|container|config|logger|doctor|heap|serving-note)\.ts$/;
 
+/** Of the domain, what every face may use: its errors, and how to close what is open. */
+const SHARED = /^src\/domain\/shared\/(errors|clean-up)\.ts$/;
+
 interface Layer {
   readonly files: RegExp;
   /** Targets that every file of the layer may import, beside its own folder. */
@@ -51,13 +54,13 @@ const LAYERS: readonly Layer[] = [
   { files: /^src\/infrastructure\//, targets: [/^src\/(infrastructure|application|domain)\//], builtins: /./, packages: /./ },
   {
     files: ENTRY_POINT,
-    targets: [/^src\/interfaces\//, /^src\/application\/application\.ts$/, /^src\/domain\/shared\/errors\.ts$/, OPENED],
+    targets: [/^src\/interfaces\//, /^src\/application\/application\.ts$/, SHARED, OPENED],
     builtins: /./,
     packages: /./,
   },
   {
     files: /^src\/interfaces\//,
-    targets: [/^src\/interfaces\//, /^src\/application\/application\.ts$/, /^src\/domain\/shared\/errors\.ts$/],
+    targets: [/^src\/interfaces\//, /^src\/application\/application\.ts$/, SHARED],
     builtins: /./,
     packages: /./,
   },
@@ -205,7 +208,7 @@ const rules: readonly Rule[] = [
     name: 'nothing happens on import',
     check: (tree) =>
       each(tree, (module) =>
-        ENTRY_POINT.test(module.path) || module.path.endsWith('-worker.ts')
+        ENTRY_POINT.test(module.path) || /(-worker|^src\/interfaces\/npm\/node-version)\.ts$/.test(module.path)
           ? []
           : named(module.effects, /./, (name) => `runs a ${name} when imported; move it into a function`),
       ),

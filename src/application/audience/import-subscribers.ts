@@ -15,6 +15,7 @@ import {
   type StagedRejection,
   type StagedRow,
 } from '../../domain/audience/index.ts';
+import { closing } from '../../domain/shared/clean-up.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import { csvRow } from '../../domain/shared/csv.ts';
 import { DomainError, InvalidInput } from '../../domain/shared/errors.ts';
@@ -106,11 +107,10 @@ export class ImportSubscribers {
     onProgress: (progress: ImportProgress) => void,
   ): Promise<void> {
     const file = await this.#files.open(source, options);
-    try {
-      await this.#readInto(load, imported, file, onProgress);
-    } finally {
-      await file.close();
-    }
+    await closing(
+      () => this.#readInto(load, imported, file, onProgress),
+      () => file.close(),
+    );
   }
 
   async #readInto(

@@ -1,6 +1,7 @@
 import { type CsvError, type Parser, parse } from 'csv-parse';
 import type { FileRow } from '../../application/audience/subscriber-files.ts';
 import { ImportUnreadable } from '../../domain/audience/index.ts';
+import { cleanUp } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { TextSource } from './csv-source.ts';
 
@@ -49,8 +50,7 @@ export class CsvRows {
       }
       throw new ImportUnreadable('The file has no header row. Its first line must name the columns, such as email,first_name.');
     } catch (error) {
-      await pieces.return(undefined);
-      throw error;
+      return cleanUp(error, () => pieces.return(undefined));
     }
   }
 

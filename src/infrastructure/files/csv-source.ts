@@ -1,5 +1,6 @@
 import { TextDecoder } from 'node:util';
 import { ImportUnreadable } from '../../domain/audience/index.ts';
+import { cleanUp } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 
 /** Enough to see the encoding, the format and the header. */
@@ -58,8 +59,7 @@ export class TextSource implements AsyncIterable<Buffer> {
       Object.defineProperty(text, 'bytesRead', { get: () => taken });
       return text;
     } catch (error) {
-      await bytes.return(undefined);
-      throw error;
+      return cleanUp(error, () => bytes.return(undefined));
     }
   }
 

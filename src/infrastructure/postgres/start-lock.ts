@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { closing } from '../../domain/shared/clean-up.ts';
 import { codeOf, readIfThere } from './embedded-directory.ts';
 import { lives, ownMark } from './process-mark.ts';
 
@@ -13,21 +14,18 @@ import { lives, ownMark } from './process-mark.ts';
 export async function underStartLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const own = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
   const holder = await ownMark();
-  await writeFile(own, holder, { mode: 0o600 });
-  try {
+  const locked = async (): Promise<T> => {
+    await writeFile(own, holder, { mode: 0o600 });
     while (!(await take(own, path))) {
       const found = await readIfThere(path);
       if (found !== undefined && !(await lives(found))) await discard(path, found, own);
       else await delay(50);
     }
-    try {
-      return await work();
-    } finally {
+    return closing(work, async () => {
       if ((await readIfThere(path)) === holder) await rm(path, { force: true });
-    }
-  } finally {
-    await rm(own, { force: true });
-  }
+    });
+  };
+  return closing(locked, () => rm(own, { force: true }));
 }
 
 async function take(own: string, path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
+import { closing } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Interruption } from './interruption.ts';
 import type { Output } from './output.ts';
@@ -23,16 +24,10 @@ export interface Cli {
 /** Opens an instance for as long as `work` lasts. */
 export async function withInstance<T>(cli: Cli, work: (instance: Instance) => Promise<T>, wish: OpenWish = {}): Promise<T> {
   const instance = await cli.workbench.open(wish);
-  let result: T;
-  try {
-    result = await work(instance);
-  } catch (error) {
-    // The first fault is the one to tell, whatever goes wrong while closing after it.
-    await Promise.allSettled([instance.close()]);
-    throw error;
-  }
-  await instance.close();
-  return result;
+  return closing(
+    () => work(instance),
+    () => instance.close(),
+  );
 }
 
 /** The same, with the project that `--project` names, or the only one. */

@@ -1,4 +1,5 @@
 import type { Application } from '../../application/application.ts';
+import { closing } from '../../domain/shared/clean-up.ts';
 import type { Cli } from './cli.ts';
 import { StuckNews } from './stuck-workers.ts';
 import { type Instance, type Lane, NoWayOut } from './workbench.ts';
@@ -58,7 +59,7 @@ export async function untilDone(cli: Cli, instance: Instance, lane: Lane, done: 
   const signal = cli.interruption.heed();
   let stop: (() => Promise<void>) | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
-  try {
+  const watched = async (): Promise<boolean> => {
     while (!(await Promise.race([done(), instance.broken]))) {
       if (stop === undefined && cli.clock.monotonic() - lookedAt >= LOOK_MS) {
         lookedAt = cli.clock.monotonic();
@@ -71,9 +72,8 @@ export async function untilDone(cli: Cli, instance: Instance, lane: Lane, done: 
       if (signal.aborted) return false;
     }
     return true;
-  } finally {
-    await stop?.();
-  }
+  };
+  return closing(watched, async () => stop?.());
 }
 
 /** Ends early when the signal comes. */
