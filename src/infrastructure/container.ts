@@ -13,7 +13,7 @@ import { bulkWake, makePartitions, sendMessage, sweepMessages, tendCampaigns } f
 import { RecordOutcomes } from '../application/delivery/record-outcomes.ts';
 import { SendTransactional } from '../application/delivery/send-transactional.ts';
 import { type RecipientDataSource, SendingPorts } from '../application/delivery/sending-ports.ts';
-import { StatusBoard } from '../application/delivery/status-board.ts';
+import { type DatabaseEnds, StatusBoard } from '../application/delivery/status-board.ts';
 import { Workers } from '../application/delivery/workers.ts';
 import type { JobHandler } from '../application/job.ts';
 import type { Log } from '../application/log.ts';
@@ -62,6 +62,8 @@ export interface Surroundings {
   readonly transactionalRetry?: RetryPolicy | undefined;
   readonly recipientData?: RecipientDataSource | undefined;
   readonly shardSize?: number | undefined;
+  /** Default: a database server of one's own. */
+  readonly databaseEnds?: (() => Promise<DatabaseEnds | undefined>) | undefined;
   /** The process cannot record outcomes any more and must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -290,7 +292,16 @@ function wireFaces(container: Container): void {
       tokens.jobs,
       tokens.renderer,
     ],
-    ({ shardSize = SHARD_SIZE }, work, desk, transactional, imports, recipients, jobs, renderer) =>
+    (
+      { shardSize = SHARD_SIZE, databaseEnds = async () => undefined },
+      work,
+      desk,
+      transactional,
+      imports,
+      recipients,
+      jobs,
+      renderer,
+    ) =>
       createApplication({
         work,
         desk,
@@ -300,7 +311,7 @@ function wireFaces(container: Container): void {
         imports,
         reports: new Reports({ work }),
         recipients,
-        statusBoard: new StatusBoard({ work, depths: (lanes) => jobs.depths(lanes) }),
+        statusBoard: new StatusBoard({ work, depths: (lanes) => jobs.depths(lanes), databaseEnds }),
       }),
   );
 }

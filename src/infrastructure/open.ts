@@ -3,6 +3,7 @@ import type { RecipientDataSource } from '../application/delivery/sending-ports.
 import type { Log } from '../application/log.ts';
 import { KeyRing } from '../domain/access/index.ts';
 import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
+import { cleanUp } from '../domain/shared/clean-up.ts';
 import type { Clock } from '../domain/shared/clock.ts';
 import { DomainError } from '../domain/shared/errors.ts';
 import { type Config, readSecretKeys } from './config.ts';
@@ -11,6 +12,7 @@ import type { Inbox } from './inbox/inbox.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { checkServer, openDatabase } from './postgres/database.ts';
 import { databaseClock } from './postgres/database-clock.ts';
+import { DatabaseUnavailable } from './postgres/errors.ts';
 import { migrate, pendingMigrations } from './postgres/migrate.ts';
 import { breakSilence, openOrm } from './postgres/orm.ts';
 import { sessionName } from './postgres/session-name.ts';
@@ -31,6 +33,8 @@ export interface OpenOptions {
   readonly localTransport?: boolean | undefined;
   /** Default true: bring the schema up to date. False: refuse to start on an older schema. */
   readonly migrate?: boolean | undefined;
+  /** False: where there is no embedded database none is made. Default true. */
+  readonly createsDatabase?: boolean | undefined;
   /** Runs an embedded database on when the process that runs it ends: for whoever means to stay. Default false. */
   readonly inheritsDatabase?: boolean | undefined;
   /** True when this process runs workers. */
@@ -44,6 +48,7 @@ export interface OpenOptions {
   /** A worker that has waited so many milliseconds for the database tries another connection. Default 30,000. */
   readonly databasePatienceMs?: number | undefined;
   readonly secretKeys?: readonly [Buffer, ...Buffer[]] | undefined;
+  /** This instance cannot go on: outcomes cannot be recorded, or the embedded database does not come back. */
   readonly onFatal?: ((error: unknown) => void) | undefined;
 }
 
@@ -64,6 +69,8 @@ export interface Opened extends Wired {
   /** Names of the migrations that this opening applied. */
   readonly migrated: readonly string[];
   readonly lifecycle: Lifecycle;
+  /** @throws DatabaseUnavailable when this process cannot serve now */
+  ready(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -82,12 +89,15 @@ export class SchemaOutdated extends DomainError {
 export async function openPennypost(options: OpenOptions): Promise<Opened> {
   const { config, log } = options;
   const lifecycle = new Lifecycle();
+  const onFatal = options.onFatal ?? ((error) => log.error({ reason: String(error) }, 'this instance cannot go on'));
   try {
     const database = await openDatabase({
       url: config.databaseUrl,
       dataDir: config.dataDir,
-      log: (line) => log.info({}, line),
+      log,
+      creates: options.createsDatabase,
       inherits: options.inheritsDatabase,
+      onLost: onFatal,
     });
     lifecycle.register('database', () => database.stop());
     const orm = await openOrm(database.connection, { applicationName: sessionName(hostname(), process.pid) });
@@ -115,7 +125,8 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       transactionalTransport: wayOut.transactionalTransport,
       localTransport: options.localTransport ?? wayOut.local,
       publicUrl,
-      onFatal: options.onFatal ?? ((error) => log.error({ reason: String(error) }, 'outcomes can no longer be recorded')),
+      databaseEnds: () => database.ends(),
+      onFatal,
     });
     const jobs = wired.get(tokens.jobs);
     await jobs.start();
@@ -134,11 +145,16 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       publicUrl,
       migrated,
       lifecycle,
+      async ready() {
+        const trouble = database.trouble();
+        if (trouble !== undefined)
+          throw new DatabaseUnavailable(`the embedded PostgreSQL has ended and is being started again (${trouble}).`);
+        await wired.get(tokens.work).run((scope) => scope.access.listProjects({ limit: 1 }));
+      },
       close: () => lifecycle.close(),
     };
   } catch (error) {
-    await lifecycle.close();
-    throw error;
+    return cleanUp(error, () => lifecycle.close());
   }
 }
 

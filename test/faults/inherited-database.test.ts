@@ -41,15 +41,16 @@ describe('serve on an embedded database that another command runs', () => {
   });
 
   it('runs the database on when that command is killed in the middle of a campaign, and mails everybody once', async () => {
+    const named = ['--name', 'Harbour', '--domain', 'news.example.com', '--postal-address', 'Quay 1'];
+    const made = pennypost('project', 'create', ...named, '--json');
+    const { key } = JSON.parse(await made.line((line) => line.startsWith('{'))) as { key: { secret: string } };
+    expect(await made.ended).toBe(0);
     const other = pennypost('work', '--lanes', 'background');
     await other.line((line) => line.startsWith('lanes'));
     const serve = pennypost('serve', '--processes', '2');
     const url = (await serve.line((line) => line.startsWith('listening'))).split(/\s+/)[1] ?? '';
     expect(serve.errors()).toContain('When that one ends, this one runs it on');
 
-    const named = ['--name', 'Harbour', '--domain', 'news.example.com', '--postal-address', 'Quay 1'];
-    const made = pennypost('project', 'create', ...named, '--json');
-    const { key } = JSON.parse(await made.line((line) => line.startsWith('{'))) as { key: { secret: string } };
     const call = async (path: string, body?: string | object): Promise<Record<string, unknown>> => {
       const type = typeof body === 'string' ? 'text/csv' : 'application/json';
       const answer = await fetch(`${url}${path}`, {

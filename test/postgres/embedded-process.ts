@@ -8,8 +8,13 @@ const [dataDir = ''] = process.argv.slice(2);
 const say = (line: object): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 };
+const log = {
+  info: (_: object, text: string) => say({ log: text }),
+  warn: (_: object, text: string) => say({ log: text }),
+  error: (_: object, text: string) => say({ log: text }),
+};
 try {
-  const database = await startEmbedded({ dataDir, sync: false, log: (text) => say({ log: text }) });
+  const database = await startEmbedded({ dataDir, sync: false, log });
   say({ role: database.role, uid: process.getuid?.() });
   process.stdin.resume();
   process.stdin.once('end', () => {

@@ -108,3 +108,26 @@ export async function postgresIn(directory: string): Promise<number[]> {
 export async function until(condition: () => Promise<boolean>): Promise<void> {
   await vi.waitFor(async () => expect(await condition()).toBe(true), { timeout: 60_000, interval: 20 });
 }
+
+/** The processes of one embedded server. */
+export interface Parts {
+  readonly postmaster: number;
+  /** The shell that waits for postgres. */
+  readonly shell: number;
+  /** Its child that waits for the end of the process that holds the server. */
+  readonly watchers: readonly number[];
+}
+
+export async function partsOf(directory: string): Promise<Parts> {
+  const postmaster = Number((await readFile(join(directory, 'pg-18', 'postmaster.pid'), 'utf8')).split('\n')[0]);
+  const shell = await parentOf(postmaster);
+  const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const children: number[] = [];
+  for (const pid of processes) if (pid !== postmaster && (await parentOf(pid).catch(() => 0)) === shell) children.push(pid);
+  return { postmaster, shell, watchers: children };
+}
+
+async function parentOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+}

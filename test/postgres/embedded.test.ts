@@ -1,7 +1,8 @@
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Log } from '../../src/application/log.ts';
 import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
 import { startEmbedded } from '../../src/infrastructure/postgres/embedded.ts';
 import { fileFailure } from '../../src/infrastructure/postgres/embedded-directory.ts';
@@ -9,7 +10,7 @@ import { findBinaries } from '../../src/infrastructure/postgres/embedded-program
 import { ForeignDirectory, NoEmbeddedDatabase, NoSpace, WrongDatabaseVersion } from '../../src/infrastructure/postgres/errors.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';
 import { pooledSql } from '../../src/infrastructure/postgres/session.ts';
-import { type EmbeddedProcess, ordinaryUser, postgresIn, until, Workplace } from './embedded-support.ts';
+import { type EmbeddedProcess, ordinaryUser, type Parts, partsOf, postgresIn, until, Workplace } from './embedded-support.ts';
 
 async function ask<Row extends pg.QueryResultRow>(connection: ConnectionSettings, text: string): Promise<Row[]> {
   const client = new pg.Client({ ...connection });
@@ -26,6 +27,12 @@ async function codeOf(work: Promise<unknown>): Promise<unknown> {
     () => 'none',
     (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error),
   );
+}
+
+/** A log whose lines are kept. */
+function heard(lines: string[]): Log {
+  const hear = (_: object, line: string): void => void lines.push(line);
+  return { info: hear, warn: hear, error: (facts, line) => hear(facts, `error: ${line}`) };
 }
 
 describe('the embedded PostgreSQL', () => {
@@ -51,7 +58,7 @@ describe('the embedded PostgreSQL', () => {
   it('is made at the first start, in a directory that did not exist', async () => {
     const dataDir = join(await place.directory(), 'deep', 'data');
     const said: string[] = [];
-    const database = await startEmbedded({ dataDir, sync: false, log: (line) => said.push(line) });
+    const database = await startEmbedded({ dataDir, sync: false, log: heard(said) });
     expect(database.role).toBe('supervising');
     const [server] = await ask<{ version: string; checksums: string; addresses: string; fsync: string }>(
       database.connection,
@@ -138,7 +145,7 @@ describe('the embedded PostgreSQL', () => {
       await first.outcome();
       const said: string[] = [];
       const heirs = await Promise.all(
-        [1, 2].map(() => startEmbedded({ dataDir, sync: false, inherits: true, log: (line) => said.push(line) })),
+        [1, 2].map(() => startEmbedded({ dataDir, sync: false, inherits: true, log: heard(said) })),
       );
       expect(heirs.map(({ role }) => role)).toEqual(['attached', 'attached']);
       const orm = await openOrm(heirs[0]!.connection);
@@ -195,19 +202,54 @@ describe('the embedded PostgreSQL', () => {
       await database.stop();
     });
 
-    it('of postgres itself recovers at the next start from a stale postmaster.pid', async () => {
+    it.each([
+      ['postgres itself', (parts: Parts) => [parts.postmaster]],
+      ['the shell that supervises it', (parts: Parts) => [parts.shell]],
+      ['the watcher of that shell, and of postgres', (parts: Parts) => [...parts.watchers, parts.postmaster]],
+      ['all of these at once', (parts: Parts) => [parts.shell, ...parts.watchers, parts.postmaster]],
+    ])('of %s is followed by a start of its own, with what was committed', async (_, victims) => {
       const dataDir = await place.copyOf(used);
-      const ended: string[] = [];
-      const database = await startEmbedded({ dataDir, log: (line) => ended.push(line) });
+      const lines: string[] = [];
+      const database = await startEmbedded({ dataDir, log: heard(lines) });
       await ask(database.connection, 'insert into kept values (43)');
-      const pid = Number((await readFile(join(dataDir, 'pg-18', 'postmaster.pid'), 'utf8')).split('\n')[0]);
-      process.kill(pid, 'SIGKILL');
-      await until(async () => ended.length > 0);
-      expect(ended).toEqual([expect.stringContaining('ended by itself')]);
-      const again = await start(dataDir);
-      expect(again.role).toBe('supervising');
-      expect(await ask(again.connection, 'select answer from kept order by 1')).toEqual([{ answer: 42 }, { answer: 43 }]);
-      await again.stop();
+      for (const pid of victims(await partsOf(dataDir))) process.kill(pid, 'SIGKILL');
+      await until(async () => lines.length === 2);
+      expect(lines).toEqual([
+        'error: The embedded PostgreSQL ended by itself and is started again.',
+        'The embedded PostgreSQL runs again.',
+      ]);
+      expect(database.trouble()).toBeUndefined();
+      expect(await ask(database.connection, 'select answer from kept order by 1')).toEqual([{ answer: 42 }, { answer: 43 }]);
+      expect(await database.ends()).toMatchObject({ count: 1, lastReason: expect.stringContaining('SIGKILL') });
+      await database.stop();
+      expect(await postgresIn(dataDir)).toEqual([]);
+    });
+
+    it('of one backend is recovered from by postgres', async () => {
+      const dataDir = await place.copyOf(used);
+      const lines: string[] = [];
+      const database = await startEmbedded({ dataDir, log: heard(lines) });
+      const victim = new pg.Client({ ...database.connection });
+      victim.on('error', () => undefined);
+      await victim.connect();
+      const { rows } = await victim.query<{ pid: number }>('select pg_backend_pid() as pid');
+      process.kill(rows[0]!.pid, 'SIGKILL');
+      await until(() =>
+        ask(database.connection, 'select answer from kept').then(
+          () => true,
+          () => false,
+        ),
+      );
+      expect(lines).toEqual([]);
+      await database.stop();
+    });
+
+    it('of the watcher alone does not keep the server from being stopped', async () => {
+      const dataDir = await place.copyOf(used);
+      const database = await startEmbedded({ dataDir });
+      for (const pid of (await partsOf(dataDir)).watchers) process.kill(pid, 'SIGKILL');
+      await database.stop();
+      expect(await postgresIn(dataDir)).toEqual([]);
     });
 
     it('of everything, with the process id given to somebody else since, starts as well', async () => {

@@ -9,7 +9,16 @@ export interface LaneStatus {
   readonly oldestAgeMs: number;
 }
 
+/** How often the embedded database ended by itself, and was started again, under the process that runs it. */
+export interface DatabaseEnds {
+  readonly count: number;
+  readonly lastAt: Date | undefined;
+  readonly lastReason: string | undefined;
+}
+
 export interface Status {
+  /** Undefined for a database server of one's own. */
+  readonly databaseEnds: DatabaseEnds | undefined;
   readonly lanes: readonly LaneStatus[];
   /** Campaign shards that are not done, and the recipients in them without an outcome. */
   readonly campaigns: { readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number };
@@ -21,14 +30,22 @@ export class StatusBoard {
   readonly #work: UnitOfWork;
   readonly #depths: (lanes: readonly Lane[]) => Promise<readonly LaneStatus[]>;
 
-  constructor(deps: { work: UnitOfWork; depths: (lanes: readonly Lane[]) => Promise<readonly LaneStatus[]> }) {
+  readonly #databaseEnds: () => Promise<DatabaseEnds | undefined>;
+
+  constructor(deps: {
+    work: UnitOfWork;
+    depths: (lanes: readonly Lane[]) => Promise<readonly LaneStatus[]>;
+    databaseEnds: () => Promise<DatabaseEnds | undefined>;
+  }) {
     this.#work = deps.work;
     this.#depths = deps.depths;
+    this.#databaseEnds = deps.databaseEnds;
   }
 
   async read(): Promise<Status> {
-    const lanes = await this.#depths(LANES);
+    const [lanes, databaseEnds] = await Promise.all([this.#depths(LANES), this.#databaseEnds()]);
     return this.#work.run(async (scope) => ({
+      databaseEnds,
       lanes,
       campaigns: await scope.delivery.openShards(),
       workers: await scope.delivery.liveWorkers(),

@@ -4,6 +4,8 @@
  */
 import type { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
+import type { DatabaseEnds } from '../../application/delivery/status-board.ts';
+import type { Log } from '../../application/log.ts';
 import { type ConnectionSettings, describeConnection, parseDatabaseUrl } from './connection.ts';
 import { startEmbedded } from './embedded.ts';
 import { asDatabaseError, DatabaseUnavailable, WrongDatabaseVersion } from './errors.ts';
@@ -17,6 +19,10 @@ export interface OpenDatabase {
   readonly borrowed: boolean;
   /** One line for people: which database, where, and whether we run it. Never a password. */
   readonly describe: string;
+  /** Why the embedded server is away, while this process starts it again. */
+  trouble(): string | undefined;
+  /** How often the embedded server ended by itself; undefined for a server of one's own. */
+  ends(): Promise<DatabaseEnds | undefined>;
   /** Shuts the embedded server down when this process supervises it; else does nothing. */
   stop(): Promise<void>;
 }
@@ -25,10 +31,14 @@ export interface OpenDatabaseOptions {
   /** A server of one's own; without it the embedded one is used. */
   readonly url?: string | undefined;
   readonly dataDir: string;
-  /** Hears what takes long, one line each. */
-  readonly log?: (line: string) => void;
+  /** Hears what takes long, and of an embedded server that ends by itself. */
+  readonly log?: Log | undefined;
+  /** Embedded: false makes no new database. Default true. */
+  readonly creates?: boolean | undefined;
   /** Embedded: runs the server on when the process that runs it ends. Default false. */
   readonly inherits?: boolean | undefined;
+  /** Embedded: told once, when a server that ended could not be started again for two minutes. */
+  readonly onLost?: ((error: Error) => void) | undefined;
 }
 
 /**
@@ -43,13 +53,17 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDa
       embedded: false,
       borrowed: false,
       describe: describeConnection(connection),
+      trouble: () => undefined,
+      ends: async () => undefined,
       stop: async () => undefined,
     };
   }
   const database = await startEmbedded({
     dataDir: options.dataDir,
     inherits: options.inherits ?? false,
-    ...(options.log === undefined ? {} : { log: options.log }),
+    creates: options.creates,
+    log: options.log,
+    onLost: options.onLost,
   });
   const how = database.role === 'supervising' ? 'lives as long as this process' : 'run by another process of pennypost';
   return {
@@ -57,6 +71,8 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDa
     embedded: true,
     borrowed: database.role === 'attached',
     describe: `embedded PostgreSQL in ${options.dataDir} (${how})`,
+    trouble: database.trouble,
+    ends: database.ends,
     stop: database.stop,
   };
 }
@@ -75,7 +91,8 @@ async function greet(connection: ConnectionSettings): Promise<void> {
         `${where} does not exist. Create it: create database "${connection.database}" encoding 'UTF8' template template0.`,
         error,
       );
-    if (code?.startsWith('28'))
+    const shut = error instanceof Error && error.message.includes('pg_hba.conf');
+    if (code?.startsWith('28') && !shut)
       throw new DatabaseUnavailable(`${where} does not accept this user or password. Look at PENNYPOST_DATABASE_URL.`, error);
     throw new DatabaseUnavailable(
       `${where} does not answer (${error instanceof Error ? error.message || String(error) : String(error)}). Is it running?`,

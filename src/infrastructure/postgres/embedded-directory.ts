@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Program } from './embedded-program.ts';
-import { DirectoryUnreachable, ForeignDirectory, NoSpace, WrongDatabaseVersion } from './errors.ts';
+import { DatabaseNotFound, DirectoryUnreachable, ForeignDirectory, NoSpace, WrongDatabaseVersion } from './errors.ts';
 
 /** The major version of the embedded PostgreSQL; it stands in the cluster's name, so that a later one lies beside it. */
 export const MAJOR = '18';
@@ -18,7 +18,7 @@ export interface Layout {
   readonly passwordFile: string;
   readonly logFile: string;
   readonly lockFile: string;
-  /** Names the process that postgres lives as long as. */
+  /** Names the process that postgres lives as long as, and what befell it; see embedded-note.ts. */
   readonly supervisorFile: string;
   /** Directory of the Unix socket: `<root>/run`, or one in /tmp when that path is too long. */
   readonly sockets: string;
@@ -78,6 +78,35 @@ async function makeOne(path: string): Promise<boolean> {
   }
 }
 
+/**
+ * Looks for an instance without making anything.
+ * @throws DatabaseNotFound when the directory is not one of ours, or not there; it names one that is near
+ */
+export async function requireDataDirectory(directory: string): Promise<void> {
+  const path = resolve(directory);
+  if (!(await isOurs(path))) throw new DatabaseNotFound(path, await nearbyDatabase(path));
+}
+
+/** The usual directory inside of the one that was named, and beside or above it. */
+export async function nearbyDatabase(path: string): Promise<string | undefined> {
+  const name = '.pennypost';
+  const places = [join(path, name)];
+  for (let above = dirname(path); ; above = dirname(above)) {
+    places.push(join(above, name));
+    if (dirname(above) === above) break;
+  }
+  for (const place of places) if (place !== path && (await isOurs(place))) return place;
+  return undefined;
+}
+
+async function isOurs(path: string): Promise<boolean> {
+  const found = await readFile(join(path, MARK), 'utf8').catch((error: unknown) => {
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(codeOf(error) ?? '')) return undefined;
+    throw fileFailure(path, error);
+  });
+  return found !== undefined;
+}
+
 export function layoutOf(root: string): Layout {
   const inside = join(root, 'run');
   const short = Buffer.byteLength(join(inside, '.s.PGSQL.65535.lock')) <= SOCKET_PATH_LIMIT;
@@ -126,7 +155,7 @@ export async function makePassword(layout: Layout, program: Program): Promise<st
 }
 
 /** A file of 0600 that belongs to the user that PostgreSQL runs as. */
-export async function writeSecret(path: string, text: string, program: Program): Promise<void> {
+async function writeSecret(path: string, text: string, program: Program): Promise<void> {
   await writeFile(path, text, { mode: 0o600 });
   await give(path, program);
 }

@@ -9,8 +9,8 @@ import { DatabaseStartFailed, NoSpace } from './errors.ts';
 
 /** A running postmaster that lives exactly as long as this process, or until `stop`. */
 export interface Server {
-  /** Resolves when postgres is gone, for whatever reason. */
-  readonly ended: Promise<unknown>;
+  /** Resolves when its supervising shell is gone, and normally postgres with it, with the reason as far as it is known. */
+  readonly ended: Promise<string>;
   /** Asks for a fast shutdown (open transactions are rolled back) and waits for its end. */
   stop(): Promise<void>;
 }
@@ -125,19 +125,28 @@ export async function startServer(
     await ended;
   };
 
-  const deadline = performance.now() + START_SECONDS * 1000;
+  let deadline = performance.now() + START_SECONDS * 1000;
   for (;;) {
     const answer = await Promise.race([ended, probe(withDatabase(connection, 'postgres'))]);
     if (answer === 'answers') break;
-    if (answer === 'ended' || performance.now() > deadline) {
+    // Recovery after a crash takes as long as there is log to replay.
+    if (answer === 'busy') deadline = performance.now() + START_SECONDS * 1000;
+    else if (answer !== 'absent' || performance.now() > deadline) {
       await stop();
       throw await failure(cluster, lastWords(await tail(logFile, start)));
     }
-    await delay(20);
+    // Each question is a line in the log of a server that recovers.
+    await delay(answer === 'busy' ? 100 : 20);
   }
   // postgres must not keep this process alive: who is done closes its pools, calls stop or just ends.
   shell.unref();
-  return { stop, ended };
+  return { stop, ended: ended.then((how) => reasonOf(how, cluster, logFile, start)) };
+}
+
+/** Names no path: it is told to clients of the API. */
+async function reasonOf(how: string, cluster: string, logFile: string, start: number): Promise<string> {
+  const words = await tail(logFile, start).catch(() => '');
+  return (await isFull(cluster, words)) ? 'no space is left on its disk' : how;
 }
 
 /** What a try to connect says: it `answers`, it is not there (`absent`), or it exists and refuses for now (`busy`). */
@@ -163,26 +172,32 @@ export async function probe(connection: ConnectionSettings): Promise<Answer> {
   }
 }
 
-function endOf(child: ChildProcess): Promise<'ended'> {
+/** The shell ends with the status of postgres; of one that was killed that is 128 and the number of the signal. */
+function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    child.once('exit', () => {
+    child.once('exit', (code, signal) => {
       child.stdin?.destroy();
-      resolve('ended');
+      if (signal !== null) resolve(`its supervising shell was ended by ${signal}`);
+      else resolve(code === 137 ? 'it was killed (SIGKILL)' : `it ended with status ${code}`);
     });
-    child.once('error', () => resolve('ended'));
+    child.once('error', (error) => resolve(error.message));
   });
 }
 
 /** @param words what initdb or the log said last; nothing when not even that could be written */
 async function failure(cluster: string, words: string): Promise<NoSpace | DatabaseStartFailed> {
   const root = dirname(cluster);
-  const disk = await statfs(root);
-  // A write that only just fits in part is reported as a short one.
-  const full = /No space left on device|disk quota exceeded|wrote only \d+ of \d+ bytes/i.test(words);
-  if (full || disk.bavail * disk.bsize < 1_000_000) return new NoSpace(root);
+  if (await isFull(cluster, words)) return new NoSpace(root);
   return new DatabaseStartFailed(
     `The embedded PostgreSQL in ${root} did not start: ${words || `no answer within ${START_SECONDS} s`}`,
   );
+}
+
+async function isFull(cluster: string, words: string): Promise<boolean> {
+  // A write that only just fits in part is reported as a short one.
+  if (/No space left on device|disk quota exceeded|wrote only \d+ of \d+ bytes/i.test(words)) return true;
+  const disk = await statfs(dirname(cluster));
+  return disk.bavail * disk.bsize < 1_000_000;
 }
 
 /** The lines that name a failure, without time stamps, on one line. */

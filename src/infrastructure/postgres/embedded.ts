@@ -5,6 +5,8 @@
  * - The first process to need it starts it and **supervises** it: it lives exactly as long as that process, also through
  *   kill -9 (a shell waits on a pipe that the process holds). Every other process **attaches** to it, which is decided by a
  *   real connection. Two that start at once: one goes first, the other attaches.
+ * - When the server ends by itself (killed, out of space) the supervising process starts it again in the same place, and gives
+ *   up after two minutes of failing; see embedded-keeper.ts. Other processes leave it to that one.
  * - When the supervising process ends, the connections of attached ones end with it: what they had not committed is rolled
  *   back, and their next statement fails with `database.unavailable`. Whoever `inherits` (`pennypost serve`, a host
  *   application) then starts the server again in the same place, within a second or two, and everybody's pools reconnect.
@@ -13,13 +15,14 @@
  * - A first start that is interrupted leaves nothing behind that the next one could mistake for a cluster.
  */
 import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import type { DatabaseEnds } from '../../application/delivery/status-board.ts';
+import type { Log } from '../../application/log.ts';
+import { cleanUp, closing } from '../../domain/shared/clean-up.ts';
 import { type ConnectionSettings, withDatabase } from './connection.ts';
 import {
   claimDataDirectory,
-  codeOf,
   fileFailure,
   hasCluster,
   type Layout,
@@ -28,76 +31,136 @@ import {
   makeDirectory,
   makePassword,
   makeSocketDirectory,
-  readIfThere,
+  nearbyDatabase,
   readPassword,
   removeSocketDirectory,
+  requireDataDirectory,
   sweep,
-  writeSecret,
 } from './embedded-directory.ts';
-import { Heir } from './embedded-heir.ts';
+import { Keeper, type Running } from './embedded-keeper.ts';
+import { NO_ENDS, readNote, removeNote, writeNote } from './embedded-note.ts';
+import { clearSocket, dismiss, holds, PORT, readPostmaster } from './embedded-postmaster.ts';
 import { chooseProgram, findBinaries, type Program } from './embedded-program.ts';
 import { initialise, probe, type Server, type ServerOptions, startServer } from './embedded-server.ts';
-import { DatabaseStartFailed } from './errors.ts';
-import { lives, ownMark } from './process-mark.ts';
+import { DatabaseNotFound, DatabaseStartFailed, DatabaseUnavailable } from './errors.ts';
 import { underStartLock } from './start-lock.ts';
 
 export interface EmbeddedOptions {
   /** Made when it does not exist; must be empty or one of ours. */
   readonly dataDir: string;
-  /** Hears what takes long, one line each. */
-  readonly log?: (line: string) => void;
+  /** False: a directory without a database is an error. Default true. */
+  readonly creates?: boolean | undefined;
+  /** Hears what takes long, and of a server that ends by itself. */
+  readonly log?: Log | undefined;
   /** False leaves out the fsync after `initdb`, for throw-away clusters. Default true. */
   readonly sync?: boolean;
   /** Runs the server on when the process that runs it ends. Default false. */
   readonly inherits?: boolean;
   /** More of postgresql.conf, as `name=value`; they hold while this process supervises. */
   readonly settings?: readonly string[];
+  /** Told once, when a server that ended could not be started again for two minutes. */
+  readonly onLost?: ((error: Error) => void) | undefined;
 }
 
 export interface EmbeddedDatabase {
   readonly connection: ConnectionSettings;
+  /** At the start. */
   readonly role: 'supervising' | 'attached';
+  /** Why the server is away, while this process starts it again. */
+  trouble(): string | undefined;
+  /** How often the server ended by itself under the process that supervises it now. */
+  ends(): Promise<DatabaseEnds>;
   /** Shuts the server down when this process supervises it, or has come to; else does nothing. Close the pools first. */
   stop(): Promise<void>;
 }
 
 const USER = 'pennypost';
 const DATABASE = 'pennypost';
-/** Only the name of the socket file: the server listens on no network port. */
-const PORT = 5432;
 /** How long a server that is starting or shutting down is waited for. */
 const PATIENCE_SECONDS = 60;
 /** How long a server without a supervisor is given to go; a fast shutdown takes 0.02 to 0.1 s. */
 const DYING_SECONDS = 3;
+/** How long the process that supervises a server that has ended is given to start it again. */
+const RESTART_SECONDS = 10;
+
+const SILENT: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+type Opened = Running & { readonly connection: ConnectionSettings };
 
 /**
- * @throws ForeignDirectory | WrongDatabaseVersion | NoSpace | NoEmbeddedDatabase | DirectoryUnreachable | DatabaseStartFailed
+ * @throws DatabaseNotFound | ForeignDirectory | WrongDatabaseVersion | NoSpace | NoEmbeddedDatabase | DirectoryUnreachable | DatabaseStartFailed;
+ * DatabaseUnavailable while another process tries to start the server again
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
+  if (options.creates === false) await requireDataDirectory(options.dataDir);
   const layout = layoutOf(await claimDataDirectory(options.dataDir));
-  const open = async (): Promise<EmbeddedDatabase> =>
-    (await attach(layout)) ??
-    (await underStartLock(layout.lockFile, async () => (await attach(layout)) ?? (await supervise(layout, options))));
+  const { log = SILENT, onLost = () => undefined, inherits = false } = options;
+  let ends: DatabaseEnds = NO_ENDS;
+  const superviseHere = (): Promise<Opened> => supervise(layout, options, ends);
+  const open = (): Promise<Opened> => openPatiently(layout, superviseHere);
   try {
-    const database = await open();
-    if (database.role === 'supervising' || options.inherits !== true) return database;
-    const vacant = () => isVacant(layout, database.connection);
-    const heir = new Heir({ vacant, open, log: options.log ?? (() => undefined) });
-    return { ...database, stop: () => heir.stop() };
+    const first = await open();
+    const keeper = new Keeper({
+      first,
+      // Whoever runs the server starts it again; it looks for another process that does only when it has lost that role.
+      open: async () =>
+        ends !== NO_ENDS && (await readNote(layout))?.pid === process.pid
+          ? underStartLock(layout.lockFile, superviseHere)
+          : open(),
+      vacant: () => isVacant(layout, first.connection),
+      inherits,
+      log,
+      onEnd: async (reason) => {
+        ends = { count: ends.count + 1, lastAt: new Date(), lastReason: reason };
+        // So that other processes can say why; a full disk takes no note.
+        await writeNote(layout, ends).catch(() => undefined);
+      },
+      onLost: (error) => {
+        void removeNote(layout).finally(() => onLost(error));
+      },
+    });
+    return {
+      connection: first.connection,
+      role: first.role,
+      trouble: () => keeper.trouble,
+      ends: async () => (await readNote(layout))?.ends ?? NO_ENDS,
+      stop: () => keeper.stop(),
+    };
   } catch (error) {
     throw fileFailure(layout.root, error);
   }
 }
 
-/** The second question is for a supervisor in another container, whom nobody sees from here. */
-async function isVacant(layout: Layout, connection: ConnectionSettings): Promise<boolean> {
-  const supervisor = await readIfThere(layout.supervisorFile);
-  if (supervisor !== undefined && (await lives(supervisor))) return false;
-  return (await probe(connection)) !== 'answers';
+/** Attaches or supervises. A server whose supervising process lives is left to that one, which is starting it again. */
+async function openPatiently(layout: Layout, superviseHere: () => Promise<Opened>): Promise<Opened> {
+  const since = performance.now();
+  for (;;) {
+    const opened =
+      (await attach(layout)) ??
+      (await underStartLock(
+        layout.lockFile,
+        async () => (await attach(layout)) ?? ((await readNote(layout)) === undefined ? superviseHere() : undefined),
+      ));
+    if (opened !== undefined) return opened;
+    const note = await readNote(layout);
+    if (note !== undefined && performance.now() - since > RESTART_SECONDS * 1000) {
+      const { lastReason, lastAt } = note.ends;
+      const why = lastReason === undefined ? '' : ` (${lastReason}, ${lastAt?.toISOString()})`;
+      throw new DatabaseUnavailable(
+        `the embedded PostgreSQL in ${layout.root} has ended${why}, and process ${note.pid}, which runs it, is starting it again. See ${layout.logFile}.`,
+      );
+    }
+    await delay(100);
+  }
 }
 
-/** Connects to a server that somebody else runs on this cluster; undefined when there is none. */
-async function attach(layout: Layout): Promise<EmbeddedDatabase | undefined> {
+/** The second question is for a supervisor in another container, which cannot be seen from here. */
+async function isVacant(layout: Layout, connection: ConnectionSettings): Promise<boolean> {
+  return (await readNote(layout)) === undefined && (await probe(connection)) !== 'answers';
+}
+
+/** Connects to a server that another process runs on this cluster; undefined when there is none. */
+async function attach(layout: Layout): Promise<Opened | undefined> {
   const since = performance.now();
   const waited = (seconds: number): boolean => performance.now() - since > seconds * 1000;
   for (;;) {
@@ -107,12 +170,9 @@ async function attach(layout: Layout): Promise<EmbeddedDatabase | undefined> {
     const connection = connectionTo(layout, running.port, password);
     const answer = await probe(connection);
     // A server answers for some moments after its supervising process was killed: not worth attaching to. When it still does
-    // later, its supervisor is out of our sight (in another container) or nobody shuts it down any more.
-    const supervisor = await readIfThere(layout.supervisorFile);
-    const dying = supervisor === undefined || !(await lives(supervisor));
-    if (answer === 'answers' && (!dying || waited(DYING_SECONDS))) {
-      return { connection, role: 'attached', stop: async () => undefined };
-    }
+    // later, its supervisor is out of our sight (in another container) or nothing shuts it down any more.
+    const dying = (await readNote(layout)) === undefined;
+    if (answer === 'answers' && (!dying || waited(DYING_SECONDS))) return { connection, role: 'attached' };
     if (answer === 'absent' && !(await holds(running, layout))) return undefined;
     if (waited(PATIENCE_SECONDS)) {
       throw new DatabaseStartFailed(
@@ -123,13 +183,15 @@ async function attach(layout: Layout): Promise<EmbeddedDatabase | undefined> {
   }
 }
 
-async function supervise(layout: Layout, options: EmbeddedOptions): Promise<EmbeddedDatabase> {
+/** Only under the start lock. @param ends under this process, so far */
+async function supervise(layout: Layout, options: EmbeddedOptions, ends: DatabaseEnds): Promise<Opened> {
   const bin = await findBinaries();
   const existing = await hasCluster(layout);
+  if (!existing && options.creates === false) throw new DatabaseNotFound(layout.root, await nearbyDatabase(layout.root));
   const program = await chooseProgram(bin, existing ? layout.cluster : layout.root, layout.binaries);
   await sweep(layout);
   if (!existing) {
-    options.log?.(`Making a new database in ${layout.root} (PostgreSQL ${MAJOR}).`);
+    options.log?.info({}, `Making a new database in ${layout.root} (PostgreSQL ${MAJOR}).`);
     await create(layout, program, options.sync ?? true);
   }
   const password = await readPassword(layout);
@@ -140,31 +202,33 @@ async function supervise(layout: Layout, options: EmbeddedOptions): Promise<Embe
   }
   await makeSocketDirectory(layout, program);
   const connection = connectionTo(layout, PORT, password);
-  const stale = (await readPostmaster(layout))?.pid;
-  await writeSecret(layout.supervisorFile, await ownMark(), program);
-  const server = await startPatiently(program, {
-    cluster: layout.cluster,
-    connection,
-    logFile: layout.logFile,
-    stale,
-    settings: options.settings ?? [],
-  });
-  let stopping = false;
-  const stop = async (): Promise<void> => {
-    stopping = true;
-    await server.stop();
-    await removeSocketDirectory(layout);
-  };
-  void server.ended.then(() => {
-    if (!stopping) options.log?.(`The embedded PostgreSQL ended by itself; see ${layout.logFile}.`);
-  });
+  const before = await readPostmaster(layout);
+  // A server of ours whose shell was killed takes its time to end. It removes the next one's postmaster.pid if that starts too early.
+  if (before !== undefined) await dismiss(before, layout);
+  await clearSocket(layout);
+  await writeNote(layout, ends);
   try {
-    await ensureDatabase(connection);
+    const server = await startPatiently(program, {
+      cluster: layout.cluster,
+      connection,
+      logFile: layout.logFile,
+      stale: before?.pid,
+      settings: options.settings ?? [],
+    });
+    const postmaster = await readPostmaster(layout);
+    const stop = async (): Promise<void> => {
+      const stopped = server.stop();
+      if (postmaster !== undefined) await dismiss(postmaster, layout);
+      await stopped;
+      await removeSocketDirectory(layout);
+      await removeNote(layout);
+    };
+    await ensureDatabase(connection).catch((error: unknown) => cleanUp(error, stop));
+    return { connection, role: 'supervising', ended: server.ended, stop };
   } catch (error) {
-    await stop();
-    throw error;
+    // A server that has run before is tried again by this process, which therefore stays its supervisor.
+    return ends.count > 0 ? Promise.reject(error) : cleanUp(error, () => removeNote(layout));
   }
-  return { connection, role: 'supervising', stop };
 }
 
 /** After a kill -9 of postgres its backends live on for moments, and hold the shared memory that a new one must not share. */
@@ -191,8 +255,7 @@ async function create(layout: Layout, program: Program, sync: boolean): Promise<
     await initialise(program, beside, USER, layout.passwordFile, sync);
     await rename(beside, layout.cluster);
   } catch (error) {
-    await rm(beside, { recursive: true, force: true });
-    throw error;
+    await cleanUp(error, () => rm(beside, { recursive: true, force: true }));
   }
 }
 
@@ -203,40 +266,9 @@ function connectionTo(layout: Layout, port: number, password: string): Connectio
 async function ensureDatabase(connection: ConnectionSettings): Promise<void> {
   const client = new pg.Client({ ...withDatabase(connection, 'postgres') });
   await client.connect();
-  try {
+  const ensure = async (): Promise<void> => {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
     if (rowCount === 0) await client.query(`create database ${DATABASE}`);
-  } finally {
-    await client.end();
-  }
-}
-
-interface Postmaster {
-  readonly pid: number;
-  readonly cluster: string;
-  readonly port: number;
-}
-
-/** What postmaster.pid says: line 1 the process, line 2 the cluster, line 4 the port. It may be a dead server's. */
-async function readPostmaster(layout: Layout): Promise<Postmaster | undefined> {
-  const text = await readIfThere(join(layout.cluster, 'postmaster.pid'));
-  if (text === undefined) return undefined;
-  const [pid, cluster, , port] = text.split('\n');
-  return { pid: Number(pid), cluster: cluster?.trim() ?? '', port: Number(port) || PORT };
-}
-
-/**
- * Whether the process of that file may still have our cluster open. A pid is believed only when it is a postgres, because
- * containers give the same small pids again, and only when the file was not copied along with the directory.
- */
-async function holds(postmaster: Postmaster, layout: Layout): Promise<boolean> {
-  if (postmaster.cluster !== layout.cluster) return false;
-  try {
-    process.kill(postmaster.pid, 0);
-  } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
-    if (codeOf(error) !== 'EPERM') return false;
-  }
-  if (process.platform !== 'linux') return true;
-  return (await readIfThere(`/proc/${postmaster.pid}/comm`))?.trim() === 'postgres';
+  };
+  await closing(ensure, () => client.end());
 }

@@ -22,6 +22,18 @@ export class ChangedMeanwhile extends DomainError {
   }
 }
 
+/** A command that only works with an instance found none, and made none: it probably runs in the wrong directory. */
+export class DatabaseNotFound extends DomainError {
+  readonly code = 'database.not_found';
+  readonly kind = 'missing';
+  constructor(directory: string, nearby: string | undefined) {
+    const seen = nearby === undefined ? '' : ` There is one in ${nearby}.`;
+    super(
+      `There is no database in ${directory}.${seen} Run this command where "pennypost serve" runs, or set PENNYPOST_DATA_DIR to its data directory, or PENNYPOST_DATABASE_URL to its server. To begin a new instance here: pennypost serve.`,
+    );
+  }
+}
+
 /** The data directory holds files of somebody else. */
 export class ForeignDirectory extends DomainError {
   readonly code = 'database.foreign_directory';

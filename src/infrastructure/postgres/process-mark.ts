@@ -8,24 +8,40 @@ export async function ownMark(): Promise<string> {
 
 /** Whether the process of the mark still runs, as far as this process can see (not into another container). */
 export async function lives(mark: string): Promise<boolean> {
-  const [pid, start] = mark.trim().split(' ');
-  try {
-    process.kill(Number(pid), 0);
-  } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
-    if (codeOf(error) !== 'EPERM') return false;
-  }
-  return (await startOf(Number(pid))) === start;
+  const [pid, start] = mark.split('\n', 1)[0]!.trim().split(' ');
+  return (await runs(Number(pid))) && (await startOf(Number(pid))) === start;
 }
 
-/** In clock ticks since boot (field 22 of /proc/pid/stat); `-` where there is no /proc. */
+/** Whether a process has this id and is not a zombie, which holds nothing any more. */
+export async function runs(pid: number): Promise<boolean> {
+  // 0 and negative numbers name groups of processes.
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it runs and belongs to another user.
+    if (codeOf(error) !== 'EPERM') return false;
+  }
+  const [state] = (await statOf(pid)) ?? [];
+  return state !== 'Z' && state !== 'X';
+}
+
+/** Clock ticks since boot, and the boot; `-` where there is no /proc. */
 async function startOf(pid: number): Promise<string> {
+  const start = (await statOf(pid))?.[19];
+  if (start === undefined) return '-';
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return `${start}-${boot.slice(0, 8)}`;
+}
+
+/** /proc/pid/stat from field 3, the state, on. */
+async function statOf(pid: number): Promise<readonly string[] | undefined> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The name in field 2 may hold spaces and brackets, so count from its closing bracket.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '-';
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return '-';
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return undefined;
     throw error;
   }
 }

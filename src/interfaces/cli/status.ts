@@ -18,7 +18,7 @@ export function statusCommand(program: Command, cli: Cli): void {
   example(status, 'pennypost status', 'pennypost status --json');
 }
 
-export function renderStatus({ lanes, campaigns, workers }: Status, now: Date, width: number | undefined): string {
+export function renderStatus({ databaseEnds, lanes, campaigns, workers }: Status, now: Date, width: number | undefined): string {
   const age = (milliseconds: number): string => (milliseconds <= 0 ? '–' : formatSeconds(milliseconds / 1_000));
   const waiting = renderTable(
     [
@@ -33,7 +33,9 @@ export function renderStatus({ lanes, campaigns, workers }: Status, now: Date, w
     ],
     width,
   );
-  if (workers.length === 0) return `${waiting}\n\nNo worker is running. Start one: pennypost serve, or pennypost work`;
+  const ended = databaseEnds === undefined || databaseEnds.count === 0 ? [] : [endedText(databaseEnds)];
+  if (workers.length === 0)
+    return [...ended, waiting, 'No worker is running. Start one: pennypost serve, or pennypost work'].join('\n\n');
   const working = renderTable(
     [
       { title: 'Worker', value: (row) => `${row.host}:${row.pid}` },
@@ -50,5 +52,10 @@ export function renderStatus({ lanes, campaigns, workers }: Status, now: Date, w
   const troubles = workers.flatMap(({ host, pid, progress }) =>
     progress.trouble === undefined ? [] : [`${host}:${pid} cannot hand over, and tries again: ${progress.trouble}`],
   );
-  return [waiting, working, ...troubles, ...workers.flatMap(stuckText)].join('\n\n');
+  return [...ended, waiting, working, ...troubles, ...workers.flatMap(stuckText)].join('\n\n');
+}
+
+function endedText({ count, lastAt, lastReason }: NonNullable<Status['databaseEnds']>): string {
+  const times = count === 1 ? 'once' : `${count} times`;
+  return `The embedded database ended by itself ${times} and was started again, last at ${lastAt?.toISOString()}: ${lastReason}.`;
 }

@@ -14,6 +14,8 @@ export interface Listening {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
   readonly port: number;
+  /** Only this machine reaches it. */
+  readonly loopback: boolean;
   /** Takes no more connections, lets answers in progress finish for `graceMs` (default 10,000), then cuts the rest. */
   close(graceMs?: number): Promise<void>;
 }
@@ -39,10 +41,11 @@ export async function listen(
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS }, listener);
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   await bound(server, host, options.port);
-  const { port } = server.address() as AddressInfo;
+  const { port, address } = server.address() as AddressInfo;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
+    loopback: /^(127\.|::1$|::ffff:127\.)/.test(address),
     close: (graceMs = 10_000) => closed(server, graceMs),
   };
 }

@@ -4,6 +4,7 @@ import { closedWorkbench, commandLine } from './workshop.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
 const quiet = {
+  databaseEnds: undefined,
   lanes: [{ lane: 'transactional', waiting: 0, active: 0, oldestAgeMs: 0 }],
   campaigns: { shards: 0, recipients: 0, oldestAgeMs: 0 },
   workers: [],
@@ -12,6 +13,7 @@ const quiet = {
 describe('status', () => {
   it('says how much is waiting in every lane, and since when', () => {
     const busy = {
+      databaseEnds: { count: 0, lastAt: undefined, lastReason: undefined },
       lanes: [
         { lane: 'transactional', waiting: 3, active: 2, oldestAgeMs: 4_200 },
         { lane: 'bulk', waiting: 1, active: 0, oldestAgeMs: 0 },
@@ -33,6 +35,15 @@ describe('status', () => {
     expect(lines[2]).toMatch(/^transactional +3 +2 +4\.2 s$/);
     expect(lines[4]).toMatch(/^campaign recipients +31,234 +– +3:07$/);
     expect(lines.at(-1)).toMatch(/^node-1:42 +bulk +1:00:00 +3 +12,345 +980 +17$/);
+  });
+
+  it('begins with how often the embedded database ended by itself', () => {
+    const once = { count: 1, lastAt: new Date('2026-11-22T09:58:00Z'), lastReason: 'it was killed (SIGKILL)' };
+    const first = (databaseEnds: typeof once) => renderStatus({ ...quiet, databaseEnds }, now, undefined).split('\n')[0];
+    expect(first(once)).toBe(
+      'The embedded database ended by itself once and was started again, last at 2026-11-22T09:58:00.000Z: it was killed (SIGKILL).',
+    );
+    expect(first({ ...once, count: 3 })).toContain('ended by itself 3 times');
   });
 
   it('says what keeps a worker from handing over', () => {

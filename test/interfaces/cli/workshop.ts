@@ -72,6 +72,7 @@ export function workbenchOn(test: TestInstance, sends = false): Workbench {
     workerId: test.get(tokens.workerId),
     release: async () => undefined,
     broken: new Promise(() => undefined),
+    ready: () => test.ready(),
     async work(lanes) {
       if (!sends) throw new NoWayOut();
       const workers = test.get(tokens.workers);

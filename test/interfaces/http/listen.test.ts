@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Listening, listen } from '../../../src/interfaces/http/listen.ts';
+import { startServer } from '../../../src/interfaces/http/serve.ts';
 import { authorized, probeApp, SECRET } from './support.ts';
 
 const LIMIT = 8 * 1024 * 1024;
@@ -132,5 +133,22 @@ describe('listening', () => {
     await (await fetch(`${own.url}/health/live`)).text();
     await own.close(0);
     await expect(fetch(`${own.url}/health/live`)).rejects.toThrow();
+  });
+});
+
+describe('a server that is still starting', () => {
+  it('lives, is not ready, and says so in the shape of every failure', async () => {
+    const starting = await startServer({ host: '127.0.0.1', port: 0 });
+    const ask = (path: string, method = 'GET') => fetch(`${starting.url}${path}`, { method });
+    const live = await ask('/health/live');
+    expect([live.status, await live.json()]).toEqual([200, { status: 'live' }]);
+    expect((await ask('/health/live', 'HEAD')).status).toBe(200);
+    for (const path of ['/health/ready', '/v1/lists', '/u/token', '/health/live/', '/']) {
+      const answer = await ask(path);
+      expect([path, answer.status, answer.headers.get('content-type')]).toEqual([path, 503, 'application/problem+json']);
+      expect(await answer.json()).toMatchObject({ code: 'server.starting', status: 503 });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    await starting.close(0);
   });
 });

@@ -16,6 +16,12 @@ export const statusRoutes: readonly Route<Application>[] = [
     permission: 'admin',
     reply: z
       .object({
+        databaseEnds: orNull(
+          z.object({ count: z.int(), lastAt: orNull(timestamp), lastReason: orNull(z.string()) }).openapi({
+            description:
+              'How often the embedded PostgreSQL ended by itself and was started again; null with a database server of your own.',
+          }),
+        ),
         lanes: z.array(z.object({ lane, waiting: z.int(), active: z.int(), oldestAgeMs: z.number() })).readonly(),
         campaigns: z.object({ shards: z.int(), recipients: z.int(), oldestAgeMs: z.number() }),
         workers: z
