@@ -1,8 +1,7 @@
-import { chmod, open, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { generateSecretKey, parseSecretKey } from '../domain/access/index.ts';
+import { resolve } from 'node:path';
 import { DomainError, InvalidInput } from '../domain/shared/errors.ts';
-import { claimDataDirectory } from './postgres/embedded-directory.ts';
+import { ownSecretKeys, readKeyFile, type SecretKeys, secretKeysIn } from './key-file.ts';
+import { type UnknownSetting, unknownAmong } from './known-settings.ts';
 
 /** As long as a worker waits at most for the database before it tries another connection; relays answer in a few seconds. */
 export const STUCK_AFTER_MS = 30_000;
@@ -68,35 +67,29 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 /**
  * The instance's secrets, the present one first: `PENNYPOST_SECRET_KEY` or `PENNYPOST_SECRET_KEY_FILE` (one per line), else a
  * file of mode 0600 in the data directory, made on first use with the embedded database.
- * @throws SecretKeyMissing, InvalidSecretKey
+ * @throws SecretKeyMissing, InvalidSecretKey, SecretKeyFileUnusable
  */
-export async function readSecretKeys(
-  config: Config,
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<readonly [Buffer, ...Buffer[]]> {
+export async function readSecretKeys(config: Config, env: NodeJS.ProcessEnv = process.env): Promise<SecretKeys> {
   const given = text(env.PENNYPOST_SECRET_KEY);
-  if (given !== undefined) return keysIn(given);
+  if (given !== undefined) return secretKeysIn(given);
   const file = text(env.PENNYPOST_SECRET_KEY_FILE);
-  if (file !== undefined) return keysIn(await readFile(file, 'utf8'));
+  if (file !== undefined) return readKeyFile('PENNYPOST_SECRET_KEY_FILE', file);
   if (config.databaseUrl !== undefined) throw new SecretKeyMissing();
-  const own = join(config.dataDir, 'secret-key');
-  await claimDataDirectory(config.dataDir);
-  try {
-    // Exclusive: of two processes that start at once, one writes and the other reads.
-    const handle = await open(own, 'wx', 0o600);
-    await handle.writeFile(`${generateSecretKey().toString('hex')}\n`);
-    await handle.sync();
-    await handle.close();
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
-  await chmod(own, 0o600);
-  return keysIn(await readFile(own, 'utf8'));
+  return ownSecretKeys(config.dataDir);
 }
 
-function keysIn(written: string): readonly [Buffer, ...Buffer[]] {
-  const [first, ...others] = written.split(/[\s,]+/).filter((part) => part !== '');
-  return [parseSecretKey(first ?? ''), ...others.map(parseSecretKey)];
+/** Variables that look like settings and are none; each with what to do. */
+export function unknownSettings(env: NodeJS.ProcessEnv = process.env): readonly UnknownSetting[] {
+  return unknownAmong(Object.keys(env));
+}
+
+/** Who started this process: npm (npx, pnpm and yarn say the same), and bin/pennypost.js where it runs under an old Node. */
+export function startedBy(env: NodeJS.ProcessEnv = process.env): {
+  readonly npm: boolean;
+  readonly launcher: number | undefined;
+} {
+  const launcher = text(env.PENNYPOST_LAUNCHER);
+  return { npm: env.npm_config_user_agent !== undefined, launcher: launcher === undefined ? undefined : Number(launcher) };
 }
 
 const text = (value: string | undefined): string | undefined =>
@@ -108,6 +101,11 @@ function whole(name: string, value: string | undefined, least: number, most: num
   const given = text(value);
   if (given === undefined) return undefined;
   const number = Number(given);
+  // What Kubernetes sets for a service of that name.
+  if (/^(tcp|udp):\/\//.test(given))
+    throw new InvalidInput(
+      `${name} is "${given}", as Kubernetes sets it for a service called pennypost. Set enableServiceLinks: false for the pod, or ${name} itself.`,
+    );
   if (!Number.isInteger(number) || number < least || number > most)
     throw new InvalidInput(`${name} is "${given}"; it must be a whole number from ${least} to ${most}.`);
   return number;
@@ -124,9 +122,26 @@ function smtpUrl(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const url = URL.parse(value);
   if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '') {
-    throw new InvalidInput('PENNYPOST_SMTP_URL must be like smtp://user:password@relay.example.com:587 (or smtps://).');
+    throw new InvalidInput(
+      'PENNYPOST_SMTP_URL must be like smtp://user:password@relay.example.com:587 (or smtps://). Percent-encode @ : / ? # and % in user and password (%40 %3A %2F %3F %23 %25).',
+    );
+  }
+  if (`${url.pathname}${url.search}${url.hash}`.includes('@') || url.hash !== '' || !isEncoded(url.username + url.password)) {
+    throw new InvalidInput(
+      'The user or password in PENNYPOST_SMTP_URL is not percent-encoded: write @ : / ? # and % in them as %40 %3A %2F %3F %23 %25.',
+    );
   }
   return value;
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
 }
 
 function publicUrl(value: string | undefined): string | undefined {
