@@ -1,13 +1,17 @@
 /**
  * Looks at everything that an instance stands on, without changing any of it but for one thing: an embedded database that does
- * not run is started, as any other command would, and stopped again.
+ * not run is started, as any other command would, and stopped again. None is made.
  */
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { connect } from 'node:tls';
 import { KeyRing } from '../domain/access/index.ts';
+import { LANES } from '../domain/delivery/index.ts';
+import { closing } from '../domain/shared/clean-up.ts';
 import { DomainError } from '../domain/shared/errors.ts';
-import { type Config, readSecretKeys } from './config.ts';
-import { checkServer, openDatabase } from './postgres/database.ts';
+import { type Config, readSecretKeys, unknownSettings } from './config.ts';
+import { adviceFor, DATABASE_RULES, HTTPS_RULES, SMTP_RULES } from './connection-advice.ts';
+import { checkServer, openDatabase, parseDatabaseUrl } from './postgres/database.ts';
 import { pendingMigrations } from './postgres/migrate.ts';
 import { openOrm } from './postgres/orm.ts';
 import { pooledSql } from './postgres/session.ts';
@@ -33,11 +37,21 @@ const NO_SPACE = 0.1 * GIGABYTE;
 const SKEW_WARN_MS = 2_000;
 const SKEW_FAIL_MS = 30_000;
 const PATIENCE_MS = 5_000;
+/** As in `status`: workers say every 5 seconds that they live. */
+const WORKER_SECONDS = 15;
 
 /** Never throws for what it finds; in the order in which things are needed. */
 export async function examine(config: Config): Promise<readonly Finding[]> {
   return [
     { what: 'node', verdict: 'ok', found: process.version },
+    ...unknownSettings().map(
+      ({ name, advice }): Finding => ({
+        what: 'settings',
+        verdict: 'warn',
+        found: `${name} is not a setting of pennypost`,
+        advice,
+      }),
+    ),
     await space(config),
     ...(await databaseFindings(config)),
     await publicUrl(config),
@@ -46,19 +60,27 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
 }
 
 async function databaseFindings(config: Config): Promise<readonly Finding[]> {
-  return attempt('database', async () => {
-    const database = await openDatabase({ url: config.databaseUrl, dataDir: config.dataDir });
-    try {
-      const orm = await openOrm(database.connection, { poolSize: 2 });
-      try {
-        return await inDatabase(config, orm, database.describe);
-      } finally {
-        await orm.close();
-      }
-    } finally {
-      await database.stop();
-    }
-  });
+  return attempt(
+    'database',
+    async () => {
+      const database = await openDatabase({ url: config.databaseUrl, dataDir: config.dataDir, creates: false });
+      const look = async (): Promise<readonly Finding[]> => {
+        const orm = await openOrm(database.connection, { poolSize: 2 });
+        return closing(
+          () => inDatabase(config, orm, database.describe),
+          () => orm.close(),
+        );
+      };
+      return closing(look, () => database.stop());
+    },
+    (message) => databaseAdvice(config, message),
+  );
+}
+
+function databaseAdvice({ databaseUrl }: Config, message: string): string | undefined {
+  if (databaseUrl === undefined) return undefined;
+  const { host } = parseDatabaseUrl(databaseUrl);
+  return adviceFor(DATABASE_RULES, message, { setting: 'PENNYPOST_DATABASE_URL', host });
 }
 
 async function inDatabase(config: Config, orm: Orm, describe: string): Promise<readonly Finding[]> {
@@ -81,7 +103,29 @@ async function inDatabase(config: Config, orm: Orm, describe: string): Promise<r
   );
   findings.push(...(await attempt('secret key', () => secretKey(config, orm))));
   findings.push(await skew(orm));
+  if (pending.length === 0) findings.push(await workers(orm));
   return findings;
+}
+
+/** Without one of them mail of its kind waits: a password, a campaign, or a schedule. */
+async function workers(orm: Orm): Promise<Finding> {
+  const rows = await pooledSql(orm).query<{ lane: string }>(
+    `select distinct unnest(lanes) as lane from pennypost_delivery.worker where seen_at > clock_timestamp() - $1 * interval '1 second'`,
+    [WORKER_SECONDS],
+  );
+  const found = rows.map(({ lane }) => lane);
+  const missing = LANES.filter((lane) => !found.includes(lane));
+  const what = 'workers';
+  if (missing.length === 0) return { what, verdict: 'ok', found: `one or more for each lane (${LANES.join(', ')})` };
+  return {
+    what,
+    verdict: 'warn',
+    found: `none runs for the ${missing.length === 1 ? 'lane' : 'lanes'} ${missing.join(', ')}`,
+    advice:
+      missing.length === LANES.length
+        ? 'Start "pennypost serve", or "pennypost work": mail waits until then.'
+        : `Start "pennypost work --lanes ${missing.join(',')}": what belongs to ${missing.length === 1 ? 'it' : 'them'} waits until then.`,
+  };
 }
 
 async function secretKey(config: Config, orm: Orm): Promise<readonly Finding[]> {
@@ -163,11 +207,14 @@ async function publicUrl(config: Config): Promise<Finding> {
     if (answer.ok) return { what, verdict: insecure ? 'warn' : 'ok', found: `${url} answers`, advice };
     return { what, verdict: 'fail', found: `${url} answers ${answer.status}`, advice: 'Look at the proxy in front of it.' };
   } catch (error) {
+    const reason = reasonOf(error);
     return {
       what,
       verdict: 'fail',
-      found: `${url} does not answer (${reasonOf(error)})`,
-      advice: 'Start "pennypost serve", and look at DNS and the proxy in front of it: unsubscribe links lead there.',
+      found: `${url} does not answer (${reason})`,
+      advice:
+        adviceFor(HTTPS_RULES, reason, { setting: 'PENNYPOST_PUBLIC_URL', host: new URL(url).hostname }) ??
+        'Start "pennypost serve", and look at DNS and the proxy in front of it: unsubscribe links lead there.',
     };
   }
 }
@@ -198,23 +245,47 @@ async function smtp(config: Config): Promise<Finding> {
     connectTimeout: PATIENCE_MS,
     timeouts: { command: PATIENCE_MS },
   });
-  try {
-    await transport.verify();
-    return { what, verdict: 'ok', found: `${where} takes our greeting${shown?.username === '' ? '' : ' and our password'}` };
-  } catch (error) {
-    return { what, verdict: 'fail', found: `${where}: ${reasonOf(error)}`, advice: 'Look at PENNYPOST_SMTP_URL.' };
-  } finally {
-    await transport.close();
-  }
+  const verify = async (): Promise<Finding> => {
+    try {
+      await transport.verify();
+      return { what, verdict: 'ok', found: `${where} takes our greeting${shown?.username === '' ? '' : ' and our password'}` };
+    } catch (error) {
+      const host = shown?.hostname ?? '';
+      const silent = /Greeting never received|closed unexpectedly/.test(reasonOf(error));
+      const other = silent && shown?.protocol === 'smtp:' && (await speaksTls(host, Number(shown.port || 587)));
+      const reason = `${reasonOf(error)}${other ? '; it expects TLS from the first byte' : ''}`;
+      const advice = adviceFor(SMTP_RULES, reason, { setting: 'PENNYPOST_SMTP_URL', host }) ?? 'Look at PENNYPOST_SMTP_URL.';
+      return { what, verdict: 'fail', found: `${where}: ${reason.trim()}`, advice };
+    }
+  };
+  return closing(verify, () => transport.close());
+}
+
+/** Whether a server that gives no greeting in plain text gives a certificate. */
+function speaksTls(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    // Nothing is said to it: any certificate will do.
+    const socket = connect({ host: host.replace(/^\[|\]$/g, ''), port, rejectUnauthorized: false, timeout: PATIENCE_MS });
+    const end = (yes: boolean) => () => {
+      socket.destroy();
+      resolve(yes);
+    };
+    socket.once('secureConnect', end(true)).once('error', end(false)).once('timeout', end(false)).once('close', end(false));
+  });
 }
 
 /** What an expected failure says becomes its finding; its message says what to do already. */
-async function attempt(what: string, look: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+async function attempt(
+  what: string,
+  look: () => Promise<readonly Finding[]>,
+  advice: (message: string) => string | undefined = () => undefined,
+): Promise<readonly Finding[]> {
   try {
     return await look();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    return [{ what, verdict: 'fail', found: error.message, advice: `See docs/errors.md, ${error.code}.` }];
+    const todo = advice(error.message) ?? `See docs/errors.md, ${error.code}.`;
+    return [{ what, verdict: 'fail', found: error.message, advice: todo }];
   }
 }
 

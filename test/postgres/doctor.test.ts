@@ -1,15 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServer as createTlsServer } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/infrastructure/config.ts';
+import { tokens } from '../../src/infrastructure/container.ts';
 import { examine, type Finding } from '../../src/infrastructure/doctor.ts';
-import { writeServingNote } from '../../src/infrastructure/serving-note.ts';
+import { readServingNote, writeServingNote } from '../../src/infrastructure/serving-note.ts';
 import { createEmptyDatabase } from '../support/database.ts';
-import { startFaultSink } from '../support/fault-sink.ts';
+import { type FaultSinkOptions, startFaultSink } from '../support/fault-sink.ts';
 import { openTestInstance, type TestInstance, urlOf } from '../support/instance.ts';
+import { startNode } from '../support/processes.ts';
+import { expiredCertificate, trustedCertificate, wrongNameCertificate } from '../support/sink-certificate.ts';
 
 let instance: TestInstance;
 let directory: string;
@@ -127,5 +131,193 @@ describe('the doctor', () => {
     );
     await takeBack();
     expect((await findingsOf({ PENNYPOST_DATA_DIR: dataDir })).SMTP?.found).toBe('no server is set');
+  });
+});
+
+describe('the doctor, about an SMTP server', () => {
+  const open: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const close of open.splice(0)) await close();
+  });
+  const sink = async (options: FaultSinkOptions = {}): Promise<number> => {
+    const one = await startFaultSink(options);
+    open.push(() => one.close());
+    return one.port;
+  };
+  /** A port that speaks no SMTP. */
+  const port = async (server: Server): Promise<number> => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    open.push(() => new Promise((resolve) => server.close(resolve)));
+    return (server.address() as AddressInfo).port;
+  };
+  const says = (line: string) => port(createTcpServer((socket) => void socket.on('error', () => undefined).end(line)));
+
+  it.each<[string, () => Promise<string>, RegExp]>([
+    [
+      'TLS where it speaks plain text',
+      async () => `smtps://127.0.0.1:${await sink()}`,
+      /use smtp:\/\/ \(STARTTLS.*in place of smtps:/,
+    ],
+    [
+      'plain text where it speaks TLS',
+      async () =>
+        `smtp://127.0.0.1:${await port(createTlsServer(trustedCertificate, (socket) => void socket.on('error', () => undefined)))}`,
+      /use smtps:\/\/ in PENNYPOST_SMTP_URL/,
+    ],
+    [
+      'a certificate that signs itself',
+      async () => `smtp://localhost:${await sink({ certificate: trustedCertificate })}`,
+      /NODE_EXTRA_CA_CERTS/,
+    ],
+    [
+      'a certificate that has expired',
+      async () => `smtp://localhost:${await sink({ certificate: expiredCertificate })}`,
+      /has expired: renew it/,
+    ],
+    [
+      'a password that is refused',
+      async () => `smtp://ann:wrong@127.0.0.1:${await sink({ credentials: { user: 'ann', pass: 'right' } })}?tls=none`,
+      /does not accept user or password.*Percent-encode/,
+    ],
+    [
+      'a password where none is wanted',
+      async () => `smtp://ann:right@127.0.0.1:${await sink()}?tls=none`,
+      /wants no password on this port/,
+    ],
+    ['a name that does not exist', async () => 'smtp://relay.invalid:587', /does not resolve/],
+    ['a port where nothing listens', async () => 'smtp://127.0.0.1:1', /Nothing listens there/],
+    [
+      'a web server',
+      async () => `smtp://127.0.0.1:${await says('HTTP/1.1 400 Bad Request\r\n\r\n')}`,
+      /No SMTP server listens there/,
+    ],
+    [
+      'a machine that is not let in',
+      async () => `smtp://127.0.0.1:${await says('554 5.7.1 no access\r\n')}`,
+      /refuses this machine/,
+    ],
+  ])('advises on %s', async (_, url, advice) => {
+    const given = await url();
+    const { SMTP } = await findingsOf({ PENNYPOST_SMTP_URL: given });
+    expect(SMTP).toMatchObject({ verdict: 'fail', advice: expect.stringMatching(advice) });
+    expect(JSON.stringify(SMTP)).not.toMatch(/wrong@|right@/);
+  });
+
+  it('advises on a certificate for another host', async () => {
+    const authority = join(directory, 'authority.pem');
+    await writeFile(authority, wrongNameCertificate.cert);
+    const running = startNode('src/interfaces/cli/main.ts', ['doctor', '--json'], {
+      PENNYPOST_DATABASE_URL: instance.databaseUrl,
+      PENNYPOST_DATA_DIR: join(directory, 'data'),
+      PENNYPOST_SMTP_URL: `smtp://localhost:${await sink({ certificate: wrongNameCertificate })}`,
+      PENNYPOST_SMPT_URL: 'smtp://relay.example.com',
+      NODE_EXTRA_CA_CERTS: authority,
+    });
+    const { findings } = JSON.parse(await running.line((line) => line.startsWith('{'))) as { findings: Finding[] };
+    expect(findings.find(({ what }) => what === 'SMTP')?.advice).toContain('is made for another name than localhost');
+    expect(findings.find(({ found }) => found.includes('SMPT'))?.advice).toContain('Did you mean PENNYPOST_SMTP_URL?');
+    expect(await running.ended).toBe(5);
+  });
+
+  it.each([
+    'smtp://ann:pa%ss@relay.example.com',
+    'smtp://ann:pa#ss@relay.example.com:587',
+    'smtp://ann:pa/ss@relay.example.com:587',
+    'smtp://ann:pa?ss@relay.example.com:587',
+    'smtp://ann:12#ss@relay.example.com:587',
+    'smtp://ann:12/ss@relay.example.com:587',
+  ])('refuses a password that is not percent-encoded, without a word of it: %s', (url) => {
+    const read = () => readConfig({ PENNYPOST_SMTP_URL: url });
+    expect(read).toThrow(/[Pp]ercent-encode/);
+    expect(read).not.toThrow(/ss@|ann/);
+  });
+});
+
+describe('the doctor, about a database', () => {
+  it('advises on a password that is refused, and on an encoding that is not UTF-8', async () => {
+    const { database } = await findingsOf({ PENNYPOST_DATABASE_URL: urlOf({ ...instance.connection, password: 'wrong' }) });
+    if (database?.verdict === 'fail') expect(database.advice).toContain('Correct user and password in PENNYPOST_DATABASE_URL');
+    const latin = await createEmptyDatabase("encoding 'LATIN1' locale_provider libc locale 'C'");
+    const found = (await findingsOf({ PENNYPOST_DATABASE_URL: urlOf(latin.connection) })).database;
+    expect(found).toMatchObject({ verdict: 'fail', found: expect.stringContaining('LATIN1') });
+    expect(found?.advice).toContain("encoding 'UTF8' template template0");
+    await latin.drop();
+  });
+
+  it('names the lanes that no worker runs for', async () => {
+    expect((await findingsOf({})).workers).toMatchObject({ verdict: 'warn', advice: expect.stringContaining('pennypost serve') });
+    const workers = instance.get(tokens.workers);
+    await workers.start(['background']);
+    const { workers: found } = await findingsOf({});
+    expect(found).toMatchObject({ verdict: 'warn', found: 'none runs for the lanes transactional, bulk' });
+    expect(found?.advice).toContain('pennypost work --lanes transactional,bulk');
+    await workers.stop();
+  });
+
+  it('makes none where there is none', async () => {
+    const data = join(directory, 'nothing', 'here');
+    const { database } = await findingsOf({ PENNYPOST_DATABASE_URL: '', PENNYPOST_DATA_DIR: data });
+    expect(database).toMatchObject({ verdict: 'fail', found: expect.stringContaining(`There is no database in ${data}.`) });
+    await expect(readdir(join(directory, 'nothing'))).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('the notes of several that serve on one data directory', () => {
+  const note = (port: number) => ({ publicUrl: `http://127.0.0.1:${port}`, inboxUrl: undefined });
+  const place = () => mkdtemp(join(directory, 'notes-'));
+
+  it('are taken back by their own processes alone', async () => {
+    const data = join(await place(), 'data');
+    const first = await writeServingNote(data, note(1));
+    const second = await writeServingNote(data, note(2));
+    expect(await readServingNote(data)).toMatchObject(note(2));
+    await second();
+    expect(await readServingNote(data)).toMatchObject(note(1));
+    await second();
+    await first();
+    expect(await readServingNote(data)).toBeUndefined();
+    expect((await readdir(data)).filter((name) => name.startsWith('serving'))).toEqual([]);
+  });
+
+  it('tell of the one inbox there is, as long as its process lives', async () => {
+    const data = join(await place(), 'data');
+    const withInbox = await writeServingNote(data, { ...note(1), inboxUrl: 'smtp://127.0.0.1:2525' });
+    const without = await writeServingNote(data, note(2));
+    expect(await readServingNote(data)).toEqual({ ...note(2), inboxUrl: 'smtp://127.0.0.1:2525', relay: undefined });
+    await withInbox();
+    expect(await readServingNote(data)).toEqual({ ...note(2), relay: undefined });
+    const real = await writeServingNote(data, { ...note(3), relay: 'relay.example:587' });
+    expect(await readServingNote(data)).toMatchObject({ relay: 'relay.example:587', inboxUrl: undefined });
+    await real();
+    await without();
+  });
+
+  it.each([
+    ['of a process that was killed', { process: '4194304 1\n' }],
+    ['whose process id another process has by now', { process: `${process.pid} 1\n` }],
+    ['of process 0, which is a whole group', { process: '0 -\n' }],
+    ['of a container that shares the directory', { process: `${process.ppid} 1\n`, host: 'another-host' }],
+    ['that a full disk cut off', '{"publicUrl":"http'],
+    ['that is no note', '[]'],
+  ])('are not believed when left behind: %s', async (_, stored) => {
+    const data = join(await place(), 'data');
+    const takeBack = await writeServingNote(data, note(1));
+    const left = join(data, 'serving-4711-0badcafe.json');
+    const whole = { ...note(9), host: hostname(), since: '2999-01-01T00:00:00Z' };
+    await writeFile(left, typeof stored === 'string' ? stored : JSON.stringify({ ...whole, ...stored }));
+    expect(await readServingNote(data)).toMatchObject(note(1));
+    await takeBack();
+    expect(await readServingNote(data)).toBeUndefined();
+  });
+
+  it('are swept when they are dead, by the next that serves', async () => {
+    const data = join(await place(), 'data');
+    await (await writeServingNote(data, note(1)))();
+    const left = { ...note(9), host: hostname(), since: '2026-01-01T00:00:00Z', process: `${process.pid} 1\n` };
+    await writeFile(join(data, 'serving-4711-0badcafe.json'), JSON.stringify(left));
+    await writeFile(join(data, 'serving-4712-0badcafe.json'), '');
+    const takeBack = await writeServingNote(data, note(2));
+    expect((await readdir(data)).filter((name) => name.startsWith('serving'))).toHaveLength(1);
+    await takeBack();
   });
 });

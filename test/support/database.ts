@@ -17,9 +17,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return copyOf(template, template.database);
 }
 
-/** A database without any table of ours, for what migrates by itself. */
-export async function createEmptyDatabase(): Promise<TestDatabase> {
-  return copyOf(inject('postgresTemplate'), 'template0');
+/** A database without any table of ours, for what migrates by itself. @param more options of `create database` */
+export async function createEmptyDatabase(more = ''): Promise<TestDatabase> {
+  return copyOf(inject('postgresTemplate'), `template0 ${more}`);
 }
 
 /** A migrated database with the ORM open on it; `close` ends both. */
