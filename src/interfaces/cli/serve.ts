@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
+import { cleanUp, closing } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Server } from '../http/serve.ts';
+import { hostsOf } from '../web/local-access.ts';
 import { type Cli, example, whole } from './cli.ts';
 import { type Fleet, processesFor, startFleet } from './fleet.ts';
 import { reportToSupervisor } from './supervisor.ts';
@@ -12,6 +14,7 @@ interface ServeOptions {
   readonly port?: string;
   readonly lanes: string;
   readonly processes?: string;
+  readonly showInbox?: boolean;
 }
 
 interface WorkOptions {
@@ -35,6 +38,7 @@ export function serveCommand(program: Command, cli: Cli): void {
     .option('--port <number>', 'where to listen (PENNYPOST_PORT, default 8025); 0 takes a free one')
     .option('--lanes <lanes>', `what to work on: ${LANES.join(',')}, or none`, LANES.join(','))
     .option('--processes <number>', PROCESSES)
+    .option('--show-inbox', 'show the development inbox also with a public URL or a host that is not loopback')
     .action((options: ServeOptions) => serveUntilInterrupted(cli, options));
   example(serve, 'pennypost serve', 'PENNYPOST_SMTP_URL=smtp://relay.example.com:587 pennypost serve --host 0.0.0.0 --port 8080');
 }
@@ -82,30 +86,28 @@ async function serveUntilInterrupted(cli: Cli, options: ServeOptions): Promise<v
   const lanes = lanesOf(options.lanes);
   const settings = await cli.workbench.settings();
   const processes = await processesFor(cli, options.processes);
-  const host = options.host ?? settings.host;
   const { startServer } = await import('../http/serve.ts');
   const server = await startServer({
-    host,
+    host: options.host ?? settings.host,
     port: options.port === undefined ? settings.port : whole(options.port, '--port', 0, 65_535),
   });
   cli.interruption.heed();
-  let instance: Instance;
-  try {
-    instance = await cli.workbench.open({
+  const local = server.loopback && settings.publicUrl === undefined;
+  const showInbox = local || options.showInbox === true;
+  const instance = await cli.workbench
+    .open({
       works: lanes.length > 0,
       ownInbox: true,
       publicUrl: server.url,
       log: 'json',
+      createsDatabase: true,
       inheritsDatabase: true,
-    });
-  } catch (error) {
-    await server.close(0);
-    throw error;
-  }
+    })
+    .catch((error: unknown) => cleanUp(error, () => server.close(0)));
   await untilInterrupted(
     cli,
     instance,
-    () => begin(cli, instance, server, { lanes, processes, host }),
+    () => begin(cli, instance, server, { lanes, processes, local, showInbox }),
     () => server.close(GRACE_MS),
   );
 }
@@ -113,20 +115,29 @@ async function serveUntilInterrupted(cli: Cli, options: ServeOptions): Promise<v
 interface Wish {
   readonly lanes: readonly Lane[];
   readonly processes: number;
-  readonly host: string;
+  /** Reached by this machine alone, and no public URL is set. */
+  readonly local: boolean;
+  readonly showInbox: boolean;
 }
 
-async function begin(cli: Cli, instance: Instance, server: Server, { lanes, processes, host }: Wish): Promise<Fleet> {
-  const { application, publicUrl, inbox, log } = instance;
+async function begin(cli: Cli, instance: Instance, server: Server, wish: Wish): Promise<Fleet> {
+  const { lanes, processes, local, showInbox } = wish;
+  const { application, publicUrl, ready, log } = instance;
+  const inbox = showInbox ? instance.inbox : undefined;
+  const names = hostsOf(publicUrl, server.url);
   const report = (error: unknown, where: string) => log.error({ where, reason: String(error) }, 'a request failed');
-  server.serve({ application, publicUrl, version: await version(), inbox, report });
+  server.serve({ application, publicUrl, version: await version(), inbox, names, local, ready, report });
   // Worker processes look for the inbox where it is announced.
   await instance.announce();
   const fleet = await startFleet(cli, instance, lanes, processes);
   if (instance.databaseBorrowed)
     cli.output.note('The database is run by another process. When that one ends, this one runs it on, within seconds.');
-  if (inbox !== undefined && !/^(127\.|localhost$|::1$)/.test(host))
-    cli.output.warn(`the development inbox shows every message to whoever reaches ${host}.`);
+  if (inbox !== undefined && !local)
+    cli.output.warn(`the development inbox shows every message to everyone who reaches ${server.url}.`);
+  if (inbox === undefined && instance.inbox !== undefined)
+    cli.output.warn(
+      'mail goes to the development inbox, which is not shown with a public URL or a host that is not loopback. Set PENNYPOST_SMTP_URL to mail real people, or add --show-inbox.',
+    );
   const { items } = await application.access.listProjects({ limit: 1 });
   if (items.length === 0)
     cli.output.note(
@@ -137,7 +148,7 @@ async function begin(cli: Cli, instance: Instance, server: Server, { lanes, proc
     publicUrl,
     reference: `${server.url}/docs/`,
     inbox: inbox === undefined ? null : `${server.url}/inbox`,
-    inboxSmtp: inbox?.url ?? null,
+    inboxSmtp: instance.inbox?.url ?? null,
     lanes,
     processes,
   };
@@ -167,15 +178,15 @@ async function untilInterrupted(
   shut: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   let fleet: Fleet | undefined;
-  try {
+  const untilSignal = async (): Promise<void> => {
     fleet = await start();
     await Promise.race([cli.interruption.wait(), instance.broken]);
     if (!cli.interruption.underParent) cli.output.note('Finishing what is under way; a second Ctrl-C ends at once.');
-  } finally {
-    await shut();
-    await fleet?.stop();
-    await instance.close();
-  }
+  };
+  // Every step is taken, whatever becomes of the one before; the first fault is the one to tell.
+  const served = (): Promise<void> => closing(untilSignal, shut);
+  const drained = (): Promise<void> => closing(served, async () => fleet?.stop());
+  await closing(drained, () => instance.close());
 }
 
 function lanesOf(text: string): readonly Lane[] {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Application } from '../../application/application.ts';
 import { createHttpApp } from '../http/app.ts';
 import { inboxPages } from '../web/inbox-pages.ts';
+import { hostsOf } from '../web/local-access.ts';
 import { publicPages } from '../web/public-pages.ts';
 import type { ReadableInbox } from '../web/readable-inbox.ts';
 import type { CheckedOptions, Log } from './options.ts';
@@ -19,9 +20,10 @@ export async function webHandler(parts: {
   readonly application: Application;
   readonly inbox: ReadableInbox | undefined;
   readonly log: Log;
+  readonly ready: () => Promise<void>;
   readonly options: Pick<CheckedOptions, 'publicUrl' | 'clientAddress'>;
 }): Promise<FetchHandler> {
-  const { application, inbox, log } = parts;
+  const { application, inbox, log, ready } = parts;
   const { publicUrl, clientAddress } = parts.options;
   const { version } = JSON.parse(await readFile(MANIFEST, 'utf8')) as { version: string };
   const pages = publicPages(application.recipients, {
@@ -32,6 +34,7 @@ export async function webHandler(parts: {
     version,
     publicUrl,
     pages: [pages],
+    ready,
     report: (error, request) =>
       log.error(
         { ...request, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) },
@@ -39,7 +42,8 @@ export async function webHandler(parts: {
       ),
   });
   const base = new URL(publicUrl).pathname.replace(/\/$/, '');
-  const inboxApp = inbox === undefined ? undefined : inboxPages(inbox, { base: `${base}/inbox` });
+  const inboxApp =
+    inbox === undefined ? undefined : inboxPages(inbox, { base: `${base}/inbox`, access: { names: hostsOf(publicUrl) } });
   return async (request, env = {}) => {
     const inside = withoutPrefix(request, base) ?? request;
     const inInbox = inboxApp === undefined ? undefined : withoutPrefix(inside, '/inbox');

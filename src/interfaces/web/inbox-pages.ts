@@ -8,16 +8,20 @@ import { gone, type Html, type ListPlace, shell, welcome } from './inbox-layout.
 import { defaultTab, FRAME_SANDBOX, isOffered, messagePage, TABS } from './inbox-message-page.ts';
 import { inboxScript } from './inbox-script.ts';
 import { inboxStyles } from './inbox-styles.ts';
+import { type LocalAccess, localAccess } from './local-access.ts';
 import type { InboxMessage, ReadableInbox } from './readable-inbox.ts';
 
 export interface InboxPagesOptions {
   /** Where these routes are mounted, without a slash at its end. Default `/inbox`. */
   readonly base?: string | undefined;
+  /** Under which names the pages are shown. Default: `localhost` and IP addresses. */
+  readonly access?: LocalAccess | undefined;
 }
 
 export function inboxPages(inbox: ReadableInbox, options: InboxPagesOptions = {}): Hono {
   const base = options.base ?? '/inbox';
   const app = new Hono();
+  app.use(localAccess(options.access ?? {}));
 
   app.get('/', (context) => {
     const place = placeOf(context);

@@ -213,3 +213,58 @@ describe('the page of a message', () => {
     expect(await read('/inbox/messages/1?tab=text')).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
   });
 });
+
+describe('who sees the development inbox', () => {
+  const ask = async (
+    headers: Record<string, string>,
+    access?: { names?: readonly string[]; direct?: boolean },
+    path = '/inbox',
+  ) => {
+    const inbox = await startInbox();
+    open.push(inbox);
+    return new Hono().route('/inbox', inboxPages(inbox, { access })).request(path, { headers });
+  };
+
+  it.each([
+    'localhost',
+    'localhost:8025',
+    'LOCALHOST:8025',
+    'inbox.localhost',
+    '127.0.0.1:8025',
+    '[::1]:8025',
+    '192.168.1.7',
+    'localhost.',
+  ])('is a browser that asks for it under %s', async (host) => expect((await ask({ host })).status).toBe(200));
+
+  it.each([
+    'attacker.example',
+    'attacker.example:8025',
+    '127.0.0.1.attacker.example',
+    'localhost.attacker.example',
+    '127.0.0.1@attacker.example',
+    'attacker.example/localhost',
+    'xlocalhost',
+    '',
+  ])('is no page of a site whose name leads here: "%s"', async (host) => {
+    const answer = await ask({ host });
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).toContain('Open it under localhost');
+  });
+
+  it.each(['/inbox/messages.json', '/inbox/messages/1/source', '/inbox/inbox.js'])('holds for %s as well', async (path) => {
+    expect((await ask({ host: 'attacker.example' }, undefined, path)).status).toBe(403);
+  });
+
+  it('is a browser that uses the name of the public URL, where that is allowed', async () => {
+    expect((await ask({ host: 'Mail.Example.com' }, { names: ['mail.example.com'] })).status).toBe(200);
+    expect((await ask({ host: 'other.example.com' }, { names: ['mail.example.com'] })).status).toBe(403);
+  });
+
+  it.each(['x-forwarded-for', 'forwarded', 'x-real-ip', 'via', 'x-forwarded-host'])(
+    'is no client of a proxy on this machine, which says %s',
+    async (name) => {
+      expect((await ask({ host: '127.0.0.1', [name]: '203.0.113.9' }, { direct: true })).status).toBe(403);
+      expect((await ask({ host: '127.0.0.1', [name]: '203.0.113.9' })).status).toBe(200);
+    },
+  );
+});

@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { closing } from '../../../domain/shared/clean-up.ts';
 import { type Server, startServer } from '../../http/serve.ts';
 import type { ReadableInbox } from '../../web/readable-inbox.ts';
 import type { Cli, Project } from '../cli.ts';
@@ -51,16 +52,12 @@ export async function runDemo(cli: Cli, recipients: number, stays: boolean): Pro
   // As root, the database runs as another user, who must pass through.
   await chmod(directory, 0o711);
   const removed = rm.bind(undefined, directory, { recursive: true, force: true, maxRetries: 5 });
-  try {
+  const served = async (): Promise<void> => {
     const server = await serverFor(cli);
-    try {
-      await onStage(cli, server, directory, (stage) => play(stage, server, recipients, stays, began));
-    } finally {
-      await server.close(2_000);
-    }
-  } finally {
-    await removed();
-  }
+    const staged = () => onStage(cli, server, directory, (stage) => play(stage, server, recipients, stays, began));
+    await closing(staged, () => server.close(2_000));
+  };
+  await closing(served, removed);
 }
 
 /** On the port that `serve` would take, or on any when that is taken. */
@@ -77,17 +74,25 @@ async function onStage(cli: Cli, server: Server, directory: string, work: (stage
     last = now;
   };
   const instance = await cli.workbench.open({ works: true, ownInbox: true, publicUrl: server.url, isolatedIn: directory });
-  try {
+  const staged = async (): Promise<void> => {
     const { application, publicUrl, inbox } = instance;
     if (inbox === undefined) throw new Error('The demo has no inbox.');
     const report = (error: unknown, where: string) => cli.output.warn(`${where}: ${String(error)}`);
-    server.serve({ application, publicUrl, version: await version(), inbox, report });
+    server.serve({
+      application,
+      publicUrl,
+      version: await version(),
+      inbox,
+      names: [],
+      local: true,
+      ready: instance.ready,
+      report,
+    });
     await instance.work(LANES);
     say('database', `embedded PostgreSQL in ${join(directory, 'data')}, schema up to date`);
     await work({ cli, instance, inbox, directory, say });
-  } finally {
-    await instance.close();
-  }
+  };
+  await closing(staged, () => instance.close());
 }
 
 async function play(stage: Stage, server: Server, recipients: number, stays: boolean, began: number): Promise<void> {
