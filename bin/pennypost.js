@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const built = new URL('../dist/interfaces/cli/main.js', import.meta.url);
@@ -24,8 +25,10 @@ function newerNode() {
 
 /** Passes arguments, terminal, signals and the way it ended through. */
 function startUnder(node) {
-  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  // By its id the child finds out when this process is killed, which can pass nothing on.
+  const env = { ...process.env, PENNYPOST_LAUNCHER: String(process.pid) };
+  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit', env });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) {
     process.on(signal, () => {
       // Ctrl-C reaches the whole foreground group: the child has it already, and a second one means "exit now".
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
@@ -38,6 +41,8 @@ function startUnder(node) {
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code);
     process.removeAllListeners(signal);
+    // Process 1 of a container does not end by a signal of its own.
+    process.exitCode = 128 + constants.signals[signal];
     process.kill(process.pid, signal);
   });
 }

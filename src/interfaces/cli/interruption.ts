@@ -31,10 +31,13 @@ export async function* interruptible<T>(source: AsyncIterable<T>, signal: AbortS
   }
 }
 
-/** Why a process is asked to end; EPIPE: whoever read its output has gone. */
-export type InterruptReason = 'SIGINT' | 'SIGTERM' | 'EPIPE';
+/** Why a process is asked to end; SIGHUP: its terminal was closed; EPIPE: the reader of its output has gone. */
+export type InterruptReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'EPIPE';
 
-const STATUS: Readonly<Record<InterruptReason, number>> = { SIGINT: 130, SIGTERM: 143, EPIPE: 141 };
+const STATUS: Readonly<Record<InterruptReason, number>> = { SIGHUP: 129, SIGINT: 130, EPIPE: 141, SIGTERM: 143 };
+
+/** A service manager that signals every process, and a launcher that passes the signal on, make one wish in so many milliseconds. */
+const ONE_WISH_MS = 1_000;
 
 /**
  * Turns signals into an orderly end. A command that holds something (a campaign being sent, an open server) says so with
@@ -47,9 +50,13 @@ export class Interruption {
   private heeded = false;
   private supervised = false;
   private first: InterruptReason | undefined;
+  private firstAt = 0;
+  private readonly now: () => number;
 
-  constructor(exit: (status: number) => void) {
+  /** @param now milliseconds that only grow */
+  constructor(exit: (status: number) => void, now: () => number = () => performance.now()) {
     this.exit = exit;
+    this.now = now;
   }
 
   get signal(): AbortSignal {
@@ -86,10 +93,17 @@ export class Interruption {
   }
 
   receive(reason: InterruptReason): void {
-    if (this.first !== undefined && (this.supervised || reason === 'EPIPE')) return;
+    if (this.first !== undefined && (this.supervised || !this.impatient(reason))) return;
     if (!this.heeded || this.first !== undefined) this.exit(STATUS[reason]);
     this.first = reason;
+    this.firstAt = this.now();
     this.controller.abort();
+  }
+
+  /** Whether another signal means: at once. A closed terminal and a reader that has gone are no wish of anyone's. */
+  private impatient(reason: InterruptReason): boolean {
+    if (reason === 'SIGTERM') return this.first !== 'SIGTERM' || this.now() - this.firstAt >= ONE_WISH_MS;
+    return reason === 'SIGINT';
   }
 
   /** Resolves at the first signal. */

@@ -5,16 +5,28 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { Interruption } from './interruption.ts';
+import { watchParents } from './parents.ts';
 import { runCommandLine } from './program.ts';
 import { type Instance, type Log, NoWayOut, type OpenWish, type Workbench } from './workbench.ts';
 
 const interruption = new Interruption((status) => process.exit(status));
 process.on('SIGINT', () => interruption.receive('SIGINT'));
 process.on('SIGTERM', () => interruption.receive('SIGTERM'));
+process.on('SIGHUP', () => interruption.receive('SIGHUP'));
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    // EIO: the terminal has gone.
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     interruption.receive('EPIPE');
+  });
+}
+
+// A worker process of a fleet has its channel to its parent instead.
+if (process.channel === undefined) {
+  const { startedBy } = await import('../../infrastructure/config.ts');
+  watchParents(startedBy(), () => {
+    process.stderr.write('The process that started this command has ended, so this one ends as well.\n');
+    interruption.receive('SIGTERM');
   });
 }
 
@@ -49,11 +61,12 @@ type Config = ReturnType<typeof import('../../infrastructure/config.ts').readCon
 async function open(wish: OpenWish, configured: Config): Promise<Instance> {
   const { keepHeapSmall, loadFrugally } = await import('../../infrastructure/heap.ts');
   loadFrugally();
-  const [{ openPennypost }, { tokens }, { createLogger }, serving] = await Promise.all([
+  const [{ openPennypost }, { tokens }, { createLogger }, serving, { unknownSettings }] = await Promise.all([
     import('../../infrastructure/open.ts'),
     import('../../infrastructure/container.ts'),
     import('../../infrastructure/logger.ts'),
     import('../../infrastructure/serving-note.ts'),
+    import('../../infrastructure/config.ts'),
   ]);
   const isolated = wish.isolatedIn !== undefined;
   const running = isolated ? undefined : await serving.readServingNote(configured.dataDir);
@@ -67,6 +80,8 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
   };
   const destination = smtpUrl !== undefined ? 'smtp' : wish.ownInbox === true ? 'inbox' : 'none';
   const log = wish.log === 'json' ? createLogger(config.logLevel) : linesOn(process.stderr);
+  // The worker processes of a fleet have the surroundings of their parent.
+  if (wish.oneOf === undefined) for (const { advice } of unknownSettings()) log.warn({}, advice);
   const { promise: broken, reject } = Promise.withResolvers<never>();
   // Heard by whoever waits for it; a command that does not wait must not fall over it.
   broken.catch(() => undefined);
@@ -75,6 +90,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     destination,
     log,
     works: wish.works ?? false,
+    createsDatabase: isolated || wish.createsDatabase === true,
     inheritsDatabase: wish.inheritsDatabase,
     onFatal: reject,
     // Whoever serves here mails real people, whether or not this terminal knows by which server.
@@ -104,6 +120,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
         await delivery.forgetWorker(workerId);
       }),
     broken,
+    ready: () => opened.ready(),
     async work(lanes) {
       if (destination === 'none' && lanes.some((lane) => lane !== 'background')) throw new NoWayOut();
       await opened.get(tokens.workers).start(lanes);
@@ -111,7 +128,8 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
       return stop;
     },
     async announce() {
-      const relay = config.smtpUrl === undefined ? undefined : URL.parse(config.smtpUrl)?.host;
+      // Not the inbox of another process, which announces it itself.
+      const relay = configured.smtpUrl === undefined ? undefined : URL.parse(configured.smtpUrl)?.host;
       const note = { publicUrl: opened.publicUrl, inboxUrl: opened.inbox?.url, relay };
       opened.lifecycle.register('serving note', await serving.writeServingNote(config.dataDir, note));
     },

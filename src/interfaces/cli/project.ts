@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Cli, example, inProject, type PageOptions, type Project, paged, pageOf, resultPage, withInstance } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
+import type { Instance } from './workbench.ts';
 
 interface ProfileOptions {
   readonly name?: string;
@@ -21,7 +22,7 @@ export function projectCommands(program: Command, cli: Cli): void {
     .requiredOption('--domain <domain>', 'domain of Message-ID, List-Id and return paths')
     .option('--slug <slug>', 'short name for scripts; made from the name when absent')
     .action(async (options: ProfileOptions & { name: string; domain: string; slug?: string }) => {
-      await withInstance(cli, async ({ application }) => {
+      const make = async ({ application }: Instance): Promise<void> => {
         const made = await application.access.createProject({
           ...changesOf(options),
           name: options.name,
@@ -39,7 +40,8 @@ export function projectCommands(program: Command, cli: Cli): void {
               : []),
           ].join('\n'),
         );
-      });
+      };
+      await withInstance(cli, make, { createsDatabase: true });
     });
   profileOptions(create);
   example(

@@ -26,6 +26,8 @@ export interface OpenWish {
   readonly oneOf?: number | undefined;
   /** Where this process serves, when nothing else is configured. */
   readonly publicUrl?: string | undefined;
+  /** A first step with an instance: where there is no embedded database one is made. Default false. */
+  readonly createsDatabase?: boolean | undefined;
   /** Runs an embedded database on when the process that runs it ends. Default false. */
   readonly inheritsDatabase?: boolean | undefined;
   /** An instance for itself in this empty directory, whatever is configured: own database, own inbox. */
@@ -64,8 +66,10 @@ export interface Instance {
   readonly workerId: string;
   /** Hands back at once what a worker held whose process was seen to end. */
   release(workerId: string): Promise<void>;
-  /** Rejects when outcomes can no longer be recorded: the process must end. */
+  /** Rejects when outcomes can no longer be recorded, or the embedded database does not come back: the process must end. */
   readonly broken: Promise<never>;
+  /** Rejects when this process cannot serve now, with the reason. */
+  readonly ready: () => Promise<void>;
   /** Works on lanes until `close`, or until the returned function is called, which finishes what is on the wire. @throws NoWayOut */
   work(lanes: readonly Lane[]): Promise<() => Promise<void>>;
   /** Tells other processes on the data directory that this one serves, until `close`. */

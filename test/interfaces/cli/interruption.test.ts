@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { Interrupted, Interruption, interruptible } from '../../../src/interfaces/cli/interruption.ts';
 
-function interruption() {
+function interruption(now = () => 0) {
   const exits: number[] = [];
-  return { exits, interruption: new Interruption((status) => exits.push(status)) };
+  return { exits, interruption: new Interruption((status) => exits.push(status), now) };
 }
 
 describe('a signal', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
     ['EPIPE', 141],
   ] as const)('%s ends a command that holds nothing at once, with %i', (reason, status) => {
     const { exits, interruption: one } = interruption();
@@ -32,6 +33,19 @@ describe('a signal', () => {
     one.receive('SIGINT');
     one.receive('SIGINT');
     expect(exits).toEqual([130]);
+  });
+
+  it('is the same one when a launcher passes on what a service manager has sent to both', () => {
+    let now = 0;
+    const { exits, interruption: one } = interruption(() => now);
+    one.heed();
+    one.receive('SIGTERM');
+    one.receive('SIGTERM');
+    one.receive('SIGHUP');
+    expect(exits).toEqual([]);
+    now = 1_000;
+    one.receive('SIGTERM');
+    expect(exits).toEqual([143]);
   });
 
   it('is no second one when only the reader of the output has gone meanwhile', () => {

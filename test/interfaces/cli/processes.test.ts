@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -46,7 +47,25 @@ async function answer(...words: readonly string[]): Promise<Record<string, unkno
   return JSON.parse(running.lines.at(-1) ?? '') as Record<string, unknown>;
 }
 
+/** Of processes that serve on the data directory. */
+const notes = async () => (await readdir(join(directory, 'data'))).filter((name) => name.startsWith('serving'));
+
 describe('a process', () => {
+  it.each([
+    [['status']],
+    [['list', 'create', '--name', 'Letter']],
+    [['project', 'list']],
+    [['campaign', 'list']],
+    [['migrate']],
+    [['work', '--lanes', 'background']],
+  ])('in a directory without an instance makes none: %j', async (words) => {
+    const empty = join(directory, 'elsewhere', '.pennypost');
+    const running = startNode(MAIN, words, { ...environment, PENNYPOST_DATABASE_URL: '', PENNYPOST_DATA_DIR: empty });
+    expect(await running.ended).toBe(3);
+    expect(running.errors()).toMatch(new RegExp(`^error: There is no database in ${empty}\\. .*\\(database\\.not_found\\)\n$`));
+    await expect(readdir(join(directory, 'elsewhere'))).rejects.toThrow('ENOENT');
+  });
+
   it('needs no settings for help', async () => {
     const help = startNode(MAIN, ['--help'], { PENNYPOST_PORT: 'nonsense', PENNYPOST_DATABASE_URL: 'nonsense' });
     expect(await help.ended).toBe(0);
@@ -113,6 +132,48 @@ describe('serve', () => {
     expect(await status('/u/forged')).toBe(200);
     const front = await fetch(addresses.url, { redirect: 'manual' });
     expect(front.headers.get('location')).toBe('/inbox');
+  });
+
+  it('shows pages that ask for no key to this machine alone', async () => {
+    const port = Number(new URL(addresses.url).port);
+    const status = (path: string, host: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        request({ port, path, host: '127.0.0.1', headers: { host } }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode ?? 0);
+        })
+          .on('error', reject)
+          .end();
+      });
+    for (const path of ['/inbox', '/inbox/messages.json', '/docs/', '/openapi.json', '/'])
+      expect([path, await status(path, 'rebound.example')]).toEqual([path, 403]);
+    expect(await status('/docs/', `localhost:${port}`)).toBe(200);
+    // These prove who they are, or need not.
+    for (const path of ['/health/live', '/u/forged']) expect([path, await status(path, 'mail.example')]).toEqual([path, 200]);
+    expect(await status('/v1/lists', 'mail.example')).toBe(401);
+  });
+
+  it.each([
+    ['with a public URL', [], { PENNYPOST_PUBLIC_URL: 'https://mail.example.com' }, null, 404],
+    ['on every address of the machine', ['--host', '0.0.0.0'], {}, null, 404],
+    [
+      'with a public URL, when it is asked for',
+      ['--show-inbox'],
+      { PENNYPOST_PUBLIC_URL: 'https://mail.example.com' },
+      /inbox$/,
+      200,
+    ],
+  ])('shows the inbox or not: %s', async (_, words, more, shown, status) => {
+    const own = { ...environment, ...more, PENNYPOST_DATA_DIR: join(directory, 'others') };
+    const other = startNode(MAIN, ['serve', '--lanes', 'none', '--json', ...words], own);
+    started.push(other);
+    const { url, inbox } = JSON.parse(await other.line((line) => line.startsWith('{'))) as { url: string; inbox: string | null };
+    if (shown === null) expect(inbox).toBeNull();
+    else expect(inbox).toMatch(shown);
+    expect((await fetch(`${url}/inbox`)).status).toBe(status);
+    expect(other.errors()).toContain(status === 200 ? 'shows every message to everyone' : 'which is not shown');
+    other.kill('SIGTERM');
+    expect(await other.ended).toBe(0);
   });
 
   it('is seen at work by another process', async () => {
@@ -196,10 +257,10 @@ describe('serve', () => {
   });
 
   it('ends in order at SIGTERM, and takes its note back', async () => {
-    await access(join(directory, 'data', 'serving.json'));
+    expect(await notes()).toHaveLength(1);
     serve.kill('SIGTERM');
     expect(await serve.ended).toBe(0);
-    await expect(access(join(directory, 'data', 'serving.json'))).rejects.toThrow('ENOENT');
+    expect(await notes()).toEqual([]);
     await expect(fetch(addresses.url)).rejects.toThrow();
     expect(await answer('status')).toMatchObject({ workers: [] });
   });
@@ -209,7 +270,7 @@ describe('serve', () => {
     await killed.line((line) => line.startsWith('{'));
     killed.kill('SIGKILL');
     await killed.ended;
-    await access(join(directory, 'data', 'serving.json'));
+    expect(await notes()).toHaveLength(1);
     const { findings } = (await answer('doctor').catch(() => ({ findings: [] }))) as {
       findings: { what: string; found: string }[];
     };
