@@ -2,9 +2,10 @@
  * Pennypost inside an application: `createPennypost(options)` gives the verbs that the HTTP API and the command line call as well,
  * `start()` and `stop()` for workers in this process, and a `fetch` handler for the host's own server. See docs/embedding.md.
  *
- * Nothing happens on import and nothing is global: no signal handler, no default instance. Two instances in one process know nothing of
- * each other. The host's process is never ended.
+ * Nothing happens on import, except that an unsupported Node is refused, and nothing is global: no signal handler, no default
+ * instance. Two instances in one process know nothing of each other. The host's process is never ended.
  */
+import './node-version.ts';
 import { resolve } from 'node:path';
 import { readSecretKeys, STUCK_AFTER_MS } from '../../infrastructure/config.ts';
 import { tokens } from '../../infrastructure/container.ts';
@@ -64,7 +65,7 @@ export async function createPennypost(options: PennypostOptions = {}): Promise<P
   const checked = checkOptions(options);
   const log = checked.log ?? createLogger(checked.logLevel);
   const opened = await open(checked, log, (error) => {
-    log.error({ reason: String(error) }, 'outcomes can no longer be recorded; this instance stops');
+    log.error({ reason: String(error) }, 'This instance cannot go on, and stops.');
     stop().catch((fault: unknown) => log.error({ reason: String(fault) }, 'this instance did not stop cleanly'));
     checked.onFatal?.(error);
   });
@@ -92,7 +93,8 @@ export async function createPennypost(options: PennypostOptions = {}): Promise<P
     },
     stop,
     fetch: async (request, env) => {
-      handler ??= loadHandler({ application, inbox: checked.showInbox ? opened.inbox : undefined, log, options: checked });
+      const inbox = checked.showInbox ? opened.inbox : undefined;
+      handler ??= loadHandler({ application, inbox, log, ready: opened.ready, options: checked });
       return (await handler)(request, env);
     },
   };

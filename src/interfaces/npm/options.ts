@@ -68,7 +68,8 @@ export interface PennypostOptions {
    */
   readonly clientAddress?: ((request: Request) => string | undefined) | undefined;
   /**
-   * Told when outcomes can no longer be stored, which is a fault of ours or of the schema and not of a database that is away.
+   * Told when outcomes can no longer be stored, which is a fault of ours or of the schema and not of a database that is away, or
+   * when an embedded database that ended could not be started again for two minutes.
    * The instance is stopping already. Default: it is only logged.
    */
   readonly onFatal?: ((error: unknown) => void) | undefined;

@@ -8,6 +8,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Inbox, startInbox } from '../../../src/infrastructure/inbox/inbox.ts';
+import { unsupportedNode } from '../../../src/interfaces/npm/supported-node.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { root } from '../../support/imports.ts';
 import { TEST_SECRET, urlOf } from '../../support/instance.ts';
@@ -44,6 +45,7 @@ const NPM = [
 
 interface Manifest {
   readonly version: string;
+  readonly engines: { readonly node: string };
   readonly files: readonly string[];
   readonly devDependencies: Readonly<Record<string, string>>;
 }
@@ -192,6 +194,32 @@ describe('the package', () => {
     const message = await inbox.get(summary?.id ?? '');
     return message?.links.find((link) => link.url.includes(path))?.url ?? `https://example.com/no${path}`;
   };
+
+  it('says on an older Node which one it needs, instead of failing somewhere inside', async ({ skip }) => {
+    const version = await run('/usr/bin/node', ['--version']).catch(() => 'none');
+    const old = /^v(\d|1\d|20|21)\./.test(version);
+    if (!old) return skip(`/usr/bin/node is ${version.trim()}`);
+    const words = ['--input-type=module', '--eval', "import('pennypost').catch((error) => console.log(error.message))"];
+    expect(await run('/usr/bin/node', words, { cwd: host })).toMatch(
+      new RegExp(`^pennypost needs Node 22\\.18 or newer; this is ${version.trim()}\\. `),
+    );
+  });
+
+  it.each([
+    ['20.20.2', true],
+    ['22.17.1', true],
+    ['22.18.0', false],
+    ['23.0.0', false],
+    ['24.21.0', false],
+  ])('refuses Node %s: %s', (version, refused) => {
+    expect(unsupportedNode(version) !== undefined).toBe(refused);
+  });
+
+  it('names the same least version everywhere', async () => {
+    expect(manifest.engines.node).toBe('>=22.18');
+    expect(unsupportedNode('20.0.0')).toContain('Node 22.18 or newer');
+    expect(await readFile(join(root, 'bin', 'pennypost.js'), 'utf8')).toContain('Node 22.18 or newer');
+  });
 
   it('brings the command', async () => {
     const stdout = await run(process.execPath, [join(host, 'node_modules', 'pennypost', 'bin', 'pennypost.js'), '--help']);
