@@ -82,6 +82,7 @@ const OWNERS: readonly (readonly [string, RegExp])[] = [
   ['mjml', /^src\/infrastructure\/rendering\//],
   ['liquidjs', /^src\/infrastructure\/rendering\//],
   ['html-to-text', /^src\/infrastructure\/rendering\//],
+  ['parse5', /^src\/infrastructure\/rendering\//],
   ['smtp-server', /^src\/infrastructure\/inbox\//],
   ['mailparser', /^src\/infrastructure\/inbox\//],
   ['csv-parse', /^src\/infrastructure\/files\//],

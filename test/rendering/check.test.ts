@@ -217,43 +217,6 @@ describe('MJML', () => {
   });
 });
 
-describe('markup', () => {
-  it('with a link that runs something is an error with its line, in MJML and HTML', async () => {
-    for (const target of [
-      'javascript:alert(1)',
-      ' JaVaScript:x',
-      'java&#115;cript:x',
-      'data:text/html,x',
-      'vbscript:x',
-      'file:///etc/passwd',
-    ]) {
-      expect(await problems({ source: `<p>\n<a href="${target}">x</a></p>` }), target).toMatchObject([
-        { severity: 'error', code: 'link.unsafe', line: 2 },
-      ]);
-      const source = mjml(`<mj-section><mj-column>\n<mj-button href="${target}">x</mj-button></mj-column></mj-section>`);
-      expect(await problems({ kind: 'mjml', source }), target).toMatchObject([{ code: 'link.unsafe', line: 4 }]);
-    }
-  });
-
-  it('with scripts or frames is an error, with JSON-LD it is not', async () => {
-    expect(await problems({ source: '<p>\n<script>x</script></p>' })).toMatchObject([
-      { severity: 'error', code: 'html.unsafe', line: 2 },
-    ]);
-    expect(await problems({ source: '<iframe src="https://example.com"></iframe>' })).toMatchObject([{ code: 'html.unsafe' }]);
-    expect(await problems({ source: '<script type="application/ld+json">{}</script>' })).toEqual([]);
-  });
-
-  it('with a relative link, a form, a raw value or more than 102 kB gets a warning', async () => {
-    const source = `<a href="/shop">x</a><form action="https://example.com"></form>{{ a | raw }}${'x'.repeat(105_000)}`;
-    expect((await problems({ source, defaults: { a: '' } })).map((problem) => [problem.severity, problem.code])).toEqual([
-      ['warning', 'template.raw_output'],
-      ['warning', 'link.relative'],
-      ['warning', 'html.form'],
-      ['warning', 'html.clipped'],
-    ]);
-  });
-});
-
 describe('a header', () => {
   it('that is ours, no token, broken or too long is an error', async () => {
     const headers = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RenderFailed } from '../../src/domain/campaign/index.ts';
+import { type Content, RenderFailed } from '../../src/domain/campaign/index.ts';
 import { createRenderer } from '../../src/infrastructure/rendering/renderer.ts';
 import { composed, content, linkToken, marketing, part, recipient, transactional } from './support.ts';
 
@@ -68,6 +68,49 @@ describe('a link', () => {
     const again = part(composed(plan, recipient()), 'text/html');
     expect(again).toContain(tracked(2, 'https://example.com/?q=Rome&r=1'));
     expect(again).toContain(tracked(3, 'https://all.example/'));
+  });
+
+  it('is read as browsers read it: unquoted, in one or other case, with references, in what only some see', async () => {
+    const source =
+      '<A HREF=https://a.example/3?x=1&y=2>1</A><a\nhref = \'https://a.example/&quot;"\'>2</a><a href="https://a.example/caf&eacute;?a=1&percnt;20">3</a>' +
+      '<a href=https://a.example/4/>4</a><!--[if !mso]><!--><a href="https://a.example/5">5</a><!--<![endif]--><![if !mso]><a href="https://a.example/6">6</a><![endif]>' +
+      '<!--><a href="https://a.example/7">7</a><!-- <a href="https://no.example">no</a> --!><a title=">" href="https://a.example/8" href="https://no.example">8</a>' +
+      '<a href="https://a.example/?a=1&copy=2&amp;b">9</a><a href=" https://a.example/\n10 ">10</a>';
+    const plan = await renderer.compile(content({ source }), marketing());
+    const targets = ['3?x=1&y=2', '""', 'café?a=1%20', '4/', '5', '6', '7', '8', '?a=1&copy=2&b', '\n10'];
+    expect(plan.links.map((link) => link.target)).toEqual(targets.map((target) => `https://a.example/${target}`));
+    const html = part(composed(plan, recipient()), 'text/html');
+    expect(html).toContain(`<A HREF="${tracked(0, 'https://a.example/3?x=1&y=2')}">1</A>`);
+    expect(html).toContain(tracked(1, 'https://a.example/%22%22'));
+    expect(html).toContain(tracked(2, 'https://a.example/caf%C3%A9?a=1%20'));
+    expect(html).toContain(tracked(9, 'https://a.example/10'));
+    expect(html).toContain('<!-- <a href="https://no.example">no</a> --!>');
+  });
+
+  it('in either branch of a condition is replaced, wherever the condition stands', async () => {
+    const source =
+      '<a {% if vip %}href="https://vip.example"{% else %}href="https://all.example"{% endif %} class=x>1</a>' +
+      '<a href="https://a.example/{% if vip %}vip{% else %}all{% endif %}?b=1&amp;c">2</a>';
+    const plan = await renderer.compile(content({ source, defaults: { vip: false } }), marketing());
+    for (const [vip, first, second] of [
+      [true, tracked(0, 'https://vip.example'), tracked(2, 'https://a.example/vip?b=1&c')],
+      [false, tracked(1, 'https://all.example'), tracked(2, 'https://a.example/all?b=1&c')],
+    ] as const) {
+      const html = part(composed(plan, recipient({ variables: { vip } })), 'text/html');
+      expect(html).toContain(`<a href="${first}" class=x>1</a><a href="${second}">2</a>`);
+    }
+  });
+
+  it('leads to the address as it was written where that is valid', async () => {
+    for (const target of ['https://example.com', "https://example.com/it's", 'HTTP://Example.com:80/a/../b?q=%zz|{x}#y']) {
+      const plan = await renderer.compile(content({ source: `<a href="${target}">x</a>` }), marketing());
+      expect(part(composed(plan, recipient()), 'text/html')).toContain(tracked(0, target));
+      const dynamic = await renderer.compile(
+        content({ source: '<a href="{{ url }}">x</a>', defaults: { url: target } }),
+        marketing(),
+      );
+      expect(part(composed(dynamic, recipient()), 'text/html')).toContain(tracked(0, target));
+    }
   });
 
   it('that a value turns into something else fails this message, tracked or not', async () => {
@@ -144,6 +187,145 @@ describe('a link', () => {
       '<mj-button href="https://example.com/on">y</mj-button></mj-column></mj-section></mj-body></mjml>';
     const plan = await renderer.compile(content({ kind: 'mjml', source }), marketing());
     expect(plan.links.map((link) => link.target)).toEqual(['https://example.com/on']);
+  });
+});
+
+/** Targets by their place in the text part, everything else as it stands. */
+async function textOf(overrides: Partial<Content>): Promise<string> {
+  const plan = await renderer.compile(content(overrides), transactional({ tracking: marketing().tracking }));
+  return part(composed(plan, recipient()), 'text/plain').replace(
+    /https:\/\/t\.example\.com\/c\/\w+\/L\d+\.([\w-]+)/g,
+    (_, target: string) => `<${Buffer.from(target, 'base64url').toString()}>`,
+  );
+}
+
+describe('a bare URL in a text', () => {
+  it.each([
+    ['„https://example.com/angebot“', '„<https://example.com/angebot>“'],
+    ['«https://example.com»', '«<https://example.com>»'],
+    ['“https://example.com/a”, ‘https://example.com/b’', '“<https://example.com/a>”, ‘<https://example.com/b>’'],
+    ['»https://example.com« ›https://example.com‹', '»<https://example.com>« ›<https://example.com>‹'],
+    ['「https://example.com/」。『https://example.com』', '「<https://example.com/>」。『<https://example.com>』'],
+    ['（https://example.com/a）、https://example.com/b！', '（<https://example.com/a>）、<https://example.com/b>！'],
+    ['"https://example.com/a" \'https://example.com/b\'', '"<https://example.com/a>" \'<https://example.com/b>\''],
+    ['https://example.com/a… https://example.com/b...', '<https://example.com/a>… <https://example.com/b>...'],
+    ['https://example.com’s https://example.com—new', '<https://example.com>’s <https://example.com>—new'],
+    ['https://example.comを見て https://例え.jp/パス', '<https://example.com>を見て <https://xn--r8jz45g.jp/%E3%83%91%E3%82%B9>'],
+    ['(https://example.com/a_(b)) [https://example.com/c]', '(<https://example.com/a_(b)>) [<https://example.com/c>]'],
+    ['[text](https://example.com/a) [https://example.com/b](x)', '[text](<https://example.com/a>) [<https://example.com/b>](x)'],
+    ['[url]https://example.com/a[/url]', '[url]<https://example.com/a>[/url]'],
+    [
+      '**https://example.com/a** *https://example.com/b* ~~https://example.com/c~~',
+      '**<https://example.com/a>** *<https://example.com/b>* ~~<https://example.com/c>~~',
+    ],
+    ['|https://example.com/a|https://example.com/b|', '|<https://example.com/a>|<https://example.com/b>|'],
+    ['https://a.example,https://b.example;https://c.example', '<https://a.example>,<https://b.example>;<https://c.example>'],
+    ['https://example.com/?a[]=1&b[c]=2|3', '<https://example.com/?a[]=1&b[c]=2|3>'],
+    ['https://web.archive.org/web/1/https://example.com/', '<https://web.archive.org/web/1/https://example.com/>'],
+    ['<https://example.com/a>. `https://example.com/b`', '<<https://example.com/a>>. `<https://example.com/b>`'],
+    ['https://example.com/a\u200bx https://example.com\u00a0y', '<https://example.com/a>\u200bx <https://example.com>\u00a0y'],
+    [
+      'https://user:pw@example.com/ https://example.com:99999/ https://',
+      'https://user:pw@example.com/ https://example.com:99999/ https://',
+    ],
+    ['{% if a %}https://example.com/a{% endif %}.', '<https://example.com/a>.'],
+    ['{% if a %}https://example.com/a{% else %}https://example.com/b{% endif %}', '<https://example.com/a>'],
+    ['https://example.com/{% if a %}b{% else %}c{% endif %}/d', '<https://example.com/b/d>'],
+    // Half of an address must not be replaced.
+    ['{% if a %}https://example.com/a{% else %}https://example.com/b{% endif %}?c=1', 'https://example.com/a?c=1'],
+    ['{% if a %}{% if a %}https://example.com/a{% endif %}{% endif %}/b', 'https://example.com/a/b'],
+  ])('%s', async (source, read) => {
+    expect((await textOf({ kind: 'text', source, defaults: { a: true } })).trim()).toBe(read);
+  });
+
+  it('stays whole, however long it is: tracked up to 4,000 octets, as it is beyond', async () => {
+    const [long, longest] = [`https://example.com/${'a'.repeat(3_500)}`, `https://example.com/${'b'.repeat(4_500)}`];
+    expect(await textOf({ kind: 'text', source: `1 ${long} 2 ${longest} 3` })).toBe(`1 <${long}> 2 ${longest} 3\n`);
+    const html = `<a href="${long}">1</a> <a href="${longest}">2</a> <a href="{{ url }}">3</a>`;
+    expect(await textOf({ source: html, defaults: { url: `${longest}c` } })).toBe(`1 [<${long}>] 2 [${longest}] 3 [${longest}c]`);
+  });
+});
+
+describe('the text part made from HTML', () => {
+  it('separates cells and rows, and every link stands alone', async () => {
+    const source =
+      '<table><tr><td>Shampoo</td><td>2</td><td>$10.00</td></tr><tr><th>Soap</th><td>1</td><td>$5.00</td></tr></table>' +
+      '<table><tr><td><a href="https://a.example/Jg"><img src="1"></a></td><td><a href="http://b.example/"><img src="2"></a></td></tr></table>' +
+      '<a href="https://c.example"><img src="3"></a><a href="https://d.example"><img alt="D"></a>after <area href="https://e.example" alt="E">';
+    expect(await textOf({ source })).toBe(
+      'Shampoo  2  $10.00\nSoap  1  $5.00\n\n[<https://a.example/Jg>]  [<http://b.example/>]\n\n' +
+        '[<https://c.example>] D [<https://d.example>] after E [<https://e.example>]',
+    );
+  });
+
+  it('keeps the Liquid of a table where it belongs', async () => {
+    const source =
+      '<table>{% for i in items %}<tr><td>{{ i.n }}</td>{% if i.u %}<td><a href="{{ i.u }}">go</a></td>{% endif %}</tr>{% endfor %}</table>';
+    const items = [{ n: 'A', u: 'https://a.example' }, { n: 'B' }];
+    expect((await textOf({ source, defaults: { items } })).replace(/\n+/g, '\n').trim()).toBe('A  go [<https://a.example>]\nB');
+  });
+
+  it('shows a mail address or number once, and says where other links lead', async () => {
+    const source =
+      '<a href="mailto:a@b.example">a@b.example</a>, <a href="MAILTO:A@b.example?subject=Hi">a@b.example</a>, <a href="tel:+43%20123">+43 123</a>, ' +
+      '<a href="mailto:a@b.example">Write</a>, <a href="webcal://c.example/x.ics">Calendar</a>, <a href="#top">Top</a>';
+    expect(await textOf({ source })).toBe(
+      'a@b.example, a@b.example, +43 123, Write [a@b.example], Calendar [webcal://c.example/x.ics], Top',
+    );
+  });
+
+  it('has the same link targets as the HTML, whatever surrounds them', async () => {
+    const source =
+      '<!--[if !mso]><!--><a href="https://a.example">a</a><!--<![endif]--><!--><a href=https://b.example/?x=1&y=2>b</a><!-- -->' +
+      '<svg><style><a xlink:href="#"></style></svg><p title="<a href=\'https://no.example\'>">https://bare.example</p>' +
+      '<a href="https://c.example/"><b>https://c.example/</b></a><textarea><a href="https://no.example">x</a></textarea>';
+    const plan = await renderer.compile(content({ source }), marketing());
+    const targets = ['https://a.example', 'https://b.example/?x=1&y=2', 'https://c.example/'];
+    expect(plan.links.map((link) => link.target)).toEqual(targets);
+    const text = await textOf({ source });
+    expect([...text.matchAll(/<(.*?)>/g)].map((match) => match[1])).toEqual(targets);
+    expect(text).toContain('https://bare.example');
+  });
+});
+
+describe('a link to an app', () => {
+  it.each([
+    'webcal://a.example/x.ics',
+    'whatsapp://send?text=Hi',
+    'skype:echo123?call',
+    'geo:48.2,16.4',
+    'facetime:a@b.example',
+    'sms:+43?body=x',
+    'tg://resolve?domain=x',
+    'fb://page/1',
+  ])('%s is sent as written, without a warning', async (target) => {
+    const source = `<p>x</p>\n<a href="${target}">x</a>`;
+    expect(await renderer.check(content({ source }), transactional())).toEqual([]);
+    const plan = await renderer.compile(content({ source }), marketing());
+    expect(plan.links).toEqual([]);
+    expect(part(composed(plan, recipient()), 'text/html')).toContain(`href="${target}"`);
+  });
+
+  it('of an unknown scheme is sent as written too, with a warning that names the line', async () => {
+    const source = '<p>x</p>\n<a href="myshop://cart/7">x</a>';
+    expect(await renderer.check(content({ source }), transactional())).toMatchObject([
+      { severity: 'warning', code: 'link.unknown_scheme', line: 2, message: expect.stringContaining('myshop:') },
+    ]);
+    const plan = await renderer.compile(content({ source }), marketing());
+    expect(part(composed(plan, recipient()), 'text/html')).toContain('href="myshop://cart/7"');
+  });
+});
+
+describe('the opt-out attribute', () => {
+  it('is not delivered, on whatever element it stands', async () => {
+    const source =
+      '<table data-pennypost-track="off"><tr><td><a data-pennypost-track=off href="https://a.example">a</a> <a class="x" data-pennypost-track="yes" href="https://b.example">b</a>' +
+      '<a href="mailto:a@b.example" DATA-PENNYPOST-TRACK>c</a></td></tr></table>';
+    const plan = await renderer.compile(content({ source }), marketing());
+    const html = part(composed(plan, recipient()), 'text/html');
+    expect(html).not.toMatch(/data-pennypost/i);
+    expect(html).toContain('<a href="https://a.example">a</a> <a class="x" href="https://t.example.com/c/');
+    expect(html).toContain('<a href="mailto:a@b.example">c</a>');
   });
 });
 

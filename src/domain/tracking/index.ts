@@ -29,7 +29,14 @@ export {
   type TransactionalSubject,
   verifyMessageToken,
 } from './token.ts';
-export { issueLinkToken, type LinkScope, linkTarget, UnsafeLink, verifyLinkToken } from './tracked-link.ts';
+export {
+  issueLinkToken,
+  type LinkScope,
+  LONGEST_TRACKED_TARGET,
+  UnsafeLink,
+  verifyLinkToken,
+  webLocation,
+} from './tracked-link.ts';
 export {
   captureEngagement,
   captureUnsubscribe,

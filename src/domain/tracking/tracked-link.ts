@@ -18,32 +18,65 @@ export class UnsafeLink extends DomainError {
 const LABEL = Buffer.from('pennypost/1 link ', 'latin1');
 const MAC_BYTES = 16;
 const INDEX_BYTES = 2;
-/** As a token 4/3 of it: with the message token the request line stays under the 8,190 octets that common servers read. */
-const MAX_TARGET_OCTETS = 4_000;
-const MAX_TOKEN_CHARACTERS = Math.ceil(((INDEX_BYTES + MAX_TARGET_OCTETS + MAC_BYTES) * 4) / 3);
+/**
+ * Longer targets have no token and are sent as they are. As a token 4/3 of it: with the message token the request line stays
+ * under the 8,190 octets that common servers read.
+ */
+export const LONGEST_TRACKED_TARGET = 4_000;
+const MAX_TOKEN_CHARACTERS = Math.ceil(((INDEX_BYTES + LONGEST_TRACKED_TARGET + MAC_BYTES) * 4) / 3);
+
+/** The host and port of `https://host:port`, where nothing in it has to be normalised. */
+const PLAIN_AUTHORITY = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/;
+
+/** Nearly every target: nothing in it can be wrong or has to be changed. */
+const PLAIN =
+  /^https?:\/\/(?:[a-z\d-]+\.)*[a-z][a-z\d-]*(?::\d{1,4})?(?:[/?#][\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x5f\x61-\x7e]*)?$/i;
+
+/** What a Location field cannot carry as it is. The rest stays as written: browsers do with it what they do with the link. */
+const ENCODED = /[^\x21-\x7e]+|["<>`]+/gu;
 
 /**
- * The target as a redirect may say it: absolute http or https, ASCII (host as A-labels, the rest percent-encoded), so
- * that it fits a Location field as it is.
+ * The target as a redirect may say it: absolute http or https, ASCII, so that it fits a Location field. It stays as written
+ * where it can: a host outside ASCII becomes A-labels, blanks and characters outside ASCII are percent-encoded.
  * @throws UnsafeLink for another scheme, a missing host, user information (`https://bank.example@evil.example`), backslashes
- *   before the query, control characters, more than 4,000 octets
+ *   before the query, control characters
  */
-export function linkTarget(text: string): string {
+export function webLocation(text: string): string {
   const written = text.trim();
+  if (PLAIN.test(written) && !/xn--/i.test(written)) return written;
   const unsafe = (why: string): UnsafeLink => new UnsafeLink(`The link "${written.slice(0, 100)}" ${why}.`, '/target');
   for (const character of written) {
     const code = character.codePointAt(0)!;
     if (code < 0x20 || code === 0x7f) throw unsafe('contains a control character; remove it');
   }
   // Browsers repair `https:/x`, `https:\\x` and `\` in a path, each in its own way: only the plain form is unambiguous.
-  const [, authority] = /^https?:\/\/([^/\\?#]+)/i.exec(written) ?? [];
-  if (authority === undefined) throw unsafe('is not absolute; write http:// or https:// and a host');
+  const [origin, scheme, authority] = /^(https?:\/\/)([^/\\?#]+)/i.exec(written) ?? [];
+  if (origin === undefined || scheme === undefined || authority === undefined)
+    throw unsafe('is not absolute; write http:// or https:// and a host');
   if (authority.includes('@')) throw unsafe('has user information before its host; remove what stands before the @');
   if (/^[^?#]*\\/.test(written)) throw unsafe('contains a backslash; write / or %5C');
+  if (/\s/.test(authority)) throw unsafe('has a blank in its host; remove it');
+  const port = /:([^:\]]*)$/.exec(authority)?.[1];
+  if (port !== undefined && (!/^\d*$/.test(port) || Number(port) > 65_535))
+    throw unsafe('has a port that does not exist; write a number up to 65535, or none');
   const url = URL.parse(written);
   if (url === null || url.hostname === '') throw unsafe('has no valid host');
-  if (url.href.length > MAX_TARGET_OCTETS) throw unsafe(`is longer than ${MAX_TARGET_OCTETS} octets`);
-  return url.href;
+  const rest = written.slice(origin.length).replace(ENCODED, percentEncoded);
+  const location = `${scheme}${PLAIN_AUTHORITY.test(authority) ? authority : url.host}${rest}`;
+  return URL.parse(location)?.host === url.host ? location : url.href;
+}
+
+function percentEncoded(text: string): string {
+  let out = '';
+  for (const octet of Buffer.from(text.toWellFormed())) out += `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
+  return out;
+}
+
+/** The same for a target that a token can hold. @throws UnsafeLink also for more than 4,000 octets */
+function linkTarget(text: string): string {
+  const location = webLocation(text);
+  if (location.length <= LONGEST_TRACKED_TARGET) return location;
+  throw new UnsafeLink(`The link "${location.slice(0, 100)}" is longer than ${LONGEST_TRACKED_TARGET} octets.`, '/target');
 }
 
 /** Where a link token belongs: `subjectId` is the campaign's id, or the message's own for a transactional one. */

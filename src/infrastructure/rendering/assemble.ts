@@ -50,9 +50,9 @@ export async function assemble(
   const linked = placeHtmlLinks(engine, html, book);
   const written = content.text !== undefined && content.text.trim() !== '' ? content.text : undefined;
   const textNeeds = written === undefined ? htmlNeeds : footerOf(written, 'text');
-  // Our own tags are no problem here: html-to-text sees words in place of Liquid.
-  const plain = written ?? (await textFromHtml(engine, linked, book.slots));
-  const text = placeTextLinks(engine, plain, book) + textFooter(textNeeds);
+  // An address that is only text in the HTML stays text: both parts have the same links.
+  const body = written === undefined ? await textFromHtml(engine, linked, book.slots) : placeTextLinks(engine, written, book);
+  const text = body + textFooter(textNeeds);
   const preheader =
     content.preheader === undefined || content.preheader.trim() === '' ? '' : hiddenPreheader(engine, content.preheader);
   const pixel = context.tracking?.openPixel === true ? PIXEL : '';

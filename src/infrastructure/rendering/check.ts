@@ -2,7 +2,7 @@ import type { Liquid, Template } from 'liquidjs';
 import { type Content, type ContentProblem, headerFaults, type PlanContext } from '../../domain/campaign/index.ts';
 import { type Assembled, assemble } from './assemble.ts';
 import { isClean } from './headers.ts';
-import { scanTags } from './html-scan.ts';
+import { scanHtml } from './html-scan.ts';
 import { findLinkFaults } from './links.ts';
 import { reasonOf, type SourceReader } from './liquid.ts';
 import { findRegions, lineIndex, mask } from './liquid-regions.ts';
@@ -56,6 +56,10 @@ export async function examine(
       );
     }
     if (html === undefined || failed()) return none();
+    // MJML puts some targets together itself; what it makes has no lines of the author's.
+    for (const { line: _, ...fault } of findLinkFaults(engine, html))
+      if (fault.severity === 'error') problems.push({ ...fault, part: 'source' });
+    if (failed()) return none();
   } else if (content.kind === 'html') {
     html = content.source;
   }
@@ -173,19 +177,16 @@ const UNNESTED = new Set(
 const ACTIVE = new Set(['script', 'iframe', 'object', 'embed', 'applet']);
 
 function* markupProblems(engine: Liquid, source: string): Generator<ContentProblem> {
-  for (const fault of findLinkFaults(engine, source)) {
-    const target = fault.target.slice(0, 80);
-    if (fault.kind === 'unsafe') {
-      yield error('link.unsafe', 'source', `A link may lead to http, https, mailto or tel, not to "${target}".`, fault.line);
-    } else {
-      const message = `The link "${target}" has no host; a mail has no page that it could be relative to.`;
-      yield { severity: 'warning', code: 'link.relative', part: 'source', line: fault.line, message };
-    }
-  }
+  for (const fault of findLinkFaults(engine, source)) yield { ...fault, part: 'source' };
   const lineOf = lineIndex(source);
   const masked = mask(source, findRegions(engine, source));
+  const { tags, unfinished } = scanHtml(masked);
+  if (unfinished !== undefined) {
+    const message = 'A tag or comment begins here and never ends; readers see nothing of what follows. Close it.';
+    yield { severity: 'warning', code: 'html.unfinished', part: 'source', line: lineOf(unfinished), message };
+  }
   let depth = 0;
-  for (const tag of scanTags(masked)) {
+  for (const tag of tags) {
     if (!tag.selfClosing && !UNNESTED.has(tag.name)) depth += tag.closing ? -1 : 1;
     if (depth > DEPTH_LIMIT) {
       yield error(
@@ -203,7 +204,8 @@ function* markupProblems(engine: Liquid, source: string): Generator<ContentProbl
       yield { severity: 'warning', code: 'html.form', part: 'source', line, message };
     }
     // Mail programs read JSON-LD for actions and offers; nothing in it runs.
-    const harmless = tag.name === 'script' && /type\s*=\s*["']?application\/ld\+json/i.test(masked.slice(tag.begin, tag.end));
+    const type = tag.attributes.find((attribute) => attribute.name === 'type')?.value;
+    const harmless = tag.name === 'script' && type?.trim().toLowerCase() === 'application/ld+json';
     if (ACTIVE.has(tag.name) && !harmless) {
       yield error(
         'html.unsafe',

@@ -1,7 +1,10 @@
 import type { Liquid } from 'liquidjs';
 import type { PlanLink } from '../../domain/campaign/index.ts';
-import { scanTags } from './html-scan.ts';
-import { findRegions, type LiquidRegions, lineIndex, mask } from './liquid-regions.ts';
+import { LONGEST_TRACKED_TARGET } from '../../domain/tracking/index.ts';
+import { bareUrls } from './bare-urls.ts';
+import { decodeValue, type ScannedAttribute, type ScannedTag, scanTags } from './html-scan.ts';
+import { canBeWeb, runsScript, type TargetFault, targetFault, webTarget } from './link-target.ts';
+import { findRegions, type LiquidRegions, lineIndex, mask, tagsIn } from './liquid-regions.ts';
 
 /** Elements whose `href` a person can click: links, image maps, Outlook's drawn buttons. Never `<link>` or `<base>`. */
 const CLICKABLE = /^(?:a|area|v:[a-z]+)$/;
@@ -39,104 +42,164 @@ export class LinkBook {
   }
 }
 
-/** A link that must not be sent, or that will not work. */
-export interface LinkFault {
-  readonly position: number;
-  readonly kind: 'unsafe' | 'relative';
-  readonly target: string;
+/** A fault of a link, with its place in the source. */
+export interface LinkFault extends Omit<TargetFault, 'code'> {
+  readonly code: TargetFault['code'] | 'link.unquoted_liquid';
+  readonly line: number;
 }
 
 const LIQUID = /\{\{|\{%/;
 const UNSUBSCRIBE = /^\{\{-?\s*unsubscribe_url\b/;
-/** A scheme with what browsers ignore inside it: blanks and control characters. */
-const SCHEME = /^[\s\p{Cc}]*([a-z][a-z0-9+.\-\s\p{Cc}]*):/iu;
-const HARMLESS = new Set(['http', 'https', 'mailto', 'tel', 'sms', 'cid']);
 
-/** Replaces the targets of clickable elements by link tags. Left alone: `mailto:`, `tel:`, `#`, `{{ unsubscribe_url }}`. */
+/**
+ * Replaces the targets of clickable elements by link tags and removes the opt-out attribute. Left alone: `mailto:`, `tel:` and
+ * other apps, `#`, `{{ unsubscribe_url }}`.
+ */
 export function placeHtmlLinks(engine: Liquid, html: string, book: LinkBook): string {
   const found = findRegions(engine, html);
+  const masked = mask(html, found);
   let out = '';
   let from = 0;
-  for (const tag of scanTags(mask(html, found))) {
-    if (tag.closing || !CLICKABLE.test(tag.name)) continue;
-    const href = tag.attributes.find((attribute) => attribute.name === 'href');
-    if (href === undefined || href.valueBegin === href.valueEnd) continue;
-    const written = html.slice(href.valueBegin, href.valueEnd);
-    const raw = found.raw.some((range) => href.begin >= range.begin && href.end <= range.end);
-    const dynamic = !raw && LIQUID.test(written);
-    const target = decodeEntities(engine, written, dynamic).trim();
-    if (UNSUBSCRIBE.test(target) || !(dynamic ? canBeWeb(target) && parses(engine, written) : /^https?:\/\//i.test(target)))
-      continue;
-    const optOut = tag.attributes.find((attribute) => attribute.name === OPT_OUT);
-    const tracked = optOut === undefined || html.slice(optOut.valueBegin, optOut.valueEnd).toLowerCase() !== 'off';
-    const slot = book.place(written, target, dynamic, tracked);
-    out += `${html.slice(from, href.begin)}href="${raw ? `{% endraw %}${slot}{% raw %}` : slot}"`;
-    from = href.end;
+  const replace = (begin: number, end: number, text: string): void => {
+    out += html.slice(from, begin) + text;
+    from = end;
+  };
+  for (const tag of scanTags(masked)) {
+    if (tag.closing) continue;
+    const attributes = allAttributes(masked, tag, found);
+    const optOut = attributes.find((attribute) => attribute.name === OPT_OUT);
+    const tracked = optOut === undefined || !/^(?:off|false|no|0)$/i.test(optOut.value.trim());
+    for (const attribute of attributes) {
+      if (attribute.name === OPT_OUT) {
+        // A name that begins with `=` would become the value of what stands before.
+        if (/^\s*=/.test(html.slice(attribute.end, attribute.end + 100))) continue;
+        // Also the blank before it, unless what follows would become part of an unquoted value.
+        const spare = /\s/.test(html[attribute.begin - 1] ?? '') && /[\s>]/.test(html[attribute.end] ?? '');
+        replace(spare && attribute.begin > from ? attribute.begin - 1 : attribute.begin, attribute.end, '');
+      } else if (attribute.name === 'href' && CLICKABLE.test(tag.name)) {
+        const raw = found.raw.some((range) => attribute.begin >= range.begin && attribute.end <= range.end);
+        const slot = placeTarget(engine, html, attribute, { raw, tracked, book });
+        if (slot === undefined) continue;
+        const quote = attribute.quoted ? 1 : 0;
+        replace(attribute.valueBegin - quote, attribute.valueEnd + quote, `"${raw ? `{% endraw %}${slot}{% raw %}` : slot}"`);
+      }
+    }
   }
   return out + html.slice(from);
 }
 
-/** Replaces bare URLs in a plain text by link tags; a value inside a URL makes it dynamic, a tag ends it. */
+function placeTarget(
+  engine: Liquid,
+  html: string,
+  attribute: ScannedAttribute,
+  { raw, tracked, book }: { readonly raw: boolean; readonly tracked: boolean; readonly book: LinkBook },
+): string | undefined {
+  const written = html.slice(attribute.valueBegin, attribute.valueEnd);
+  const dynamic = !raw && LIQUID.test(written);
+  const target = (dynamic ? decodeAround(engine, written) : decodeValue(written)).trim();
+  if (UNSUBSCRIBE.test(target)) return undefined;
+  if (dynamic) return canBeWeb(target) && parses(engine, target) ? book.place(written, target, true, tracked) : undefined;
+  const location = webTarget(target);
+  return location === undefined ? undefined : book.place(written, target, false, tracked && isTrackable(location));
+}
+
+const isTrackable = (location: string): boolean => location.length <= LONGEST_TRACKED_TARGET;
+
+/**
+ * The attributes of a tag. A name that is given twice counts once for browsers; where Liquid stands in the tag, each of
+ * the two may be the one that is sent.
+ */
+function allAttributes(masked: string, tag: ScannedTag, found: LiquidRegions): readonly ScannedAttribute[] {
+  if (!tagsIn(found, tag.begin, tag.end).some((liquid) => liquid.begin > tag.begin && liquid.end < tag.end))
+    return tag.attributes;
+  const all = [...tag.attributes];
+  let text = masked.slice(tag.begin, tag.end);
+  for (let latest = tag.attributes; latest.length > 0; ) {
+    for (const { begin, end } of latest) {
+      const [first, last] = [begin - tag.begin, end - tag.begin];
+      text = text.slice(0, first) + ' '.repeat(last - first) + text.slice(last);
+    }
+    latest = scanTags(text)[0]?.attributes.map((attribute) => moved(attribute, tag.begin)) ?? [];
+    all.push(...latest);
+  }
+  return all.sort((one, other) => one.begin - other.begin);
+}
+
+const moved = (attribute: ScannedAttribute, by: number): ScannedAttribute => ({
+  ...attribute,
+  begin: attribute.begin + by,
+  end: attribute.end + by,
+  valueBegin: attribute.valueBegin + by,
+  valueEnd: attribute.valueEnd + by,
+});
+
+/** Replaces bare URLs in a plain text by link tags. */
 export function placeTextLinks(engine: Liquid, text: string, book: LinkBook): string {
   const found = findRegions(engine, text);
   let out = '';
   let from = 0;
-  for (const match of mask(text, found).matchAll(/https?:\/\/[^\s<>"`{}|\\^[\]]{1,2000}/gi)) {
-    const length = trimUrl(match[0]).length;
-    const written = text.slice(match.index, match.index + length);
-    const raw = found.raw.some((range) => match.index >= range.begin && match.index + length <= range.end);
+  for (const { begin, end } of bareUrls(text, found)) {
+    const written = text.slice(begin, end);
+    const raw = found.raw.some((range) => begin >= range.begin && end <= range.end);
     const dynamic = !raw && LIQUID.test(written);
-    if (!dynamic && !isWeb(written)) continue;
-    const slot = book.place(written, written, dynamic, true);
-    out += text.slice(from, match.index) + (raw ? `{% endraw %}${slot}{% raw %}` : slot);
-    from = match.index + length;
+    if (dynamic ? !parses(engine, written) : webTarget(written) === undefined) continue;
+    const tracked = dynamic || isTrackable(webTarget(written) ?? written);
+    const slot = book.place(written, written, dynamic, tracked);
+    out += text.slice(from, begin) + (raw ? `{% endraw %}${slot}{% raw %}` : slot);
+    from = end;
   }
   return out + text.slice(from);
 }
 
-/** A full stop behind a URL is not part of it, nor is a bracket that was opened before it. */
-function trimUrl(url: string): string {
-  let unopened = 0;
-  for (const character of url) unopened += character === ')' ? 1 : character === '(' ? -1 : 0;
-  let end = url.length;
-  for (; end > 0; end -= 1) {
-    const last = url[end - 1]!;
-    if (last === ')' && unopened > 0) unopened -= 1;
-    else if (!".,;:!?'*_".includes(last)) break;
-  }
-  return url.slice(0, end);
-}
+/** Attributes that a click or a submission leads to. */
+const TARGETS = new Set(['href', 'xlink:href', 'action', 'formaction']);
+const SOURCES = new Set(['src', 'srcset', 'background', 'poster', 'data', 'content', 'value']);
 
-/** Targets in HTML or MJML as a person wrote it that must not go out, with their positions. */
-export function* findLinkFaults(engine: Liquid, source: string): Generator<LinkFault & { readonly line: number }> {
-  const found: LiquidRegions = findRegions(engine, source);
+/** Faults of the targets in HTML or MJML, with their lines. */
+export function* findLinkFaults(engine: Liquid, source: string): Generator<LinkFault> {
+  const found = findRegions(engine, source);
+  const masked = mask(source, found);
   const lineOf = lineIndex(source);
-  for (const tag of scanTags(mask(source, found))) {
-    if (tag.closing || tag.name === 'link' || tag.name === 'base') continue;
-    for (const attribute of tag.attributes) {
-      if (attribute.name !== 'href' && attribute.name !== 'action' && attribute.name !== 'xlink:href') continue;
-      const target = decodeEntities(engine, source.slice(attribute.valueBegin, attribute.valueEnd), true).trim();
-      const kind = faultOf(target);
-      if (kind !== undefined) yield { kind, target, position: attribute.begin, line: lineOf(attribute.begin) };
+  /** What MJML puts before the targets of a navigation bar. */
+  let baseUrl = '';
+  for (const tag of scanTags(masked)) {
+    if (tag.name === 'mj-navbar') {
+      const base = tag.attributes.find((attribute) => attribute.name === 'base-url');
+      baseUrl = base === undefined || tag.selfClosing ? '' : decodeAround(engine, source.slice(base.valueBegin, base.valueEnd));
+    }
+    if (tag.closing) continue;
+    for (const attribute of allAttributes(masked, tag, found)) {
+      const line = lineOf(attribute.begin);
+      const written = source.slice(attribute.valueBegin, attribute.valueEnd);
+      if (SOURCES.has(attribute.name)) {
+        const target = decodeAround(engine, written).replace(/^.*?\burl\s*=\s*['"]?/is, '');
+        if (runsScript(target)) yield { ...unsafeSource(target), line };
+        continue;
+      }
+      if (!TARGETS.has(attribute.name)) continue;
+      if (!attribute.quoted && touchesTag(attribute, found)) {
+        const message = `The value of ${attribute.name} holds Liquid tags and no quotation marks. Put it in quotation marks.`;
+        yield { severity: 'error', code: 'link.unquoted_liquid', message, line };
+      }
+      const base = tag.name === 'mj-navbar-link' ? baseUrl : '';
+      const fault = targetFault(base + decodeAround(engine, written));
+      // What `<link>` and `<base>` name is not for readers to follow.
+      if (fault === undefined || ((tag.name === 'link' || tag.name === 'base') && fault.code !== 'link.unsafe')) continue;
+      yield { ...fault, line };
     }
   }
 }
 
-function faultOf(target: string): LinkFault['kind'] | undefined {
-  const scheme = SCHEME.exec(target)?.[1]
-    ?.replace(/[\s\p{Cc}]/gu, '')
-    .toLowerCase();
-  if (scheme !== undefined) return HARMLESS.has(scheme) ? undefined : 'unsafe';
-  return target === '' || target.startsWith('#') || LIQUID.test(target.slice(0, 2)) ? undefined : 'relative';
+function unsafeSource(target: string): Omit<LinkFault, 'line'> {
+  const message = `An attribute runs a script: "${target.trim().slice(0, 80)}". Remove it.`;
+  return { severity: 'error', code: 'link.unsafe', message };
 }
 
-/** An author's own link may be anything that a browser takes. */
-const isWeb = (target: string): boolean => /^https?:\/\//i.test(target) && URL.canParse(target);
-
-/** False for a target that is certainly something else than the web, whatever its values become. */
-function canBeWeb(target: string): boolean {
-  return LIQUID.test(target.slice(0, 2)) || /^https?:/i.test(target);
-}
+/** True when a Liquid tag stands right before or behind the value, so that it is part of it. */
+const touchesTag = (attribute: ScannedAttribute, found: LiquidRegions): boolean =>
+  tagsIn(found, attribute.begin, attribute.valueEnd).some(
+    ({ begin, end }) => begin === attribute.valueEnd || (end > attribute.begin && end <= attribute.valueBegin),
+  );
 
 function parses(engine: Liquid, template: string): boolean {
   try {
@@ -147,47 +210,28 @@ function parses(engine: Liquid, template: string): boolean {
   }
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' };
-
-/** Decodes what can stand in a URL attribute; Liquid inside is kept as it is when `liquid` is set. */
-function decodeEntities(engine: Liquid, written: string, liquid: boolean): string {
-  const decode = (text: string): string =>
-    text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos|nbsp));/gi, (match, decimal, hexadecimal, name) => {
-      if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? match;
-      const point = decimal === undefined ? Number.parseInt(hexadecimal, 16) : Number(decimal);
-      return point > 0 && point <= 0x10ffff ? String.fromCodePoint(point) : match;
-    });
-  if (!liquid || !LIQUID.test(written)) return decode(written);
+/** Decodes the character references of an attribute's value around its Liquid, which stays as it is. */
+function decodeAround(engine: Liquid, written: string): string {
+  if (!LIQUID.test(written)) return decodeValue(written);
   let regions: LiquidRegions['regions'];
   try {
     regions = findRegions(engine, written).regions;
   } catch {
-    return decode(written);
+    return decodeValue(written);
   }
-  let out = '';
+  // A character for private use stands for each stretch of Liquid.
+  const free = ['\ue000', '\uf8ff', '\u{f0000}'].find((candidate) => !written.includes(candidate)) ?? '\u{10fffd}';
+  let text = '';
   let from = 0;
   for (const region of regions) {
-    out += decode(written.slice(from, region.begin)) + written.slice(region.begin, region.end);
+    text += written.slice(from, region.begin) + free;
     from = region.end;
   }
-  return out + decode(written.slice(from));
+  let index = 0;
+  const restored = (): string => {
+    const region = regions[index];
+    index += 1;
+    return region === undefined ? '' : written.slice(region.begin, region.end);
+  };
+  return decodeValue(text + written.slice(from)).replaceAll(free, restored);
 }
-
-const PLAIN_URL = /^https?:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?(?:[/?#][A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]*)?$/;
-
-/**
- * The target that values made of a dynamic link, safe to redirect to, or undefined. http and https only; blanks, international
- * names and the like are normalised as a browser would; user names in it (`https://bank.example@evil.example`) are refused.
- */
-export function webTarget(target: string): string | undefined {
-  const trimmed = target.trim();
-  if (PLAIN_URL.test(trimmed)) return trimmed;
-  if (!/^https?:\/\//i.test(trimmed)) return undefined;
-  const url = URL.parse(trimmed);
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '' || url.password !== '')
-    return undefined;
-  return url.href;
-}
-
-/** An author's own static target as a redirect can carry it: as written where it is plain, else normalised. */
-export const authoredTarget = (target: string): string => (PLAIN_URL.test(target) ? target : (URL.parse(target)?.href ?? target));

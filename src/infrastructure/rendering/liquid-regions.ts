@@ -45,15 +45,32 @@ export function findRegions(engine: Liquid, source: string): LiquidRegions {
   return { regions, raw };
 }
 
+/** The tags that lie in a range of the text or touch it. */
+export function tagsIn(found: LiquidRegions, begin: number, end: number): readonly LiquidRegion[] {
+  const { regions } = found;
+  let low = 0;
+  let high = regions.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (regions[middle]!.end < begin) low = middle + 1;
+    else high = middle;
+  }
+  const tags: LiquidRegion[] = [];
+  for (let index = low; index < regions.length && regions[index]!.begin <= end; index += 1)
+    if (regions[index]!.kind === 'tag') tags.push(regions[index]!);
+  return tags;
+}
+
 /**
  * The same text, as long, with its Liquid made harmless for a scanner of HTML or URLs: outputs become letters, so that a
  * value may stand inside a word; tags become blanks, so that `<a {% if x %}href="...">` still has its attribute.
+ * @param tag what tags become instead
  */
-export function mask(source: string, found: LiquidRegions): string {
+export function mask(source: string, found: LiquidRegions, tag = ' '): string {
   let masked = '';
   let from = 0;
   for (const region of found.regions) {
-    masked += source.slice(from, region.begin) + (region.kind === 'output' ? 'x' : ' ').repeat(region.end - region.begin);
+    masked += source.slice(from, region.begin) + (region.kind === 'output' ? 'x' : tag).repeat(region.end - region.begin);
     from = region.end;
   }
   return masked + source.slice(from);

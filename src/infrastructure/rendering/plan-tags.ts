@@ -9,9 +9,11 @@ import {
   toValueSync,
 } from 'liquidjs';
 import { type PlanContext, RenderFailed } from '../../domain/campaign/index.ts';
+import { LONGEST_TRACKED_TARGET } from '../../domain/tracking/index.ts';
 import { isLabel, type Label, labelFor } from './footer.ts';
 import type { Frame } from './frame.ts';
-import { authoredTarget, type LinkSlot, webTarget } from './links.ts';
+import { isAppLink, webTarget } from './link-target.ts';
+import type { LinkSlot } from './links.ts';
 import { createEngine, type Escaping } from './liquid.ts';
 
 /**
@@ -66,9 +68,11 @@ export class LinkWriter {
     const slot = this.slots[position];
     if (slot === undefined || slot.dynamic) return undefined;
     if (this.tracking === undefined || slot.index === undefined) {
-      return { before: html ? slot.written.replaceAll('"', '&#34;') : slot.target, after: undefined };
+      // Line breaks inside a URL, which browsers ignore, would cut it in two in a text.
+      const text = (): string => webTarget(slot.target) ?? slot.target;
+      return { before: html ? slot.written.replaceAll('"', '&#34;') : text(), after: undefined };
     }
-    return this.tracked(this.tracking, slot.index, authoredTarget(slot.target), html);
+    return this.tracked(this.tracking, slot.index, webTarget(slot.target) ?? slot.target, html);
   }
 
   /** A dynamic link that rendered to an address which is the same in every message; undefined when it is none. */
@@ -76,7 +80,7 @@ export class LinkWriter {
     const slot = this.slots[position];
     const target = webTarget(rendered);
     if (slot === undefined || target === undefined) return undefined;
-    if (this.tracking === undefined || slot.index === undefined) {
+    if (this.tracking === undefined || slot.index === undefined || target.length > LONGEST_TRACKED_TARGET) {
       return { before: html ? escapeHtml(target) : target, after: undefined };
     }
     return this.tracked(this.tracking, slot.index, target, html);
@@ -98,15 +102,15 @@ export class LinkWriter {
    */
   follow(position: number, rendered: string): string {
     const slot = this.slots[position]!;
-    const target = webTarget(rendered);
+    const trimmed = rendered.trim();
+    if (trimmed === this.frame.recipient.unsubscribeUrl) return trimmed;
+    const target = webTarget(trimmed);
     if (target === undefined) {
-      const trimmed = rendered.trim();
-      if (/^(?:mailto|tel|sms):/i.test(trimmed) || trimmed.startsWith('#') || trimmed === this.frame.recipient.unsubscribeUrl)
-        return trimmed;
+      if (trimmed.startsWith('#') || isAppLink(trimmed)) return trimmed;
       const became = trimmed === '' ? 'is empty' : `becomes "${trimmed.slice(0, 80)}", which is no http or https address`;
       throw new RenderFailed(`The link ${slot.target.slice(0, 80)} ${became} for this recipient.`);
     }
-    if (this.tracking === undefined || slot.index === undefined) return target;
+    if (this.tracking === undefined || slot.index === undefined || target.length > LONGEST_TRACKED_TARGET) return target;
     const key = `${slot.index} ${target}`;
     let token = this.tokens.get(key);
     if (token === undefined) {

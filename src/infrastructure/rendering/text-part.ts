@@ -1,41 +1,151 @@
+import type { FormatCallback } from 'html-to-text';
 import type { Liquid } from 'liquidjs';
+import { type ScannedAttribute, scanHtml } from './html-scan.ts';
 import type { LinkSlot } from './links.ts';
-import { findRegions, protect } from './liquid-regions.ts';
+import { findRegions, type LiquidRegions, mask, protect, tagsIn } from './liquid-regions.ts';
+import { HidingRules, stretchesFor } from './visibility.ts';
 
 /**
  * The plain-text part as a template, made once from the HTML template: Liquid stays in it and every link tag stands in square
  * brackets behind its text. Nothing is wrapped or put in capitals: a value may be of any length and language.
  */
 export async function textFromHtml(engine: Liquid, html: string, slots: readonly LinkSlot[]): Promise<string> {
-  const found = findRegions(engine, html);
-  const liquid = protect(html, found);
+  const shown = shownOnly(html, findRegions(engine, html));
+  const found = findRegions(engine, shown);
+  const liquid = protect(shown, found);
+  const cell = `${liquid.stem}cell`;
   const { convert } = await import('html-to-text');
   const plain = convert(liquid.text, {
     wordwrap: false,
     formatters: {
-      alternative: (element, _walk, builder) => builder.addInline(String(element.attribs?.alt ?? '')),
+      alternative: (element, _walk, builder) => {
+        const alternative = String(element.attribs?.alt ?? '').trim();
+        if (alternative !== '') builder.addInline(` ${alternative} `);
+      },
+      link: formatLink,
+      row: (element, walk, builder) => {
+        builder.openBlock({ leadingLineBreaks: 1 });
+        walk(element.children, builder);
+        builder.closeBlock({ trailingLineBreaks: 1 });
+      },
+      cell: (element, walk, builder) => {
+        builder.addInline(` ${cell} `);
+        walk(element.children, builder);
+        builder.addInline(` ${cell} `);
+      },
     },
     selectors: [
       ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
       { selector: 'img', format: 'alternative' },
-      { selector: 'head', format: 'skip' },
-      // Preheaders and the like.
-      { selector: '[style*="display:none"i]', format: 'skip' },
-      { selector: '[style*="display: none"i]', format: 'skip' },
+      { selector: 'a', format: 'link' },
+      { selector: 'area', format: 'link' },
+      { selector: 'tr', format: 'row' },
+      { selector: 'caption', format: 'row' },
+      { selector: 'td', format: 'cell' },
+      { selector: 'th', format: 'cell' },
     ],
   });
+  const isTag = (word: string): boolean =>
+    [...word.matchAll(/(\d+)z/g)].every((match) => found.regions[Number(match[1])]?.kind === 'tag');
+  const onlyWords = new RegExp(`^(?:\\s*${liquid.stem}\\d+z)+$`);
   const tidy = plain
     .split('\n')
+    .map((line) => (line.includes(cell) ? joinCells(line.split(cell), (part) => onlyWords.test(part) && isTag(part)) : line))
     .map((line) => line.trimEnd())
     .join('\n')
     // A tag alone on its line would leave an empty line behind.
-    .replace(new RegExp(`^(?:${liquid.stem}\\d+z)+\\n+`, 'gm'), (line) => {
-      const words = [...line.matchAll(/(\d+)z/g)];
-      return words.every((word) => found.regions[Number(word[1])]?.kind === 'tag') ? line.trimEnd() : line;
-    })
+    .replace(new RegExp(`^(?:${liquid.stem}\\d+z)+\\n+`, 'gm'), (line) => (isTag(line) ? line.trimEnd() : line))
     .replace(/\n{3,}/g, '\n\n')
     .trim();
-  return collapseRepeated(liquid.restore(tidy), slots);
+  return linksApart(collapseRepeated(liquid.restore(tidy), slots));
+}
+
+/** Text behind its link in brackets; a mail address or number that is its own text stands once. */
+const formatLink: FormatCallback = (element, walk, builder) => {
+  const href = String(element.attribs?.href ?? '').trim();
+  const shown = href.replace(/^(?:mailto|tel|sms):/i, '').replace(/^([^?]*@[^?]*)\?.*$/, '$1');
+  let text = '';
+  builder.pushWordTransform((word) => {
+    text += word;
+    return word;
+  });
+  if (element.name === 'area') builder.addInline(` ${String(element.attribs?.alt ?? '')} `);
+  else walk(element.children, builder);
+  builder.popWordTransform();
+  const plain = (value: string): string => value.replace(/[\s()/-]+/g, '').toLowerCase();
+  const same = shown !== href && plain(text) === plain(safelyDecoded(shown));
+  if (shown === '' || href.startsWith('#') || same) return;
+  builder.addInline(` [${shown}]`, { noWordTransform: true });
+};
+
+function safelyDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Cells of one line side by side; a Liquid tag between them is no cell. */
+function joinCells(parts: readonly string[], isTag: (part: string) => boolean): string {
+  let line = '';
+  let apart = false;
+  for (const part of parts.map((text) => text.trim())) {
+    if (part === '') continue;
+    if (isTag(part)) {
+      line += part;
+      continue;
+    }
+    line += `${apart ? '  ' : ''}${part}`;
+    apart = true;
+  }
+  return line;
+}
+
+/** What a reader sees, with tags that every reader of HTML takes alike; Liquid tags of the rest are kept, so that blocks stay whole. */
+function shownOnly(html: string, found: LiquidRegions): string {
+  const masked = mask(html, found);
+  const scan = scanHtml(masked);
+  let out = '';
+  for (const { begin, end, tag, shown } of stretchesFor('others', html, scan, new HidingRules(masked, scan))) {
+    const liquid = (): string =>
+      tagsIn(found, begin, end)
+        .filter((region) => region.begin >= begin && region.end <= end)
+        .map((region) => html.slice(region.begin, region.end))
+        .join('');
+    if (!shown) out += liquid();
+    else if (tag === undefined) out += html.slice(begin, end);
+    else if (tag.closing) out += `</${tag.name}>${liquid()}`;
+    else {
+      const kept = tag.attributes.filter(({ name }) => KEPT.has(name)).map((attribute) => ` ${written(html, attribute)}`);
+      const inside = liquidIn(
+        found,
+        html,
+        tag.attributes.filter(({ name }) => KEPT.has(name)),
+        begin,
+        end,
+      );
+      out += `<${tag.name}${kept.join('')}>${inside}`;
+    }
+  }
+  return out;
+}
+
+/** The Liquid tags of a tag that are not part of an attribute that is kept. */
+function liquidIn(found: LiquidRegions, html: string, kept: readonly ScannedAttribute[], begin: number, end: number): string {
+  return tagsIn(found, begin, end)
+    .filter((region) => region.begin >= begin && region.end <= end)
+    .filter((region) => !kept.some((attribute) => region.begin >= attribute.valueBegin && region.end <= attribute.valueEnd))
+    .map((region) => html.slice(region.begin, region.end))
+    .join('');
+}
+
+/** What the text part is made of. */
+const KEPT = new Set(['href', 'alt', 'start', 'type']);
+
+function written(html: string, attribute: ScannedAttribute): string {
+  const { name, valueBegin, valueEnd, quoted } = attribute;
+  return `${name}=${quoted ? html.slice(valueBegin - 1, valueEnd + 1) : `"${html.slice(valueBegin, valueEnd)}"`}`;
 }
 
 /** `https://example.com [link]` with that very target: the link alone says it. */
@@ -50,4 +160,14 @@ function collapseRepeated(text: string, slots: readonly LinkSlot[]): string {
     from = match.index + match[0].length;
   }
   return out + text.slice(from);
+}
+
+const LINK = '\\{% pennypost_link \\d+ %\\}';
+
+/** A link is followed by a blank, the end of its bracket or of a line, or punctuation, and begins behind one of these. */
+function linksApart(text: string): string {
+  return text
+    .replace(new RegExp(`(\\[${LINK}\\])(?=[\\p{L}\\p{N}[]|\\{\\{)`, 'gu'), '$1 ')
+    .replace(new RegExp(`([^\\s[(<%}])(${LINK})`, 'gu'), '$1 $2')
+    .replace(new RegExp(`(${LINK})(?=[\\p{L}\\p{N}[/?&=#%]|\\{\\{|${LINK})`, 'gu'), '$1 ');
 }

@@ -1,0 +1,227 @@
+import type { ScannedAttribute, ScannedComment, ScannedHtml, ScannedTag } from './html-scan.ts';
+
+/** Outlook on Windows reads conditional comments; everything else does not. */
+export type Reader = 'outlook' | 'others';
+
+/** A stretch of HTML in the order of the text; together they cover all of it. */
+export interface Stretch {
+  readonly begin: number;
+  readonly end: number;
+  /** Absent for text and for what no reader gets to see. */
+  readonly tag: ScannedTag | undefined;
+  readonly shown: boolean;
+}
+
+/** Elements whose content is not shown in a mail. */
+const NEVER_SHOWN = new Set(
+  'head title style script template noframes noembed iframe object audio video canvas datalist select textarea'.split(' '),
+);
+/** Elements that may stand in `<head>`; any other one ends it. */
+const HEAD_CONTENT = new Set('title style script template base link meta noscript head'.split(' '));
+const VOID = new Set('area base br col embed hr img input link meta source track wbr'.split(' '));
+/** What an element that is still open closes when one of these begins. */
+const CLOSES: readonly (readonly [begins: RegExp, closed: RegExp, within: RegExp])[] = [
+  [
+    /^(?:p|div|table|ul|ol|dl|h[1-6]|section|article|header|footer|hr|pre|form|blockquote|center)$/,
+    /^p$/,
+    /^(?:td|th|table|div|li)$/,
+  ],
+  [/^li$/, /^li$/, /^(?:ul|ol|table|td)$/],
+  [/^(?:dd|dt)$/, /^(?:dd|dt)$/, /^(?:dl|table|td)$/],
+  [/^(?:td|th)$/, /^(?:td|th)$/, /^(?:tr|table)$/],
+  [/^tr$/, /^(?:tr|td|th)$/, /^(?:table|tbody|thead|tfoot)$/],
+  [/^(?:tbody|thead|tfoot)$/, /^(?:tbody|thead|tfoot|tr|td|th)$/, /^table$/],
+];
+/** An end tag inside a cell ends nothing outside of it. */
+const SCOPE = /^(?:table|td|th|caption|html|template)$/;
+
+/** What a reader sees of HTML, as far as that can be told without drawing it: hidden elements, comments, Outlook's conditions. */
+export function stretchesFor(reader: Reader, html: string, scan: ScannedHtml, hiding: HidingRules): readonly Stretch[] {
+  const stretches: Stretch[] = [];
+  const elements = new OpenElements(hiding);
+  /** Conditions that are open, and whether this reader reads on inside. */
+  const conditions: boolean[] = [];
+  let at = 0;
+  const shown = (): boolean => elements.shown && conditions.every(Boolean);
+  const upTo = (position: number, visible: boolean): void => {
+    if (position > at) stretches.push({ begin: at, end: position, tag: undefined, shown: visible });
+    at = Math.max(at, position);
+  };
+  for (const item of inOrder(scan)) {
+    if (item.begin < at) continue;
+    upTo(item.begin, shown());
+    if (!('attributes' in item)) {
+      if (item.revealedIf !== undefined) conditions.push(reader === 'others' || outlookReads(item.revealedIf));
+      else if (item.endsCondition) conditions.pop();
+      // What is inside is read tag by tag, up to the mark that ends it.
+      const read = item.hiddenIf !== undefined && reader === 'outlook' && outlookReads(item.hiddenIf);
+      upTo(read ? html.indexOf(']>', item.begin) + 2 : item.end, false);
+      continue;
+    }
+    if (conditions.every(Boolean)) {
+      const visible = item.closing ? elements.close(item) : elements.open(item);
+      stretches.push({ begin: item.begin, end: item.end, tag: item, shown: visible });
+    } else {
+      stretches.push({ begin: item.begin, end: item.end, tag: undefined, shown: false });
+    }
+    at = item.end;
+  }
+  upTo(html.length, shown() && scan.unfinished === undefined);
+  return stretches;
+}
+
+function inOrder(scan: ScannedHtml): (ScannedTag | ScannedComment)[] {
+  return [...scan.tags, ...scan.comments].sort((one, other) => one.begin - other.begin);
+}
+
+/** `mso`, `mso | IE`, `gte mso 9`; not `!mso`, and nothing that holds for some versions only. */
+const outlookReads = (condition: string): boolean =>
+  condition === '' ||
+  (/\bmso\b/i.test(condition) && !/!|\b(?:lt|lte)\b/i.test(condition) && !/(?<!gte? )mso\s+\d/i.test(condition));
+
+class OpenElements {
+  private readonly hiding: HidingRules;
+  private readonly stack: { readonly name: string; readonly hides: boolean }[] = [];
+  private hidden = 0;
+
+  constructor(hiding: HidingRules) {
+    this.hiding = hiding;
+  }
+
+  get shown(): boolean {
+    return this.hidden === 0;
+  }
+
+  /** True when the element itself is shown. */
+  open(tag: ScannedTag): boolean {
+    if (!HEAD_CONTENT.has(tag.name) && this.stack.some(({ name }) => name === 'head')) this.popTo('head');
+    for (const [begins, closed, within] of CLOSES) if (begins.test(tag.name)) this.popImplied(closed, within);
+    const hides = NEVER_SHOWN.has(tag.name) || this.hiding.hides(tag);
+    if (!VOID.has(tag.name) && !(tag.selfClosing && tag.name.includes(':'))) {
+      this.stack.push({ name: tag.name, hides });
+      if (hides) this.hidden += 1;
+      return this.shown;
+    }
+    return this.shown && !hides;
+  }
+
+  close(tag: ScannedTag): boolean {
+    const before = this.shown;
+    for (let index = this.stack.length - 1; index >= 0; index -= 1) {
+      const { name } = this.stack[index]!;
+      if (name === tag.name) {
+        this.shortenTo(index);
+        break;
+      }
+      // `</body>` and `</html>` end neither cells nor what is hidden around them.
+      if (SCOPE.test(name) && !SCOPE.test(tag.name) && tag.name !== 'tr') break;
+    }
+    return before;
+  }
+
+  private popTo(name: string): void {
+    const index = this.stack.findLastIndex((element) => element.name === name);
+    if (index !== -1) this.shortenTo(index);
+  }
+
+  private popImplied(closed: RegExp, within: RegExp): void {
+    let from = this.stack.length;
+    for (let index = this.stack.length - 1; index >= 0 && this.stack.length - index < 20; index -= 1) {
+      const { name } = this.stack[index]!;
+      if (within.test(name)) break;
+      if (closed.test(name)) from = index;
+    }
+    this.shortenTo(from);
+  }
+
+  private shortenTo(length: number): void {
+    for (const { hides } of this.stack.splice(length)) if (hides) this.hidden -= 1;
+  }
+}
+
+/** Style sheets and attributes that keep an element from being seen. White on white is not among them. */
+export class HidingRules {
+  private readonly selectors: readonly { readonly name?: string; readonly parts: readonly string[] }[];
+
+  /** @param html with its Liquid made harmless */
+  constructor(html: string, scan: ScannedHtml) {
+    const sheets: string[] = [];
+    let begin: number | undefined;
+    for (const tag of scan.tags) {
+      if (tag.name !== 'style') continue;
+      if (tag.closing && begin !== undefined) sheets.push(html.slice(begin, tag.begin));
+      begin = tag.closing ? undefined : tag.end;
+    }
+    this.selectors = sheets.flatMap(hidingSelectors).slice(0, 1_000);
+  }
+
+  hides(tag: ScannedTag): boolean {
+    const value = (name: string): string | undefined => tag.attributes.find((attribute) => attribute.name === name)?.value;
+    if (tag.attributes.some((attribute: ScannedAttribute) => attribute.name === 'hidden')) return true;
+    if (hidesBy(value('style') ?? '')) return true;
+    if (this.selectors.length === 0) return false;
+    const marks = new Set([...(value('class') ?? '').split(/\s+/).map((name) => `.${name}`), `#${value('id') ?? ''}`]);
+    return this.selectors.some(
+      ({ name, parts }) => (name === undefined || name === tag.name) && parts.every((part) => marks.has(part)),
+    );
+  }
+}
+
+/** The elements that the rules of a sheet hide, by the last part of each selector; those on certain screens only as well. */
+function hidingSelectors(sheet: string): { name?: string; parts: string[] }[] {
+  const found: { name?: string; parts: string[] }[] = [];
+  const plain = sheet.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/<!--|-->/g, ' ');
+  for (const [, selectors = '', declarations = ''] of plain.matchAll(/([^{}]*)\{([^{}]*)\}/g)) {
+    if (!hidesBy(declarations)) continue;
+    for (const selector of selectors.split(',')) {
+      const last =
+        selector
+          .trim()
+          .split(/[\s>+~]+/)
+          .at(-1) ?? '';
+      const [, name, marks = ''] = /^([a-z][a-z0-9:-]*|\*)?((?:[.#][\w-]+)*)$/i.exec(last) ?? [];
+      const parts = marks.match(/[.#][\w-]+/g) ?? [];
+      // `a:hover`, `[x]` and `*` say nothing about a certain element.
+      if (parts.length === 0 && (name === undefined || name === '*')) continue;
+      found.push({ ...(name === undefined || name === '*' ? {} : { name: name.toLowerCase() }), parts });
+    }
+  }
+  return found;
+}
+
+/** True for declarations that leave nothing to see; a value that only Liquid knows counts as hiding. */
+function hidesBy(declarations: string): boolean {
+  if (declarations === '') return false;
+  const style = new Map<string, string>();
+  for (const declaration of declarations.toLowerCase().split(';')) {
+    const colon = declaration.indexOf(':');
+    if (colon !== -1)
+      style.set(
+        declaration.slice(0, colon).trim(),
+        declaration
+          .slice(colon + 1)
+          .replace('!important', '')
+          .trim(),
+      );
+  }
+  const is = (name: string, pattern: RegExp): boolean => {
+    const value = style.get(name);
+    return value !== undefined && (pattern.test(value) || /^x{5,}$/.test(value));
+  };
+  const zero = /^0*(?:\.0*)?(?:[a-z%]*)$/;
+  const clipped = is('overflow', /hidden/) || is('overflow-y', /hidden/);
+  return (
+    is('display', /\bnone\b/) ||
+    is('visibility', /hidden|collapse/) ||
+    is('opacity', zero) ||
+    is('font-size', /^(?:0*(?:\.\d*)?|1(?:\.0*)?)(?:px|pt|em|rem|%)?$/) ||
+    is('font', /(?:^|\s)0(?:px|pt|em|%)?(?:\/|\s|$)/) ||
+    is('mso-hide', /all/) ||
+    is('color', /^transparent$|^rgba\([^)]*,\s*0(?:\.0*)?\)$/) ||
+    is('clip', /rect\(0/) ||
+    is('transform', /scale\(0\)/) ||
+    is('text-indent', /^-\d{3,}/) ||
+    (is('position', /absolute|fixed/) && (is('left', /^-\d{3,}/) || is('top', /^-\d{3,}/))) ||
+    (clipped && (is('max-height', zero) || is('height', zero) || is('max-width', zero) || is('width', zero)))
+  );
+}
