@@ -1,6 +1,7 @@
 import type { Liquid, Template } from 'liquidjs';
 import { type Content, type ContentProblem, headerFaults, type PlanContext } from '../../domain/campaign/index.ts';
 import { type Assembled, assemble } from './assemble.ts';
+import { foreignTags } from './foreign-tags.ts';
 import { isClean } from './headers.ts';
 import { scanHtml } from './html-scan.ts';
 import { findLinkFaults } from './links.ts';
@@ -39,7 +40,12 @@ export async function examine(
       'The project has no postal address, and marketing mail must show one (CAN-SPAM). Set it: pennypost project update --postal-address "...".';
     problems.push({ severity: 'error', code: 'footer.no_postal_address', part: 'source', line: undefined, message });
   }
-  for (const [part, text] of writtenParts(content)) problems.push(...liquidProblems(reader, part, text, content, context));
+  for (const [part, text] of writtenParts(content)) {
+    problems.push(
+      ...liquidProblems(reader, part, text, content, context),
+      ...foreignTags(part, text, withoutLiquid(engine, text)),
+    );
+  }
   if (failed()) return none();
 
   if (content.kind !== 'text') problems.push(...markupProblems(engine, content.source));
@@ -91,6 +97,15 @@ function* sizeProblems({ html, text, slots }: Assembled): Generator<ContentProbl
     if (made.length <= PART_LIMIT) continue;
     const message = `With its links the ${name} has ${made.length} characters; ${PART_LIMIT} is the limit.`;
     yield error('source.too_long', 'source', message);
+  }
+}
+
+/** The text itself where its Liquid is broken, which is reported besides. */
+function withoutLiquid(engine: Liquid, text: string): string {
+  try {
+    return mask(text, findRegions(engine, text));
+  } catch {
+    return text;
   }
 }
 

@@ -2,6 +2,20 @@ import { CaseTag, ForTag, IfTag, Output, type Template, type Token, TypeGuards, 
 import type { Content, PlanContext } from '../../domain/campaign/index.ts';
 import { lineIndex } from './liquid-regions.ts';
 
+/** Filters that leave nothing when they are given nothing, so that a `default` behind them still takes effect. */
+const KEEPS_NOTHING = new Set(
+  (
+    'capitalize cgi_escape date downcase escape escape_once first join last lstrip newline_to_br normalize_whitespace ' +
+    'raw remove remove_first remove_last replace_first replace_last rstrip slice split squish strip strip_html ' +
+    'strip_newlines truncate truncatewords upcase uri_escape url_decode url_encode where xml_escape'
+  ).split(' '),
+);
+
+function hasDefault(filters: readonly { readonly name: string }[]): boolean {
+  const position = filters.findIndex(({ name }) => name === 'default');
+  return position !== -1 && filters.slice(0, position).every(({ name }) => KEEPS_NOTHING.has(name));
+}
+
 /** Where a template reads a variable. */
 export interface VariableUse {
   readonly path: readonly string[];
@@ -50,7 +64,8 @@ export function usesOf(templates: readonly Template[]): TemplateUses {
       readToken(token.lhs, use);
       readToken(token.rhs, use);
     } else if (TypeGuards.isFilteredValueToken(token)) {
-      for (const inner of token.initial.postfix) readToken(inner, use);
+      const optional = use === 'printed' && hasDefault(token.filters);
+      for (const inner of token.initial.postfix) readToken(inner, optional ? 'guarded' : use);
       for (const filter of token.filters) {
         filters.add(filter.name);
         for (const argument of filter.args) readToken(Array.isArray(argument) ? argument[1] : argument, use);
@@ -73,7 +88,7 @@ export function usesOf(templates: readonly Template[]): TemplateUses {
     }
   };
   const readValue = (value: Value, use: VariableUse['use']): void => {
-    const optional = use === 'printed' && value.filters[0]?.name === 'default';
+    const optional = use === 'printed' && hasDefault(value.filters);
     for (const token of value.initial.postfix) readToken(token, optional ? 'guarded' : use);
     for (const filter of value.filters) {
       if (!filter.name.startsWith('[')) filters.add(filter.name);

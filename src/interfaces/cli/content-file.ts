@@ -13,11 +13,11 @@
  * The rest of the file is taken as it is, Liquid included. Every fault names the line of the file.
  */
 import { extname } from 'node:path';
-import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument, visit, type YAMLMap } from 'yaml';
 import { z } from 'zod';
 import type { ContentInput } from '../../application/application.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { moment } from './cli.ts';
+import { type Fault, readFrontMatter } from './front-matter.ts';
 
 export class ContentFileInvalid extends DomainError {
   readonly code = 'content.file_invalid';
@@ -45,6 +45,9 @@ const oneOrMore = z.union([text.transform((one) => [one]), z.array(text)], { err
 const mailbox = z.union([text, z.strictObject({ name: text.optional(), address: text })], {
   error: 'an address is expected: "Harbour Books <hello@news.harbour.example>"',
 });
+const yesOrNo = z.union([z.boolean(), z.stringbool({ truthy: ['yes', 'on', 'true'], falsy: ['no', 'off', 'false'] })], {
+  error: 'true or false is expected',
+});
 const frontMatter = z.strictObject({
   kind: z.enum(['mjml', 'html', 'text'], { error: 'one of mjml, html and text is expected' }).optional(),
   name: text.optional(),
@@ -59,8 +62,8 @@ const frontMatter = z.strictObject({
   defaults: z.record(z.string(), z.unknown(), { error: 'names and values are expected' }).optional(),
   headers: z.record(z.string(), text, { error: 'header names and texts are expected' }).optional(),
   footer: z.enum(['project', 'none'], { error: 'one of project and none is expected' }).optional(),
-  track_opens: z.boolean({ error: 'true or false is expected' }).optional(),
-  track_clicks: z.boolean({ error: 'true or false is expected' }).optional(),
+  track_opens: yesOrNo.optional(),
+  track_clicks: yesOrNo.optional(),
 });
 const KEYS = Object.keys(frontMatter.shape);
 
@@ -69,12 +72,12 @@ const KEYS = Object.keys(frontMatter.shape);
  * @throws ContentFileInvalid with the line
  */
 export function parseContentFile(path: string, written: string): ContentFile {
-  const lines = written.replace(/^\ufeff/, '').split(/\r?\n/);
+  const lines = written.replace(/^\ufeff/, '').split(/\r\n?|\n/);
   const fault = (line: number, message: string) => new ContentFileInvalid(path, line, message);
   if (lines[0]?.trim() !== '---') {
     throw fault(1, 'the file must begin with "---", then subject and author, then "---" and the content.');
   }
-  const end = lines.findIndex((line, index) => index > 0 && line.trim() === '---');
+  const end = lines.findIndex((line, index) => index > 0 && line.trimEnd() === '---');
   if (end < 0) throw fault(1, 'the front matter is not ended: a second line of "---" is missing.');
   const front = readFront(lines.slice(1, end).join('\n'), fault);
   const source = lines.slice(end + 1).join('\n');
@@ -99,53 +102,26 @@ export function parseContentFile(path: string, written: string): ContentFile {
     schedule:
       values.schedule === undefined
         ? undefined
-        : at(front.lineOf(['schedule']), () => moment(values.schedule ?? '', 'schedule'), fault),
+        : at(front.lineOf('schedule'), () => moment(values.schedule ?? '', 'schedule'), fault),
     trackOpens: values.track_opens,
     trackClicks: values.track_clicks,
     offset: end + 1,
   };
 }
 
-type Fault = (line: number, message: string) => ContentFileInvalid;
-
 function readFront(yaml: string, fault: Fault) {
-  const counter = new LineCounter();
-  const document = parseDocument(yaml, { lineCounter: counter, prettyErrors: false });
-  // The first line of the YAML is the second of the file.
-  const fileLine = (offset: number): number => counter.linePos(offset).line + 1;
-  const [error] = document.errors;
-  if (error !== undefined) throw fault(fileLine(error.pos[0]), `the YAML cannot be read: ${error.message.split('\n')[0]}.`);
-  const alias = aliasIn(document);
-  if (alias !== undefined) throw fault(fileLine(alias), 'aliases (*name) are not read here. Write the value out.');
-  if (!isMap(document.contents))
-    throw fault(2, 'names and values such as "subject: News" are expected between the lines of "---".');
-  const map: YAMLMap = document.contents;
-  const lineOf = (path: readonly PropertyKey[]): number => {
-    const pair = map.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === path[0]);
-    return pair !== undefined && isScalar(pair.key) && pair.key.range ? fileLine(pair.key.range[0]) : 2;
-  };
-  const parsed = frontMatter.safeParse(document.toJS());
+  const front = readFrontMatter(yaml, fault);
+  const parsed = frontMatter.safeParse(front.values);
+  const { lineOf } = front;
   if (parsed.success) return { values: parsed.data, lineOf };
   const issue = parsed.error.issues[0]!;
   if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
     const key = issue.keys[0] ?? '';
-    throw fault(lineOf([key]), `"${key}" is not known here. Known: ${KEYS.join(', ')}.`);
+    throw fault(lineOf(key), `"${key}" is not known here. Known: ${KEYS.join(', ')}.`);
   }
   const name = issue.path.map(String).join('.');
-  if (issue.code === 'invalid_type' && !map.has(issue.path[0])) throw fault(1, `"${name}" is missing.`);
-  throw fault(lineOf(issue.path), `"${name}": ${issue.message}.`);
-}
-
-/** Where the first alias stands: a few lines of them can stand for gigabytes. */
-function aliasIn(document: Document): number | undefined {
-  let place: number | undefined;
-  visit(document, {
-    Alias(_key, node) {
-      place = node.range?.[0] ?? 0;
-      return visit.BREAK;
-    },
-  });
-  return place;
+  if (issue.code === 'invalid_type' && !front.has(issue.path[0])) throw fault(1, `"${name}" is missing.`);
+  throw fault(lineOf(issue.path[0]), `"${name}": ${issue.message}.`);
 }
 
 function at<T>(line: number, read: () => T, fault: Fault): T {

@@ -109,6 +109,135 @@ describe('a content file', () => {
   });
 });
 
+describe('a text without quotation marks', () => {
+  const write = (key: string, value: string): string => `---\n# a comment of the author\nname: x\n${key}: ${value}\n---\nHello`;
+  const inSubject = (value: string): string => write('author: a@b.example\nsubject', value);
+  const inDefaults = (value: string): string => write('author: a@b.example\nsubject: x\ndefaults:\n  greeting', value);
+
+  it.each([
+    'Issue #4 is here',
+    'News: autumn',
+    '{{ first_name }}, hi',
+    '{{ first_name }}',
+    '"Best" of',
+    "'Best' of",
+    '@home',
+    '*Sale* now',
+    '*sale',
+    '%50 off',
+    '!Sale now',
+    '!important',
+    '&more',
+    '& more',
+    '- 20 percent',
+    '? who',
+    '#1 in sales',
+    '[Sale] now',
+    '> big',
+    '| bar',
+    '\u0060code\u0060',
+    "'tis the season",
+    '"not closed',
+    'News, now: go',
+    'the end:',
+    ', and',
+    '] x',
+    "it's #1",
+    '01234',
+    '1.50',
+    '+49',
+    '1e3',
+    '0x1F',
+    '.inf',
+    'True',
+    'NULL # x',
+  ])('is refused with its line when YAML would change it: %s', (value) => {
+    const quoted = /["\\]/.test(value) ? `'${value.replaceAll("'", "''")}'` : `"${value}"`;
+    expect(faultOf('x.md', inSubject(value))).toMatch(/^x\.md, line 5: .*"subject": .*quot/);
+    expect(faultOf('x.md', inSubject(value))).toContain(`subject: ${quoted}`);
+    expect(faultOf('x.md', inDefaults(value))).toContain(`greeting: ${quoted}`);
+    expect(faultOf('x.md', inDefaults(value))).toMatch(/^x\.md, line 7: /);
+    // The advice is right.
+    expect(parseContentFile('x.md', inSubject(quoted)).content.subject).toBe(value);
+    expect(parseContentFile('x.md', inDefaults(quoted)).content.defaults).toEqual({ greeting: value });
+  });
+
+  it.each([
+    'Hello {{ first_name }}',
+    '50% off',
+    "Tom's & Jerry's",
+    'a, b',
+    'C# is',
+    'https://example.com/#top',
+    '12:30',
+    '2026-11-28',
+    'yes',
+    'no',
+    'on',
+    'off',
+    '“Best” of',
+    '=x',
+    '(new)',
+    '🎉 hi',
+    'a "b" c',
+    'one\ttwo',
+    '-5 degrees',
+    'Q&A',
+    'a{b}',
+  ])('arrives as it was typed: %s', (value) => {
+    expect(parseContentFile('x.md', inSubject(value)).content.subject).toBe(value);
+    expect(parseContentFile('x.md', inDefaults(value)).content.defaults).toEqual({ greeting: value });
+  });
+
+  it.each(['2026', 'true', 'null', '', '[x]', '{ a: b }'])(
+    'that is none for YAML is refused where a text belongs: %s',
+    (value) => {
+      expect(faultOf('x.md', inSubject(value))).toBe('x.md, line 5: "subject": a text is expected; put it in quotation marks.');
+    },
+  );
+
+  it('leaves numbers, truth values, lists and comments what they are where no text is meant', () => {
+    const file = parseContentFile(
+      'x.md',
+      [
+        '---',
+        'author: a@b.example',
+        'subject: "Issue #4" # quoted',
+        'lists: [a, b] # both',
+        'footer: none # ours',
+        'track_opens: off',
+        'track_clicks: Yes',
+        'defaults: { seats: 2, ratio: 1.5, vip: true, tags: [a, b], nothing: null }',
+        '---',
+        'Hello',
+      ].join('\n'),
+    );
+    expect(file).toMatchObject({ lists: ['a', 'b'], trackOpens: false, trackClicks: true });
+    expect(file.content).toMatchObject({
+      subject: 'Issue #4',
+      footer: 'none',
+      defaults: { seats: 2, ratio: 1.5, vip: true, tags: ['a', 'b'], nothing: null },
+    });
+  });
+
+  it('has its lines counted as the file has them, with a byte order mark and any kind of line end', () => {
+    for (const end of ['\n', '\r\n', '\r'])
+      expect(faultOf('x.md', `\ufeff${inSubject('News: autumn').replaceAll('\n', end)}`)).toContain('x.md, line 5: "subject"');
+  });
+
+  it('ends at a line of dashes at its very beginning only', () => {
+    const file = parseContentFile('x.md', '---\nsubject: x\nauthor: a@b.example\ntext: |\n  one\n  ---\n  two\n--- \nHello');
+    expect(file.content).toMatchObject({ text: 'one\n---\ntwo\n', source: 'Hello' });
+  });
+
+  it.each([
+    ['subject:News', 'line 2: a blank is missing behind "subject:". Write: subject: News'],
+    ['subject: x\n\nDear reader', 'line 4: "Dear reader" is not of the form "name: value"'],
+  ])('is told from other faults: %j', (text, message) => {
+    expect(faultOf('x.md', `---\n${text}\nauthor: a@b.example\n---\nHello`)).toContain(message);
+  });
+});
+
 describe('a fault in a content file', () => {
   it.each([
     [
