@@ -86,6 +86,7 @@ const OWNERS: readonly (readonly [string, RegExp])[] = [
   ['smtp-server', /^src\/infrastructure\/inbox\//],
   ['mailparser', /^src\/infrastructure\/inbox\//],
   ['csv-parse', /^src\/infrastructure\/files\//],
+  ['jschardet', /^src\/infrastructure\/files\//],
   ['pino', /^src\/infrastructure\/logger\.ts$/],
   ['hono', /^src\/interfaces\/(http|web)\//],
   ['@hono/*', /^src\/interfaces\/(http|web)\//],

@@ -145,7 +145,9 @@ export class ImportSubscribers {
       if (rows.length + rejections.length >= BATCH_ROWS) await hand();
     }
     await hand();
-    await load.finish(file.columns ?? null, this.#clock.now());
+    const { encoding, note } = file.encoding();
+    const warnings = note === undefined ? [] : [{ column: null, message: note, rows: null, line: null }];
+    await load.finish({ columns: file.columns ?? null, encoding, warnings }, this.#clock.now());
   }
 
   #staged(line: number, person: ImportedPerson, marks: Marks, consents: boolean): StagedRow {

@@ -2,7 +2,7 @@
 export interface FileOptions {
   /** `csv`, or `jsonl`: one JSON object a line. */
   readonly format?: 'csv' | 'jsonl' | undefined;
-  /** A label of the Encoding Standard such as `windows-1252`; default UTF-8, or UTF-16 where the bytes look like it. */
+  /** A label of the Encoding Standard such as `windows-1252`; recognised when absent. A byte order mark wins over it. */
   readonly encoding?: string | undefined;
   /** One character, or `tab`; recognised among comma, semicolon, tab and pipe. */
   readonly delimiter?: string | undefined;
@@ -14,6 +14,13 @@ export type FileRow =
   | { readonly line: number; readonly record: Readonly<Record<string, unknown>>; readonly text: string }
   | { readonly line: number; readonly text: string; readonly problem: string };
 
+export interface FileEncoding {
+  /** A label of the Encoding Standard; `utf-8` for a file of ASCII only. */
+  readonly encoding: string;
+  /** What the person who imports should know, such as that the encoding was guessed. */
+  readonly note: string | undefined;
+}
+
 export interface SubscriberFile {
   /** The header row of a CSV file; undefined for JSON Lines, where every row names its own. */
   readonly columns: readonly string[] | undefined;
@@ -21,6 +28,8 @@ export interface SubscriberFile {
   readonly batches: AsyncIterable<readonly FileRow[]>;
   /** Bytes taken from the source so far. */
   bytesRead(): number;
+  /** How the bytes were read, as far as they were; final at the end of the batches. */
+  encoding(): FileEncoding;
   /** Ends the source, read or not. */
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ export type Attributes = Readonly<Record<string, JsonValue>>;
 
 /** All attributes of one person as JSON in UTF-8. One page of 500 recipients then stays under 32 MB at the worst. */
 export const ATTRIBUTES_OCTETS = 64 * 1024;
-const ATTRIBUTE_COUNT = 500;
+export const ATTRIBUTE_COUNT = 500;
 const NAME_LENGTH = 100;
 const DEPTH = 16;
 

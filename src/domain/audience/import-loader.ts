@@ -1,6 +1,6 @@
 import { DomainError } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
-import type { Import, ImportTotals, Rejection } from './import.ts';
+import type { FileFindings, Import, ImportTotals, Rejection } from './import.ts';
 
 /** An address, and what it would be kept as if it were erased. */
 export interface MarkedAddress {
@@ -39,7 +39,7 @@ export interface ImportLoad {
    * done.
    * @throws ImportUnreadable when the import was declared failed meanwhile
    */
-  finish(columns: readonly string[] | null, now: Date): Promise<ImportTotals>;
+  finish(findings: FileFindings, now: Date): Promise<ImportTotals>;
 }
 
 /** Lends loads. */

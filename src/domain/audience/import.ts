@@ -54,11 +54,31 @@ export interface Import {
   readonly map: Readonly<Record<string, string>>;
   /** The file's columns, in order; null for JSON Lines and until the file was opened. */
   readonly columns: readonly string[] | null;
+  /** A label of the Encoding Standard, stated or recognised; null until the file was read. */
+  readonly encoding: string | null;
+  readonly warnings: readonly ImportWarning[];
   readonly totals: ImportTotals;
   /** Why it failed, for people; null otherwise. */
   readonly failure: string | null;
   readonly createdAt: Date;
   readonly endedAt: Date | null;
+}
+
+/** Something about the file that did not stop it and that people should know. */
+export interface ImportWarning {
+  /** Name of the column that it is about; null when it is about the file. */
+  readonly column: string | null;
+  readonly message: string;
+  /** How many rows it is about, and the line of the first; null when it is about all. */
+  readonly rows: number | null;
+  readonly line: number | null;
+}
+
+/** What reading the file to its end has shown. */
+export interface FileFindings {
+  readonly columns: readonly string[] | null;
+  readonly encoding: string;
+  readonly warnings: readonly ImportWarning[];
 }
 
 /** A row that was not imported, as it stood in the file. */
@@ -89,6 +109,8 @@ export function newImport(projectId: Id, id: Id, wish: NewImport, now: Date): Im
     consent: wish.consent === undefined ? null : parseEvidence(wish.consent, now),
     map,
     columns: null,
+    encoding: null,
+    warnings: [],
     totals: NO_TOTALS,
     failure: null,
     createdAt: now,

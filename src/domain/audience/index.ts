@@ -24,7 +24,7 @@
  * Does not promise that an address exists, nor that a list scope of suppression keeps transactional mail away: that asks for
  * the scope `project`. Attributes have 64 kB as JSON at most.
  */
-export { ATTRIBUTES_OCTETS, type Attributes, type JsonValue } from './attributes.ts';
+export { ATTRIBUTE_COUNT, ATTRIBUTES_OCTETS, type Attributes, type JsonValue } from './attributes.ts';
 export {
   AddressTaken,
   ImportUnreadable,
@@ -48,9 +48,11 @@ export type { Consent, ConsentAction, Evidence } from './consent.ts';
 export { EXCLUSION_REASONS, type Exclusion, type ExclusionCounts, type ExclusionReason } from './exclusion.ts';
 export {
   IMPORT_AGAIN,
+  type FileFindings,
   type Import,
   type ImportState,
   type ImportTotals,
+  type ImportWarning,
   KEPT_REJECTIONS,
   type NewImport,
   NO_TOTALS,

@@ -3,7 +3,7 @@ import type { FileRow } from '../../application/audience/subscriber-files.ts';
 import { ImportUnreadable } from '../../domain/audience/index.ts';
 import { cleanUp } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
-import type { TextSource } from './csv-source.ts';
+import type { TextSource } from './text-source.ts';
 
 /** A row longer than this is a quotation mark that is never closed, or no CSV. */
 const ROW_OCTETS = 1024 * 1024;
@@ -11,7 +11,7 @@ const COLUMNS = 500;
 const DELIMITERS = [',', ';', '\t', '|'];
 
 export const BROKEN_TEXT =
-  'The row holds bytes that are not UTF-8. Save the file as UTF-8, or state its encoding (often windows-1252).';
+  'The row holds characters that are broken in the encoding of the file. Save the file as UTF-8, or state its encoding (often windows-1252).';
 
 /**
  * Rows of RFC 4180 with the delimiter at hand and any line end. A quotation mark inside an unquoted cell is text, as people

@@ -1,7 +1,7 @@
 import type { FileRow } from '../../application/audience/subscriber-files.ts';
 import { ImportUnreadable } from '../../domain/audience/index.ts';
 import { BROKEN_TEXT } from './csv-rows.ts';
-import type { TextSource } from './csv-source.ts';
+import type { TextSource } from './text-source.ts';
 
 /** A longer line cannot be imported. */
 const LINE_OCTETS = 1024 * 1024;

@@ -7,6 +7,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import {
+  type FileFindings,
   type Import,
   type ImportLoad,
   type ImportLoader,
@@ -83,9 +84,9 @@ class Load implements ImportLoad {
     );
   }
 
-  async finish(columns: readonly string[] | null, now: Date): Promise<ImportTotals> {
+  async finish(findings: FileFindings, now: Date): Promise<ImportTotals> {
     await this.arrived();
-    return mergeImport(this.client, this.imported, { columns, rejected: this.rejected, now });
+    return mergeImport(this.client, this.imported, { findings, rejected: this.rejected, now });
   }
 
   /** @throws what the last COPY failed of */

@@ -4,8 +4,10 @@
  */
 import type pg from 'pg';
 import {
+  ATTRIBUTE_COUNT,
   ATTRIBUTES_OCTETS,
   IMPORT_AGAIN,
+  type FileFindings,
   type Import,
   type ImportTotals,
   ImportUnreadable,
@@ -21,7 +23,7 @@ export const MERGE_BATCH = 2_000;
 const WORTH_ANALYZING = 1_000;
 
 interface MergeFacts {
-  readonly columns: readonly string[] | null;
+  readonly findings: FileFindings;
   /** Rows rejected while reading, the ones that were not kept included. */
   readonly rejected: number;
   readonly now: Date;
@@ -52,7 +54,7 @@ export async function mergeImport(client: pg.PoolClient, imported: Import, facts
     `insert into pennypost_import_rejected (line, reason, cells)
      select line, $1, jsonb_build_array(address) from pennypost_import_person where too_large order by line limit $2`,
     [
-      `Together with what is known of this person the attributes would have over ${ATTRIBUTES_OCTETS} bytes.`,
+      `Together with what is known of this person there would be more than ${ATTRIBUTE_COUNT} attributes or ${ATTRIBUTES_OCTETS} bytes of them.`,
       Math.max(0, KEPT_REJECTIONS - facts.rejected),
     ],
   );
@@ -125,6 +127,14 @@ async function mergeBatch(client: pg.PoolClient, imported: Import, batch: number
   return merged;
 }
 
+/**
+ * Whether attributes grow beyond a limit by what is merged into them; what changes nothing never does. The text of jsonb has
+ * two blanks an attribute more than JSON as everybody else counts it.
+ */
+const tooLarge = (known: string, added: string): string => `case when ${known} || ${added} = ${known} then false else (
+  select count(*) > ${ATTRIBUTE_COUNT} or octet_length((${known} || ${added})::text) - 2 * count(*) + 1 > ${ATTRIBUTES_OCTETS}
+  from jsonb_object_keys(${known} || ${added})) end`;
+
 /** The lists stay until the commit. @throws ImportUnreadable when one is gone */
 async function lockLists(client: pg.PoolClient, imported: Import): Promise<void> {
   const there = await client.query(
@@ -140,7 +150,7 @@ async function lockLists(client: pg.PoolClient, imported: Import): Promise<void>
 async function lookUp(client: pg.PoolClient, imported: Import, batch: number): Promise<void> {
   await client.query(
     `update pennypost_import_person p set known_id = s.id,
-       too_large = octet_length(s.attributes::text) + octet_length(p.attributes::text) > ${ATTRIBUTES_OCTETS}
+       too_large = ${tooLarge('s.attributes', 'p.attributes')}
      from (select s.id, s.email_key, s.attributes from pennypost_audience.subscriber s
        where s.project_id = $1 and s.email_key = any(array(select email_key from pennypost_import_person where batch = $2))
        order by s.id for key share) s
@@ -296,12 +306,12 @@ async function conclude(client: pg.PoolClient, imported: Import, facts: MergeFac
   const { rows, created, updated, duplicates, rejected, protected: kept } = totals;
   const running = await client.query(
     `update pennypost_audience.import set state = 'done', columns = $3, ended_at = $4,
-       rows = $5, imported = $6, created = $7, updated = $8, duplicates = $9, rejected = $10, protected = $11
+       rows = $5, imported = $6, created = $7, updated = $8, duplicates = $9, rejected = $10, protected = $11, encoding = $12, warnings = $13
      where project_id = $1 and id = $2 and state = 'running'`,
     [
       imported.projectId,
       imported.id,
-      facts.columns === null ? null : JSON.stringify(facts.columns),
+      facts.findings.columns === null ? null : JSON.stringify(facts.findings.columns),
       facts.now,
       rows,
       totals.imported,
@@ -310,6 +320,8 @@ async function conclude(client: pg.PoolClient, imported: Import, facts: MergeFac
       duplicates,
       rejected,
       kept,
+      facts.findings.encoding,
+      JSON.stringify(facts.findings.warnings),
     ],
   );
   if (running.rowCount === 0) throw new ImportUnreadable(`The import was declared failed while it ran. ${IMPORT_AGAIN}`);

@@ -26,7 +26,7 @@ const SUPPRESSION = 'project_id as "projectId", email_key as "emailKey", scope, 
 const CONSENT = `project_id as "projectId", id, subscriber_id as "subscriberId", list_ids as "listIds", action, source, ip,
   user_agent as "userAgent", text, text_version as "textVersion", import_id as "importId", given_at as "givenAt", recorded_at as "recordedAt"`;
 const IMPORT = `project_id as "projectId", id, state, dry_run as "dryRun", file_name as "fileName", list_ids as "listIds", consent, map, columns,
-  rows, imported, created, updated, duplicates, rejected, protected, failure, created_at as "createdAt", ended_at as "endedAt"`;
+  encoding, warnings, rows, imported, created, updated, duplicates, rejected, protected, failure, created_at as "createdAt", ended_at as "endedAt"`;
 
 /** What an import says of itself while its process lives: a lock that dies with the connection. Two keys, so that no other lock meets it. */
 export const IMPORT_LOCK = 7_366_012;

@@ -41,7 +41,7 @@ export function importCommand(program: Command, cli: Cli): void {
     .option('--consent-text <text>', 'the words that they agreed to')
     .option('--rejected <file>', 'write the rows that could not be read here, as CSV with line and reason')
     .option('--format <format>', 'csv or jsonl; recognised when absent')
-    .option('--encoding <label>', 'such as windows-1252; UTF-8 and UTF-16 are recognised')
+    .option('--encoding <label>', 'such as windows-1252 or macintosh; recognised when absent')
     .option('--delimiter <character>', 'one character, or tab; recognised when absent')
     .action(async (file: string, options: ImportOptions) => {
       await inProject(cli, (application, project) => importFile(cli, application, project, file, options));
@@ -115,12 +115,21 @@ async function tell(
   rejectedFile: string | undefined,
 ): Promise<void> {
   const { totals } = imported;
+  for (const warning of imported.warnings) cli.output.warn(warningText(warning));
   const { items } =
     totals.rejected === 0
       ? { items: [] }
       : await application.audience.rejections(project.id, imported.id, { limit: SHOWN_REJECTIONS });
   cli.output.result(
-    { id: imported.id, state: imported.state, dryRun: imported.dryRun, ...totals, columns: imported.columns },
+    {
+      id: imported.id,
+      state: imported.state,
+      dryRun: imported.dryRun,
+      ...totals,
+      columns: imported.columns,
+      encoding: imported.encoding,
+      warnings: imported.warnings,
+    },
     () => {
       const figures = renderFields([
         [imported.dryRun ? 'dry run' : 'import', imported.id],
@@ -132,6 +141,7 @@ async function tell(
         ['duplicates', totals.duplicates],
         ['rejected', totals.rejected],
         ['protected', totals.protected],
+        ['encoding', imported.encoding],
       ]);
       if (items.length === 0) return figures;
       const table = renderTable(
@@ -151,6 +161,12 @@ async function tell(
       return [figures, '', table, ...more, where].join('\n');
     },
   );
+}
+
+function warningText({ column, message, rows, line }: Imported['warnings'][number]): string {
+  const where = column === null ? '' : `column "${column}": `;
+  const which = rows === null ? '' : ` (${rows.toLocaleString('en-US')} ${rows === 1 ? 'row' : 'rows'}, first on line ${line})`;
+  return `${where}${message}${which}`;
 }
 
 interface Source {

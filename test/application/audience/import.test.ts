@@ -211,6 +211,34 @@ describe('an import', () => {
     expect((await world.audience((a) => a.searchSubscribers(project))).items).toHaveLength(1);
   });
 
+  it('of a person with large attributes changes nothing the second time', async () => {
+    const file = `email,b,c\nbig@example.com,${'y'.repeat(40_000)},"${'z"" '.repeat(4_000)}"\n`;
+    await run(file);
+    const before = await snapshot();
+    expect((await run(file)).totals).toMatchObject({ imported: 1, rejected: 0 });
+    expect(await snapshot()).toBe(before);
+  });
+
+  it('counts a value that it replaces once', async () => {
+    for (const letter of ['x', 'y', 'z']) {
+      expect((await run(`email,b\nbig@example.com,${letter.repeat(60_000)}\n`)).totals).toMatchObject({ imported: 1 });
+    }
+    expect(await find('big')).toMatchObject({ attributes: { b: 'z'.repeat(60_000) } });
+  });
+
+  it('rejects a row that would make more than 500 attributes, and takes one that replaces some of them', async () => {
+    const attributes = Object.fromEntries(Array.from({ length: 499 }, (_, index) => [`a${index}`, 'x']));
+    await world.audience((a) => a.upsertSubscriber(project, { email: 'many@example.com', attributes }));
+    const done = await run('email,b,c\nmany@example.com,1,2\n');
+    expect(done.totals).toMatchObject({ rejected: 1 });
+    expect((await world.audience((a) => a.rejections(project, done.id))).items).toMatchObject([
+      { line: 2, reason: expect.stringContaining('500 attributes') },
+    ]);
+    expect((await run('email,b,a7\nmany@example.com,1,2\n')).totals).toMatchObject({ imported: 1, rejected: 0 });
+    const lines = Object.fromEntries(Array.from({ length: 501 }, (_, index) => [`k${index}`, 'x']));
+    expect((await run(JSON.stringify({ email: 'many@example.com', ...lines }))).totals).toMatchObject({ rejected: 1 });
+  });
+
   it('rejects a row that would make attributes too large, and says so', async () => {
     await world.audience((a) => a.upsertSubscriber(project, { email: 'big@example.com', attributes: { a: 'x'.repeat(40_000) } }));
     const done = await run(`email,b\nbig@example.com,${'y'.repeat(40_000)}\n`);

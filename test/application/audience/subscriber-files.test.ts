@@ -41,11 +41,15 @@ describe('a CSV file', () => {
   });
 
   it('with broken bytes names the rows that hold them', async () => {
+    const whole = Array.from({ length: 10 }, (_, index) => `m${index}@example.com,Müller\n`).join('');
     const { rows } = await read(
-      Buffer.concat([Buffer.from('email,name\na@example.com,'), Buffer.from([0xe4]), Buffer.from('\nb@example.com,B\n')]),
+      Buffer.concat([Buffer.from(`email,name\n${whole}a@example.com,`), Buffer.from([0xe4]), Buffer.from('\nb@example.com,B\n')]),
     );
-    expect(rows).toMatchObject([{ line: 2, problem: expect.stringContaining('windows-1252') }, { line: 3 }]);
-    await refused(Buffer.from('email,Größe\na@example.com,1\n', 'latin1')).toMatchObject({ code: 'import.unreadable' });
+    expect(rows.slice(9)).toMatchObject([
+      { line: 11, cells: ['m9@example.com', 'Müller'] },
+      { line: 12, problem: expect.stringContaining('windows-1252') },
+      { line: 13 },
+    ]);
   });
 
   it.each([',', ';', '\t', '|'])('is divided by %j', async (delimiter) => {
@@ -137,11 +141,12 @@ describe('JSON Lines', () => {
 
   it('with broken bytes name the line', async () => {
     const { rows } = await read(
-      Buffer.concat([Buffer.from('{"email":"'), Buffer.from([0xff]), Buffer.from('"}\n{"email":"b"}')]),
+      Buffer.concat([Buffer.from('{"name":"äöüßéèêë"}\n{"email":"'), Buffer.from([0xff]), Buffer.from('"}\n{"email":"b"}')]),
     );
     expect(rows).toMatchObject([
-      { line: 1, problem: expect.stringContaining('UTF-8') },
-      { line: 2, record: { email: 'b' } },
+      { line: 1 },
+      { line: 2, problem: expect.stringContaining('UTF-8') },
+      { line: 3, record: { email: 'b' } },
     ]);
   });
 });

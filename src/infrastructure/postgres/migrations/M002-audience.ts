@@ -88,6 +88,8 @@ export class M002Audience extends Migration {
       consent jsonb,
       map jsonb not null,
       columns jsonb,
+      encoding text,
+      warnings jsonb not null default '[]',
       rows int not null default 0,
       imported int not null default 0,
       created int not null default 0,

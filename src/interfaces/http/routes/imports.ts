@@ -14,6 +14,20 @@ const importSchema = z
     fileName: orNull(z.string()),
     listIds: z.array(id).readonly(),
     columns: orNull(z.array(z.string()).readonly()).openapi({ description: 'Null for JSON Lines.' }),
+    encoding: orNull(z.string()).openapi({
+      description:
+        'How the bytes were read, stated or recognised, such as `utf-8` or `windows-1252`; null until the file was read.',
+    }),
+    warnings: z
+      .array(
+        z
+          .object({ column: orNull(z.string()), message: z.string(), rows: orNull(z.int()), line: orNull(z.int()) })
+          .openapi('ImportWarning'),
+      )
+      .readonly()
+      .openapi({
+        description: 'What did not stop the import: one entry for each column and kind, with the rows and the first line.',
+      }),
     totals: z
       .object({
         rows: z.int(),
@@ -60,7 +74,10 @@ const options = z
         type: 'string',
         description: 'JSON: column to `email`, `locale`, `time_zone`, an attribute, or `-` to leave it out.',
       }),
-    encoding: z.string().max(40).optional().openapi({ description: 'Default: UTF-8, or UTF-16 where it looks like it.' }),
+    encoding: z.string().max(40).optional().openapi({
+      description:
+        'A label such as `windows-1252`; default: recognised, and refused where it is unclear. A byte order mark wins over it.',
+    }),
     delimiter: z.string().max(3).optional().openapi({ description: 'One character, or `tab`; default: recognised.' }),
     fileName: z.string().max(300).optional(),
   })

@@ -1,19 +1,32 @@
-import { TextDecoder } from 'node:util';
 import { ImportUnreadable } from '../../domain/audience/index.ts';
 import { cleanUp } from '../../domain/shared/clean-up.ts';
-import { InvalidInput } from '../../domain/shared/errors.ts';
+import { type Decoded, decodeStream } from './decode-stream.ts';
 
 /** Enough to see the encoding, the format and the header. */
 const HEAD_OCTETS = 64 * 1024;
 /** A parser's own buffers grow with what it is given at once. */
 const PIECE_OCTETS = 256 * 1024;
 
-/** What no reader of text can make sense of, by its first bytes. */
+/** Files that are not text, by their first bytes. */
 const FOREIGN: readonly { readonly bytes: readonly number[]; readonly what: string }[] = [
   { bytes: [0x1f, 0x8b], what: 'a gzip archive. Unpack it first' },
+  { bytes: [0x42, 0x5a, 0x68], what: 'a bzip2 archive. Unpack it first' },
+  { bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a], what: 'an xz archive. Unpack it first' },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], what: 'a Zstandard archive. Unpack it first' },
+  { bytes: [0x37, 0x7a, 0xbc, 0xaf], what: 'a 7-Zip archive. Unpack it first' },
   { bytes: [0x50, 0x4b, 0x03, 0x04], what: 'an Excel workbook or a zip archive. Save it as CSV (UTF-8), or unpack it first' },
   { bytes: [0xd0, 0xcf, 0x11, 0xe0], what: 'an old Excel workbook. Save it as CSV (UTF-8) first' },
   { bytes: [0x25, 0x50, 0x44, 0x46], what: 'a PDF. Export the data as CSV first' },
+];
+
+/** Text that is neither CSV nor JSON Lines, by how it begins. */
+const FOREIGN_TEXT: readonly { readonly begins: RegExp; readonly what: string }[] = [
+  { begins: /^\{\\rtf/, what: 'a text document (RTF). Save it as plain text or CSV first' },
+  {
+    begins: /^<(!doctype|html|table|head|meta|\?xml|div)\b/i,
+    what: 'a web page or XML, as some programs export under the name .xls. Open it in a spreadsheet and save it as CSV (UTF-8)',
+  },
+  { begins: /^BEGIN:VCARD/i, what: 'a file of vCards. Export the contacts as CSV instead' },
 ];
 
 /**
@@ -23,13 +36,16 @@ const FOREIGN: readonly { readonly bytes: readonly number[]; readonly what: stri
 export class TextSource implements AsyncIterable<Buffer> {
   /** The first 64 kB, or all of a shorter source. */
   readonly head: Buffer;
-  /** Bytes taken from the source, before any conversion. */
-  bytesRead = 0;
+  /** The encoding, as far as it is known: what is ASCII only so far counts as UTF-8. */
+  readonly decoded: Readonly<Decoded>;
   private readonly bytes: AsyncIterator<Uint8Array>;
+  private readonly taken: () => number;
 
-  private constructor(bytes: AsyncIterator<Uint8Array>, head: Buffer) {
+  private constructor(bytes: AsyncIterator<Uint8Array>, head: Buffer, decoded: Decoded, taken: () => number) {
     this.bytes = bytes;
     this.head = head;
+    this.decoded = decoded;
+    this.taken = taken;
   }
 
   /** @throws ImportUnreadable for an empty file and for what is no text; InvalidInput for an unknown encoding */
@@ -51,16 +67,23 @@ export class TextSource implements AsyncIterable<Buffer> {
     const bytes = counted();
     try {
       const raw = await take(bytes);
-      refuseForeign(raw);
-      const label = encoding ?? recognise(raw);
-      const pieces = decoded(raw, bytes, label);
-      const text = new TextSource(pieces, await take(pieces));
-      if (text.head.length === 0) throw new ImportUnreadable('The file is empty.');
-      Object.defineProperty(text, 'bytesRead', { get: () => taken });
-      return text;
+      const found = FOREIGN.find((kind) => kind.bytes.every((byte, index) => raw[index] === byte));
+      if (found !== undefined) throw new ImportUnreadable(`The file is ${found.what}.`);
+      const { pieces, decoded } = decodeStream(raw, bytes, encoding);
+      const head = await take(pieces);
+      if (head.length === 0) throw new ImportUnreadable('The file is empty.');
+      const begin = head.toString('utf8', 0, 1_024).trimStart();
+      const foreign = FOREIGN_TEXT.find(({ begins }) => begins.test(begin));
+      if (foreign !== undefined) throw new ImportUnreadable(`The file is ${foreign.what}.`);
+      return new TextSource(pieces, head, decoded, () => taken);
     } catch (error) {
       return cleanUp(error, () => bytes.return(undefined));
     }
+  }
+
+  /** Bytes taken from the source, before any conversion. */
+  get bytesRead(): number {
+    return this.taken();
   }
 
   /** From the beginning, in pieces of at most 256 kB; leaving the loop ends the source. */
@@ -94,48 +117,4 @@ async function take(bytes: AsyncIterator<Uint8Array>): Promise<Buffer> {
     length += value.byteLength;
   }
   return Buffer.concat(taken);
-}
-
-function refuseForeign(raw: Buffer): void {
-  const found = FOREIGN.find(({ bytes }) => bytes.every((byte, index) => raw[index] === byte));
-  if (found !== undefined) throw new ImportUnreadable(`The file is ${found.what}.`);
-}
-
-/** By the byte order mark; without one, by where the zero bytes of Latin letters stand in UTF-16. */
-function recognise(raw: Buffer): string {
-  if (raw[0] === 0xff && raw[1] === 0xfe) return 'utf-16le';
-  if (raw[0] === 0xfe && raw[1] === 0xff) return 'utf-16be';
-  const sample = raw.subarray(0, 4_096);
-  const zeros = [0, 0];
-  for (let index = 0; index < sample.length; index++) if (sample[index] === 0) zeros[index & 1]! += 1;
-  const [even, odd] = zeros as [number, number];
-  const many = sample.length / 8;
-  if (odd > many && even * 8 < odd) return 'utf-16le';
-  if (even > many && odd * 8 < even) return 'utf-16be';
-  return 'utf-8';
-}
-
-async function* decoded(raw: Buffer, rest: AsyncGenerator<Uint8Array>, label: string): AsyncGenerator<Uint8Array> {
-  try {
-    if (/^utf-?8$/i.test(label)) {
-      yield raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf ? raw.subarray(3) : raw;
-      yield* rest;
-      return;
-    }
-    const decoder = decoderFor(label);
-    yield Buffer.from(decoder.decode(raw, { stream: true }));
-    for await (const piece of rest) yield Buffer.from(decoder.decode(piece, { stream: true }));
-    yield Buffer.from(decoder.decode());
-  } finally {
-    await rest.return(undefined);
-  }
-}
-
-function decoderFor(label: string): TextDecoder {
-  try {
-    return new TextDecoder(label);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new InvalidInput(`"${label.slice(0, 40)}" is not a known encoding. Try utf-8, utf-16le or windows-1252.`, '/encoding');
-  }
 }
