@@ -119,7 +119,7 @@ export class ImportSubscribers {
     file: SubscriberFile,
     onProgress: (progress: ImportProgress) => void,
   ): Promise<void> {
-    const columns = new ImportColumns(file.columns, imported.map);
+    const columns = new ImportColumns(file.header, imported.map);
     const [present, ...older] = this.#erasureKeys(imported.projectId);
     const marks: Marks = { present: erasureMarker(present), older: older.map(erasureMarker) };
     let rows: StagedRow[] = [];
@@ -133,7 +133,7 @@ export class ImportSubscribers {
       [rows, rejections] = [[], []];
       onProgress({ ...progress });
     };
-    for await (const batch of file.batches) {
+    for await (const batch of withHeader(file, columns.headerIsRow)) {
       for (const row of batch) {
         try {
           rows.push(this.#staged(row.line, read(columns, row), marks, imported.consent !== null));
@@ -146,8 +146,9 @@ export class ImportSubscribers {
     }
     await hand();
     const { encoding, note } = file.encoding();
-    const warnings = note === undefined ? [] : [{ column: null, message: note, rows: null, line: null }];
-    await load.finish({ columns: file.columns ?? null, encoding, warnings }, this.#clock.now());
+    if (note !== undefined) columns.warnings.about(null, note);
+    const names = file.header === undefined ? null : columns.names;
+    await load.finish({ columns: names, encoding, warnings: columns.warnings.all() }, this.#clock.now());
   }
 
   #staged(line: number, person: ImportedPerson, marks: Marks, consents: boolean): StagedRow {
@@ -190,10 +191,16 @@ function staged(rejected: Rejection, marks: Marks): StagedRejection {
   return { line: rejected.line, reason, cells: [], addresses: [] };
 }
 
+/** A file without a header begins with a person. */
+async function* withHeader({ header, batches }: SubscriberFile, headerIsRow: boolean): AsyncGenerator<readonly FileRow[]> {
+  if (headerIsRow && header !== undefined) yield [{ line: header.line, cells: header.cells }];
+  yield* batches;
+}
+
 /** @throws InvalidInput whose message is the reason of the rejection. */
 function read(columns: ImportColumns, row: FileRow): ImportedPerson {
   if ('problem' in row && row.problem !== undefined) throw new InvalidInput(row.problem);
-  if ('cells' in row) return columns.readCells(row.cells);
-  if ('record' in row) return columns.readRecord(row.record);
+  if ('cells' in row) return columns.readCells(row.cells, row.line);
+  if ('record' in row) return columns.readRecord(row.record, row.line);
   throw new InvalidInput('The row cannot be read.');
 }

@@ -1,3 +1,5 @@
+import type { FileHeader } from '../../domain/audience/index.ts';
+
 /** How to read a file; what is absent is recognised from its first bytes. */
 export interface FileOptions {
   /** `csv`, or `jsonl`: one JSON object a line. */
@@ -10,7 +12,7 @@ export interface FileOptions {
 
 /** One row, with the 1-based line on which it begins. `problem`: it cannot be read, and why; then the rest is as good as it goes. */
 export type FileRow =
-  | { readonly line: number; readonly cells: readonly string[]; readonly problem?: string | undefined }
+  | { readonly line: number; readonly cells: readonly string[] }
   | { readonly line: number; readonly record: Readonly<Record<string, unknown>>; readonly text: string }
   | { readonly line: number; readonly text: string; readonly problem: string };
 
@@ -23,7 +25,7 @@ export interface FileEncoding {
 
 export interface SubscriberFile {
   /** The header row of a CSV file; undefined for JSON Lines, where every row names its own. */
-  readonly columns: readonly string[] | undefined;
+  readonly header: FileHeader | undefined;
   /** Rows as they arrive, in batches of at most some thousands. @throws ImportUnreadable, naming the line */
   readonly batches: AsyncIterable<readonly FileRow[]>;
   /** Bytes taken from the source so far. */

@@ -8,7 +8,7 @@ export type Attributes = Readonly<Record<string, JsonValue>>;
 /** All attributes of one person as JSON in UTF-8. One page of 500 recipients then stays under 32 MB at the worst. */
 export const ATTRIBUTES_OCTETS = 64 * 1024;
 export const ATTRIBUTE_COUNT = 500;
-const NAME_LENGTH = 100;
+export const ATTRIBUTE_NAME_LENGTH = 100;
 const DEPTH = 16;
 
 /**
@@ -65,9 +65,15 @@ function cleaned(value: unknown, pointer: string, depth: number): JsonValue {
 
 /** @throws InvalidInput for a name that is empty, too long, unprintable or would reach an object's prototype. */
 export function checkAttributeName(name: string, pointer: string): void {
-  if (name === '' || name.length > NAME_LENGTH || name === '__proto__' || /\p{Cc}/u.test(name) || !name.isWellFormed()) {
+  if (
+    name === '' ||
+    name.length > ATTRIBUTE_NAME_LENGTH ||
+    name === '__proto__' ||
+    /\p{Cc}/u.test(name) ||
+    !name.isWellFormed()
+  ) {
     throw new InvalidInput(
-      `An attribute needs a name of 1 to ${NAME_LENGTH} printable characters; "${cleanText(name).slice(0, 40)}" is none.`,
+      `An attribute needs a name of 1 to ${ATTRIBUTE_NAME_LENGTH} printable characters; "${cleanText(name).slice(0, 40)}" is none.`,
       pointer,
     );
   }

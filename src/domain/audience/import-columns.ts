@@ -1,32 +1,12 @@
-import { type EmailAddress, parseEmailAddress } from '../shared/email-address.ts';
+import type { EmailAddress } from '../shared/email-address.ts';
 import { InvalidInput } from '../shared/errors.ts';
-import { ATTRIBUTES_OCTETS, type Attributes, checkAttributeName, cleanText, parseAttributes } from './attributes.ts';
-import { ImportUnreadable } from './audience-errors.ts';
-import { parseLocale, parseTimeZone } from './subscriber.ts';
-
-/** What the value of a column is about. */
-type Target =
-  | { readonly kind: 'email' | 'locale' | 'timeZone' | 'attributes' | 'ignored' }
-  | { readonly kind: 'attribute'; readonly name: string };
-
-/** Column names as other systems export them, without case, spaces and punctuation. */
-const RECOGNISED: ReadonlyMap<string, Target> = new Map([
-  ...named(
-    { kind: 'email' },
-    'email',
-    'mail',
-    'emailaddress',
-    'mailaddress',
-    'emailadresse',
-    'mailadresse',
-    'courriel',
-    'correo',
-  ),
-  ...named({ kind: 'locale' }, 'locale', 'language', 'lang'),
-  ...named({ kind: 'timeZone' }, 'timezone', 'tz'),
-  ...named({ kind: 'attribute', name: 'first_name' }, 'firstname', 'givenname', 'fname', 'vorname', 'prenom'),
-  ...named({ kind: 'attribute', name: 'last_name' }, 'lastname', 'surname', 'familyname', 'lname', 'nachname', 'nom'),
-]);
+import { ATTRIBUTES_OCTETS, type Attributes, cleanText, parseAttributes } from './attributes.ts';
+import { addressOf, cleanCell, isBlank } from './cell-cleaning.ts';
+import { recognisedName, type Target } from './column-names.ts';
+import { type FileHeader, type ImportPlan, type PlannedColumn, parseMap, planColumns, type StatedMap } from './import-plan.ts';
+import { ImportWarnings } from './import-warnings.ts';
+import { type LeftBecause, leftBecause, statusKind } from './mail-status.ts';
+import { LanguageReader, readTimeZone } from './optional-values.ts';
 
 export interface ImportedPerson {
   readonly email: EmailAddress;
@@ -34,136 +14,181 @@ export interface ImportedPerson {
   readonly timeZone: string | null;
   /** JSON object. Empty cells and nulls are left out: an import never takes an attribute away. */
   readonly attributes: string;
+  /** The row says that the person is not mailed any more, in which column and with which word. */
+  readonly left: { readonly because: LeftBecause; readonly column: string; readonly value: string } | null;
 }
 
 /**
  * Turns rows into people. For CSV the columns are known at the start; in JSON Lines every row names its own, attributes keep
  * the name that they have there, and an object under `attributes` counts as if its entries stood beside it.
+ * Only the address can cost a row: any other value that cannot be used is left out, with a warning.
  */
 export class ImportColumns {
-  private readonly map: ReadonlyMap<string, Target>;
-  private readonly targets: readonly Target[];
-  private readonly locales = new Map<string, string>();
-  private readonly timeZones = new Map<string, string>();
+  readonly warnings = new ImportWarnings();
+  private readonly map: StatedMap;
+  private readonly plan: ImportPlan;
+  private readonly languages = new LanguageReader();
+  private readonly locales = new Map<string, string | undefined>();
+  private readonly timeZones = new Map<string, string | undefined>();
 
   /**
-   * @param columns the header row of a CSV file; undefined for JSON Lines
+   * @param header undefined for JSON Lines
    * @throws ImportUnreadable that names the columns seen; InvalidInput for a map that cannot be
    */
-  constructor(columns: readonly string[] | undefined, map: Readonly<Record<string, string>>) {
-    this.map = new Map(Object.entries(map).map(([column, target]) => [column.trim(), parseTarget(column, target)]));
-    this.targets = columns === undefined ? [] : this.plan(columns);
+  constructor(header: FileHeader | undefined, map: Readonly<Record<string, string>>) {
+    this.map = parseMap(map);
+    this.plan = header === undefined ? { columns: [], headerIsRow: false } : planColumns(header, this.map, this.warnings);
+  }
+
+  /** Names of a CSV file's columns; positions where it has no header. */
+  get names(): readonly string[] {
+    return this.plan.columns.map(({ name }) => name);
+  }
+
+  /** The first row of the file is a person, not a header. */
+  get headerIsRow(): boolean {
+    return this.plan.headerIsRow;
   }
 
   /** @throws InvalidInput whose message is the reason of the rejection. */
-  readCells(cells: readonly string[]): ImportedPerson {
-    const { targets } = this;
-    if (cells.length > targets.length && cells.slice(targets.length).some((cell) => cell.trim() !== '')) {
+  readCells(cells: readonly string[], line: number): ImportedPerson {
+    const { columns } = this.plan;
+    if (cells.length > columns.length && !cells.slice(columns.length).every(isBlank)) {
       throw new InvalidInput(
-        `The row has ${cells.length} cells, the header has ${targets.length}. Quote values that hold the delimiter.`,
+        `The row has ${cells.length} cells, the header has ${columns.length}. Quote values that hold the delimiter.`,
       );
     }
-    const person = new Person();
-    for (let index = 0; index < targets.length; index++) {
-      const cell = cells[index]?.trim();
-      if (cell !== undefined && cell !== '') this.take(person, targets[index]!, cell);
+    const person = new Person(line);
+    for (let index = 0; index < columns.length; index++) {
+      const text = cells[index];
+      if (text === undefined || text === '') continue;
+      const column = columns[index]!;
+      const cell = column.target.kind === 'email' ? text : cleanCell(text);
+      if (cell !== '') this.take(person, column, cell);
     }
-    return person.finish();
+    return person.finish(this.warnings);
   }
 
   /** @throws InvalidInput whose message is the reason of the rejection. */
-  readRecord(record: Readonly<Record<string, unknown>>): ImportedPerson {
-    const person = new Person();
+  readRecord(record: Readonly<Record<string, unknown>>, line: number): ImportedPerson {
+    const person = new Person(line);
+    const names = Object.keys(record);
+    const email = this.emailKey(names);
     for (const [name, value] of Object.entries(record)) {
       if (value === null || value === '') continue;
-      const target = this.map.get(name) ?? this.recognise(name);
-      if (target === undefined) this.take(person, { kind: 'attribute', name }, value);
-      else this.take(person, target, value);
-    }
-    return person.finish(Object.keys(record));
-  }
-
-  private take(person: Person, target: Target, value: unknown): void {
-    if (target.kind === 'ignored') return;
-    if (target.kind === 'attribute') {
-      person.put(target.name, value);
-      return;
-    }
-    if (target.kind === 'attributes') {
-      for (const [name, item] of Object.entries(parseAttributes(value))) if (item !== null) person.put(name, item);
-      return;
-    }
-    if (typeof value !== 'string') throw new InvalidInput(`A text is expected as ${target.kind}.`);
-    if (target.kind === 'email') person.email = parseEmailAddress(value);
-    else if (target.kind === 'locale') person.locale = remembered(this.locales, value, parseLocale);
-    else person.timeZone = remembered(this.timeZones, value, parseTimeZone);
-  }
-
-  /** What a JSON key means by itself; `first_name` and its like need no renaming there. */
-  private recognise(name: string): Target | undefined {
-    if (name === 'attributes') return { kind: 'attributes' };
-    const target = RECOGNISED.get(plainName(name));
-    return target?.kind === 'attribute' ? undefined : target;
-  }
-
-  private plan(columns: readonly string[]): readonly Target[] {
-    const names = columns.map((column) => column.trim());
-    const seen = `Columns seen: ${names
-      .slice(0, 30)
-      .map((name) => `"${name.slice(0, 40)}"`)
-      .join(', ')}${names.length > 30 ? ', ...' : ''}.`;
-    for (const column of this.map.keys()) {
-      if (!names.includes(column))
-        throw new ImportUnreadable(`The map names a column "${column}" that the file does not have. ${seen}`, '/map');
-    }
-    const mapsEmail = [...this.map.values()].some((target) => target.kind === 'email');
-    const targets = names.map((name): Target => {
       const stated = this.map.get(name);
-      if (stated !== undefined) return stated;
-      if (name === '') return { kind: 'ignored' };
-      const recognised = RECOGNISED.get(plainName(name));
-      if (recognised !== undefined && !(recognised.kind === 'email' && mapsEmail)) return recognised;
-      return { kind: 'attribute', name: attributeName(name) };
-    });
-    const emails = names.filter((_, index) => targets[index]!.kind === 'email');
-    if (emails.length === 0) {
-      throw new ImportUnreadable(
-        names.some((name) => name.includes('@'))
-          ? 'The first row holds an e-mail address instead of column names. Put a header row such as email,first_name above it.'
-          : `No column holds e-mail addresses. Name one "email", or say which one it is with a map (column=email). ${seen}`,
-      );
+      const target: Target = stated ?? (name === email ? { kind: 'email' } : ownTarget(name));
+      const named = target.kind === 'attribute' ? target.name : name;
+      this.take(person, { name, target, status: target.kind === 'ignored' ? undefined : statusKind(named) }, value);
     }
-    const doubled = targets.find(
-      (target, index) => target.kind !== 'ignored' && targets.some((other, at) => at < index && same(target, other)),
-    );
-    if (doubled !== undefined) {
-      const both = names.filter((_, index) => same(targets[index]!, doubled));
-      throw new ImportUnreadable(
-        `The columns ${both.map((name) => `"${name}"`).join(' and ')} both mean ${doubled.kind === 'attribute' ? `the attribute ${doubled.name}` : doubled.kind}. Say with a map which one counts, and "-" for the other.`,
-      );
-    }
-    return targets;
+    return person.finish(this.warnings, names);
   }
+
+  /** The key that names the address, before others that could: `email` before `work_email`. */
+  private emailKey(names: readonly string[]): string | undefined {
+    if (names.some((name) => this.map.get(name)?.kind === 'email')) return undefined;
+    const ranked = names.flatMap((name) => {
+      const recognised = this.map.has(name) ? undefined : recognisedName(name);
+      return recognised?.target.kind === 'email' ? [{ name, rank: recognised.rank }] : [];
+    });
+    return ranked.toSorted((one, other) => one.rank - other.rank)[0]?.name;
+  }
+
+  private take(person: Person, { name, target, status }: PlannedColumn, value: unknown): void {
+    if (target.kind === 'ignored') return;
+    if (status !== undefined && (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number')) {
+      const because = leftBecause(status, String(value));
+      if (because !== undefined) person.leaves(because, name, String(value));
+    }
+    if (target.kind === 'email') {
+      if (typeof value !== 'string') throw new InvalidInput('A text is expected as email.');
+      if (!isBlank(value)) person.email = addressOf(value);
+    } else if (target.kind === 'attributes') this.takeAttributes(person, name, value);
+    else if (target.kind === 'attribute') this.takeAttribute(person, name, target.name, value);
+    else if (target.kind === 'locale') person.locale = this.optional(person, name, value, 'language') ?? person.locale;
+    else if (target.kind === 'timeZone') person.timeZone = this.optional(person, name, value, 'timeZone') ?? person.timeZone;
+  }
+
+  private takeAttribute(person: Person, column: string, name: string, value: unknown): void {
+    if (typeof value === 'string' && value.includes('\ufffd')) {
+      this.leaveOut(person, column, 'Values with broken characters were left out: their bytes do not fit the encoding.');
+    } else if (typeof value === 'string' && this.plan.columns.length > 0) person.put(name, cleanText(value));
+    else {
+      try {
+        person.put(name, Object.values(parseAttributes({ [name]: value }))[0]);
+      } catch (error) {
+        if (!(error instanceof InvalidInput)) throw error;
+        this.leaveOut(person, column, `Values that cannot be stored were left out: ${error.message}`);
+      }
+    }
+  }
+
+  private leaveOut(person: Person, column: string, message: string): void {
+    this.warnings.row(cleanText(column), message, person.line, () => message);
+  }
+
+  private takeAttributes(person: Person, column: string, value: unknown): void {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      this.leaveOut(person, column, 'Attributes that are not a JSON object were left out.');
+      return;
+    }
+    for (const [name, item] of Object.entries(value)) {
+      if (item === null) continue;
+      this.takeAttribute(person, `${column}.${name}`, name, item);
+    }
+  }
+
+  /** Languages and time zones repeat, and asking Intl costs 20 microseconds. */
+  private optional(person: Person, column: string, value: unknown, what: 'language' | 'timeZone'): string | undefined {
+    const known = what === 'language' ? this.locales : this.timeZones;
+    const text = typeof value === 'string' ? cleanCell(value) : JSON.stringify(value).slice(0, 100);
+    const found = known.has(text) ? known.get(text) : what === 'language' ? this.languages.read(text) : readTimeZone(text);
+    if (known.size < 1_000) known.set(text, found);
+    if (found === undefined) {
+      const shown = text.includes('@') || text.length > 40 ? 'A value' : `"${cleanText(text)}"`;
+      this.warnings.row(column, what, person.line, () =>
+        what === 'language'
+          ? `${shown} is not a language such as German, Français or pt-BR. Such values were left out.`
+          : `${shown} is not a time zone such as Europe/Berlin. Such values were left out.`,
+      );
+    }
+    return found;
+  }
+}
+
+/** What a JSON key means by itself; `first_name` and its like need no renaming there. */
+function ownTarget(name: string): Target {
+  if (name === 'attributes') return { kind: 'attributes' };
+  const target = recognisedName(name)?.target;
+  return target?.kind === 'locale' || target?.kind === 'timeZone' ? target : { kind: 'attribute', name };
 }
 
 /** What one row has told so far. */
 class Person {
+  readonly line: number;
   email: EmailAddress | undefined;
   locale: string | null = null;
   timeZone: string | null = null;
+  private left: ImportedPerson['left'] = null;
   /** Without a prototype, so that a column named `__proto__` is a name like any other. */
   private readonly attributes: Record<string, unknown> = Object.create(null);
-  private simple = true;
 
-  put(name: string, value: unknown): void {
-    if (typeof value === 'string') this.attributes[name] = cleanText(value);
-    else {
-      this.simple = false;
-      this.attributes[name] = value;
-    }
+  constructor(line: number) {
+    this.line = line;
   }
 
-  finish(seen?: readonly string[]): ImportedPerson {
+  put(name: string, value: unknown): void {
+    this.attributes[name] = value;
+  }
+
+  /** Of several columns the gravest counts. */
+  leaves(because: LeftBecause, column: string, value: string): void {
+    const grave: readonly LeftBecause[] = ['unsubscribe', 'hard_bounce', 'complaint'];
+    if (this.left !== null && grave.indexOf(this.left.because) >= grave.indexOf(because)) return;
+    this.left = { because, column, value: value.slice(0, 40) };
+  }
+
+  finish(warnings: ImportWarnings, seen?: readonly string[]): ImportedPerson {
     if (this.email === undefined) {
       const hint =
         seen === undefined
@@ -176,60 +201,30 @@ class Person {
             }.`;
       throw new InvalidInput(`The e-mail address is missing.${hint}`);
     }
-    // Texts alone, from a header that was checked once, are the common case: nothing to walk through again.
-    const checked: Readonly<Record<string, unknown>> = this.simple && seen === undefined ? this.attributes : this.checked();
-    const attributes = JSON.stringify(checked);
-    if (attributes.length * 3 > ATTRIBUTES_OCTETS) parseAttributes(this.attributes);
-    return { email: this.email, locale: this.locale, timeZone: this.timeZone, attributes };
+    let attributes = JSON.stringify(this.attributes);
+    if (attributes.length * 3 > ATTRIBUTES_OCTETS) attributes = this.fitting(warnings);
+    // Counts and checks names where the file chose them; a header was checked once.
+    if (seen !== undefined) parseAttributes(this.attributes as Attributes);
+    return { email: this.email, locale: this.locale, timeZone: this.timeZone, attributes, left: this.left };
   }
 
-  private checked(): Attributes {
-    return parseAttributes(this.attributes);
-  }
-}
-
-function parseTarget(column: string, target: string): Target {
-  const name = target.trim();
-  if (name === '-' || name === '') return { kind: 'ignored' };
-  if (name === 'email' || name === 'locale') return { kind: name };
-  if (name === 'time_zone' || name === 'timeZone') return { kind: 'timeZone' };
-  checkAttributeName(name, `/map/${column.replaceAll('~', '~0').replaceAll('/', '~1')}`);
-  return { kind: 'attribute', name };
-}
-
-const same = (one: Target, other: Target): boolean =>
-  one.kind === other.kind && (one.kind !== 'attribute' || (other.kind === 'attribute' && one.name === other.name));
-
-function named(target: Target, ...names: readonly string[]): [string, Target][] {
-  return names.map((name) => [name, target]);
-}
-
-const plainName = (name: string): string =>
-  name
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}]+/gu, '');
-
-/** A name that Liquid can say: `Company Name` becomes `company_name`, `2nd line` becomes `_2nd_line`. */
-function attributeName(column: string): string {
-  const name = column
-    .normalize('NFC')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{M}\p{N}]+/gu, '_')
-    .replace(/^_+|_+$/g, '');
-  if (name === '' || name.length > 100) {
-    throw new ImportUnreadable(
-      `No attribute can be named after the column "${column.slice(0, 40)}". Map it to a name, or to "-" to leave it out.`,
+  /** The longest values are left out until the rest may be stored. */
+  private fitting(warnings: ImportWarnings): string {
+    const size = (): number => Buffer.byteLength(JSON.stringify(this.attributes));
+    const longest = Object.keys(this.attributes).toSorted(
+      (one, other) => JSON.stringify(this.attributes[other]).length - JSON.stringify(this.attributes[one]).length,
     );
+    for (const name of longest) {
+      if (size() <= ATTRIBUTES_OCTETS) break;
+      delete this.attributes[name];
+      warnings.row(
+        name,
+        'too long',
+        this.line,
+        () =>
+          `Values were left out because they are too long: the attributes of a person may have ${ATTRIBUTES_OCTETS.toLocaleString('en')} bytes.`,
+      );
+    }
+    return JSON.stringify(this.attributes);
   }
-  return /^\p{N}/u.test(name) ? `_${name}` : name;
-}
-
-/** Locales and time zones repeat, and asking Intl costs 20 microseconds. */
-function remembered(known: Map<string, string>, text: string, parse: (text: string) => string): string {
-  const before = known.get(text);
-  if (before !== undefined) return before;
-  const parsed = parse(text);
-  if (known.size < 1_000) known.set(text, parsed);
-  return parsed;
 }

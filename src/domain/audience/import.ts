@@ -36,7 +36,7 @@ export interface NewImport {
   readonly lists: readonly Id[];
   /** Proof that everybody in the file agreed; confirms them on double opt-in lists, and is stored per person. */
   readonly consent?: Evidence | undefined;
-  /** Column name to `email`, `locale`, `time_zone`, an attribute's name, or `-` to leave the column out. Wins over what is recognised. */
+  /** Column name, or position from 1, to `email`, `locale`, `time_zone`, an attribute's name, or `-` to leave the column out. Wins over what is recognised. */
   readonly map?: Readonly<Record<string, string>> | undefined;
   /** Counts and rejects as a real import would, and changes nobody. */
   readonly dryRun?: boolean | undefined;

@@ -44,6 +44,7 @@ export type {
   SuppressionSearch,
 } from './audience-store.ts';
 export type { Joined, Joining, Moved, SubscriberWish, Suppressing } from './audience-wish.ts';
+export { isBlank } from './cell-cleaning.ts';
 export type { Consent, ConsentAction, Evidence } from './consent.ts';
 export { EXCLUSION_REASONS, type Exclusion, type ExclusionCounts, type ExclusionReason } from './exclusion.ts';
 export {
@@ -68,6 +69,7 @@ export {
   type StagedRejection,
   type StagedRow,
 } from './import-loader.ts';
+export type { FileHeader } from './import-plan.ts';
 export { List, type ListChanges, type ListState, type NewList } from './list.ts';
 export type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
 export { addressesIn } from './rejected-addresses.ts';

@@ -106,7 +106,8 @@ export class Subscriber implements SubscriberState {
 export function parseLocale(text: string, pointer = '/locale'): string {
   try {
     const [tag] = Intl.getCanonicalLocales(text.trim().replaceAll('_', '-'));
-    if (tag !== undefined && tag.length <= 35) return tag;
+    // Longer first parts are reserved (BCP 47): "german" is well-formed, and no language.
+    if (tag !== undefined && tag.length <= 35 && /^[a-z]{2,3}(?:-|$)/.test(tag)) return tag;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }

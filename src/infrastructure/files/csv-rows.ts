@@ -1,6 +1,6 @@
 import { type CsvError, type Parser, parse } from 'csv-parse';
 import type { FileRow } from '../../application/audience/subscriber-files.ts';
-import { ImportUnreadable } from '../../domain/audience/index.ts';
+import { type FileHeader, ImportUnreadable, isBlank } from '../../domain/audience/index.ts';
 import { cleanUp } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { TextSource } from './text-source.ts';
@@ -8,23 +8,22 @@ import type { TextSource } from './text-source.ts';
 /** A row longer than this is a quotation mark that is never closed, or no CSV. */
 const ROW_OCTETS = 1024 * 1024;
 const COLUMNS = 500;
+/** Shown to whoever plans the columns, beside the header. */
+const SAMPLE_ROWS = 50;
 const DELIMITERS = [',', ';', '\t', '|'];
-
-export const BROKEN_TEXT =
-  'The row holds characters that are broken in the encoding of the file. Save the file as UTF-8, or state its encoding (often windows-1252).';
 
 /**
  * Rows of RFC 4180 with the delimiter at hand and any line end. A quotation mark inside an unquoted cell is text, as people
  * write it (`Peter "Pete" Miller`).
  */
 export class CsvRows {
-  readonly columns: readonly string[];
+  readonly header: FileHeader;
   private readonly first: readonly FileRow[];
   private readonly pieces: AsyncGenerator<Buffer>;
   private readonly parsing: Parsing;
 
-  private constructor(columns: readonly string[], first: readonly FileRow[], pieces: AsyncGenerator<Buffer>, parsing: Parsing) {
-    this.columns = columns;
+  private constructor(header: FileHeader, first: readonly FileRow[], pieces: AsyncGenerator<Buffer>, parsing: Parsing) {
+    this.header = header;
     this.first = first;
     this.pieces = pieces;
     this.parsing = parsing;
@@ -32,21 +31,27 @@ export class CsvRows {
 
   /** Reads as far as the header. @throws ImportUnreadable, InvalidInput for an impossible delimiter */
   static async open(source: TextSource, delimiter: string | undefined): Promise<CsvRows> {
-    const parsing = new Parsing(delimiter === undefined ? recogniseDelimiter(source.head) : stated(delimiter));
+    const parsing = new Parsing(delimiter === undefined ? recogniseDelimiter(source.head) : stated(delimiter, source.head));
     const pieces = source[Symbol.asyncIterator]();
     try {
       for (let ended = false; !ended; ) {
         const rows = await parsing.next(pieces);
         ended = rows === undefined;
-        const header = rows?.find((row) => row.cells.some((cell) => cell.trim() !== ''));
+        const header = rows?.[0];
         if (rows === undefined || header === undefined) continue;
-        if (header.problem !== undefined) throw new ImportUnreadable(`Line ${header.line}, the header: ${header.problem}`);
         if (header.cells.length > COLUMNS) {
           throw new ImportUnreadable(
             `The header has ${header.cells.length.toLocaleString('en')} columns; ${COLUMNS} can be imported. Leave out those that are not needed.`,
           );
         }
-        return new CsvRows(header.cells, rows.slice(rows.indexOf(header) + 1), pieces, parsing);
+        const behind = rows.slice(1);
+        while (behind.length < SAMPLE_ROWS) {
+          const more = await parsing.next(pieces);
+          if (more === undefined) break;
+          behind.push(...more);
+        }
+        const sample = behind.slice(0, SAMPLE_ROWS).map(({ cells }) => cells);
+        return new CsvRows({ ...header, sample }, behind, pieces, parsing);
       }
       throw new ImportUnreadable('The file has no header row. Its first line must name the columns, such as email,first_name.');
     } catch (error) {
@@ -71,7 +76,6 @@ export class CsvRows {
 interface CellRow {
   readonly line: number;
   readonly cells: readonly string[];
-  readonly problem?: string | undefined;
 }
 
 /** csv-parse, which gives a row at a time, turned into batches: whatever one piece of the file completes. */
@@ -93,6 +97,8 @@ class Parsing {
       record_delimiter: ['\r\n', '\n', '\r'],
       relax_column_count: true,
       relax_quotes: true,
+      // `a, "b, c"`: a quotation mark behind a blank opens a cell.
+      ltrim: true,
       skip_empty_lines: true,
       max_record_size: ROW_OCTETS,
       // Rows stay with us: through the stream's own queue each would cost a turn of the event loop.
@@ -144,7 +150,8 @@ class Parsing {
     // The parser counts the two characters of a line end inside quotes as two lines, so a row of several is counted here.
     this.line = line + 1;
     if (lastLine > line) for (const cell of cells) this.line += cell.match(/\r\n|\n|\r/g)?.length ?? 0;
-    this.rows.push(cells.some((cell) => cell.includes('\ufffd')) ? { line, cells, problem: BROKEN_TEXT } : { line, cells });
+    // Spreadsheets fill up with rows of delimiters.
+    if (!cells.every(isBlank)) this.rows.push({ line, cells });
   }
 
   private unreadable(error: Error): Error {
@@ -165,11 +172,21 @@ interface Delimiter {
   readonly skippedLines: number;
 }
 
-/** The candidate that the header has most of, outside quotes; comma where it has none. Excel's own `sep=;` line decides alone. */
+/**
+ * Excel's own first line, `sep=;`, also as it looks once it was saved again: `"sep=;"`, `sep=,,,`. What it was filled up with
+ * is then the delimiter.
+ */
+function announced(text: string): string | undefined {
+  const found = /^"?sep=(\\t|[^"\r\n\p{L}\p{N}])"?([,;\t|]*)[ ]*(?:\r\n|\n|\r|$)/iu.exec(text);
+  if (found === null) return undefined;
+  return found[2]?.[0] ?? (found[1] === '\\t' ? '\t' : found[1]);
+}
+
+/** The candidate that the header has most of, outside quotes; comma where it has none. */
 function recogniseDelimiter(head: Buffer): Delimiter {
   const text = head.toString('utf8');
-  const announced = /^sep=([,;\t|])(\r\n|\n|\r)/i.exec(text)?.[1];
-  if (announced !== undefined) return { character: announced, skippedLines: 1 };
+  const told = announced(text);
+  if (told !== undefined) return { character: told, skippedLines: 1 };
   const counts = new Map(DELIMITERS.map((character) => [character, 0]));
   let quoted = false;
   let content = false;
@@ -178,16 +195,16 @@ function recogniseDelimiter(head: Buffer): Delimiter {
     else if (!quoted && (character === '\n' || character === '\r')) {
       if (content) break;
     } else if (!quoted && counts.has(character)) counts.set(character, counts.get(character)! + 1);
-    content ||= character.trim() !== '';
+    content ||= character.trim() !== '' && !counts.has(character);
   }
   const [character] = [...counts].reduce((best, next) => (next[1] > best[1] ? next : best));
   return { character, skippedLines: 0 };
 }
 
-function stated(delimiter: string): Delimiter {
+function stated(delimiter: string, head: Buffer): Delimiter {
   const character = delimiter === 'tab' || delimiter === '\\t' ? '\t' : delimiter;
   if ([...character].length !== 1 || /["\r\n\0]/.test(character)) {
     throw new InvalidInput('A delimiter is one character such as "," or ";", or the word tab.', '/delimiter');
   }
-  return { character, skippedLines: 0 };
+  return { character, skippedLines: announced(head.toString('utf8', 0, 100)) === undefined ? 0 : 1 };
 }

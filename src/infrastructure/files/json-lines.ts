@@ -1,6 +1,5 @@
 import type { FileRow } from '../../application/audience/subscriber-files.ts';
 import { ImportUnreadable } from '../../domain/audience/index.ts';
-import { BROKEN_TEXT } from './csv-rows.ts';
 import type { TextSource } from './text-source.ts';
 
 /** A longer line cannot be imported. */
@@ -50,7 +49,6 @@ export async function* jsonLines(source: TextSource): AsyncGenerator<readonly Fi
 }
 
 function readLine(line: number, text: string): FileRow {
-  if (text.includes('\ufffd')) return { line, text, problem: BROKEN_TEXT };
   let value: unknown;
   try {
     value = JSON.parse(text);

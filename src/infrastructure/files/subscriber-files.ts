@@ -17,8 +17,8 @@ export class StreamedSubscriberFiles implements SubscriberFiles {
         'The file is a JSON array. Write JSON Lines instead: one object a line, without brackets around them.',
       );
     }
-    if (format === 'jsonl') return { columns: undefined, batches: jsonLines(text), ...ends };
+    if (format === 'jsonl') return { header: undefined, batches: jsonLines(text), ...ends };
     const rows = await CsvRows.open(text, options.delimiter);
-    return { columns: rows.columns, batches: rows, ...ends };
+    return { header: rows.header, batches: rows, ...ends };
   }
 }

@@ -35,7 +35,11 @@ export function importCommand(program: Command, cli: Cli): void {
     .description('bring a file of people (CSV with a header row, or JSON Lines) into the audience')
     .argument('<file>', 'the file, or - for standard input')
     .option('--list <list>', 'everybody joins this list (id or slug); may be repeated', gather)
-    .option('--map <column=name>', 'what a column is: email, locale, time_zone, an attribute, or - to leave it out', gather)
+    .option(
+      '--map <column=name>',
+      'what a column (by name or position, 1 is the first) is: email, locale, time_zone, an attribute, or - to leave it out',
+      gather,
+    )
     .option('--dry-run', 'read and count, change nobody')
     .option('--consent-source <text>', 'proof that everybody agreed: where they said so; confirms them on double opt-in lists')
     .option('--consent-text <text>', 'the words that they agreed to')

@@ -26,7 +26,7 @@ async function read(content: Buffer, encoding?: string, size = 997) {
   const file = await new StreamedSubscriberFiles().open(pieces(content, size), { encoding });
   const rows: string[] = [];
   for await (const batch of file.batches) for (const row of batch) rows.push('cells' in row ? row.cells.join() : 'problem');
-  return { rows: [file.columns?.join(), ...rows], ...file.encoding() };
+  return { rows: [file.header?.cells.join(), ...rows], ...file.encoding() };
 }
 const asLines = (text: string): string[] => text.trimEnd().split('\n');
 const people = (...names: readonly string[]): string =>

@@ -72,7 +72,8 @@ const options = z
       .optional()
       .openapi({
         type: 'string',
-        description: 'JSON: column to `email`, `locale`, `time_zone`, an attribute, or `-` to leave it out.',
+        description:
+          'JSON: column, by name or by position from 1, to `email`, `locale`, `time_zone`, an attribute, or `-` to leave it out.',
       }),
     encoding: z.string().max(40).optional().openapi({
       description:
