@@ -48,8 +48,8 @@ export { isBlank } from './cell-cleaning.ts';
 export type { Consent, ConsentAction, Evidence } from './consent.ts';
 export { EXCLUSION_REASONS, type Exclusion, type ExclusionCounts, type ExclusionReason } from './exclusion.ts';
 export {
-  IMPORT_AGAIN,
   type FileFindings,
+  IMPORT_AGAIN,
   type Import,
   type ImportState,
   type ImportTotals,

@@ -6,8 +6,8 @@ import type pg from 'pg';
 import {
   ATTRIBUTE_COUNT,
   ATTRIBUTES_OCTETS,
-  IMPORT_AGAIN,
   type FileFindings,
+  IMPORT_AGAIN,
   type Import,
   type ImportTotals,
   ImportUnreadable,
