@@ -47,9 +47,9 @@ else {
   // One shard fewer than workers, so that somebody idle is always there to take one over.
   const place = await openPlace(Math.ceil(wish.recipients / Math.max(1, wish.processes - 1)), note);
   const { figures, faults, resets, seconds } = await runChaos(wish, place).finally(() => place.close({ keep }));
-  for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(17)}${String(value).padStart(8)}\n`);
+  for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(18)}${String(value).padStart(8)}\n`);
   process.stdout.write(
-    `${'scripted resets'.padEnd(17)}${String(resets).padStart(8)}\nseconds${seconds.toFixed(1).padStart(18)}\n`,
+    `${'scripted resets'.padEnd(18)}${String(resets).padStart(8)}\nseconds${seconds.toFixed(1).padStart(19)}\n`,
   );
   for (const fault of faults) process.stdout.write(`BROKEN: ${fault}\n`);
   if (json) process.stdout.write(`${JSON.stringify(figures)}\n`);

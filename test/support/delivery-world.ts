@@ -173,11 +173,15 @@ export class DeliveryWorld {
     const kept = await this.run((store) => store.totals(place.projectId, place.campaignId));
     const counted = noTotals();
     let repeated = 0;
+    let possibleRepeats = 0;
     for (const row of await this.rows(place)) {
       counted[row.state] += 1;
       repeated += Math.max(0, row.copies - 1);
+      if (row.possible_repeat && (row.copies > 0 || row.state === 'in_doubt')) possibleRepeats += 1;
     }
-    return { kept: kept.states, counted, repeated: kept.repeated, countedRepeats: repeated, audience: kept.audience };
+    const repeats = { known: kept.repeated, possible: kept.possibleRepeats };
+    const countedRepeats = { known: repeated, possible: possibleRepeats };
+    return { kept: kept.states, counted, repeats, countedRepeats, audience: kept.audience };
   }
 }
 

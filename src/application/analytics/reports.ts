@@ -17,8 +17,10 @@ export interface CampaignFigures extends CampaignReport {
   readonly launchedAt: Date | null;
   readonly submittedAt: Date | null;
   readonly settledAt: Date | null;
-  /** Recipients whom the next hop accepted more than once, as far as we know. */
+  /** Copies that the next hop accepted beyond the first for a recipient, as far as was recorded. */
   readonly repeated: number;
+  /** Recipients who may have more than one copy because a worker was killed; what they got since carries the mark. */
+  readonly possibleRepeats: number;
   /** Why messages are in their states, by state, the commonest reason first. */
   readonly reasons: readonly StateReason[];
   /** Why it is paused, when a rule and not a person paused it. */
@@ -42,7 +44,7 @@ export class Reports {
   campaign(projectId: Id, campaignId: Id): Promise<CampaignFigures> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
-      const { audience, states, repeated } = await scope.delivery.totals(projectId, campaignId);
+      const { audience, states, repeated, possibleRepeats } = await scope.delivery.totals(projectId, campaignId);
       const known = Object.values(states).reduce((sum, count) => sum + count, 0);
       const pending = audience - known;
       const report = await scope.analytics.campaignReport(projectId, {
@@ -58,7 +60,8 @@ export class Reports {
       });
       const { state, pauseReason, launchedAt, submittedAt, settledAt } = campaign;
       const reasons = await scope.delivery.reasons(projectId, campaignId);
-      return { ...report, state, pauseReason, launchedAt, submittedAt, settledAt, repeated, reasons };
+      const times = { launchedAt, submittedAt, settledAt };
+      return { ...report, state, pauseReason, ...times, repeated, possibleRepeats, reasons };
     });
   }
 

@@ -77,6 +77,7 @@ export class BulkLane {
       clock: deps.clock,
       log: deps.log,
       maxUnrecorded: this.#maxUnrecorded,
+      leastAhead: deps.transport.slots,
       onCommitted: (recorded, begunAt) => this.#committed(recorded, begunAt),
       onFatal: (error) => this.#giveUp(error),
     });

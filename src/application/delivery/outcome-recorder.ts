@@ -1,6 +1,7 @@
 import { type HeldShard, leaseName, type RecordedBatches, type ShardBatch } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Log } from '../log.ts';
+import { ClaimDemand } from './claim-demand.ts';
 
 /** Commits without any pause degenerate to 5 rows each and cost PostgreSQL 3 to 4 times the CPU; 20 ms gives 100 and more. */
 const FLOOR_MS = 20;
@@ -21,6 +22,8 @@ export interface OutcomeRecorderDeps {
   readonly log: Log;
   /** Claimed and not yet recorded messages of this process, over all its shards. */
   readonly maxUnrecorded: number;
+  /** Claimed ahead of hand-over at least, over all shards: about as many messages as the transport has connections. */
+  readonly leastAhead: number;
   /** After each commit: which shards moved, and when the commit began (for the lease). */
   readonly onCommitted: (recorded: RecordedBatches, begunAt: number) => void;
   /** The data cannot be stored however often it is tried: a fault of ours that must not be hidden. */
@@ -45,11 +48,13 @@ export class OutcomeRecorder {
   #stopped = false;
   #draining = false;
   #lastCommit = Number.NEGATIVE_INFINITY;
+  readonly #demand: ClaimDemand;
   /** What is being committed, and since when it is tried. */
   #underway: { readonly outcomes: number; readonly since: number } | undefined;
 
   constructor(deps: OutcomeRecorderDeps) {
     this.#deps = deps;
+    this.#demand = new ClaimDemand({ least: deps.leastAhead, most: deps.maxUnrecorded, everyMs: FILL_MS });
   }
 
   /** Claimed positions without a committed outcome that are handed over, or may be. */
@@ -159,6 +164,8 @@ export class OutcomeRecorder {
       if (wait > 0) await pause(wait);
       await this.#fill();
       const leaving = [...this.#retracting.keys()];
+      const starved = this.#hungry().length * 2 > this.#shards.size - this.#closed.size;
+      this.#demand.look({ now: this.#deps.clock.monotonic(), handedOver: this.handedOver, starved });
       const parts = this.#collect();
       if (parts.length > 0) await this.#commit(parts);
       for (const shard of leaving) this.#retracted(shard);
@@ -181,16 +188,21 @@ export class OutcomeRecorder {
     if (this.#stopped || this.#draining || this.#retracting.size > 0) return true;
     let gathered = 0;
     let handedOver = 0;
+    const fewest = this.#demand.fewest / Math.max(1, this.#shards.size);
     for (const shard of this.#shards.values()) {
       gathered += shard.gathered;
       handedOver += shard.handedOver;
-      const waits = shard.remaining > 0 && !this.#closed.has(shard) ? shard.ready === 0 : shard.handedOver === shard.gathered;
+      const waits =
+        shard.remaining > 0 && !this.#closed.has(shard) ? isShort(shard, fewest) : shard.handedOver === shard.gathered;
       if (waits) return true;
     }
     return gathered >= this.#deps.maxUnrecorded / 2 || handedOver >= this.#deps.maxUnrecorded;
   }
 
-  /** What goes into the next commit: all outcomes, and the free room of the window dealt out to those who have least ahead. */
+  /**
+   * What goes into the next commit: all outcomes, and claims as far ahead as hand-over needs until the commit after it, within the
+   * window. What is claimed and not handed over when this process is killed is marked as a possible repeat without being one.
+   */
   #collect(): { readonly batch: ShardBatch; readonly applied: () => void }[] {
     const leaving = [...this.#retracting.keys()].filter(
       (shard) => shard.gathered > 0 || shard.doneUntold || shard.claimedThrough > shard.cursor,
@@ -202,8 +214,10 @@ export class OutcomeRecorder {
       .filter((shard) => shard.claimedThrough < shard.size && !this.#closed.has(shard))
       .sort((a, b) => a.ready - b.ready);
     const extension = new Map<HeldShard, number>();
+    const each = Math.ceil(this.#demand.ahead / Math.max(1, open.length));
     for (const [index, shard] of open.entries()) {
-      const share = Math.min(Math.ceil(room / (open.length - index)), shard.size - shard.claimedThrough);
+      const wanted = Math.min(each - shard.ready, shard.size - shard.claimedThrough);
+      const share = Math.min(Math.ceil(room / (open.length - index)), wanted);
       if (share <= 0) continue;
       extension.set(shard, share);
       room -= share;
@@ -223,7 +237,9 @@ export class OutcomeRecorder {
       const recorded = await this.#deps.commit(batches).catch((error: unknown) => this.#failed(error, tries, batches));
       if (recorded === undefined) continue;
       this.#underway = undefined;
+      const before = this.handedOver;
       for (const part of parts) part.applied();
+      this.#demand.committed(before - this.handedOver, this.#deps.clock.monotonic() - begunAt);
       this.#deps.onCommitted(recorded, begunAt);
       return;
     }
@@ -242,5 +258,8 @@ export class OutcomeRecorder {
   }
 }
 
+/** Its claim is nearly used up, and there is more to claim. */
+const isShort = ({ ready, remaining }: HeldShard, fewest: number): boolean =>
+  ready === 0 || (ready <= fewest && remaining > ready);
 const count = (batches: readonly ShardBatch[]): number => batches.reduce((sum, batch) => sum + batch.outcomes.length, 0);
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -42,6 +42,8 @@ export interface LedgerTotals {
   readonly states: StateTotals;
   /** Acceptances beyond the first per recipient. */
   readonly repeated: number;
+  /** Recipients who may have more copies than one: see `mayBeRepeated`. */
+  readonly possibleRepeats: number;
 }
 
 export interface LedgerFilter extends PageRequest {

@@ -39,6 +39,7 @@ export {
   type LedgerRow,
   type LedgerState,
   type MessageState,
+  mayBeRepeated,
   noTotals,
   type Outcome,
   outcomeOf,

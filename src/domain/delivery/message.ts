@@ -76,6 +76,13 @@ export interface LedgerRow {
   readonly at: Date;
 }
 
+/** The recipient may have more copies than one: a worker ended without telling whether it had handed the message over. */
+export const mayBeRepeated = ({
+  state,
+  copies,
+  possibleRepeat,
+}: Pick<LedgerRow, 'state' | 'copies' | 'possibleRepeat'>): boolean => possibleRepeat && (copies > 0 || state === 'in_doubt');
+
 /** True for the states that mean a transport was asked. */
 const wasAttempted = ({ state, attempted = true }: Outcome): boolean =>
   attempted && state !== 'skipped' && state !== 'failed' && state !== 'cancelled';

@@ -112,7 +112,7 @@ export class BatchRecorder {
     const totals = LEDGER_STATES.map((state) => batches.map((batch) => deltas.get(leaseName(batch))?.totals[state] ?? 0));
     const sets = LEDGER_STATES.map((state) => `${state} = s.${state} + v.${state}`).join(', ');
     await this.#sql.query(
-      `update pennypost_delivery.shard s set ${sets}, copies = s.copies + v.copies,
+      `update pennypost_delivery.shard s set ${sets}, copies = s.copies + v.copies, possible_repeats = s.possible_repeats + v.possible_repeats,
          batch = case when v.moved then v.batch else s.batch end,
          fence_batches = case when v.moved then s.fence_batches
            else s.fence_batches[:v.fence] || v.batch || s.fence_batches[v.fence + 2:] end,
@@ -123,8 +123,8 @@ export class BatchRecorder {
          leased_until = case when not v.moved then s.leased_until when v.done then null
            else clock_timestamp() + $11 * interval '1 millisecond' end
        from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::int[], $7::boolean[], $8::int[], $9::int[], $10::boolean[],
-         $12::int[], ${LEDGER_STATES.map((_, index) => `$${13 + index}::int[]`).join(', ')})
-         as v (project_id, campaign_id, run, number, fence, batch, moved, cursor, claimed_through, done, copies, ${LEDGER_STATES.join(', ')})
+         $12::int[], $13::int[], ${LEDGER_STATES.map((_, index) => `$${14 + index}::int[]`).join(', ')})
+         as v (project_id, campaign_id, run, number, fence, batch, moved, cursor, claimed_through, done, copies, possible_repeats, ${LEDGER_STATES.join(', ')})
        where (s.project_id, s.campaign_id, s.run, s.number) = (v.project_id, v.campaign_id, v.run, v.number)`,
       [
         ...keyColumns(batches),
@@ -135,6 +135,7 @@ export class BatchRecorder {
         batches.map((batch) => batch.done),
         this.#leaseMs,
         batches.map((batch) => deltas.get(leaseName(batch))?.repeats ?? 0),
+        batches.map((batch) => deltas.get(leaseName(batch))?.possibleRepeats ?? 0),
         ...totals,
       ],
     );

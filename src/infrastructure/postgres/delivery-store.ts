@@ -290,16 +290,17 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
 
   async totals(projectId: Id, campaignId: Id): Promise<LedgerTotals> {
     const sums = LEDGER_STATES.map((state) => `coalesce(sum(${state}), 0)::int as ${state}`).join(', ');
-    const [row] = await this.#sql.query<Record<LedgerState | 'audience' | 'repeated', number>>(
+    const [row] = await this.#sql.query<Record<LedgerState | 'audience' | 'repeated' | 'possibleRepeats', number>>(
       `select ${sums}, coalesce(sum(copies), 0)::int as repeated,
+         coalesce(sum(possible_repeats), 0)::int as "possibleRepeats",
          (select coalesce(sum(audience), 0)::int from pennypost_delivery.run
           where project_id = $1 and campaign_id = $2 and purpose in ('first', 'resend_new')) as audience
        from pennypost_delivery.shard where project_id = $1 and campaign_id = $2`,
       [projectId, campaignId],
     );
-    if (row === undefined) return { audience: 0, states: noTotals(), repeated: 0 };
-    const { audience, repeated, ...states } = row;
-    return { audience, states, repeated };
+    if (row === undefined) return { audience: 0, states: noTotals(), repeated: 0, possibleRepeats: 0 };
+    const { audience, repeated, possibleRepeats, ...states } = row;
+    return { audience, states, repeated, possibleRepeats };
   }
 
   /** Index: primary key, or campaign_message_state when a state is asked for. */

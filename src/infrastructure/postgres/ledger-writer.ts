@@ -4,6 +4,7 @@ import {
   type LedgerRow,
   type LedgerState,
   type MovedState,
+  mayBeRepeated,
   noTotals,
   type Outcome,
   type RetryPolicy,
@@ -16,11 +17,13 @@ export interface LedgerDelta {
   readonly totals: Record<LedgerState, number>;
   /** Acceptances beyond the first per recipient. */
   repeats: number;
+  /** Recipients who may have more copies than one. */
+  possibleRepeats: number;
   /** Rows that came to a state they were not in before. */
   readonly moved: MovedState[];
 }
 
-const noDelta = (): LedgerDelta => ({ totals: noTotals(), repeats: 0, moved: [] });
+const noDelta = (): LedgerDelta => ({ totals: noTotals(), repeats: 0, possibleRepeats: 0, moved: [] });
 
 const COLUMNS = `project_id, launched_on, campaign_id, subscriber_id, run, state, copies, attempts, possible_repeat, code,
   first_attempt_at, at, next_attempt_at, reply`;
@@ -101,6 +104,7 @@ export class LedgerWriter {
       const [part] = await Promise.all([fresh ? this.#addRows(batch, outcomes) : this.#writeRows(batch, outcomes), saved]);
       for (const [state, count] of Object.entries(part.totals)) delta.totals[state as LedgerState] += count;
       delta.repeats += part.repeats;
+      delta.possibleRepeats += part.possibleRepeats;
       delta.moved.push(...part.moved);
     } catch (error) {
       const known = fresh && isDuplicate(error);
@@ -194,6 +198,7 @@ export class LedgerWriter {
       delta.totals[next.state] += 1;
       if (next.state !== row.state) delta.moved.push({ state: next.state, at: next.at, domain: outcome.domain });
       delta.repeats += Math.max(0, next.copies - 1) - Math.max(0, row.copies - 1);
+      delta.possibleRepeats += Number(mayBeRepeated(next)) - Number(mayBeRepeated(row));
       changed.push(next);
     }
     if (fresh.length > 0) {
@@ -216,6 +221,7 @@ export class LedgerWriter {
 
 function addFresh(delta: LedgerDelta, row: LedgerRow, domain: string | undefined): void {
   delta.totals[row.state] += 1;
+  delta.possibleRepeats += Number(mayBeRepeated(row));
   delta.moved.push({ state: row.state, at: row.at, domain });
 }
 

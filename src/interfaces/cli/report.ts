@@ -26,6 +26,7 @@ export function renderReport(report: Report, daily: DailySeries | undefined, wid
       ['submitted', report.submittedAt],
       ['settled', report.settledAt],
       ['repeated', report.repeated === 0 ? undefined : report.repeated],
+      ['possible repeats', report.possibleRepeats === 0 ? undefined : report.possibleRepeats],
     ]),
     section('Messages', statesOf(report), width, ['State', 'Messages', 'Of audience']),
     reasonsOf(report, width),

@@ -13,7 +13,7 @@ const moved = (batches: readonly ShardBatch[]): RecordedBatches => ({
 });
 
 /** A recorder whose commits wait until they are answered. */
-function openRecorder(time: TestTime, maxUnrecorded = 100) {
+function openRecorder(time: TestTime, maxUnrecorded = 100, leastAhead = maxUnrecorded) {
   const commits: { batches: readonly ShardBatch[]; at: number; answer(): void; fail(error: Error): void }[] = [];
   const committed: number[] = [];
   const fatal: unknown[] = [];
@@ -27,6 +27,7 @@ function openRecorder(time: TestTime, maxUnrecorded = 100) {
     clock: time.clock,
     log: silentLog,
     maxUnrecorded,
+    leastAhead,
     onCommitted: (_, begunAt) => committed.push(begunAt),
     onFatal: (error) => fatal.push(error),
   });
@@ -184,6 +185,64 @@ describe('the recorder of outcomes', () => {
       recorder.wake();
     }
     expect(shards.map((shard) => shard.done)).toEqual([true, true, true]);
+  });
+
+  /** Messages a second that a server would take, and milliseconds until a commit is answered. */
+  it.each([
+    [20, 5],
+    [300, 5],
+    [300, 150],
+    [1_000, 30],
+    [3_000, 15],
+  ])('claims what is handed over until the next commit, at %i a second and %i ms for a commit', async (perSecond, latencyMs) => {
+    const { recorder, commits, last } = openRecorder(time, 1_000, 10);
+    const shards = [0, 1].map((number) => held(50_000, number));
+    for (const shard of shards) recorder.track(shard);
+    const claimed = (shard: HeldShard): number =>
+      commits.flatMap(({ batches }) => batches).findLast(({ number }) => number === shard.lease.number)?.claimedThrough ?? 0;
+    const takenOf = [0, 0];
+    let [answered, offered, taken, ahead, looks] = [0, 0, 0, 0, 0];
+    for (let now = 0; now < 6_000; now += 1) {
+      if (commits.length > answered && time.clock.monotonic() - last().at >= latencyMs) {
+        answered = commits.length;
+        last().answer();
+      }
+      await time.pass(1);
+      offered = Math.min(offered + perSecond / 1_000, perSecond / 4);
+      for (let turn = 0; offered >= 1 && shards.some(({ ready }) => ready > 0); turn += 1) {
+        const shard = shards[turn % 2]!;
+        if (shard.ready === 0) continue;
+        offered -= 1;
+        settle(shard, 1);
+        takenOf[turn % 2]! += 1;
+        if (now >= 1_000) taken += 1;
+      }
+      recorder.wake();
+      if (now < 1_000) continue;
+      looks += 1;
+      // A kill now would leave so many marked that were never handed over.
+      for (const [index, shard] of shards.entries()) ahead += claimed(shard) - (takenOf[index] ?? 0);
+    }
+    expect(taken / (5 * perSecond)).toBeGreaterThan(0.97);
+    expect(ahead / looks).toBeLessThan(10 + (perSecond / 1_000) * (50 + 1.5 * latencyMs));
+  });
+
+  it('claims ever more while hand-over waits for it, up to the window', async () => {
+    const { recorder, commits, last } = openRecorder(time, 200, 10);
+    const shard = held(5_000);
+    recorder.track(shard);
+    const claims: number[] = [];
+    for (let rounds = 0; rounds < 12; rounds += 1) {
+      await time.pass(20);
+      claims.push((commits.at(-1)?.batches[0]?.claimedThrough ?? 0) - shard.claimedThrough);
+      last().answer();
+      await time.pass(0);
+      settle(shard, shard.ready);
+      recorder.wake();
+    }
+    expect(claims[0]).toBe(10);
+    expect(claims).toEqual(claims.toSorted((a, b) => a - b));
+    expect(claims.at(-1)).toBe(200);
   });
 
   it('says what is handed over and not recorded', async () => {

@@ -1,4 +1,4 @@
-import type { LedgerRow, MessageState } from '../../../src/domain/delivery/index.ts';
+import { type LedgerRow, type MessageState, mayBeRepeated } from '../../../src/domain/delivery/index.ts';
 import type { Copy } from './doors.ts';
 
 /** The last line of `npm run chaos`, in this order. */
@@ -21,6 +21,9 @@ export interface ChaosFigures {
   /** Recipients whose ledger row contradicts the sink, and totals that contradict the rows. */
   readonly ledgerMismatch: number;
   readonly inDoubt: number;
+  /** First copies that carry the mark, of messages that nobody had handed over before; and their part of all first copies. */
+  readonly firstMarked: number;
+  readonly firstMarkedShare: number;
 }
 
 export interface Evidence {
@@ -29,7 +32,11 @@ export interface Evidence {
   readonly copies: readonly Copy[];
   /** What we say ourselves: the accused. */
   readonly ledger: ReadonlyMap<string, LedgerRow>;
-  readonly totals: { readonly audience: number; readonly states: Readonly<Record<MessageState, number>> };
+  readonly totals: {
+    readonly audience: number;
+    readonly states: Readonly<Record<MessageState, number>>;
+    readonly possibleRepeats: number;
+  };
   readonly killsAsked: number;
   readonly kills: number;
   readonly killsInFlight: number;
@@ -54,6 +61,7 @@ export function judge(evidence: Evidence): Verdict {
   const { addresses, copies, ledger, totals, kills, killsInFlight, window } = evidence;
   const byRecipient = Map.groupBy(copies, (copy) => copy.to);
   const groups = [...byRecipient.values()];
+  const firstMarked = groups.filter(([first]) => first !== undefined && isMarked(first)).length;
   const figures: ChaosFigures = {
     recipients: addresses.length,
     kills,
@@ -69,6 +77,8 @@ export function judge(evidence: Evidence): Verdict {
       strangers(byRecipient.keys(), addresses) +
       contradictions(totals, ledger),
     inDoubt: [...ledger.values()].filter((row) => row.state === 'in_doubt').length,
+    firstMarked,
+    firstMarkedShare: Math.round((firstMarked / Math.max(1, groups.length)) * 10_000) / 10_000,
   };
   const resets = copies.filter((copy) => copy.to.startsWith(RESET)).length;
   return { figures, resets, faults: faultsIn(figures, resets, evidence.killsAsked) };
@@ -79,7 +89,7 @@ const isMarked = (copy: Copy): boolean => copy.headers[REPEAT_MARK] === 'yes';
 /** A copy that was accepted just before a kill is unknown to the ledger; one that the ledger knows must be there. */
 function contradicts(row: LedgerRow | undefined, copies: number): boolean {
   if (row === undefined) return true;
-  if (row.copies > copies) return true;
+  if (row.copies > copies || (copies > 1 && !row.possibleRepeat)) return true;
   if (row.state === 'submitted') return copies === 0;
   return row.state === 'in_doubt' ? false : copies > 0;
 }
@@ -95,7 +105,10 @@ function contradictions(totals: Evidence['totals'], ledger: Evidence['ledger']):
   const wrong = Object.entries(totals.states).filter(
     ([state, count]) => state !== 'pending' && count !== (counted.get(state as LedgerRow['state'])?.length ?? 0),
   );
-  return wrong.length + (sum(Object.values(totals.states)) === totals.audience ? 0 : 1);
+  const possible = [...ledger.values()].filter(mayBeRepeated).length;
+  return (
+    wrong.length + (possible === totals.possibleRepeats ? 0 : 1) + (sum(Object.values(totals.states)) === totals.audience ? 0 : 1)
+  );
 }
 
 function faultsIn(figures: ChaosFigures, resets: number, killsAsked: number): string[] {

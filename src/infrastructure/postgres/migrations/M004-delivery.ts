@@ -42,6 +42,7 @@ export class M004Delivery extends Migration {
       leased_until timestamptz,
       ${STATES.map((state) => `${state} int not null default 0`).join(', ')},
       copies int not null default 0,
+      possible_repeats int not null default 0,
       primary key (project_id, campaign_id, run, number),
       foreign key (project_id, campaign_id, run) references pennypost_delivery.run (project_id, campaign_id, number) on delete cascade
     ) with (fillfactor = 50)`);

@@ -19,7 +19,13 @@ const reportSchema = z
     settledAt: timestampOrNull,
     audience: z.int().openapi({ description: 'The sum of all states.' }),
     states: z.record(z.enum(states), z.int()),
-    repeated: z.int(),
+    repeated: z
+      .int()
+      .openapi({ description: 'Copies that the next hop accepted beyond the first for a recipient, as far as was recorded.' }),
+    possibleRepeats: z.int().openapi({
+      description:
+        'Recipients who may have more than one copy, because a worker ended without recording what it had handed over. The later copy carries `X-Pennypost-Possible-Repeat: yes`.',
+    }),
     pauseReason: orNull(z.string()).openapi({ description: 'When a rule paused it, and not a person.' }),
     reasons: z
       .array(z.object({ state: z.enum(states), reason: z.string(), count: z.int(), of: z.int() }))
