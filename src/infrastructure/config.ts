@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { DomainError, InvalidInput } from '../domain/shared/errors.ts';
 import { ownSecretKeys, readKeyFile, type SecretKeys, secretKeysIn } from './key-file.ts';
 import { type UnknownSetting, unknownAmong } from './known-settings.ts';
+import { parseSmtpUrl } from './transports/smtp-url.ts';
 
 /** As long as a worker waits at most for the database before it tries another connection; relays answer in a few seconds. */
 export const STUCK_AFTER_MS = 30_000;
@@ -118,30 +119,11 @@ function logLevel(value: string): string {
   throw new InvalidInput(`PENNYPOST_LOG_LEVEL is "${value}"; it must be one of ${LOG_LEVELS.join(', ')}.`);
 }
 
-function smtpUrl(value: string | undefined): string | undefined {
+/** @param name of the setting, for errors. @throws InvalidInput when mail cannot go there as it says */
+export function smtpUrl(value: string | undefined, name = 'PENNYPOST_SMTP_URL'): string | undefined {
   if (value === undefined) return undefined;
-  const url = URL.parse(value);
-  if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '') {
-    throw new InvalidInput(
-      'PENNYPOST_SMTP_URL must be like smtp://user:password@relay.example.com:587 (or smtps://). Percent-encode @ : / ? # and % in user and password (%40 %3A %2F %3F %23 %25).',
-    );
-  }
-  if (`${url.pathname}${url.search}${url.hash}`.includes('@') || url.hash !== '' || !isEncoded(url.username + url.password)) {
-    throw new InvalidInput(
-      'The user or password in PENNYPOST_SMTP_URL is not percent-encoded: write @ : / ? # and % in them as %40 %3A %2F %3F %23 %25.',
-    );
-  }
+  parseSmtpUrl(value, name);
   return value;
-}
-
-function isEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch (error) {
-    if (error instanceof URIError) return false;
-    throw error;
-  }
 }
 
 function publicUrl(value: string | undefined): string | undefined {

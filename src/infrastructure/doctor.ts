@@ -11,12 +11,15 @@ import { closing } from '../domain/shared/clean-up.ts';
 import { DomainError } from '../domain/shared/errors.ts';
 import { type Config, readSecretKeys, unknownSettings } from './config.ts';
 import { adviceFor, DATABASE_RULES, HTTPS_RULES, SMTP_RULES } from './connection-advice.ts';
+import { ehloName } from './ehlo-name.ts';
 import { checkServer, openDatabase, parseDatabaseUrl } from './postgres/database.ts';
 import { pendingMigrations } from './postgres/migrate.ts';
 import { openOrm } from './postgres/orm.ts';
 import { pooledSql } from './postgres/session.ts';
 import { readServingNote } from './serving-note.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
+import { peerName, SmtpConnectFailed } from './transports/smtp-handshake.ts';
+import { isLoopbackHost, parseSmtpUrl } from './transports/smtp-url.ts';
 
 export interface Finding {
   readonly what: string;
@@ -25,6 +28,11 @@ export interface Finding {
   readonly found: string;
   /** What to do about it; undefined when all is well. */
   readonly advice?: string | undefined;
+}
+
+/** How this instance calls itself to mail servers; the database may know it. */
+interface Greeting {
+  name: string | undefined;
 }
 
 type Orm = Awaited<ReturnType<typeof openOrm>>;
@@ -42,6 +50,7 @@ const WORKER_SECONDS = 15;
 
 /** Never throws for what it finds; in the order in which things are needed. */
 export async function examine(config: Config): Promise<readonly Finding[]> {
+  const greeting = { name: await ehloName(config.publicUrl, undefined) };
   return [
     { what: 'node', verdict: 'ok', found: process.version },
     ...unknownSettings().map(
@@ -53,13 +62,13 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
       }),
     ),
     await space(config),
-    ...(await databaseFindings(config)),
+    ...(await databaseFindings(config, greeting)),
     await publicUrl(config),
-    await smtp(config),
+    await smtp(config, greeting.name),
   ];
 }
 
-async function databaseFindings(config: Config): Promise<readonly Finding[]> {
+async function databaseFindings(config: Config, greeting: Greeting): Promise<readonly Finding[]> {
   return attempt(
     'database',
     async () => {
@@ -67,7 +76,11 @@ async function databaseFindings(config: Config): Promise<readonly Finding[]> {
       const look = async (): Promise<readonly Finding[]> => {
         const orm = await openOrm(database.connection, { poolSize: 2 });
         return closing(
-          () => inDatabase(config, orm, database.describe),
+          async () => {
+            const found = await inDatabase(config, orm, database.describe);
+            greeting.name ??= await ehloName(config.publicUrl, pooledSql(orm));
+            return found;
+          },
           () => orm.close(),
         );
       };
@@ -219,7 +232,8 @@ async function publicUrl(config: Config): Promise<Finding> {
   }
 }
 
-async function smtp(config: Config): Promise<Finding> {
+/** @param greeting what mail is sent with as the name in EHLO, where the URL does not say */
+async function smtp(config: Config, greeting: string | undefined): Promise<Finding> {
   const what = 'SMTP';
   if (config.smtpUrl === undefined) {
     const serving = await readServingNote(config.dataDir);
@@ -237,10 +251,11 @@ async function smtp(config: Config): Promise<Finding> {
       advice: 'Set PENNYPOST_SMTP_URL to mail real people.',
     };
   }
-  const shown = URL.parse(config.smtpUrl);
-  const where = `${shown?.hostname ?? ''}:${shown?.port ?? ''}`.replace(/:$/, '');
+  const peer = parseSmtpUrl(config.smtpUrl);
+  const where = peerName(peer);
   const transport = createSmtpTransport({
     url: config.smtpUrl,
+    name: async () => greeting,
     maxConnections: 1,
     connectTimeout: PATIENCE_MS,
     timeouts: { command: PATIENCE_MS },
@@ -248,13 +263,18 @@ async function smtp(config: Config): Promise<Finding> {
   const verify = async (): Promise<Finding> => {
     try {
       await transport.verify();
-      return { what, verdict: 'ok', found: `${where} takes our greeting${shown?.username === '' ? '' : ' and our password'}` };
+      const found = `${where} takes our greeting${peer.auth === undefined ? '' : ' and our password'}`;
+      if (peer.auth === undefined || peer.security !== 'none' || isLoopbackHost(peer.host)) return { what, verdict: 'ok', found };
+      const advice = 'Remove tls=none from PENNYPOST_SMTP_URL, or use smtps://, unless you trust every machine on the way.';
+      return { what, verdict: 'warn', found: `${found}, which is sent without TLS`, advice };
     } catch (error) {
-      const host = shown?.hostname ?? '';
+      const { host, port, security } = peer;
       const silent = /Greeting never received|closed unexpectedly/.test(reasonOf(error));
-      const other = silent && shown?.protocol === 'smtp:' && (await speaksTls(host, Number(shown.port || 587)));
+      const other = silent && security !== 'implicit' && (await speaksTls(host, port));
       const reason = `${reasonOf(error)}${other ? '; it expects TLS from the first byte' : ''}`;
-      const advice = adviceFor(SMTP_RULES, reason, { setting: 'PENNYPOST_SMTP_URL', host }) ?? 'Look at PENNYPOST_SMTP_URL.';
+      const advice = refusesName(error)
+        ? `It does not accept ${peer.name ?? greeting ?? 'the name of this machine'} as our name in EHLO. Add ?name= with a full host name of yours to PENNYPOST_SMTP_URL, such as ?name=mail.example.com.`
+        : (adviceFor(SMTP_RULES, reason, { setting: 'PENNYPOST_SMTP_URL', host }) ?? 'Look at PENNYPOST_SMTP_URL.');
       return { what, verdict: 'fail', found: `${where}: ${reason.trim()}`, advice };
     }
   };
@@ -265,7 +285,7 @@ async function smtp(config: Config): Promise<Finding> {
 function speaksTls(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     // Nothing is said to it: any certificate will do.
-    const socket = connect({ host: host.replace(/^\[|\]$/g, ''), port, rejectUnauthorized: false, timeout: PATIENCE_MS });
+    const socket = connect({ host, port, rejectUnauthorized: false, timeout: PATIENCE_MS });
     const end = (yes: boolean) => () => {
       socket.destroy();
       resolve(yes);
@@ -273,6 +293,12 @@ function speaksTls(host: string, port: number): Promise<boolean> {
     socket.once('secureConnect', end(true)).once('error', end(false)).once('timeout', end(false)).once('close', end(false));
   });
 }
+
+/** 421 and 5yz to EHLO or HELO are about the name in it; RFC 5321 has no other reason for them. */
+const refusesName = (error: unknown): boolean =>
+  error instanceof SmtpConnectFailed &&
+  /^(?:EHLO|HELO)$/.test(error.step ?? '') &&
+  /^(?:421|5\d\d)$/.test(String(error.replyCode));
 
 /** What an expected failure says becomes its finding; its message says what to do already. */
 async function attempt(

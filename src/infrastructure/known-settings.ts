@@ -1,4 +1,5 @@
 /** The names of all settings, and what is said about a name that is none. */
+import { changesBetween } from '../domain/shared/nearest-name.ts';
 
 /** All that config.ts reads. */
 const NAMES = [
@@ -32,25 +33,11 @@ export function unknownAmong(names: readonly string[]): readonly UnknownSetting[
 function nearest(name: string): string | undefined {
   const spelled = name.toUpperCase().replaceAll('-', '_');
   const word = (one: string): string | undefined => one.split('_')[1];
-  const ranked = NAMES.map((known) => ({ known, distance: distanceOf(spelled, known) })).sort(
+  const ranked = NAMES.map((known) => ({ known, distance: changesBetween(spelled, known) })).sort(
     (one, other) => one.distance - other.distance,
   );
   const akin = ranked.find(({ known }) => word(known) === word(spelled));
   const [close] = ranked;
   if (close !== undefined && close.distance <= Math.min(SLIP, (spelled.length - 'PENNYPOST_'.length) / 3)) return close.known;
   return akin?.known;
-}
-
-/** Levenshtein's distance: letters to insert, to remove or to replace. */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j++) {
-      const replaced = row[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }

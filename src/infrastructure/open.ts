@@ -8,6 +8,7 @@ import type { Clock } from '../domain/shared/clock.ts';
 import { DomainError } from '../domain/shared/errors.ts';
 import { type Config, readSecretKeys } from './config.ts';
 import { tokens, type Wired, wire } from './container.ts';
+import { ehloName } from './ehlo-name.ts';
 import type { Inbox } from './inbox/inbox.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { checkServer, openDatabase } from './postgres/database.ts';
@@ -15,10 +16,12 @@ import { databaseClock } from './postgres/database-clock.ts';
 import { DatabaseUnavailable } from './postgres/errors.ts';
 import { migrate, pendingMigrations } from './postgres/migrate.ts';
 import { breakSilence, openOrm } from './postgres/orm.ts';
+import { pooledSql } from './postgres/session.ts';
 import { sessionName } from './postgres/session-name.ts';
 import { systemClock } from './system.ts';
 import { MemoryTransport } from './transports/memory.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
+import { isLoopbackHost, parseSmtpUrl } from './transports/smtp-url.ts';
 
 /** Where messages go. `inbox`: the development inbox of this process. `none`: nowhere; nothing of this process sends. */
 export type Destination = 'smtp' | 'inbox' | 'none';
@@ -113,7 +116,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     lifecycle.register('clock', () => clock.stop());
     await clock.start();
     const keys = new KeyRing(options.secretKeys ?? (await readSecretKeys(config)));
-    const wayOut = await openWayOut(options, lifecycle);
+    const wayOut = await openWayOut(options, lifecycle, () => ehloName(config.publicUrl, pooledSql(orm)));
     const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
     const wired = wire({
       ...options,
@@ -169,7 +172,7 @@ interface WayOut {
   readonly describe: string;
 }
 
-async function openWayOut(options: OpenOptions, lifecycle: Lifecycle): Promise<WayOut> {
+async function openWayOut(options: OpenOptions, lifecycle: Lifecycle, name: () => Promise<string | undefined>): Promise<WayOut> {
   const { config } = options;
   const given = options.transport;
   if (given !== undefined)
@@ -185,8 +188,8 @@ async function openWayOut(options: OpenOptions, lifecycle: Lifecycle): Promise<W
     };
   const inbox = destination === 'inbox' ? await openInbox(lifecycle) : undefined;
   const url = inbox?.url ?? config.smtpUrl ?? '';
-  const transport = createSmtpTransport({ url, maxConnections: config.maxConnections });
-  const transactionalTransport = createSmtpTransport({ url, maxConnections: TRANSACTIONAL_CONNECTIONS });
+  const transport = createSmtpTransport({ url, name, maxConnections: config.maxConnections });
+  const transactionalTransport = createSmtpTransport({ url, name, maxConnections: TRANSACTIONAL_CONNECTIONS });
   lifecycle.register(
     'SMTP connections',
     async () => void (await Promise.all([transport.close(), transactionalTransport.close()])),
@@ -212,7 +215,4 @@ async function openInbox(lifecycle: Lifecycle): Promise<Inbox> {
   return inbox;
 }
 
-function isLoopback(url: string): boolean {
-  const host = URL.parse(url)?.hostname ?? '';
-  return host === 'localhost' || host === '[::1]' || /^127\./.test(host);
-}
+const isLoopback = (url: string): boolean => isLoopbackHost(parseSmtpUrl(url).host);

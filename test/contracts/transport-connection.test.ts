@@ -4,7 +4,9 @@ import { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
 import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../src/domain/delivery/index.ts';
+import { ehloName } from '../../src/infrastructure/ehlo-name.ts';
 import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
+import { parseSmtpUrl } from '../../src/infrastructure/transports/smtp-url.ts';
 import { type FaultSink, startFaultSink } from '../support/fault-sink.ts';
 import { expiredCertificate, trustedCertificate, wrongNameCertificate } from '../support/sink-certificate.ts';
 import { CONTENT, message, outcomes, useSinks } from '../support/sink-fixture.ts';
@@ -183,6 +185,78 @@ describe('a connection', () => {
   });
 });
 
+/** Reached on loopback, and not by an address that means this machine. */
+const ELSEWHERE = '0.0.0.0';
+
+describe('a password', () => {
+  const credentials = { user: 'news', pass: 'secret' };
+  const commands = (sink: FaultSink): string => sink.commands.map(({ line }) => line).join('\n');
+
+  it.each([
+    ['a URL', (port: number) => ({ url: `smtp://news:secret@${ELSEWHERE}:${port}` })],
+    ['a URL with tls=required', (port: number) => ({ url: `smtp://news:secret@${ELSEWHERE}:${port}?tls=required` })],
+    ['parts', (port: number) => ({ host: ELSEWHERE, port, auth: credentials })],
+    ['parts that do not ask for it', (port: number) => ({ host: ELSEWHERE, port, auth: credentials, requireTls: false })],
+  ])('is not sent to another machine that does not offer STARTTLS, given by %s', async (_, address) => {
+    const { sink } = await start({ credentials, script: () => '502-at-starttls' });
+    const transport = transportTo(address(sink.port));
+    const attempt = await transport.submit(message('a@example.net'));
+    expect(attempt).toMatchObject({ outcome: 'deferred', fault: 'transport', reply: expect.stringContaining('at STARTTLS') });
+    expect(attempt).toMatchObject({ reply: expect.stringContaining('without TLS the password is not sent') });
+    await expect(transport.verify()).rejects.toThrow('without TLS the password is not sent');
+    expect(commands(sink)).not.toMatch(/^(?:AUTH|MAIL)/m);
+  });
+
+  it('is sent to this machine as before, and elsewhere with tls=none', async () => {
+    const { sink } = await start({ credentials });
+    for (const url of [`smtp://news:secret@127.0.0.1:${sink.port}`, `smtp://news:secret@${ELSEWHERE}:${sink.port}?tls=none`])
+      expect(await transportTo({ url }).submit(message('a@example.net'))).toMatchObject({ outcome: 'submitted' });
+  });
+
+  it('is not needed: mail without one goes on where STARTTLS is not offered', async () => {
+    const { sink } = await start();
+    const transport = transportTo({ url: `smtp://${ELSEWHERE}:${sink.port}` });
+    expect(await transport.submit(message('a@example.net'))).toMatchObject({ outcome: 'submitted' });
+  });
+});
+
+describe('the name in EHLO', () => {
+  const nameTold = async (query: string, name?: () => Promise<string | undefined>): Promise<string | undefined> => {
+    const { sink } = await start();
+    await transportTo({ url: `${sink.url}${query}`, name }).submit(message('a@example.net'));
+    return sink.commands.find(({ line }) => line.startsWith('EHLO'))?.line.slice(5);
+  };
+
+  it('is that of the URL, or else what the instance calls itself by then', async () => {
+    expect(await nameTold('?name=mx1.example.com', async () => 'other.example.com')).toBe('mx1.example.com');
+    expect(await nameTold('?name=[192.0.2.7]')).toBe('[192.0.2.7]');
+    expect(await nameTold('', async () => 'news.example.com')).toBe('news.example.com');
+    expect(await nameTold('', async () => undefined)).toMatch(/^\[|\./);
+  });
+
+  it.each([
+    ['the host of the public URL', 'https://mail.example.com/news', 'box.example.org', 'news.example.net', 'mail.example.com'],
+    ["the machine's full name", 'http://127.0.0.1:8025', 'box.example.org', 'news.example.net', 'box.example.org'],
+    ["the first project's domain", undefined, 'box', 'news.example.net', 'news.example.net'],
+    [
+      "the first project's domain, not a name of one house",
+      'http://localhost',
+      'box.local',
+      'news.example.net',
+      'news.example.net',
+    ],
+    ['no name yet', 'http://[::1]:80', 'localhost.localdomain', undefined, undefined],
+  ])('is by default %s', async (_, publicUrl, machine, domain, expected) => {
+    const sql = { query: async <Row extends object>() => (domain === undefined ? [] : [{ domain }]) as Row[] };
+    expect(await ehloName(publicUrl, sql, machine)).toBe(expected);
+  });
+
+  it('does not wait for a database that is away', async () => {
+    const sql = { query: () => Promise.reject(new Error('away')) };
+    expect(await ehloName(undefined, sql, 'box')).toBeUndefined();
+  });
+});
+
 describe('the URL of an SMTP server', () => {
   it.each(['http://127.0.0.1:25', 'not a url', 'smtp://', 'smtp://user:hunter2@'])(
     '%s is refused without repeating it',
@@ -192,6 +266,51 @@ describe('the URL of an SMTP server', () => {
   );
 
   it('may not ask for a kind of TLS that there is not', () => {
-    expect(() => createSmtpTransport({ url: 'smtp://127.0.0.1?tls=maybe' })).toThrow('tls=maybe');
+    expect(() => createSmtpTransport({ url: 'smtp://127.0.0.1?tls=maybe' })).toThrow(
+      'The SMTP URL says tls="maybe"; it can be required, offered or none.',
+    );
+  });
+
+  it.each([
+    ['?tsl=required', 'unknown parameter "tsl". Did you mean tls=?'],
+    ['?TLS=required', 'unknown parameter "TLS". Did you mean tls=?'],
+    ['?nmae=mail.example.com', 'unknown parameter "nmae". Did you mean name=?'],
+    ['?pool=true', 'unknown parameter "pool". It may have tls= and name=.'],
+    ['?tls=none&tls=required', 'the parameter tls= more than once'],
+    ['?name=box', 'name="box"; it must be a full host name'],
+    ['?name=127.0.0.1', 'name="127.0.0.1"; it must be a full host name'],
+    ['?name=a.example%0d%0aQUIT', 'it must be a full host name'],
+    ['?name=', 'it must be a full host name'],
+    ['/path', 'has a path'],
+    ['#tls=none', 'The user or password in the SMTP URL is not percent-encoded'],
+    ['?tls=offered', 'tls=offered beside a password'],
+  ])('may not end in %s', (end, why) => {
+    const url = `smtp://user:hunter2@relay.example.com${end}`;
+    expect(() => parseSmtpUrl(url, 'PENNYPOST_SMTP_URL')).toThrow(`PENNYPOST_SMTP_URL`);
+    expect(() => parseSmtpUrl(url)).toThrow(why);
+    expect(() => parseSmtpUrl(url)).not.toThrow('hunter2');
+  });
+
+  it.each([
+    ['smtp://relay.example.com', 'offered', 587],
+    ['smtp://u:p@relay.example.com', 'required', 587],
+    ['smtp://u@relay.example.com:25', 'required', 25],
+    ['smtp://u:p@127.example.com', 'required', 587],
+    ['smtp://u:p@10.0.0.1', 'required', 587],
+    ['smtp://u:p@[2001:db8::1]', 'required', 587],
+    ['smtp://u:p@relay.example.com?tls=none', 'none', 587],
+    ['smtp://u:p@localhost', 'offered', 587],
+    ['smtp://u:p@127.0.0.2', 'offered', 587],
+    ['smtp://u:p@[::1]', 'offered', 587],
+    ['smtps://u:p@relay.example.com', 'implicit', 465],
+    ['smtps://u:p@relay.example.com?tls=required', 'implicit', 465],
+  ])('%s means TLS %s at port %i', (url, security, port) => {
+    expect(parseSmtpUrl(url)).toMatchObject({ security, port });
+  });
+
+  it('contradicts itself with smtps:// and tls=none, and has its password percent-encoded', () => {
+    expect(() => parseSmtpUrl('smtps://relay.example.com?tls=none')).toThrow('smtps:// is TLS from the first byte');
+    expect(() => parseSmtpUrl('smtp://u:100%@relay.example.com')).toThrow('not percent-encoded');
+    expect(parseSmtpUrl('smtp://a%40b:100%25@relay.example.com').auth).toEqual({ user: 'a@b', pass: '100%' });
   });
 });

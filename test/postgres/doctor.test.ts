@@ -90,6 +90,24 @@ describe('the doctor', () => {
     expect((await findingsOf({ PENNYPOST_DATA_DIR: data })).SMTP).toMatchObject({ verdict: 'warn', found: 'no server is set' });
   });
 
+  it.each(['421-at-ehlo', '550-at-ehlo'])('says what to do when the SMTP server refuses our name with %s', async (script) => {
+    const sink = await startFaultSink({ script: () => script });
+    const { SMTP } = await findingsOf({ PENNYPOST_SMTP_URL: `${sink.url}?name=box.example.com` });
+    await sink.close();
+    expect(SMTP).toMatchObject({
+      verdict: 'fail',
+      advice: expect.stringMatching(/^It does not accept box\.example\.com as our name in EHLO\. Add \?name=/),
+    });
+  });
+
+  it('warns of a password that is sent without TLS', async () => {
+    const sink = await startFaultSink({ credentials: { user: 'u', pass: 'p' } });
+    const { SMTP } = await findingsOf({ PENNYPOST_SMTP_URL: `smtp://u:p@0.0.0.0:${sink.port}?tls=none` });
+    await sink.close();
+    expect(SMTP).toMatchObject({ verdict: 'warn', found: expect.stringContaining('without TLS') });
+    expect(SMTP?.advice).toContain('tls=none');
+  });
+
   it('greets the SMTP server, and tells what it answers, without the password', async () => {
     const sink = await startFaultSink();
     const smtp = (port: number) => findingsOf({ PENNYPOST_SMTP_URL: `smtp://name:hidden@127.0.0.1:${port}?tls=none` });

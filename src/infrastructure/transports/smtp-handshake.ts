@@ -15,8 +15,8 @@ export interface SmtpPeer {
   /** `implicit`: TLS from the first byte. `required`: STARTTLS or nothing. `offered`: STARTTLS where offered, and then it must succeed. `none`: plain text. */
   readonly security: 'implicit' | 'required' | 'offered' | 'none';
   readonly auth: { readonly user: string; readonly pass: string } | undefined;
-  /** What we call ourselves in EHLO; the machine's name where undefined. */
-  readonly name: string | undefined;
+  /** What we call ourselves in EHLO, asked for each connection; the machine's name where undefined. */
+  readonly name: () => Promise<string | undefined>;
   readonly tls: ConnectionOptions;
   /** Milliseconds for connection, greeting and TLS together. */
   readonly connectTimeout: number;
@@ -36,9 +36,12 @@ export class SmtpConnectFailed extends Error {
   /** SMTP reply code, where there was a reply. */
   readonly replyCode: number | undefined;
   readonly enhancedCode: string | undefined;
-  constructor(message: string, reply: string | undefined) {
+  /** The command of the handshake that failed; undefined before the greeting. */
+  readonly step: string | undefined;
+  constructor(message: string, reply: string | undefined, step: string | undefined) {
     super(message);
     this.name = 'SmtpConnectFailed';
+    this.step = step;
     this.replyCode = reply === undefined ? undefined : Number(reply.slice(0, 3));
     this.enhancedCode = reply === undefined ? undefined : enhancedCodeOf(reply.slice(4));
   }
@@ -54,7 +57,8 @@ export const peerName = (peer: Pick<SmtpPeer, 'host' | 'port'>): string =>
  * `_maxAllowedSize`, `_responseQueue`, `_remainder`); each is checked here, and a contract test fails when one moves.
  * @throws SmtpConnectFailed
  */
-export function openConnection(peer: SmtpPeer, signal: AbortSignal): Promise<OpenedConnection> {
+export async function openConnection(peer: SmtpPeer, signal: AbortSignal): Promise<OpenedConnection> {
+  const name = await peer.name();
   return new Promise((resolve, reject) => {
     // Where nodemailer has nothing to look up or to encrypt; it may still secure the socket by STARTTLS, and then has another.
     const frugal = peer.security !== 'implicit' && isIP(peer.host) !== 0 ? new FrugalSocket() : undefined;
@@ -65,7 +69,7 @@ export function openConnection(peer: SmtpPeer, signal: AbortSignal): Promise<Ope
       secure: peer.security === 'implicit',
       requireTLS: peer.security === 'required',
       ignoreTLS: peer.security === 'none',
-      name: peer.name,
+      name,
       tls: peer.tls,
       connectionTimeout: peer.connectTimeout,
       greetingTimeout: peer.connectTimeout,
@@ -173,6 +177,11 @@ function socketOf(connection: SMTPConnection, frugal: FrugalSocket | undefined, 
 
 function asConnectFailure(error: Error & { response?: unknown; command?: unknown }, peer: SmtpPeer): SmtpConnectFailed {
   const reply = typeof error.response === 'string' && /^\d{3}(?:[ -]|$)/.test(error.response) ? error.response : undefined;
-  const step = typeof error.command === 'string' && error.command !== 'CONN' ? ` at ${error.command}` : '';
-  return new SmtpConnectFailed(`No connection to ${peerName(peer)}${step}: ${error.message}`, reply);
+  const step = typeof error.command === 'string' && error.command !== 'CONN' ? error.command : undefined;
+  const where = step === undefined ? '' : ` at ${step}`;
+  const why =
+    step === 'STARTTLS' && peer.auth !== undefined
+      ? `${error.message}; without TLS the password is not sent. Use smtps:// if the server wants TLS from the first byte`
+      : error.message;
+  return new SmtpConnectFailed(`No connection to ${peerName(peer)}${where}: ${why}`, reply, step);
 }

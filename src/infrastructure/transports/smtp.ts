@@ -2,14 +2,16 @@ import type { ConnectionOptions } from 'node:tls';
 import type { SmtpTimeouts } from './session-host.ts';
 import type { SmtpPeer } from './smtp-handshake.ts';
 import { type SmtpEvent, SmtpTransport } from './smtp-pool.ts';
+import { defaultSecurity, parseSmtpUrl } from './smtp-url.ts';
 
 /** Where to hand mail over: one URL, or its parts. */
 export type SmtpAddress =
   | {
       /**
        * `smtp://user:password@host:587` or `smtps://host` (TLS from the first byte; default port 465, else 587). User and
-       * password percent-encoded. `?tls=required` refuses to go on without STARTTLS, `?tls=none` never uses it; the default
-       * is to use it where it is offered, and then it must succeed.
+       * password percent-encoded. `?tls=required` refuses to go on without STARTTLS, which is the default with a password and a
+       * host that is not this machine; `?tls=offered`, else the default, uses it where it is offered, and then it must succeed;
+       * `?tls=none` never uses it. `?name=` is the name for EHLO. Other parameters are refused.
        */
       readonly url: string;
     }
@@ -18,7 +20,7 @@ export type SmtpAddress =
       readonly port: number;
       /** TLS from the first byte. Default: false. */
       readonly secure?: boolean | undefined;
-      /** Refuse to go on without STARTTLS. Default: false. */
+      /** Refuse to go on without STARTTLS. With `auth` and a host that is not this machine it is always required. Default: false. */
       readonly requireTls?: boolean | undefined;
       readonly auth?: { readonly user: string; readonly pass: string } | undefined;
     };
@@ -28,8 +30,8 @@ export type SmtpTransportOptions = SmtpAddress & {
   readonly maxConnections?: number | undefined;
   /** Then QUIT and a new connection. Default: 1,000; many relays close after some hundred. */
   readonly messagesPerConnection?: number | undefined;
-  /** What we call ourselves in EHLO. Default: the machine's full name, or its address literal. */
-  readonly name?: string | undefined;
+  /** What we call ourselves in EHLO where the URL does not say. Default: the machine's full name, or its address literal. */
+  readonly name?: string | (() => Promise<string | undefined>) | undefined;
   /** Certificates, ciphers and so on, as for `tls.connect`. */
   readonly tls?: ConnectionOptions | undefined;
   /** Milliseconds for connection, greeting and TLS together. Default: 30,000. */
@@ -59,14 +61,15 @@ const RFC_5321_TIMEOUTS: SmtpTimeouts = {
 /**
  * Hands messages over by SMTP (RFC 5321): kept-alive connections, PIPELINING (RFC 2920), STARTTLS, AUTH, SIZE, 8BITMIME,
  * SMTPUTF8. Nothing is connected before the first message or `verify`.
- * @throws Error when the URL is not one of an SMTP server
+ * @throws InvalidInput when the URL is not one of an SMTP server
  */
 export function createSmtpTransport(options: SmtpTransportOptions): SmtpTransport {
   const timeouts = { ...RFC_5321_TIMEOUTS, ...options.timeouts };
+  const address = 'url' in options ? parseSmtpUrl(options.url) : { ...partsOf(options), name: undefined };
   return new SmtpTransport({
     peer: {
-      ...('url' in options ? parseSmtpUrl(options.url) : partsOf(options)),
-      name: options.name,
+      ...address,
+      name: naming(address.name, options),
       tls: options.tls ?? {},
       connectTimeout: options.connectTimeout ?? MINUTE / 2,
       commandTimeout: timeouts.command,
@@ -85,23 +88,11 @@ export function createSmtpTransport(options: SmtpTransportOptions): SmtpTranspor
 type PeerAddress = Pick<SmtpPeer, 'host' | 'port' | 'security' | 'auth'>;
 
 function partsOf(parts: Exclude<SmtpAddress, { url: string }>): PeerAddress {
-  const security = parts.secure === true ? 'implicit' : parts.requireTls === true ? 'required' : 'offered';
-  return { host: parts.host, port: parts.port, security, auth: parts.auth };
+  const security = parts.requireTls === true ? 'required' : defaultSecurity(parts.host, parts.auth);
+  return { host: parts.host, port: parts.port, security: parts.secure === true ? 'implicit' : security, auth: parts.auth };
 }
 
-/** Never repeats the URL in an error: it can hold a password. */
-function parseSmtpUrl(text: string): PeerAddress {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || (url.protocol !== 'smtp:' && url.protocol !== 'smtps:') || url.hostname === '') {
-    throw new Error('The SMTP URL must look like smtp://user:password@host:587 or smtps://host:465.');
-  }
-  const implicit = url.protocol === 'smtps:';
-  const tls = url.searchParams.get('tls') ?? 'offered';
-  if (tls !== 'offered' && tls !== 'required' && tls !== 'none') {
-    throw new Error(`The SMTP URL says tls=${tls}; it can be offered, required or none.`);
-  }
-  const port = url.port === '' ? (implicit ? 465 : 587) : Number(url.port);
-  const auth =
-    url.username === '' ? undefined : { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) };
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port, security: implicit ? 'implicit' : tls, auth };
+/** The URL's name comes first: it is the setting that was made for this server. */
+function naming(own: string | undefined, { name }: SmtpTransportOptions): SmtpPeer['name'] {
+  return async () => own ?? (typeof name === 'function' ? name() : name);
 }

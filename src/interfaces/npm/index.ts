@@ -7,7 +7,7 @@
  */
 import './node-version.ts';
 import { resolve } from 'node:path';
-import { readSecretKeys, STUCK_AFTER_MS } from '../../infrastructure/config.ts';
+import { readSecretKeys, STUCK_AFTER_MS, smtpUrl } from '../../infrastructure/config.ts';
 import { tokens } from '../../infrastructure/container.ts';
 import { createLogger } from '../../infrastructure/logger.ts';
 import { type Opened, openPennypost } from '../../infrastructure/open.ts';
@@ -105,7 +105,7 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
   const config = {
     databaseUrl: options.databaseUrl,
     dataDir: resolve(options.dataDir),
-    smtpUrl: options.smtp,
+    smtpUrl: smtpUrl(options.smtp, 'createPennypost: smtp'),
     publicUrl: options.publicUrl,
     // Nobody listens here: the host does.
     host: '127.0.0.1',
