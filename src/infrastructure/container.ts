@@ -235,6 +235,7 @@ function wireSending(container: Container): void {
         id,
         jobs,
         bulk,
+        transactional,
         register: (lanes, progress) =>
           work.run(async (scope) => {
             await scope.delivery.saveWorker({ id, host: hostname(), pid: process.pid, lanes, startedAt, progress });

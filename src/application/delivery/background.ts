@@ -48,3 +48,14 @@ export class Background {
     await Promise.allSettled(this.#underway);
   }
 }
+
+/** Waits for `work`, but not for longer. @returns whether it was done by then */
+export async function within(milliseconds: number, work: Promise<void>): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), milliseconds);
+  try {
+    return await Promise.race([work.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

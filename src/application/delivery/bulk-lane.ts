@@ -11,7 +11,7 @@ import {
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
-import { Background } from './background.ts';
+import { Background, within } from './background.ts';
 import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
 import { type Held, keyOf, leaseKey, remainingOf } from './held.ts';
 import * as timing from './lane-timing.ts';
@@ -137,9 +137,14 @@ export class BulkLane {
     return standingOf({ held: [...this.#held.values()], ...parts, now: this.#clock.monotonic() });
   }
 
+  /** Messages handed over whose outcome is not recorded: in doubt, should this process end now. */
+  get inDoubt(): number {
+    return this.#recorder.handedOver;
+  }
+
   /**
    * Stops claiming, finishes what is on the wire, writes all outcomes, hands shards back (promise D9). Leases are renewed to
-   * the end: whoever took a shard over meanwhile would repeat what is on the wire.
+   * the end: whoever took a shard over meanwhile would repeat what is on the wire. Without the database it gives up after a while.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -147,14 +152,26 @@ export class BulkLane {
     await this.#pump.drain(timing.DRAIN_MS);
     // What is past its final dot is in doubt from here on: no answer to it would be heard any more.
     if (!this.#pump.quiet) await this.#transport.close(0);
+    const handedBack = await within(timing.HAND_BACK_MS, this.#handBack());
+    this.#recorder.stop();
+    this.#renewing.endTimers();
+    if (handedBack) await Promise.all([this.#renewing.settled(), this.#background.settled()]);
+    else {
+      const facts = { inDoubt: this.inDoubt, shards: [...this.#held.keys()], waitedMs: timing.HAND_BACK_MS };
+      this.#log.error(
+        facts,
+        'the database did not take the last outcomes: messages in doubt are sent again, marked, by the next worker',
+      );
+    }
+  }
+
+  async #handBack(): Promise<void> {
     // A claim that was under way when all this began may still bring a shard.
     await this.#background.settled();
     for (const held of this.#held.values()) this.#pump.part(held);
     await this.#recorder.flush();
-    for (const held of [...this.#held.values()]) await this.#giveBack(held, true);
-    this.#recorder.stop();
-    this.#renewing.endTimers();
-    await Promise.all([this.#renewing.settled(), this.#background.settled()]);
+    // What cannot be given back waits for the end of its lease.
+    for (const held of [...this.#held.values()]) await this.#giveBack(held, true).catch((error) => this.#stumbled(error));
   }
 
   /** Nothing more can be recorded, so nothing more may be handed over; the shards go to others when their leases end. */

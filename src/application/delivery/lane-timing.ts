@@ -4,6 +4,8 @@ export const LEASE_MARGIN_MS = 2_000;
 export const WAIT_MS = 1_500;
 /** How long a stopping process waits for answers to what is on the wire (promise D9). */
 export const DRAIN_MS = 30_000;
+/** How long it then waits for the database to take its last outcomes and its shards. */
+export const HAND_BACK_MS = 25_000;
 export const TICK_MS = 250;
 export const RENEW_MS = 3_000;
 export const CONTROL_MS = 500;

@@ -67,6 +67,8 @@ export class SendTransactional {
   readonly #publicUrl: string;
   readonly #isTransient: (error: unknown) => boolean;
   readonly #background: Background;
+  /** Attempts that were begun and whose end is not recorded. */
+  readonly #open = new Set<Id>();
 
   constructor(deps: {
     work: UnitOfWork;
@@ -165,8 +167,18 @@ export class SendTransactional {
     const askedAt = this.#clock.monotonic();
     const begun = await this.#begin(message);
     if (begun?.state !== 'attempting') return begun;
-    const attempt = await this.#submit(begun, bytes, askedAt);
-    return this.#kept(() => this.#end(begun, attempt));
+    this.#open.add(begun.id);
+    try {
+      const attempt = await this.#submit(begun, bytes, askedAt);
+      return await this.#kept(() => this.#end(begun, attempt));
+    } finally {
+      this.#open.delete(begun.id);
+    }
+  }
+
+  /** Messages whose attempt was begun and has no recorded end: in doubt, should this process end now. */
+  get inDoubt(): number {
+    return this.#open.size;
   }
 
   /** However long it takes, the content leaves only within five seconds of an answer that its recipient may be mailed. */

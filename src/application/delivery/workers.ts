@@ -21,6 +21,7 @@ export class Workers {
   readonly id: Id;
   readonly #jobs: LaneRunner;
   readonly #bulk: BulkLane;
+  readonly #transactional: { readonly inDoubt: number };
   readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
   readonly #sweep: () => Promise<void>;
   readonly #forget: () => Promise<void>;
@@ -35,6 +36,7 @@ export class Workers {
     id: Id;
     jobs: LaneRunner;
     bulk: BulkLane;
+    transactional: { readonly inDoubt: number };
     /** Says that this worker lives, and learns who else does, the oldest first. */
     register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
     /** Ends what workers that are gone have left open; one worker of the background lane does it for all. */
@@ -49,6 +51,7 @@ export class Workers {
     this.id = deps.id;
     this.#jobs = deps.jobs;
     this.#bulk = deps.bulk;
+    this.#transactional = deps.transactional;
     this.#register = deps.register;
     this.#sweep = deps.sweep;
     this.#forget = deps.forget;
@@ -82,6 +85,11 @@ export class Workers {
 
   get progress(): WorkerProgress {
     return { ...this.#bulk.progress, stuck: this.#watch.stuck };
+  }
+
+  /** What this process would leave without a recorded outcome if it ended now. */
+  get inDoubt(): { readonly campaignMessages: number; readonly transactionalMessages: number } {
+    return { campaignMessages: this.#bulk.inDoubt, transactionalMessages: this.#transactional.inDoubt };
   }
 
   /**

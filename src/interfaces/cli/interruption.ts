@@ -36,6 +36,12 @@ export type InterruptReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'EPIPE';
 
 const STATUS: Readonly<Record<InterruptReason, number>> = { SIGHUP: 129, SIGINT: 130, EPIPE: 141, SIGTERM: 143 };
 
+/**
+ * How long an orderly end may take: 30 s for what is on the wire, 25 s for the database to take the last outcomes, and some for everything
+ * else. A parent waits for its worker processes. A service manager kills after 90 s.
+ */
+const DEADLINE_MS = { worker: 60_000, parent: 75_000 };
+
 /** A service manager that signals every process, and a launcher that passes the signal on, make one wish in so many milliseconds. */
 const ONE_WISH_MS = 1_000;
 
@@ -49,6 +55,7 @@ export class Interruption {
   private readonly exit: (status: number) => void;
   private heeded = false;
   private supervised = false;
+  private readonly lastWords: (() => void)[] = [];
   private first: InterruptReason | undefined;
   private firstAt = 0;
   private readonly now: () => number;
@@ -74,6 +81,11 @@ export class Interruption {
     return this.signal;
   }
 
+  /** Called when the process ends before its work is finished, because its deadline has passed or its parent has gone. */
+  beforeBreakingOff(say: () => void): void {
+    this.lastWords.push(say);
+  }
+
   /**
    * A parent watches over this process. The same wish may then arrive twice, from the parent and from whoever manages both (a
    * service manager signals every process), so that a second signal is not impatience; that is for the parent to have.
@@ -89,7 +101,7 @@ export class Interruption {
   /** The parent has gone: drain, and when that was asked before, end at once. */
   parentGone(): void {
     if (this.first === undefined) this.receive('SIGTERM');
-    else this.exit(STATUS[this.first]);
+    else this.breakOff(STATUS[this.first]);
   }
 
   receive(reason: InterruptReason): void {
@@ -97,7 +109,13 @@ export class Interruption {
     if (!this.heeded || this.first !== undefined) this.exit(STATUS[reason]);
     this.first = reason;
     this.firstAt = this.now();
+    setTimeout(() => this.breakOff(STATUS[reason]), this.supervised ? DEADLINE_MS.worker : DEADLINE_MS.parent).unref();
     this.controller.abort();
+  }
+
+  private breakOff(status: number): void {
+    for (const say of this.lastWords) say();
+    this.exit(status);
   }
 
   /** Whether another signal means: at once. A closed terminal and a reader that has gone are no wish of anyone's. */

@@ -97,6 +97,12 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     ...(running !== undefined && running.inboxUrl === undefined && smtpUrl === undefined && { localTransport: false }),
   });
   opened.lifecycle.register('heap', keepHeapSmall());
+  interruption.beforeBreakingOff(() =>
+    log.error(
+      opened.get(tokens.workers).inDoubt,
+      'not finished in time, and ended all the same; messages in doubt are sent again, marked',
+    ),
+  );
   let working: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     working ??= opened.get(tokens.workers).stop();

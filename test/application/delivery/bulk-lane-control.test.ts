@@ -274,6 +274,25 @@ describe('stop', () => {
     expect(world.owned()).toBe(0);
   });
 
+  it('gives up after a while when the database is gone, and the next holder marks what it left', async () => {
+    world.campaign(200);
+    const { lane } = open({ slots: 4, takes: 300 });
+    await time.until('some to be handed over', () => handed.length > 20);
+    world.away = true;
+    await time.pass(1_000);
+    const before = handed.length;
+    const inDoubt = before - world.recorded.length;
+    expect([inDoubt > 0, lane.inDoubt]).toEqual([true, inDoubt]);
+    await stop(lane, 26_000);
+    expect(handed).toHaveLength(before);
+    world.away = false;
+    open({ takes: 1 });
+    await time.until('everybody to be recorded', () => world.done(), 120_000);
+    expect(handed.length - distinct(handed)).toBe(inDoubt);
+    const marked = world.recorded.filter(({ possibleRepeat }) => possibleRepeat).length;
+    expect(marked).toBeGreaterThanOrEqual(inDoubt);
+  });
+
   it('keeps its leases while a slow server takes its time', async () => {
     world.campaign(100);
     const { lane } = open({ slots: 2, takes: 25_000 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Interrupted, Interruption, interruptible } from '../../../src/interfaces/cli/interruption.ts';
 
 function interruption(now = () => 0) {
@@ -46,6 +46,27 @@ describe('a signal', () => {
     now = 1_000;
     one.receive('SIGTERM');
     expect(exits).toEqual([143]);
+  });
+
+  it.each([
+    ['a command', false, 75_000],
+    ['a worker process under its parent', true, 60_000],
+  ])('gives %s a deadline, and what is left is said before the process ends', (_, supervised, milliseconds) => {
+    vi.useFakeTimers();
+    try {
+      const { exits, interruption: one } = interruption();
+      const said: string[] = [];
+      one.heed();
+      if (supervised) one.obeyParent();
+      one.beforeBreakingOff(() => said.push(`in doubt, ${exits.length} exits`));
+      one.receive('SIGTERM');
+      vi.advanceTimersByTime(milliseconds - 1);
+      expect(exits).toEqual([]);
+      vi.advanceTimersByTime(1);
+      expect({ exits, said }).toEqual({ exits: [143], said: ['in doubt, 0 exits'] });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('is no second one when only the reader of the output has gone meanwhile', () => {
