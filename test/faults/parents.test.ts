@@ -106,7 +106,7 @@ async function servingIn(dataDir: string): Promise<number[]> {
     const pid = Number(name);
     if (!Number.isInteger(pid)) continue;
     const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
-    if (/node\0/.test(await read('cmdline')) && (await read('environ')).includes(`PENNYPOST_DATA_DIR=${dataDir}\0`))
+    if (/^[^\0]*node\0/.test(await read('cmdline')) && (await read('environ')).includes(`PENNYPOST_DATA_DIR=${dataDir}\0`))
       if (/(main\.[jt]s|bin\/pennypost(\.js)?)\0/.test(await read('cmdline'))) found.push(pid);
   }
   return found;

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { TEST_SECRET, urlOf } from '../../support/instance.ts';
@@ -70,6 +72,16 @@ describe('a process', () => {
     const help = startNode(MAIN, ['--help'], { PENNYPOST_PORT: 'nonsense', PENNYPOST_DATABASE_URL: 'nonsense' });
     expect(await help.ended).toBe(0);
     expect(help.lines[0]).toBe('Usage: pennypost [options] [command]');
+  });
+
+  it('started by its own path says nothing but its answer, on an older Node as well', async () => {
+    for (const node of [process.execPath, '/usr/bin/node'].filter((path) => existsSync(path))) {
+      const child = spawn(node, ['bin/pennypost.js', '--version'], { stdio: ['ignore', 'pipe', 'pipe'] });
+      expect(await Promise.all([text(child.stdout), text(child.stderr)])).toEqual([
+        expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+        '',
+      ]);
+    }
   });
 
   it('says which setting is wrong, and ends with 2', async () => {
