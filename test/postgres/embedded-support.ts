@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { expect, vi } from 'vitest';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
 
 const run = promisify(execFile);
 const script = fileURLToPath(new URL('embedded-process.ts', import.meta.url));
@@ -102,6 +104,25 @@ export async function postgresIn(directory: string): Promise<number[]> {
     if (/(postgres|initdb)\0/.test(command) && command.includes(directory)) found.push(Number(pid));
   }
   return found;
+}
+
+/** On a connection of its own. */
+export async function ask<Row extends pg.QueryResultRow>(connection: ConnectionSettings, text: string): Promise<Row[]> {
+  const client = new pg.Client({ ...connection });
+  await client.connect();
+  try {
+    return (await client.query<Row>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Of the error that the work ends with. */
+export async function codeOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => 'none',
+    (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error),
+  );
 }
 
 /** Asks again until it is so. */

@@ -1,33 +1,25 @@
-import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Log } from '../../src/application/log.ts';
-import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
 import { startEmbedded } from '../../src/infrastructure/postgres/embedded.ts';
 import { fileFailure } from '../../src/infrastructure/postgres/embedded-directory.ts';
 import { findBinaries } from '../../src/infrastructure/postgres/embedded-program.ts';
 import { ForeignDirectory, NoEmbeddedDatabase, NoSpace, WrongDatabaseVersion } from '../../src/infrastructure/postgres/errors.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';
 import { pooledSql } from '../../src/infrastructure/postgres/session.ts';
-import { type EmbeddedProcess, ordinaryUser, type Parts, partsOf, postgresIn, until, Workplace } from './embedded-support.ts';
-
-async function ask<Row extends pg.QueryResultRow>(connection: ConnectionSettings, text: string): Promise<Row[]> {
-  const client = new pg.Client({ ...connection });
-  await client.connect();
-  try {
-    return (await client.query<Row>(text)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-async function codeOf(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => 'none',
-    (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error),
-  );
-}
+import {
+  ask,
+  codeOf,
+  type EmbeddedProcess,
+  ordinaryUser,
+  type Parts,
+  partsOf,
+  postgresIn,
+  until,
+  Workplace,
+} from './embedded-support.ts';
 
 /** A log whose lines are kept. */
 function heard(lines: string[]): Log {
@@ -225,6 +217,21 @@ describe('the embedded PostgreSQL', () => {
       expect(await postgresIn(dataDir)).toEqual([]);
     });
 
+    it('of postgres, whose cluster is gone as well, makes no empty one in its place', async () => {
+      const dataDir = await place.copyOf(used);
+      const lines: string[] = [];
+      const database = await startEmbedded({ dataDir, sync: false, log: heard(lines) });
+      const { postmaster } = await partsOf(dataDir);
+      await rename(join(dataDir, 'pg-18'), join(dataDir, 'away'));
+      process.kill(postmaster, 'SIGKILL');
+      await until(async () => lines.includes('error: The embedded PostgreSQL could not be started again yet.'));
+      expect((await readdir(dataDir)).filter((name) => name.startsWith('pg-18'))).toEqual([]);
+      await rename(join(dataDir, 'away'), join(dataDir, 'pg-18'));
+      await until(async () => lines.includes('The embedded PostgreSQL runs again.'));
+      expect(await ask(database.connection, 'select answer from kept')).toEqual([{ answer: 42 }]);
+      await database.stop();
+    });
+
     it('of one backend is recovered from by postgres', async () => {
       const dataDir = await place.copyOf(used);
       const lines: string[] = [];
@@ -255,10 +262,11 @@ describe('the embedded PostgreSQL', () => {
     it('of everything, with the process id given to somebody else since, starts as well', async () => {
       const dataDir = await place.copyOf(used);
       const cluster = join(dataDir, 'pg-18');
-      await writeFile(
-        join(cluster, 'postmaster.pid'),
-        `${process.pid}\n${cluster}\n1700000000\n5432\n${dataDir}/run\n\n0 0\nready\n`,
-      );
+      const left = `${process.pid}\n${cluster}\n1700000000\n5432\n${dataDir}/run\n\n0 0\nready\n`;
+      await writeFile(join(cluster, 'postmaster.pid'), left);
+      // The socket of the dead server as well, whose lock postgres would believe.
+      await mkdir(join(dataDir, 'run'), { recursive: true });
+      await writeFile(join(dataDir, 'run', '.s.PGSQL.5432.lock'), left);
       const database = await start(dataDir);
       expect(database.role).toBe('supervising');
       await database.stop();

@@ -96,10 +96,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
   const layout = layoutOf(await claimDataDirectory(options.dataDir));
   const { log = SILENT, onLost = () => undefined, inherits = false } = options;
   let ends: DatabaseEnds = NO_ENDS;
-  const superviseHere = (): Promise<Opened> => supervise(layout, options, ends);
+  // Only at first: a cluster that is gone later, with its volume, is never replaced by an empty one.
+  let creates = options.creates !== false;
+  const superviseHere = (): Promise<Opened> => supervise(layout, { ...options, creates }, ends);
   const open = (): Promise<Opened> => openPatiently(layout, superviseHere);
   try {
     const first = await open();
+    creates = false;
     const keeper = new Keeper({
       first,
       // Whoever runs the server starts it again; it looks for another process that does only when it has lost that role.

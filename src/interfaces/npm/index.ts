@@ -73,6 +73,7 @@ export async function createPennypost(options: PennypostOptions = {}): Promise<P
   const gate = new VerbGate();
   opened.lifecycle.register('verbs', () => gate.close());
   const application = gate.guard(opened.get(tokens.application));
+  const { ready } = gate.guard({ ready: opened.ready });
   let starting: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
   let handler: Promise<FetchHandler> | undefined;
@@ -94,7 +95,7 @@ export async function createPennypost(options: PennypostOptions = {}): Promise<P
     stop,
     fetch: async (request, env) => {
       const inbox = checked.showInbox ? opened.inbox : undefined;
-      handler ??= loadHandler({ application, inbox, log, ready: opened.ready, options: checked });
+      handler ??= loadHandler({ application, inbox, log, ready, options: checked });
       return (await handler)(request, env);
     },
   };

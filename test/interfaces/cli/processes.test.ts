@@ -92,6 +92,14 @@ describe('a process', () => {
     );
   });
 
+  it('says which variable is no setting, and goes on', async () => {
+    const running = startNode(MAIN, ['status'], { ...environment, PENNYPOST_SMPT_URL: 'smtp://relay.example.com' });
+    expect(await running.ended).toBe(0);
+    expect(running.errors()).toBe(
+      'warning: PENNYPOST_SMPT_URL is not used. Did you mean PENNYPOST_SMTP_URL? All settings are in docs/operations.md.\n',
+    );
+  });
+
   it('ends with 5 while the database is away', async () => {
     const running = startNode(MAIN, ['status'], { ...environment, PENNYPOST_DATABASE_URL: 'postgresql://x:y@127.0.0.1:1/z' });
     expect(await running.ended).toBe(5);

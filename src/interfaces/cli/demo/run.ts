@@ -84,7 +84,7 @@ async function onStage(cli: Cli, server: Server, directory: string, work: (stage
       version: await version(),
       inbox,
       names: [],
-      local: true,
+      local: false,
       ready: instance.ready,
       report,
     });
