@@ -104,6 +104,11 @@ export class Interruption {
     else this.breakOff(STATUS[this.first]);
   }
 
+  /** Ends the process now, for a reason of its own. */
+  end(status: number): void {
+    this.exit(status);
+  }
+
   receive(reason: InterruptReason): void {
     if (this.first !== undefined && (this.supervised || !this.impatient(reason))) return;
     if (!this.heeded || this.first !== undefined) this.exit(STATUS[reason]);

@@ -27,6 +27,8 @@ const PROCESSES = 'worker processes for the bulk lane; default: one per core';
 
 /** Answers in progress get this long once the process is asked to end. */
 const GRACE_MS = 10_000;
+/** A process that cannot go on gets this long to close: outcomes wait for a database that may never come back. */
+const BROKEN_MS = 30_000;
 /** A worker process without its parent gets this long to drain. */
 const ORPHAN_MS = 30_000;
 
@@ -183,6 +185,15 @@ async function untilInterrupted(
     await Promise.race([cli.interruption.wait(), instance.broken]);
     if (!cli.interruption.underParent) cli.output.note('Finishing what is under way; a second Ctrl-C ends at once.');
   };
+  instance.broken.catch((error: unknown) => {
+    const end = (): void => {
+      cli.output.note(
+        'It does not close, and ends now. Campaigns go on at the next start; what cannot be told apart is marked as a possible repeat.',
+      );
+      cli.interruption.end(cli.output.failure(error));
+    };
+    setTimeout(end, BROKEN_MS).unref();
+  });
   // Every step is taken, whatever becomes of the one before; the first fault is the one to tell.
   const served = (): Promise<void> => closing(untilSignal, shut);
   const drained = (): Promise<void> => closing(served, async () => fleet?.stop());
