@@ -5,6 +5,7 @@ import {
   IMPORT_AGAIN,
   type Import,
   ImportColumns,
+  ImportDepartures,
   type ImportedPerson,
   type ImportLoad,
   type ImportLoader,
@@ -120,6 +121,7 @@ export class ImportSubscribers {
     onProgress: (progress: ImportProgress) => void,
   ): Promise<void> {
     const columns = new ImportColumns(file.header, imported.map);
+    const departures = new ImportDepartures(imported);
     const [present, ...older] = this.#erasureKeys(imported.projectId);
     const marks: Marks = { present: erasureMarker(present), older: older.map(erasureMarker) };
     let rows: StagedRow[] = [];
@@ -136,7 +138,8 @@ export class ImportSubscribers {
     for await (const batch of withHeader(file, columns.headerIsRow)) {
       for (const row of batch) {
         try {
-          rows.push(this.#staged(row.line, read(columns, row), marks, imported.consent !== null));
+          const person = read(columns, row);
+          rows.push(this.#staged(row.line, person, departures.judge(person), marks, imported.consent !== null));
         } catch (error) {
           if (!(error instanceof InvalidInput)) throw error;
           rejections.push(staged(rejection(row.line, error.message, 'cells' in row ? row.cells : [row.text]), marks));
@@ -145,13 +148,15 @@ export class ImportSubscribers {
       if (rows.length + rejections.length >= BATCH_ROWS) await hand();
     }
     await hand();
+    departures.requireDecision();
+    if (departures.found > 0) columns.warnings.about(null, recordedAs(departures.found));
     const { encoding, note } = file.encoding();
     if (note !== undefined) columns.warnings.about(null, note);
     const names = file.header === undefined ? null : columns.names;
     await load.finish({ columns: names, encoding, warnings: columns.warnings.all() }, this.#clock.now());
   }
 
-  #staged(line: number, person: ImportedPerson, marks: Marks, consents: boolean): StagedRow {
+  #staged(line: number, person: ImportedPerson, departure: StagedRow['departure'], marks: Marks, consents: boolean): StagedRow {
     const { email, locale, timeZone, attributes } = person;
     return {
       line,
@@ -162,6 +167,7 @@ export class ImportSubscribers {
       locale,
       timeZone,
       attributes,
+      departure,
     };
   }
 }
@@ -190,6 +196,9 @@ function staged(rejected: Rejection, marks: Marks): StagedRejection {
   const reason = 'This row cannot be read. Its cells are not kept, because too many addresses stand in them.';
   return { line: rejected.line, reason, cells: [], addresses: [] };
 }
+
+const recordedAs = (rows: number): string =>
+  `${rows === 1 ? '1 row was' : `${rows.toLocaleString('en')} rows were`} recorded as people who left: they get no campaigns of these lists.`;
 
 /** A file without a header begins with a person. */
 async function* withHeader({ header, batches }: SubscriberFile, headerIsRow: boolean): AsyncGenerator<readonly FileRow[]> {

@@ -44,6 +44,12 @@ export class SubscriptionRefused extends DomainError {
   readonly kind = 'conflict';
 }
 
+/** The file says that some of its people left, and the caller has not said what is to become of them. */
+export class ImportHoldsDepartures extends DomainError {
+  readonly code = 'import.people_left';
+  readonly kind = 'conflict';
+}
+
 /** The file as a whole cannot be imported; nothing of it was kept. */
 export class ImportUnreadable extends DomainError {
   readonly code = 'import.unreadable';

@@ -1,6 +1,7 @@
 import { DomainError } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import type { FileFindings, Import, ImportTotals, Rejection } from './import.ts';
+import type { SuppressionReason } from './suppression.ts';
 
 /** An address, and what it would be kept as if it were erased. */
 export interface MarkedAddress {
@@ -28,6 +29,8 @@ export interface StagedRow extends MarkedAddress {
   readonly timeZone: string | null;
   /** JSON object, checked and cleaned. */
   readonly attributes: string;
+  /** The person left elsewhere: `unsubscribed`, or why the address is suppressed. Null for people who join. */
+  readonly departure: 'unsubscribed' | SuppressionReason | null;
 }
 
 /** Carries the rows of one file to the database and merges them there. Nobody is changed before `finish`. */

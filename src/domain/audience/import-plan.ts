@@ -199,7 +199,7 @@ function planned(
   if (own === undefined) {
     warnings.about(
       name,
-      `Column ${index + 1} ("${name}") has no letters to name an attribute after and was left out. To keep it: ${index + 1}=name.`,
+      `The name has no letters to call an attribute after, so the column was left out. A map keeps it: ${index + 1}=name.`,
     );
     return { kind: 'ignored' };
   }

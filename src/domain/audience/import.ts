@@ -31,7 +31,16 @@ export const IMPORT_AGAIN =
 
 export const NO_TOTALS: ImportTotals = { rows: 0, imported: 0, created: 0, updated: 0, duplicates: 0, rejected: 0, protected: 0 };
 
+/**
+ * As what the people of a file are imported. `subscribed`: they join the lists, whatever the file says about them.
+ * `unsubscribed`: they have left the lists, or all marketing where none is named. `suppressed`: they get no campaigns at all.
+ * `stated`: each row as the file says. Absent: they join, and a file that says that some left is refused.
+ */
+export const IMPORT_AS = ['subscribed', 'unsubscribed', 'suppressed', 'stated'] as const;
+export type ImportAs = (typeof IMPORT_AS)[number];
+
 export interface NewImport {
+  readonly as?: ImportAs | undefined;
   /** Everybody imported joins these. A person who left one of them is `protected` as a whole. */
   readonly lists: readonly Id[];
   /** Proof that everybody in the file agreed; confirms them on double opt-in lists, and is stored per person. */
@@ -51,6 +60,8 @@ export interface Import {
   readonly fileName: string | null;
   readonly listIds: readonly Id[];
   readonly consent: Evidence | null;
+  /** Null when the caller did not say. */
+  readonly as: ImportAs | null;
   readonly map: Readonly<Record<string, string>>;
   /** The file's columns, in order; null for JSON Lines and until the file was opened. */
   readonly columns: readonly string[] | null;
@@ -98,6 +109,12 @@ export const KEPT_REJECTIONS = 100_000;
 /** @throws InvalidInput with a pointer to the field at fault. */
 export function newImport(projectId: Id, id: Id, wish: NewImport, now: Date): Import {
   const map = wish.map ?? {};
+  if (wish.as !== undefined && !IMPORT_AS.includes(wish.as)) {
+    throw new InvalidInput('People are imported as subscribed, unsubscribed, suppressed or stated.', '/as');
+  }
+  if (wish.consent !== undefined && (wish.as === 'unsubscribed' || wish.as === 'suppressed')) {
+    throw new InvalidInput(`People who are imported as ${wish.as} have given no consent. Leave the consent out.`, '/consent');
+  }
   if (Object.keys(map).length > 500) throw new InvalidInput('A map may name 500 columns.', '/map');
   return {
     projectId,
@@ -107,6 +124,7 @@ export function newImport(projectId: Id, id: Id, wish: NewImport, now: Date): Im
     fileName: wish.fileName === undefined ? null : cleanText(wish.fileName).slice(0, 300),
     listIds: [...new Set(wish.lists)],
     consent: wish.consent === undefined ? null : parseEvidence(wish.consent, now),
+    as: wish.as ?? null,
     map,
     columns: null,
     encoding: null,

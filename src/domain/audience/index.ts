@@ -27,6 +27,7 @@
 export { ATTRIBUTE_COUNT, ATTRIBUTES_OCTETS, type Attributes, type JsonValue } from './attributes.ts';
 export {
   AddressTaken,
+  ImportHoldsDepartures,
   ImportUnreadable,
   ListArchived,
   ListSlugTaken,
@@ -50,7 +51,9 @@ export { EXCLUSION_REASONS, type Exclusion, type ExclusionCounts, type Exclusion
 export {
   type FileFindings,
   IMPORT_AGAIN,
+  IMPORT_AS,
   type Import,
+  type ImportAs,
   type ImportState,
   type ImportTotals,
   type ImportWarning,
@@ -61,6 +64,7 @@ export {
   rejection,
 } from './import.ts';
 export { ImportColumns, type ImportedPerson } from './import-columns.ts';
+export { ImportDepartures } from './import-departures.ts';
 export {
   type ImportLoad,
   type ImportLoader,

@@ -27,7 +27,7 @@ const AT_ONCE = 4;
 const STAGING = `
   create temporary table pennypost_import_row (
     line int, subscriber_id uuid, consent_id uuid, address text, email_key text collate "C", mark text collate "C",
-    older_marks text[] collate "C", locale text, time_zone text, attributes jsonb);
+    older_marks text[] collate "C", locale text, time_zone text, attributes jsonb, departure text);
   create temporary table pennypost_import_rejected (line int primary key, reason text, cells jsonb);
   create temporary table pennypost_import_rejected_address (
     line int, email_key text collate "C", mark text collate "C", older_marks text[] collate "C");
@@ -109,6 +109,7 @@ class Load implements ImportLoad {
           row.locale,
           row.timeZone,
           row.attributes,
+          row.departure,
         ),
       );
       await this.copyText('pennypost_import_row', lines.join(''));

@@ -13,6 +13,7 @@ import {
   ImportUnreadable,
   KEPT_REJECTIONS,
 } from '../../domain/audience/index.ts';
+import { recordDepartures, spreadDepartures } from './audience-import-departures.ts';
 import { keepRejections } from './audience-import-rejections.ts';
 
 /** Merges of one project queue up: two files about the same people would otherwise lock their rows in different orders. */
@@ -96,6 +97,7 @@ async function gather(client: pg.PoolClient): Promise<{ staged: number; persons:
        false as kept, false as too_large
      from (select distinct on (email_key) * from pennypost_import_row order by email_key, line desc) r order by r.line`,
   );
+  await spreadDepartures(client);
   await client.query('create index on pennypost_import_person (batch)');
   await client.query('analyze pennypost_import_person');
   const counted = await client.query<{ staged: number; persons: number; batches: number }>(
@@ -114,6 +116,7 @@ async function mergeBatch(client: pg.PoolClient, imported: Import, batch: number
     created = await addNew(client, imported, batch, now);
     await updateKnown(client, imported, batch, now);
     await subscribe(client, imported, batch, now);
+    await recordDepartures(client, imported, batch, now);
     if (imported.consent !== null) await recordConsent(client, imported, batch, now);
   }
   const counted = await client.query<BatchTotals>(
@@ -150,7 +153,7 @@ async function lockLists(client: pg.PoolClient, imported: Import): Promise<void>
 async function lookUp(client: pg.PoolClient, imported: Import, batch: number): Promise<void> {
   await client.query(
     `update pennypost_import_person p set known_id = s.id,
-       too_large = ${tooLarge('s.attributes', 'p.attributes')}
+       too_large = p.departure is null and ${tooLarge('s.attributes', 'p.attributes')}
      from (select s.id, s.email_key, s.attributes from pennypost_audience.subscriber s
        where s.project_id = $1 and s.email_key = any(array(select email_key from pennypost_import_person where batch = $2))
        order by s.id for key share) s
@@ -159,17 +162,17 @@ async function lookUp(client: pg.PoolClient, imported: Import, batch: number): P
   );
 }
 
-/** Whether we may touch them, by the primary keys of suppression and subscription; asked when they can no longer be erased. */
+/** Whether we may touch them (who leaves is always heard, unless erased), by the primary keys of suppression and subscription; asked when they can no longer be erased. */
 async function judge(client: pg.PoolClient, imported: Import, batch: number): Promise<void> {
   await client.query(
     `update pennypost_import_person p set kept = true, too_large = false
-     where p.batch = $4 and not p.kept and (exists (select from pennypost_audience.suppression x
+     where p.batch = $4 and not p.kept and (p.departure is null and exists (select from pennypost_audience.suppression x
          where x.project_id = $1 and x.email_key = p.email_key and x.scope = any($3::text[]))
        or exists (select from pennypost_audience.suppression x
          where x.project_id = $1 and x.email_key = p.mark and x.scope = any($3::text[]))
        or (p.older_marks is not null and exists (select from pennypost_audience.suppression x
          where x.project_id = $1 and x.email_key = any(p.older_marks) and x.scope = any($3::text[])))
-       or exists (select from pennypost_audience.subscription n
+       or p.departure is null and exists (select from pennypost_audience.subscription n
          where n.project_id = $1 and n.list_id = any($2::uuid[]) and n.subscriber_id = p.known_id and n.state = 'unsubscribed'))`,
     [imported.projectId, imported.listIds, ['project', 'marketing', ...imported.listIds.map((id) => `list:${id}`)], batch],
   );
@@ -229,7 +232,7 @@ async function updateKnown(client: pg.PoolClient, { projectId }: Import, batch: 
      set attributes = s.attributes || p.attributes, locale = coalesce(p.locale, s.locale),
        time_zone = coalesce(p.time_zone, s.time_zone), updated_at = $2, version = s.version + 1
      from pennypost_import_person p
-     where p.batch = $3 and s.project_id = $1 and s.id = p.known_id and s.email_key = p.email_key and not p.kept and not p.too_large
+     where p.batch = $3 and s.project_id = $1 and s.id = p.known_id and s.email_key = p.email_key and not p.kept and not p.too_large and p.departure is null
        and ((s.attributes || p.attributes) <> s.attributes or s.locale is distinct from coalesce(p.locale, s.locale)
          or s.time_zone is distinct from coalesce(p.time_zone, s.time_zone))`,
     [projectId, now, batch],
@@ -248,7 +251,7 @@ async function subscribe(client: pg.PoolClient, imported: Import, batch: number,
      select $1, l.id, coalesce(p.known_id, p.subscriber_id),
        case when l.double_opt_in and not $4 then 'unconfirmed' else 'confirmed' end, $3, $3
      from pennypost_audience.list l cross join pennypost_import_person p
-     where l.project_id = $1 and l.id = any($2::uuid[]) and p.batch = $5 and not p.kept and not p.too_large
+     where l.project_id = $1 and l.id = any($2::uuid[]) and p.batch = $5 and not p.kept and not p.too_large and p.departure is null
        and (p.known_id is null or not exists (select from pennypost_audience.subscription n
          where n.project_id = $1 and n.list_id = l.id and n.subscriber_id = p.known_id))
      order by l.id, 3
@@ -259,7 +262,7 @@ async function subscribe(client: pg.PoolClient, imported: Import, batch: number,
     `update pennypost_audience.subscription n set state = 'confirmed', at = $3
      from (select w.list_id, w.subscriber_id from pennypost_audience.subscription w
        join pennypost_audience.list l on l.project_id = $1 and l.id = w.list_id and (not l.double_opt_in or $4)
-       join pennypost_import_person p on p.batch = $5 and p.known_id = w.subscriber_id and not p.kept and not p.too_large
+       join pennypost_import_person p on p.batch = $5 and p.known_id = w.subscriber_id and not p.kept and not p.too_large and p.departure is null
        where w.project_id = $1 and w.list_id = any($2::uuid[]) and w.state = 'unconfirmed'
        order by w.list_id, w.subscriber_id for no key update of w) w
      where n.project_id = $1 and n.list_id = w.list_id and n.subscriber_id = w.subscriber_id and n.state = 'unconfirmed'`,
@@ -267,14 +270,19 @@ async function subscribe(client: pg.PoolClient, imported: Import, batch: number,
   );
 }
 
-/** One entry a person for all lists; the words stand with the import, once. */
+/** One entry a person for all lists; the words stand with the import, once. The same statement about a person is not repeated. */
 async function recordConsent(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<void> {
   const { consent } = imported;
   await client.query(
     `insert into pennypost_audience.consent
        (project_id, id, subscriber_id, list_ids, action, source, ip, text_version, import_id, given_at, recorded_at)
      select $1, consent_id, coalesce(known_id, subscriber_id), $2, 'import', $3, $4, $5, $6, $7, $8
-     from pennypost_import_person where batch = $9 and not kept and not too_large order by line`,
+     from pennypost_import_person p where batch = $9 and not kept and not too_large and departure is null
+       and not exists (select from pennypost_audience.consent c join pennypost_audience.import i on i.project_id = $1 and i.id = c.import_id
+         where c.project_id = $1 and c.subscriber_id = p.known_id and c.action = 'import' and c.list_ids = $2 and c.source = $3
+           and c.ip is not distinct from $4 and c.text_version is not distinct from $5 and i.consent->>'text' is not distinct from $10
+           and (c.given_at = $7 or not $11))
+     order by line`,
     [
       imported.projectId,
       imported.listIds,
@@ -285,6 +293,8 @@ async function recordConsent(client: pg.PoolClient, imported: Import, batch: num
       consent?.at ?? now,
       now,
       batch,
+      consent?.text ?? null,
+      consent?.at !== undefined && consent.at.getTime() !== imported.createdAt.getTime(),
     ],
   );
 }

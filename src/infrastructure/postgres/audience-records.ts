@@ -25,7 +25,7 @@ import type { Sql } from './sql.ts';
 const SUPPRESSION = 'project_id as "projectId", email_key as "emailKey", scope, reason, evidence, at';
 const CONSENT = `project_id as "projectId", id, subscriber_id as "subscriberId", list_ids as "listIds", action, source, ip,
   user_agent as "userAgent", text, text_version as "textVersion", import_id as "importId", given_at as "givenAt", recorded_at as "recordedAt"`;
-const IMPORT = `project_id as "projectId", id, state, dry_run as "dryRun", file_name as "fileName", list_ids as "listIds", consent, map, columns,
+const IMPORT = `project_id as "projectId", id, state, dry_run as "dryRun", file_name as "fileName", list_ids as "listIds", consent, imported_as as "as", map, columns,
   encoding, warnings, rows, imported, created, updated, duplicates, rejected, protected, failure, created_at as "createdAt", ended_at as "endedAt"`;
 
 /** What an import says of itself while its process lives: a lock that dies with the connection. Two keys, so that no other lock meets it. */
@@ -146,10 +146,10 @@ function toImport(row: ImportRow): Import {
 }
 
 export async function addImport(sql: Sql, imported: Import): Promise<void> {
-  const { projectId, id, state, dryRun, fileName, listIds, consent, map, createdAt } = imported;
+  const { projectId, id, state, dryRun, fileName, listIds, consent, as, map, createdAt } = imported;
   await sql.query(
-    `insert into pennypost_audience.import (project_id, id, state, dry_run, file_name, list_ids, consent, map, created_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    `insert into pennypost_audience.import (project_id, id, state, dry_run, file_name, list_ids, consent, map, created_at, imported_as)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
     [
       projectId,
       id,
@@ -160,6 +160,7 @@ export async function addImport(sql: Sql, imported: Import): Promise<void> {
       consent === null ? null : JSON.stringify(consent),
       JSON.stringify(map),
       createdAt,
+      as,
     ],
   );
 }

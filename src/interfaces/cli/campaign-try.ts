@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { campaignOf, problemsText } from './campaign-lookup.ts';
 import { type Cli, example, gather, inProject, type Project } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
+import { withOutputFile } from './output-file.ts';
 import { followMessages } from './send.ts';
 import { subscriberOf } from './subscriber.ts';
 import { renderFields } from './table.ts';
@@ -37,25 +37,27 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
     .option('--as <who>', 'address or id of a subscriber')
     .option('--html <file>', 'write the HTML part to this file')
     .action(async (wanted: string, options: { as?: string; html?: string }) => {
-      await inProject(cli, async (application, project) => {
-        const { id } = await campaignOf(application, project, wanted);
-        const message = await application.campaign.preview(project.id, id, await asOf(application, project, options.as));
-        if (options.html !== undefined) {
-          if (message.html === undefined) throw new InvalidInput('This message has no HTML part.');
-          await writeFile(options.html, message.html);
-          cli.output.note(`HTML written to ${options.html}`);
-        }
-        cli.output.result(message, () =>
-          [
-            renderFields([
-              ['subject', message.subject],
-              ['preheader', message.preheader],
-            ]),
-            '',
-            message.text.trim(),
-          ].join('\n'),
-        );
-      });
+      await withOutputFile(options.html, '--html', [], (html) =>
+        inProject(cli, async (application, project) => {
+          const { id } = await campaignOf(application, project, wanted);
+          const message = await application.campaign.preview(project.id, id, await asOf(application, project, options.as));
+          if (html !== undefined) {
+            if (message.html === undefined) throw new InvalidInput('This message has no HTML part.');
+            await html.write(message.html);
+            cli.output.note(`HTML written to ${options.html}`);
+          }
+          cli.output.result(message, () =>
+            [
+              renderFields([
+                ['subject', message.subject],
+                ['preheader', message.preheader],
+              ]),
+              '',
+              message.text.trim(),
+            ].join('\n'),
+          );
+        }),
+      );
     });
   example(preview, 'pennypost campaign preview "November letter" --as ada@example.org --html preview.html');
 

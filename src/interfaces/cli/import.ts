@@ -1,19 +1,20 @@
 import { createReadStream } from 'node:fs';
-import { open, stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interruption.ts';
+import { type OutputFile, withOutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
 import { listIds } from './subscriber.ts';
 import { renderFields, renderTable } from './table.ts';
 
 interface ImportOptions {
   readonly list?: readonly string[];
+  readonly as?: string;
   readonly map?: readonly string[];
   readonly dryRun?: boolean;
   readonly consentSource?: string;
@@ -36,6 +37,10 @@ export function importCommand(program: Command, cli: Cli): void {
     .argument('<file>', 'the file, or - for standard input')
     .option('--list <list>', 'everybody joins this list (id or slug); may be repeated', gather)
     .option(
+      '--as <way>',
+      'subscribed, unsubscribed, suppressed, or stated (each row as the file says): people who left elsewhere',
+    )
+    .option(
       '--map <column=name>',
       'what a column (by name or position, 1 is the first) is: email, locale, time_zone, an attribute, or - to leave it out',
       gather,
@@ -48,7 +53,9 @@ export function importCommand(program: Command, cli: Cli): void {
     .option('--encoding <label>', 'such as windows-1252 or macintosh; recognised when absent')
     .option('--delimiter <character>', 'one character, or tab; recognised when absent')
     .action(async (file: string, options: ImportOptions) => {
-      await inProject(cli, (application, project) => importFile(cli, application, project, file, options));
+      await withOutputFile(options.rejected, '--rejected', [file], (rejected) =>
+        inProject(cli, (application, project) => importFile(cli, application, project, file, options, rejected)),
+      );
     });
   example(
     command,
@@ -63,14 +70,13 @@ async function importFile(
   project: Project,
   file: string,
   options: ImportOptions,
+  rejectedFile: OutputFile | undefined,
 ): Promise<void> {
   if (options.consentText !== undefined && options.consentSource === undefined)
     throw new InvalidInput('--consent-text needs --consent-source: where was it said?');
   const lists = await listIds(application, project, options.list ?? []);
-  if (lists.length === 0 && options.dryRun !== true)
+  if (lists.length === 0 && options.dryRun !== true && (options.as === undefined || options.as === 'subscribed'))
     cli.output.warn('no --list: these people join none, and no campaign reaches them.');
-  // Refused now rather than after a million rows.
-  if (options.rejected !== undefined) await (await open(options.rejected, 'w')).close();
   const source = await sourceOf(cli, file);
   const progress = new Progress({
     stream: cli.output.progressStream,
@@ -83,6 +89,7 @@ async function importFile(
       source.bytes,
       {
         lists,
+        as: wayOf(options.as),
         map: pairs(options.map ?? [], '--map'),
         dryRun: options.dryRun,
         consent: options.consentSource === undefined ? undefined : { source: options.consentSource, text: options.consentText },
@@ -100,8 +107,7 @@ async function importFile(
       },
     )
     .finally(() => progress.finish());
-  if (options.rejected !== undefined)
-    await writeFile(options.rejected, Readable.from(application.imports.rejectionsCsv(project.id, imported.id)));
+  await rejectedFile?.write(application.imports.rejectionsCsv(project.id, imported.id));
   await tell(cli, application, project, imported, options.rejected);
   const { rows, rejected } = imported.totals;
   if (rows === 0 || rejected < rows) return;
@@ -124,47 +130,42 @@ async function tell(
     totals.rejected === 0
       ? { items: [] }
       : await application.audience.rejections(project.id, imported.id, { limit: SHOWN_REJECTIONS });
-  cli.output.result(
-    {
-      id: imported.id,
-      state: imported.state,
-      dryRun: imported.dryRun,
-      ...totals,
-      columns: imported.columns,
-      encoding: imported.encoding,
-      warnings: imported.warnings,
-    },
-    () => {
-      const figures = renderFields([
-        [imported.dryRun ? 'dry run' : 'import', imported.id],
-        ['rows', totals.rows],
-        [
-          'imported',
-          `${totals.imported.toLocaleString('en-US')} (${totals.created.toLocaleString('en-US')} new, ${totals.updated.toLocaleString('en-US')} known)`,
-        ],
-        ['duplicates', totals.duplicates],
-        ['rejected', totals.rejected],
-        ['protected', totals.protected],
-        ['encoding', imported.encoding],
-      ]);
-      if (items.length === 0) return figures;
-      const table = renderTable(
-        [
-          { title: 'Line', value: (row) => row.line },
-          { title: 'Not imported because', value: (row) => row.reason },
-        ],
-        items,
-        cli.output.width,
-      );
-      const rest = totals.rejected - items.length;
-      const more = rest > 0 ? [`... and ${rest.toLocaleString('en-US')} more.`] : [];
-      const where =
-        rejectedFile === undefined
-          ? 'All of them as a file: --rejected rejected.csv'
-          : `All of them, with their cells: ${rejectedFile}`;
-      return [figures, '', table, ...more, where].join('\n');
-    },
-  );
+  cli.output.result(shown(imported), () => {
+    const figures = renderFields([
+      [imported.dryRun ? 'dry run' : 'import', imported.id],
+      ['rows', totals.rows],
+      [
+        'imported',
+        `${totals.imported.toLocaleString('en-US')} (${totals.created.toLocaleString('en-US')} new, ${totals.updated.toLocaleString('en-US')} known)`,
+      ],
+      ['duplicates', totals.duplicates],
+      ['rejected', totals.rejected],
+      ['protected', totals.protected],
+      ['encoding', imported.encoding],
+      ['as', imported.as],
+    ]);
+    if (items.length === 0) return figures;
+    const table = renderTable(
+      [
+        { title: 'Line', value: (row) => row.line },
+        { title: 'Not imported because', value: (row) => row.reason },
+      ],
+      items,
+      cli.output.width,
+    );
+    const rest = totals.rejected - items.length;
+    const more = rest > 0 ? [`... and ${rest.toLocaleString('en-US')} more.`] : [];
+    const where =
+      rejectedFile === undefined
+        ? 'All of them as a file: --rejected rejected.csv'
+        : `All of them, with their cells: ${rejectedFile}`;
+    return [figures, '', table, ...more, where].join('\n');
+  });
+}
+
+/** With the names that the HTTP API gives. */
+function shown({ projectId: _project, map: _map, consent: _consent, ...imported }: Imported) {
+  return imported;
 }
 
 function warningText({ column, message, rows, line }: Imported['warnings'][number]): string {
@@ -191,6 +192,12 @@ async function sourceOf(cli: Cli, file: string): Promise<Source> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw new InvalidInput(`There is no file ${file}.`);
     throw error;
   }
+}
+
+function wayOf(text: string | undefined): NonNullable<Imported['as']> | undefined {
+  if (text === undefined || text === 'subscribed' || text === 'unsubscribed' || text === 'suppressed' || text === 'stated')
+    return text;
+  throw new InvalidInput('--as is subscribed, unsubscribed, suppressed or stated.');
 }
 
 function formatOf(text: string | undefined): 'csv' | 'jsonl' | undefined {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -191,14 +191,18 @@ describe('import', () => {
     expect(json).toMatchObject({
       state: 'done',
       dryRun: false,
-      rows: 4,
-      imported: 2,
-      created: 2,
-      updated: 0,
-      duplicates: 1,
-      rejected: 1,
-      protected: 0,
+      fileName: 'people.csv',
+      listIds: [expect.any(String)],
+      as: null,
+      columns: ['mail', 'Vorname', 'Ort'],
+      encoding: 'utf-8',
+      warnings: [],
+      totals: { rows: 4, imported: 2, created: 2, updated: 0, duplicates: 1, rejected: 1, protected: 0 },
+      failure: null,
+      createdAt: expect.any(String),
+      endedAt: expect.any(String),
     });
+    expect(Object.keys(json)).not.toContain('projectId');
     expect(stderr).toContain('import: 4 in');
     const rejected = await readFile(file('rejected.csv'), 'utf8');
     expect(rejected.split('\r\n')[0]).toBe('"line","reason","mail","Vorname","Ort"');
@@ -219,18 +223,53 @@ describe('import', () => {
   it('reads standard input, in whatever pieces it comes', async () => {
     const lines = '{"email":"ōe@example.jp","first_name":"健三郎"}\n{"email":"x"}\n';
     const { json } = await run(['import', '-', '--list', 'harbour-letter', '--json'], { stdin: lines });
-    expect(json).toMatchObject({ rows: 2, imported: 1, rejected: 1 });
+    expect(json).toMatchObject({ totals: { rows: 2, imported: 1, rejected: 1 } });
   });
 
   it('ends with 2 when every row was rejected, and only then', async () => {
     const bad = await run(['import', '-', '--list', 'harbour-letter', '--json'], { stdin: 'email\nnobody\nnothing\n' });
     expect(bad).toMatchObject({
       status: 2,
-      json: { rows: 2, rejected: 2 },
+      json: { totals: { rows: 2, rejected: 2 } },
       stderr: expect.stringContaining('no row could be imported'),
     });
     expect((await run(['import', '-', '--list', 'harbour-letter'], { stdin: 'email\nnobody\nx@example.org\n' })).status).toBe(0);
     expect((await run(['import', '-', '--list', 'harbour-letter'], { stdin: 'email\n' })).status).toBe(0);
+  });
+
+  it('never writes over the file that it reads, and leaves what was there when it fails', async () => {
+    await writeFile(file('own.csv'), csv);
+    await symlink(file('own.csv'), file('link.csv'));
+    for (const path of [file('own.csv'), file('link.csv')]) {
+      const ran = await run(['import', file('own.csv'), '--list', 'harbour-letter', '--rejected', path]);
+      expect([ran.status, ran.stderr]).toEqual([2, expect.stringContaining('which is the file that is read')]);
+    }
+    expect(await readFile(file('own.csv'), 'utf8')).toBe(csv);
+    await writeFile(file('old.csv'), 'old');
+    expect((await run(['import', '-', '--rejected', file('old.csv')], { stdin: 'a,b\n1,2\n' })).status).toBe(2);
+    expect(await readFile(file('old.csv'), 'utf8')).toBe('old');
+    expect((await run(['import', file('own.csv'), '--rejected', join(directory, 'no', 'r.csv')])).stderr).toContain(
+      'its folder does not exist',
+    );
+  });
+
+  it('says which encoding it assumed, and what it left out', async () => {
+    await writeFile(file('latin.csv'), Buffer.from('email,name,lang\na@example.org,J\u00fcrgen M\u00fcller,Klingon\n', 'latin1'));
+    const { stdout, stderr } = await run(['import', file('latin.csv'), '--dry-run']);
+    expect(stdout).toMatch(/^encoding +windows-1252$/m);
+    expect(stderr).toContain('warning: The file does not state its encoding; it was read as windows-1252');
+    expect(stderr).toContain('warning: column "lang": "Klingon" is not a language');
+    expect(stderr).toContain('(1 row, first on line 2)');
+  });
+
+  it('asks what is to become of people who left elsewhere', async () => {
+    const left = 'email,status\nleft@example.org,unsubscribed\n';
+    const asked = await run(['import', '-', '--list', 'harbour-letter'], { stdin: left });
+    expect(asked.status).toBe(4);
+    expect(asked.stderr).toContain('1 row says that people must not be mailed: column "status" is "unsubscribed" (1).');
+    const told = await run(['import', '-', '--list', 'harbour-letter', '--as', 'stated', '--json'], { stdin: left });
+    expect(told).toMatchObject({ status: 0, json: { as: 'stated', totals: { imported: 1 } } });
+    expect((await run(['import', '-', '--as', 'gone'], { stdin: left })).stderr).toContain('--as is subscribed, unsubscribed');
   });
 
   it('warns when these people join nothing', async () => {

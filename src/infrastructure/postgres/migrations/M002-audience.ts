@@ -86,6 +86,7 @@ export class M002Audience extends Migration {
       file_name text,
       list_ids uuid[] not null,
       consent jsonb,
+      imported_as text,
       map jsonb not null,
       columns jsonb,
       encoding text,

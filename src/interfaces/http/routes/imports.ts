@@ -6,6 +6,8 @@ import { flag, id, idOf, idsOf, orNull, pageOf, pageOfItems, pageQuery, timestam
 
 const route = routesOf<Application>();
 
+const importAs = ['subscribed', 'unsubscribed', 'suppressed', 'stated'] as const;
+
 const importSchema = z
   .object({
     id,
@@ -13,6 +15,7 @@ const importSchema = z
     dryRun: z.boolean(),
     fileName: orNull(z.string()),
     listIds: z.array(id).readonly(),
+    as: orNull(z.enum(importAs)).openapi({ description: 'As what the people were imported; null when the request did not say.' }),
     columns: orNull(z.array(z.string()).readonly()).openapi({ description: 'Null for JSON Lines.' }),
     encoding: orNull(z.string()).openapi({
       description:
@@ -50,6 +53,10 @@ const params = z.object({ importId: idOf('import') });
 const options = z
   .strictObject({
     lists: idsOf('list').optional().openapi({ description: 'Everybody imported joins these.' }),
+    as: z.enum(importAs).optional().openapi({
+      description:
+        'As what the people are imported. `subscribed`: they join the lists, whatever the file says. `unsubscribed`: they have left the lists, or all marketing without `lists`. `suppressed`: they get no campaigns. `stated`: each row as the file says. Without it they join, and a file that says that some left is refused with `import.people_left`.',
+    }),
     dryRun: flag.optional().openapi({ description: 'Counts and rejects as a real import would, and changes nobody.' }),
     consentSource: z
       .string()
