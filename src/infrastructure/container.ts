@@ -208,7 +208,7 @@ function wireSending(container: Container): void {
     ],
     (surroundings, id, work, renderer, keys, transport, clock, log, tend, desk) => {
       const { config, recipientData, onFatal, localTransport } = surroundings;
-      const outcomes = new RecordOutcomes({ work });
+      const outcomes = new RecordOutcomes({ work, clock });
       const ports = new SendingPorts({
         work,
         renderer,

@@ -1,15 +1,21 @@
 import { campaignSubject, domainSubject, type Increment, PROJECT } from '../../domain/analytics/index.ts';
 import type { LedgerChange, LedgerState, MovedState, RecordedBatches, ShardBatch } from '../../domain/delivery/index.ts';
+import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
+
+/** Outcomes are recorded some fifty times a second; a project is asked for its time zone this often. */
+const FRESH_MS = 5_000;
 
 /** Writes a recorder's batch: ledger, shards and counters in one transaction, so that no figure ever disagrees with the ledger. */
 export class RecordOutcomes {
   readonly #work: UnitOfWork;
-  readonly #known = new Map<Id, string>();
+  readonly #clock: Clock;
+  readonly #known = new Map<Id, { readonly timeZone: string; readonly askedAt: number }>();
 
-  constructor(deps: { work: UnitOfWork }) {
+  constructor(deps: { work: UnitOfWork; clock: Clock }) {
     this.#work = deps.work;
+    this.#clock = deps.clock;
   }
 
   async record(batches: readonly ShardBatch[]): Promise<RecordedBatches> {
@@ -24,15 +30,16 @@ export class RecordOutcomes {
     });
   }
 
-  /** In the order of projects. Each is asked for once per process: days that were counted keep their zone anyway. */
+  /** In the order of projects. A changed zone is used here within `FRESH_MS`; days that were counted stay as they are. */
   async #timeZones(batches: readonly ShardBatch[]): Promise<(readonly [Id, string])[]> {
     const projects = [...new Set(batches.map((batch) => batch.projectId))].sort();
     return Promise.all(
       projects.map(async (projectId) => {
         const known = this.#known.get(projectId);
-        if (known !== undefined) return [projectId, known] as const;
+        const askedAt = this.#clock.monotonic();
+        if (known !== undefined && askedAt - known.askedAt < FRESH_MS) return [projectId, known.timeZone] as const;
         const { timeZone } = await this.#work.run((scope) => scope.access.getProject(projectId));
-        this.#known.set(projectId, timeZone);
+        this.#known.set(projectId, { timeZone, askedAt });
         return [projectId, timeZone] as const;
       }),
     );
