@@ -12,7 +12,7 @@ import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { DomainError, InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { storableJson } from '../../domain/shared/json.ts';
-import { issueTransactionalTokens } from '../../domain/tracking/index.ts';
+import { issueTransactionalTokens, TEST_TOKEN } from '../../domain/tracking/index.ts';
 import type { Log } from '../log.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import { Background } from './background.ts';
@@ -211,7 +211,7 @@ export class SendTransactional {
       clickToken: '',
       openToken: '',
       // No token: the page opens and unsubscribes nobody, whoever looks at the test.
-      unsubscribeUrl: testOf === undefined ? '' : `${project.trackingBaseUrl ?? this.#publicUrl}/u/test`,
+      unsubscribeUrl: testOf === undefined ? '' : `${project.trackingBaseUrl ?? this.#publicUrl}/u/${TEST_TOKEN}`,
     });
     const bytes = Buffer.from(composed.bytes);
     composed.release();

@@ -1,18 +1,23 @@
 import type { KeyRing } from '../../domain/access/index.ts';
 import { campaignSubject, PROJECT } from '../../domain/analytics/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
-import type { Ids } from '../../domain/shared/ids.ts';
+import { NotFound } from '../../domain/shared/errors.ts';
+import type { Id, Ids } from '../../domain/shared/ids.ts';
 import {
   type CampaignSubject,
   captureEngagement,
   captureUnsubscribe,
   type EngagementEvent,
+  type Followed,
+  RepeatedRequests,
+  TEST_TOKEN,
   type TokenPurpose,
+  type TokenSubject,
   type TrackedRequest,
   verifyLinkToken,
   verifyMessageToken,
 } from '../../domain/tracking/index.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 
 /** What the unsubscribe page may say to whoever holds the link; the mail may have been forwarded, so no more than this. */
 export interface UnsubscribeDetails {
@@ -21,14 +26,17 @@ export interface UnsubscribeDetails {
   readonly listNames: readonly string[];
   readonly language: string | undefined;
   readonly alreadyUnsubscribed: boolean;
+  /** What this link did can be taken back by it. */
+  readonly undoable: boolean;
 }
 
-/** What recipients may do, each proved by a token and by nothing else: follow a link, load the pixel, unsubscribe. */
+/** What recipients may do, each proved by a token and by nothing else: follow a link, load the pixel, unsubscribe, undo that. */
 export class PublicActions {
   readonly #work: UnitOfWork;
   readonly #keys: KeyRing;
   readonly #clock: Clock;
   readonly #ids: Ids;
+  readonly #repeated = new RepeatedRequests();
   readonly #engagement: { record(event: EngagementEvent): Promise<'durable' | 'lost'> };
 
   constructor(deps: {
@@ -51,52 +59,60 @@ export class PublicActions {
     if (subject === undefined) return undefined;
     const link = verifyLinkToken(linkToken, subject, this.#keyFor);
     if (link === undefined) return undefined;
-    await this.#engagement.record(captureEngagement(subject, { kind: 'click', link: link.index }, request, this.#key()));
+    await this.#record(subject, { kind: 'click', link: link.index }, request);
     return link.target;
   }
 
   /** Unknown tokens are ignored: the pixel is the same for everybody. */
   async open(token: string, request: TrackedRequest): Promise<void> {
     const subject = this.#subject(token, 'open');
-    if (subject !== undefined) await this.#engagement.record(captureEngagement(subject, { kind: 'open' }, request, this.#key()));
+    if (subject !== undefined) await this.#record(subject, { kind: 'open' }, request);
   }
 
-  /** Reads only. */
-  async openUnsubscribe(token: string): Promise<UnsubscribeDetails | undefined> {
+  /** Reads only. `test`: the link of a test mail, which names nobody. Undefined for a token that is not ours. */
+  async openUnsubscribe(token: string): Promise<UnsubscribeDetails | 'test' | undefined> {
+    if (token === TEST_TOKEN) return 'test';
     const subject = this.#campaignSubject(token);
     if (subject === undefined) return undefined;
     const { projectId, campaignId, subscriberId } = subject;
     return this.#work.run(async (scope) => {
       const project = await scope.access.getProject(projectId);
-      const campaign = await scope.campaign.get(projectId, campaignId);
+      const listIds = await listsOf(scope, projectId, campaignId);
       const names: string[] = [];
-      for (const id of campaign.lists) {
+      for (const id of listIds) {
         const list = await scope.audience.findList(projectId, id);
         if (list !== undefined) names.push(list.name);
       }
-      const facts = (await scope.audience.recipients(projectId, [subscriberId], { lists: campaign.lists })).get(subscriberId);
+      const facts = (await scope.audience.recipients(projectId, [subscriberId], { lists: [] })).get(subscriberId);
+      const { left, undoable } = await scope.audience.optOutState(projectId, subscriberId, { campaignId, listIds });
       return {
         projectName: project.name,
         maskedAddress: mask(facts?.address ?? ''),
         listNames: names,
         language: facts?.locale ?? project.defaultLanguage,
-        alreadyUnsubscribed: facts === undefined || facts.refusal !== undefined,
+        alreadyUnsubscribed: left,
+        undoable,
       };
     });
   }
 
-  /** Leaves every list that the campaign was sent to (RFC 8058). Safe to repeat. False for a token that is not ours. */
+  /**
+   * Leaves every list that the campaign was sent to (RFC 8058); where that is not enough, refuses marketing to the person, see
+   * `optOut`. Safe to repeat. False for a token that is not ours, and for a test's.
+   */
   async unsubscribe(token: string, request: TrackedRequest): Promise<boolean> {
     const subject = this.#campaignSubject(token);
     if (subject === undefined) return false;
     const { projectId, campaignId, subscriberId } = subject;
     const event = captureUnsubscribe(subject, request, this.#key());
     await this.#work.run(async (scope) => {
-      const { lists } = await scope.campaign.get(projectId, campaignId);
-      await scope.audience.unsubscribe(projectId, lists, subscriberId, {
-        source: `one-click unsubscribe, campaign ${campaignId}`,
-        userAgent: request.userAgent,
-      });
+      const listIds = await listsOf(scope, projectId, campaignId);
+      await scope.audience.optOut(
+        projectId,
+        subscriberId,
+        { campaignId, listIds },
+        { source: `one-click unsubscribe, campaign ${campaignId}`, userAgent: request.userAgent },
+      );
       if (!(await scope.tracking.recordUnsubscribe(event))) return;
       const { timeZone } = await scope.access.getProject(projectId);
       const subjects = [campaignSubject(campaignId), PROJECT];
@@ -107,6 +123,25 @@ export class PublicActions {
       );
     });
     return true;
+  }
+
+  /** Takes back what `unsubscribe` with this token did, and stores the consent. False when there is nothing to take back. */
+  async resubscribe(token: string, request: TrackedRequest): Promise<boolean> {
+    const subject = this.#campaignSubject(token);
+    if (subject === undefined) return false;
+    const { projectId, campaignId, subscriberId } = subject;
+    return this.#work.run((scope) =>
+      scope.audience.undoOptOut(projectId, subscriberId, campaignId, {
+        source: `unsubscribe taken back by its link, campaign ${campaignId}`,
+        userAgent: request.userAgent,
+      }),
+    );
+  }
+
+  /** HEAD asks where a link leads and follows it nowhere: no event. */
+  async #record(subject: TokenSubject, followed: Followed, request: TrackedRequest): Promise<void> {
+    if (request.method.toUpperCase() === 'HEAD') return;
+    await this.#engagement.record(this.#repeated.fold(captureEngagement(subject, followed, request, this.#key())));
   }
 
   #subject(token: string, purpose: TokenPurpose) {
@@ -122,6 +157,16 @@ export class PublicActions {
 
   #key() {
     return { id: this.#ids.next(), at: this.#clock.now() };
+  }
+}
+
+/** None for a campaign that is gone: its links still unsubscribe. */
+async function listsOf(scope: Scope, projectId: Id, campaignId: Id): Promise<readonly Id[]> {
+  try {
+    return (await scope.campaign.get(projectId, campaignId)).lists;
+  } catch (error) {
+    if (error instanceof NotFound) return [];
+    throw error;
   }
 }
 

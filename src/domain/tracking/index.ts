@@ -6,8 +6,9 @@
  * purpose; a link's target is part of its own token. So a click is believed and redirected without a database. A token
  * that is forged, foreign or made for another purpose is `undefined`, never an error, and changes nothing.
  *
- * **Facts.** An *event* is one request as it came; its key (project, time, id) is taken at capture, so that writing it twice
- * changes nothing. Events are raw and live as long as retention allows; *engagement* is what they amount to per person
+ * **Facts.** An *event* is a request as it came, with a count of those that followed the same link within its minute: a
+ * replayed link is counted, not stored. HEAD asks where a link leads and is no event. Its key (project, time, id) is taken at
+ * capture, so that writing it twice changes nothing. Events are raw and live as long as retention allows; *engagement* is what they amount to per person
  * and campaign, so that unique figures and behaviour segments never scan events. Each first open, first click and first
  * click on a link is reported exactly once, by the transaction that made it true, however many writers there are.
  *
@@ -18,12 +19,14 @@
  * Standards: RFC 8058 (one-click unsubscribe), RFC 2104 (HMAC), RFC 4648 section 5 (base64url).
  */
 export type { Engagement, EngagementAddition, LinkAddition, VerdictCounts } from './engagement.ts';
+export { RepeatedRequests } from './repeated-requests.ts';
 export {
   type CampaignSubject,
   type IssuedTokens,
   issueTransactionalTokens,
   type KeyFor,
   MessageTokens,
+  TEST_TOKEN,
   type TokenPurpose,
   type TokenSubject,
   type TransactionalSubject,

@@ -53,6 +53,9 @@ export interface TransactionalSubject {
  */
 export type KeyFor = (projectId: Id, keyId: string) => KeyObject | undefined;
 
+/** What stands in place of a token in the unsubscribe link of a test: it names nobody, and its page says so. */
+export const TEST_TOKEN = 'test';
+
 const LABEL = Buffer.from('pennypost/1 click open unsubscribe message-id ', 'latin1');
 const MAC_BYTES = 16;
 const KEY_ID_CHARACTERS = 6;

@@ -36,6 +36,10 @@ export interface TrackingEvent extends Omit<TrackedRequest, 'ip'> {
   readonly link: number | undefined;
   /** A network, never an address: `203.0.113.0/24`, `2001:db8:1::/48`. */
   readonly network: string | undefined;
+  /** How many requests the event stands for; grows while further ones of its minute come, see `RepeatedRequests`. */
+  readonly hits: number;
+  /** When the last of them came. */
+  readonly lastAt: Date;
 }
 
 export interface EngagementEvent extends TrackingEvent {
@@ -70,6 +74,8 @@ export function captureEngagement(
     subscriberId: subject.kind === 'campaign' ? subject.subscriberId : undefined,
     messageId: subject.kind === 'transactional' ? subject.messageId : undefined,
     link: followed.kind === 'click' ? followed.link : undefined,
+    hits: 1,
+    lastAt: key.at,
   };
 }
 
@@ -81,7 +87,8 @@ export function captureUnsubscribe(
 ): UnsubscribeEvent {
   const { projectId, campaignId, subscriberId } = subject;
   const facts = requestFacts(request);
-  return { ...facts, ...key, projectId, campaignId, subscriberId, kind: 'unsubscribe', messageId: undefined, link: undefined };
+  const none = { messageId: undefined, link: undefined };
+  return { ...facts, ...key, ...none, projectId, campaignId, subscriberId, kind: 'unsubscribe', hits: 1, lastAt: key.at };
 }
 
 function requestFacts(request: TrackedRequest): Omit<TrackedRequest, 'ip'> & Pick<TrackingEvent, 'network'> {

@@ -4,7 +4,7 @@ import { type Engagement, engagementKey, linkKey, mergeEngagement } from './enga
 import type { EngagementEvent, UnsubscribeEvent } from './tracking-event.ts';
 import type { TrackingStore } from './tracking-store.ts';
 
-/** One open or click that was really stored, with what it changed: the facts that counters are kept from. */
+/** Opens or clicks of one event that were really stored now, with what they changed: the facts that counters are kept from. */
 export interface RecordedEngagement {
   readonly projectId: Id;
   readonly kind: EngagementEvent['kind'];
@@ -12,6 +12,8 @@ export interface RecordedEngagement {
   /** Absent for a transactional message. */
   readonly campaignId: Id | undefined;
   readonly link: number | undefined;
+  /** How many requests it counts for. */
+  readonly hits: number;
   /** It made this person one who opened (or clicked) this campaign; true exactly once per person, campaign and kind. */
   readonly firstOfPerson: boolean;
   /** The same for this link; false for an open. */
@@ -54,6 +56,7 @@ export class TrackingService {
         at: event.at,
         campaignId: event.campaignId,
         link: event.link,
+        hits: event.hits,
         firstOfPerson: firsts.delete(`${event.kind} ${engagementKey(event)}`),
         firstOnLink: event.kind === 'click' && firsts.delete(`link ${linkKey(event)}`),
       }));
@@ -64,9 +67,10 @@ export class TrackingService {
    * @returns whether it is the person's first unsubscribe from this campaign, and so to be counted
    */
   async recordUnsubscribe(event: UnsubscribeEvent): Promise<boolean> {
-    const stored = await this.store.addEvents([event]);
-    if (!stored.has(event.id)) return false;
-    return this.store.markUnsubscribed(event.projectId, event.campaignId, event.subscriberId, event.at);
+    const first = await this.store.markUnsubscribed(event.projectId, event.campaignId, event.subscriberId, event.at);
+    // One event a person and campaign: a link that is pressed again and again tells nothing more.
+    if (first) await this.store.addEvents([event]);
+    return first;
   }
 
   /** What one person did with one campaign; undefined when nothing is known. */
@@ -80,11 +84,19 @@ export class TrackingService {
     return this.store.ensurePartitions(now, new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + monthsAhead, 1)));
   }
 
+  /** The events with the hits that are new; in key order, so that two writers with the same events do not wait in a circle. */
   private async storeNew(events: readonly EngagementEvent[]): Promise<readonly EngagementEvent[]> {
-    // In key order, so that two writers with the same events wait for one another instead of both for ever.
-    const ordered = events.toSorted((a, b) => (eventKey(a) < eventKey(b) ? -1 : 1));
-    const stored = new Set(await this.store.addEvents(ordered));
-    return ordered.filter((event) => stored.delete(event.id));
+    const byKey = new Map<string, EngagementEvent>();
+    for (const event of events) {
+      const known = byKey.get(eventKey(event));
+      if (known === undefined || known.hits < event.hits) byKey.set(eventKey(event), event);
+    }
+    const ordered = [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, event]) => event);
+    const added = await this.store.addEvents(ordered);
+    return ordered.flatMap((event) => {
+      const hits = added.get(event.id) ?? 0;
+      return hits === 0 ? [] : [{ ...event, hits }];
+    });
   }
 }
 

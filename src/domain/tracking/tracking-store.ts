@@ -5,10 +5,10 @@ import type { TrackingEvent } from './tracking-event.ts';
 /** Every row names its project, and a project's facts are only ever found under its id. */
 export interface TrackingStore {
   /**
-   * Stores what is not there yet; a row with a known key (project, at, id) is left alone.
-   * @returns ids of the rows stored now
+   * Stores events, each key (project, at, id) once in the batch. A row that is there takes the greater number of hits.
+   * @returns how many hits are new, by the ids of the rows that were written
    */
-  addEvents(events: readonly TrackingEvent[]): Promise<ReadonlySet<Id>>;
+  addEvents(events: readonly TrackingEvent[]): Promise<ReadonlyMap<Id, number>>;
   /** Adds to the rows, in the order given. @returns for each addition, in its order, what the row held before */
   addEngagement(additions: readonly EngagementAddition[]): Promise<readonly { opens: number; clicks: number }[]>;
   /** Adds to the rows, in the order given. @returns for each addition, in its order, how many clicks the row held before */

@@ -9,7 +9,7 @@ import type { Application } from '../../application/application.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { inboxPages } from '../web/inbox-pages.ts';
 import { localAccess } from '../web/local-access.ts';
-import { publicPages } from '../web/public-pages.ts';
+import { publicPages, publicRoot } from '../web/public-pages.ts';
 import type { ReadableInbox } from '../web/readable-inbox.ts';
 import { createHttpApp } from './app.ts';
 import { type Listening, listen } from './listen.ts';
@@ -87,13 +87,14 @@ function faces(served: Served): Pick<Hono, 'fetch'> {
   });
 }
 
-/** The inbox, where there is one; and somewhere to go for who opens the bare address. */
+/** The inbox, where there is one, and the bare address leads to it; otherwise a page that says nothing about the instance. */
 function front({ inbox, names, local }: Served): Hono {
   const app = new Hono();
   const access = { names, direct: local };
   if (local) for (const path of ['/', '/docs', '/docs/*', '/openapi.json']) app.use(path, localAccess({ names }));
-  if (inbox !== undefined) app.route('/inbox', inboxPages(inbox, { access }));
-  app.get('/', (context) => context.redirect(inbox === undefined ? '/docs/' : '/inbox', 302));
+  if (inbox === undefined) return app.route('/', publicRoot());
+  app.route('/inbox', inboxPages(inbox, { access }));
+  app.get('/', (context) => context.redirect('/inbox', 302));
   return app;
 }
 

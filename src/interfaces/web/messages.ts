@@ -9,8 +9,6 @@ export interface Messages {
     readonly title: string;
     /** `address` and `lists` are shown as a separate block below it. */
     readonly question: (projectName: string) => string;
-    /** When the link tells nothing about project and address. */
-    readonly questionWithoutNames: string;
     readonly hint: string;
     readonly button: string;
     readonly address: string;
@@ -19,13 +17,31 @@ export interface Messages {
   readonly unsubscribed: {
     readonly title: string;
     readonly text: (projectName: string) => string;
-    /** True for valid and for unknown links alike. */
+    /** When the names cannot be read just now. */
     readonly textWithoutNames: string;
     readonly close: string;
+    /** The button that takes it back. */
+    readonly undo: string;
+    readonly undoHint: string;
+  };
+  readonly resubscribed: {
+    readonly title: string;
+    readonly text: (projectName: string) => string;
+    readonly textWithoutNames: string;
   };
   readonly already: { readonly title: string; readonly text: (projectName: string) => string };
-  readonly unavailable: { readonly title: string; readonly text: string; readonly button: string };
-  readonly brokenLink: { readonly title: string; readonly text: string };
+  readonly unavailable: {
+    readonly title: string;
+    readonly text: string;
+    /** Before anything was pressed. */
+    readonly textBefore: string;
+    readonly button: string;
+  };
+  readonly brokenLink: { readonly title: string; readonly text: string; readonly unsubscribe: string };
+  /** The page of a test mail's unsubscribe link. */
+  readonly test: { readonly title: string; readonly text: string };
+  /** The bare address of the server. */
+  readonly root: { readonly title: string; readonly text: string };
 }
 
 const english: Messages = {
@@ -33,7 +49,6 @@ const english: Messages = {
   unsubscribe: {
     title: 'Unsubscribe',
     question: (projectName) => `Would you like to stop getting these emails from ${projectName}?`,
-    questionWithoutNames: 'Would you like to stop getting these emails?',
     hint: 'Nothing has changed yet. It takes effect when you press the button.',
     button: 'Unsubscribe',
     address: 'Address',
@@ -43,9 +58,15 @@ const english: Messages = {
     title: 'You are unsubscribed',
     text: (projectName) =>
       `You will get no more of these emails from ${projectName}. One that is already on its way may still arrive.`,
-    textWithoutNames:
-      'If this link belongs to a subscription, it has ended. Should you still get these emails, use the link in the newest one.',
+    textWithoutNames: 'You will get no more of these emails. One that is already on its way may still arrive.',
     close: 'You can close this page.',
+    undo: 'Subscribe again',
+    undoHint: 'Was it a mistake? You can take it back here.',
+  },
+  resubscribed: {
+    title: 'You are subscribed again',
+    text: (projectName) => `You will go on getting these emails from ${projectName}. Nothing else has changed.`,
+    textWithoutNames: 'You will go on getting these emails. Nothing else has changed.',
   },
   already: {
     title: 'You are already unsubscribed',
@@ -54,11 +75,22 @@ const english: Messages = {
   unavailable: {
     title: 'Please try again in a moment',
     text: 'Something on our side is not working just now. Nothing has changed; please press the button again in a minute.',
+    textBefore: 'Something on our side is not working just now. Nothing has changed; please try again in a minute.',
     button: 'Try again',
   },
   brokenLink: {
     title: 'This link does not work',
     text: 'It may have been cut off when the email was forwarded or copied. Please open it from the original email.',
+    unsubscribe:
+      'It cannot unsubscribe anybody. It may have been cut off when the email was forwarded or copied: please use the link in the original email, or in a newer one.',
+  },
+  test: {
+    title: 'This was a test email',
+    text: 'Its unsubscribe link works, but belongs to no subscription: there is nobody to unsubscribe. In emails to subscribers this page asks before it unsubscribes.',
+  },
+  root: {
+    title: 'This server sends email',
+    text: 'There is nothing to see here. If you want to unsubscribe, please use the link in an email that you got.',
   },
 };
 
@@ -67,7 +99,6 @@ const german: Messages = {
   unsubscribe: {
     title: 'Abmelden',
     question: (projectName) => `Möchten Sie diese E‑Mails von ${projectName} nicht mehr erhalten?`,
-    questionWithoutNames: 'Möchten Sie diese E‑Mails nicht mehr erhalten?',
     hint: 'Noch hat sich nichts geändert. Die Abmeldung gilt, sobald Sie auf die Schaltfläche drücken.',
     button: 'Abmelden',
     address: 'Adresse',
@@ -77,9 +108,15 @@ const german: Messages = {
     title: 'Sie sind abgemeldet',
     text: (projectName) =>
       `Sie erhalten diese E‑Mails von ${projectName} nicht mehr. Eine, die schon unterwegs ist, kann noch bei Ihnen ankommen.`,
-    textWithoutNames:
-      'Falls dieser Link zu einem Abonnement gehört, ist es beendet. Sollten Sie weiterhin solche E‑Mails erhalten, verwenden Sie bitte den Link in der neuesten.',
+    textWithoutNames: 'Sie erhalten diese E‑Mails nicht mehr. Eine, die schon unterwegs ist, kann noch bei Ihnen ankommen.',
     close: 'Sie können diese Seite schließen.',
+    undo: 'Wieder anmelden',
+    undoHint: 'War das ein Versehen? Hier können Sie es rückgängig machen.',
+  },
+  resubscribed: {
+    title: 'Sie sind wieder angemeldet',
+    text: (projectName) => `Sie erhalten diese E‑Mails von ${projectName} weiterhin. Sonst hat sich nichts geändert.`,
+    textWithoutNames: 'Sie erhalten diese E‑Mails weiterhin. Sonst hat sich nichts geändert.',
   },
   already: {
     title: 'Sie sind bereits abgemeldet',
@@ -88,11 +125,23 @@ const german: Messages = {
   unavailable: {
     title: 'Bitte versuchen Sie es gleich noch einmal',
     text: 'Bei uns klappt gerade etwas nicht. Es hat sich nichts geändert; bitte drücken Sie in einer Minute noch einmal.',
+    textBefore:
+      'Bei uns klappt gerade etwas nicht. Es hat sich nichts geändert; bitte versuchen Sie es in einer Minute noch einmal.',
     button: 'Noch einmal versuchen',
   },
   brokenLink: {
     title: 'Dieser Link funktioniert nicht',
     text: 'Vielleicht wurde er beim Weiterleiten oder Kopieren der E‑Mail abgeschnitten. Bitte öffnen Sie ihn aus der ursprünglichen E‑Mail.',
+    unsubscribe:
+      'Mit ihm lässt sich nichts abmelden. Vielleicht wurde er beim Weiterleiten oder Kopieren der E‑Mail abgeschnitten: Bitte verwenden Sie den Link in der ursprünglichen oder in einer neueren E‑Mail.',
+  },
+  test: {
+    title: 'Das war eine Test‑E‑Mail',
+    text: 'Ihr Abmeldelink funktioniert, gehört aber zu keinem Abonnement: Es gibt niemanden abzumelden. In E‑Mails an Abonnenten fragt diese Seite, bevor sie abmeldet.',
+  },
+  root: {
+    title: 'Dieser Server versendet E‑Mails',
+    text: 'Hier gibt es nichts zu sehen. Zum Abmelden verwenden Sie bitte den Link in einer E‑Mail, die Sie erhalten haben.',
   },
 };
 

@@ -10,6 +10,8 @@ export interface UnsubscribeDetails {
   /** The subscriber's own locale (BCP 47), where known. */
   readonly language: string | undefined;
   readonly alreadyUnsubscribed: boolean;
+  /** The link can take back what it did. */
+  readonly undoable: boolean;
 }
 
 /**
@@ -17,10 +19,12 @@ export interface UnsubscribeDetails {
  * purpose or of another project is answered as unknown (`undefined`, `false`), never by an error.
  */
 export interface PublicActions {
-  /** Reads only. Undefined for an unknown token. @throws when the database is away */
-  openUnsubscribe(token: string): Promise<UnsubscribeDetails | undefined>;
-  /** Leaves every list of that campaign; safe to repeat. False for an unknown token. @throws when it could not be stored */
+  /** Reads only. `test` for the link of a test mail, undefined for an unknown token. @throws when the database is away */
+  openUnsubscribe(token: string): Promise<UnsubscribeDetails | 'test' | undefined>;
+  /** No more mail like that one; safe to repeat. False for an unknown token and a test's. @throws when it could not be stored */
   unsubscribe(token: string, facts: RequestFacts): Promise<boolean>;
+  /** Takes that back. False when there is nothing to take back. @throws when it could not be stored */
+  resubscribe(token: string, facts: RequestFacts): Promise<boolean>;
   /**
    * Where the link leads, from the signed tokens alone: it settles soon, with the target, even when the hit could not be
    * stored. Undefined for unknown tokens.

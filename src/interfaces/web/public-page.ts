@@ -5,51 +5,62 @@ import { publicStyles } from './public-styles.ts';
 
 type Html = ReturnType<typeof html>;
 
-/** Asks, and changes nothing. An unknown token gets the same page without names, so that it teaches nothing. */
-export function askPage(language: Language, details: UnsubscribeDetails | undefined): Html {
+/** Asks, and changes nothing. */
+export function askPage(language: Language, details: UnsubscribeDetails): Html {
   const { unsubscribe } = messages[language];
   return page(language, {
-    projectName: details?.projectName,
+    projectName: details.projectName,
     title: unsubscribe.title,
-    sign: details === undefined ? 'envelope' : undefined,
-    lead: details === undefined ? unsubscribe.questionWithoutNames : unsubscribe.question(details.projectName),
-    body: html`${details && detailsList(language, details)}
+    sign: undefined,
+    lead: unsubscribe.question(details.projectName),
+    body: html`${detailsList(language, details)}
       ${pressForm(language, unsubscribe.button)}
       <p class="hint">${unsubscribe.hint}</p>`,
   });
 }
 
-export function alreadyPage(language: Language, details: UnsubscribeDetails): Html {
-  const { already, unsubscribed } = messages[language];
+export function alreadyPage(language: Language, details: UnsubscribeDetails, undoUrl: string): Html {
+  const { already } = messages[language];
   return page(language, {
     projectName: details.projectName,
     title: already.title,
     sign: 'good',
     lead: already.text(details.projectName),
-    body: html`${detailsList(language, details)}<p class="hint">${unsubscribed.close}</p>`,
+    body: html`${detailsList(language, details)}${ending(language, details.undoable, undoUrl)}`,
   });
 }
 
-export function donePage(language: Language, details: UnsubscribeDetails | undefined): Html {
-  const { unsubscribe, unsubscribed } = messages[language];
+/** Without details: it is stored, and only the names cannot be read. */
+export function donePage(language: Language, details: UnsubscribeDetails | undefined, undoUrl: string): Html {
+  const { unsubscribed } = messages[language];
   return page(language, {
     projectName: details?.projectName,
-    // Without a valid link we do not know that anything ended, and do not say so.
-    title: details === undefined ? unsubscribe.title : unsubscribed.title,
-    sign: details === undefined ? 'envelope' : 'good',
+    title: unsubscribed.title,
+    sign: 'good',
     lead: details === undefined ? unsubscribed.textWithoutNames : unsubscribed.text(details.projectName),
+    body: html`${details && detailsList(language, details)}${ending(language, details?.undoable === true, undoUrl)}`,
+  });
+}
+
+export function resubscribedPage(language: Language, details: UnsubscribeDetails | undefined): Html {
+  const { resubscribed, unsubscribed } = messages[language];
+  return page(language, {
+    projectName: details?.projectName,
+    title: resubscribed.title,
+    sign: 'good',
+    lead: details === undefined ? resubscribed.textWithoutNames : resubscribed.text(details.projectName),
     body: html`${details && detailsList(language, details)}<p class="hint">${unsubscribed.close}</p>`,
   });
 }
 
-/** The wish could not be stored: the person presses again, or follows the link again. */
-export function unavailablePage(language: Language, again: 'press' | 'follow'): Html {
+/** It cannot be done now. `press`: the wish could not be stored, press again. Otherwise the page itself is asked for again. */
+export function unavailablePage(language: Language, again: 'press' | 'open'): Html {
   const { unavailable } = messages[language];
   return page(language, {
     projectName: undefined,
     title: unavailable.title,
     sign: 'warn',
-    lead: unavailable.text,
+    lead: again === 'press' ? unavailable.text : unavailable.textBefore,
     body:
       again === 'press'
         ? pressForm(language, unavailable.button)
@@ -57,9 +68,21 @@ export function unavailablePage(language: Language, again: 'press' | 'follow'): 
   });
 }
 
-export function brokenLinkPage(language: Language): Html {
+export function brokenLinkPage(language: Language, link: 'followed' | 'unsubscribe'): Html {
   const { brokenLink } = messages[language];
-  return page(language, { projectName: undefined, title: brokenLink.title, sign: 'warn', lead: brokenLink.text, body: html`` });
+  const lead = link === 'unsubscribe' ? brokenLink.unsubscribe : brokenLink.text;
+  return page(language, { projectName: undefined, title: brokenLink.title, sign: 'warn', lead, body: html`` });
+}
+
+export function testPage(language: Language): Html {
+  const { test } = messages[language];
+  return page(language, { projectName: undefined, title: test.title, sign: 'envelope', lead: test.text, body: html`` });
+}
+
+/** The bare address of a server that strangers reach: nothing about what runs here, and for whom. */
+export function rootPage(language: Language): Html {
+  const { root } = messages[language];
+  return page(language, { projectName: undefined, title: root.title, sign: 'envelope', lead: root.text, body: html`` });
 }
 
 const SIGNS = {
@@ -119,14 +142,23 @@ function projectMark(name: string): Html {
 function detailsList(language: Language, details: UnsubscribeDetails): Html {
   const { unsubscribe } = messages[language];
   const names = new Intl.ListFormat(language, { type: 'conjunction' }).format(details.listNames);
+  if (details.maskedAddress === '' && details.listNames.length === 0) return html``;
   return html`<dl>
-      <div><dt>${unsubscribe.address}</dt><dd>${details.maskedAddress}</dd></div>
+      ${details.maskedAddress !== '' && html`<div><dt>${unsubscribe.address}</dt><dd>${details.maskedAddress}</dd></div>`}
       ${details.listNames.length > 0 && html`<div><dt>${unsubscribe.lists(details.listNames.length)}</dt><dd>${names}</dd></div>`}
     </dl>`;
 }
 
 function pressForm(language: Language, label: string): Html {
   return html`<form method="post" action="?language=${language}"><button class="press">${label}</button></form>`;
+}
+
+/** What is left to do: to take it back where that can be, and to go. */
+function ending(language: Language, undoable: boolean, undoUrl: string): Html {
+  const { unsubscribed } = messages[language];
+  if (!undoable) return html`<p class="hint">${unsubscribed.close}</p>`;
+  return html`<p class="hint">${unsubscribed.close} ${unsubscribed.undoHint}</p>
+      <form method="post" action="${undoUrl}?language=${language}"><button class="press quiet">${unsubscribed.undo}</button></form>`;
 }
 
 function languageLinks(current: Language): Html[] {

@@ -1,13 +1,22 @@
 /**
- * The pages that recipients meet: unsubscribe (RFC 8058), tracked links, the open pixel. Whoever holds a link is nobody
- * in particular: everything comes from the token in the URL, nothing from cookies or bodies, and an unknown token gets the
- * same answers as a valid one wherever an answer could teach something.
+ * The pages that recipients meet: unsubscribe (RFC 8058), tracked links, the open pixel. Everything comes from the token in
+ * the URL, nothing from cookies or bodies. A page says before the press what a link cannot do: broken ones, tests, a
+ * database that is away. A token is 128 bits of a MAC: telling that one is wrong helps nobody to guess another.
  */
 import { createHash } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { chooseLanguage, type Language } from './messages.ts';
 import type { PublicActions, UnsubscribeDetails } from './public-actions.ts';
-import { alreadyPage, askPage, brokenLinkPage, donePage, unavailablePage } from './public-page.ts';
+import {
+  alreadyPage,
+  askPage,
+  brokenLinkPage,
+  donePage,
+  resubscribedPage,
+  rootPage,
+  testPage,
+  unavailablePage,
+} from './public-page.ts';
 import { publicStyles } from './public-styles.ts';
 import { type ClientAddress, requestFacts, socketAddress } from './request-facts.ts';
 
@@ -22,48 +31,45 @@ export interface PublicPagesOptions {
 const PIXEL = Buffer.from('R0lGODlhAQABAPAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==', 'base64');
 const RETRY_SECONDS = '60';
 
-/** Routes `/u/:token`, `/c/:messageToken/:linkToken` and `/o/:token`, to be mounted at the root of the public URL. */
+/** Routes `/u/:token`, `/u/:token/undo`, `/c/:messageToken/:linkToken` and `/o/:token`, to be mounted at the root of the public URL. */
 export function publicPages(actions: PublicActions, options: PublicPagesOptions = {}): Hono {
   const report = options.report ?? (() => undefined);
   const factsOf = (context: Context) => requestFacts(context, options.clientAddress ?? socketAddress);
-  const pageHeaders = headersForPages();
   const app = new Hono();
 
-  const answer = (context: Context, language: Language, page: ReturnType<typeof askPage>, status: 200 | 404 | 503 = 200) => {
-    for (const [name, value] of Object.entries(pageHeaders)) context.header(name, value);
-    context.header('Content-Language', language);
-    if (status === 503) context.header('Retry-After', RETRY_SECONDS);
-    return context.html(page, status);
-  };
+  const answer = answering();
 
   // GET asks and changes nothing, whoever follows the link: people, prefetchers, scanners. HEAD comes here too.
   app.get('/u/:token', async (context) => {
+    const token = context.req.param('token');
     try {
-      const details = await actions.openUnsubscribe(context.req.param('token'));
+      const details = await actions.openUnsubscribe(token);
+      if (details === undefined || details === 'test') return answerWithoutDetails(context, details);
       const language = languageOf(context, details);
       return answer(
         context,
         language,
-        details?.alreadyUnsubscribed === true ? alreadyPage(language, details) : askPage(language, details),
+        details.alreadyUnsubscribed ? alreadyPage(language, details, undoUrl(context)) : askPage(language, details),
       );
     } catch (error) {
       report(error, 'unsubscribe');
-      // The names are a courtesy; the button works without them.
       const language = languageOf(context);
-      return answer(context, language, askPage(language, undefined));
+      return answer(context, language, unavailablePage(language, 'open'), 503);
     }
   });
 
   // POST acts, whatever its body says or how it is encoded: a mail provider's one click and the button of the page alike.
   app.post('/u/:token', async (context) => {
     const token = context.req.param('token');
-    const person = context.req.header('accept')?.includes('text/html') === true;
+    const person = isPerson(context);
     try {
       const known = await actions.unsubscribe(token, factsOf(context));
       if (!person) return context.text('You are unsubscribed.\n', 200, PLAIN_HEADERS);
-      const details = known ? await detailsAfterwards(token) : undefined;
-      const language = languageOf(context, details);
-      return answer(context, language, donePage(language, details));
+      const details = await detailsAfterwards(token);
+      if (!known) return answerWithoutDetails(context, details === 'test' ? details : undefined);
+      const named = details === 'test' ? undefined : details;
+      const language = languageOf(context, named);
+      return answer(context, language, donePage(language, named, undoUrl(context)));
     } catch (error) {
       report(error, 'unsubscribe');
       if (!person) return context.text('Please try again later.\n', 503, { ...PLAIN_HEADERS, 'Retry-After': RETRY_SECONDS });
@@ -72,7 +78,27 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
     }
   });
 
-  async function detailsAfterwards(token: string): Promise<UnsubscribeDetails | undefined> {
+  // An address of its own, so that no one-click request can ever come here.
+  app.post('/u/:token/undo', async (context) => {
+    const token = context.req.param('token');
+    try {
+      // Nothing to take back (any more), or no link of ours: the link's own page says what there is to do.
+      if (!(await actions.resubscribe(token, factsOf(context)))) return context.redirect(besides(context), 303);
+      const details = await detailsAfterwards(token);
+      const named = details === 'test' ? undefined : details;
+      const language = languageOf(context, named);
+      return answer(context, language, resubscribedPage(language, named));
+    } catch (error) {
+      report(error, 'unsubscribe');
+      const language = languageOf(context);
+      return answer(context, language, unavailablePage(language, 'press'), 503);
+    }
+  });
+
+  // After a press the browser's address is the one of the press; reloading it, or changing the language, asks anew.
+  app.get('/u/:token/undo', (context) => context.redirect(besides(context), 302));
+
+  async function detailsAfterwards(token: string): Promise<UnsubscribeDetails | 'test' | undefined> {
     try {
       return await actions.openUnsubscribe(token);
     } catch (error) {
@@ -82,17 +108,23 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
     }
   }
 
+  function answerWithoutDetails(context: Context, kind: 'test' | undefined) {
+    const language = languageOf(context);
+    if (kind === 'test') return answer(context, language, testPage(language));
+    return answer(context, language, brokenLinkPage(language, 'unsubscribe'), 404);
+  }
+
   app.get('/c/:messageToken/:linkToken', async (context) => {
     try {
       const { messageToken, linkToken } = context.req.param();
       const target = locationOf(await actions.click(messageToken, linkToken, factsOf(context)));
       if (target !== undefined) return context.body(null, 302, { ...PLAIN_HEADERS, Location: target });
       const language = languageOf(context);
-      return answer(context, language, brokenLinkPage(language), 404);
+      return answer(context, language, brokenLinkPage(language, 'followed'), 404);
     } catch (error) {
       report(error, 'click');
       const language = languageOf(context);
-      return answer(context, language, unavailablePage(language, 'follow'), 503);
+      return answer(context, language, unavailablePage(language, 'open'), 503);
     }
   });
 
@@ -109,12 +141,49 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
     });
   });
 
+  app.options('/u/:token/undo', (context) => context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, POST, OPTIONS' }));
   app.options('/u/:token', (context) => context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, POST, OPTIONS' }));
   app.options('/c/:messageToken/:linkToken', (context) =>
     context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, OPTIONS' }),
   );
   app.options('/o/:token', (context) => context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, OPTIONS' }));
   return app;
+}
+
+/** The page at `/` for a server that strangers reach. */
+export function publicRoot(): Hono {
+  const answer = answering();
+  const app = new Hono();
+  app.get('/', (context) => {
+    const language = languageOf(context);
+    return answer(context, language, rootPage(language));
+  });
+  return app;
+}
+
+type Status = 200 | 404 | 503;
+
+/** Sends a page with the headers of all pages. */
+function answering() {
+  const pageHeaders = headersForPages();
+  return (context: Context, language: Language, page: ReturnType<typeof askPage>, status: Status = 200) => {
+    for (const [name, value] of Object.entries(pageHeaders)) context.header(name, value);
+    context.header('Content-Language', language);
+    if (status === 503) context.header('Retry-After', RETRY_SECONDS);
+    return context.html(page, status);
+  };
+}
+
+const isPerson = (context: Context): boolean => context.req.header('accept')?.includes('text/html') === true;
+
+/** Relative to `/u/<token>`, where a path of the public URL may stand before. */
+const undoUrl = (context: Context): string => `${encodeURIComponent(context.req.param('token') ?? '')}/undo`;
+
+/** From `/u/<token>/undo` back to `/u/<token>`. */
+function besides(context: Context): string {
+  const language = context.req.query('language');
+  const query = language === undefined ? '' : `?language=${encodeURIComponent(language)}`;
+  return `../${encodeURIComponent(context.req.param('token') ?? '')}${query}`;
 }
 
 const PLAIN_HEADERS = {

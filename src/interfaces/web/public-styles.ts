@@ -51,6 +51,8 @@ form { margin: 1.5rem 0 0; }
   font: inherit; font-weight: 650; text-align: center; text-decoration: none; cursor: pointer;
 }
 .press:hover { background: var(--press-over); }
+.press.quiet { background: transparent; color: var(--ink); box-shadow: inset 0 0 0 1.5px var(--soft); }
+.press.quiet:hover { background: var(--plain-ground); }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 3px; }
 .hint { margin-top: 1rem; font-size: .9375rem; color: var(--soft); text-align: center; text-wrap: balance; }
 footer { font-size: .9375rem; }

@@ -29,6 +29,8 @@ const anOpen = (id: string): EngagementEvent => ({
   secFetchDest: undefined,
   purpose: undefined,
   network: undefined,
+  hits: 1,
+  lastAt: new Date('2026-11-22T10:00:00Z'),
 });
 
 beforeEach(() => {

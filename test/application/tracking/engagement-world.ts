@@ -64,15 +64,21 @@ const facts = {
   secFetchDest: undefined,
   purpose: undefined,
   network: '203.0.113.0/24',
+  hits: 1,
 };
 
-type Given = Pick<EngagementEvent, 'projectId' | 'campaignId' | 'subscriberId'> & { readonly at?: Date; readonly id?: string };
+type Given = Pick<EngagementEvent, 'projectId' | 'campaignId' | 'subscriberId'> & {
+  readonly at?: Date;
+  readonly id?: string;
+  readonly userAgent?: string;
+};
 
 export const anOpen = (given: Given): EngagementEvent => ({
   ...facts,
   id: randomUUID(),
   at: new Date('2026-11-22T10:00:00Z'),
   kind: 'open',
+  lastAt: given.at ?? new Date('2026-11-22T10:00:00Z'),
   ...given,
 });
 
@@ -87,4 +93,7 @@ export const anUnsubscribe = (given: {
   readonly campaignId: string;
   readonly subscriberId: string;
   readonly at?: Date;
-}): UnsubscribeEvent => ({ ...facts, id: randomUUID(), at: new Date('2026-11-22T10:00:00Z'), kind: 'unsubscribe', ...given });
+}): UnsubscribeEvent => {
+  const at = given.at ?? new Date('2026-11-22T10:00:00Z');
+  return { ...facts, id: randomUUID(), at, lastAt: at, kind: 'unsubscribe', ...given };
+};

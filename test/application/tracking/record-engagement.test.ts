@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngagementRecorder } from '../../../src/application/tracking/engagement-recorder.ts';
 import { type CampaignReport, campaignSubject } from '../../../src/domain/analytics/index.ts';
-import type { EngagementEvent } from '../../../src/domain/tracking/index.ts';
+import { type EngagementEvent, RepeatedRequests } from '../../../src/domain/tracking/index.ts';
 import { isTransient } from '../../../src/infrastructure/postgres/errors.ts';
 import { aClick, anOpen, anUnsubscribe, type EngagementWorld, openEngagementWorld } from './engagement-world.ts';
 
@@ -125,6 +125,8 @@ describe('a batch of opens and clicks', () => {
         sec_fetch_dest: null,
         purpose: null,
         network: '2001:db8::/48',
+        hits: 1,
+        hits_before: 0,
         verdict: 'unknown',
         reason: null,
         rule_version: null,
@@ -209,6 +211,98 @@ describe('the engagement recorder on PostgreSQL', () => {
     expect(stored?.count).toBe('30');
     expect((await reportOf(projectId, campaignId)).opened).toEqual({ unique: 30, total: 30 });
     expect(recorder.stats).toMatchObject({ recorded: 30, lost: 2, refused: 2, waiting: 0 });
+  });
+});
+
+describe('a link that is followed again and again', () => {
+  const recorderAt = () => {
+    const repeated = new RepeatedRequests();
+    const recorder = new EngagementRecorder({
+      commit: (batch) => world.record(batch),
+      isTransient,
+      clock: { now: () => new Date(), monotonic: () => performance.now() },
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      patienceMs: 60_000,
+    });
+    return { record: (event: EngagementEvent) => recorder.record(repeated.fold(event)) };
+  };
+  const events = (projectId: string) =>
+    world.rows<{ hits: number; kind: string; user_agent: string }>(
+      'select hits, kind, user_agent from pennypost_tracking.event where project_id = $1 order by at, id',
+      [projectId],
+    );
+  const minute = new Date('2026-11-22T10:00:00Z').getTime();
+
+  it('is one event in a minute, and every hit counts', async () => {
+    const { projectId, campaignId, person } = await aCampaign();
+    const ann = person();
+    const recorder = recorderAt();
+    // One after the other, so that every one is a commit of its own; then all at once.
+    for (let hit = 0; hit < 10; hit += 1) await recorder.record(aClick({ ...ann, link: 0, at: new Date(minute + hit) }));
+    await Promise.all(
+      Array.from({ length: 190 }, (_, hit) => recorder.record(aClick({ ...ann, link: 0, at: new Date(minute + 59_000 + hit) }))),
+    );
+    expect(await events(projectId)).toMatchObject([{ hits: 200 }]);
+    expect(await reportOf(projectId, campaignId)).toMatchObject({
+      clicked: { unique: 1, total: 200 },
+      links: [
+        { unique: 1, total: 200 },
+        { unique: 0, total: 0 },
+      ],
+    });
+    expect(await world.run(({ tracking }) => tracking.engagement(projectId, campaignId, ann.subscriberId))).toMatchObject({
+      firstClickAt: new Date(minute),
+      lastClickAt: new Date(minute + 59_189),
+      clicks: { unknown: 200 },
+    });
+    await recorder.record(aClick({ ...ann, link: 0, at: new Date(minute + 60_000) }));
+    expect(await events(projectId)).toMatchObject([{ hits: 200 }, { hits: 1 }]);
+  });
+
+  it('is one event for each link, pixel and person, from one network too', async () => {
+    const { projectId, campaignId, person } = await aCampaign();
+    const people = Array.from({ length: 20 }, person);
+    const recorder = recorderAt();
+    const hits = people.flatMap((who) => [anOpen(who), aClick({ ...who, link: 0 }), aClick({ ...who, link: 1 })]);
+    for (let round = 0; round < 5; round += 1)
+      await Promise.all(hits.map((hit) => recorder.record({ ...hit, id: randomUUID() })));
+    expect((await events(projectId)).map((event) => event.hits)).toEqual(Array.from({ length: 60 }, () => 5));
+    expect(await reportOf(projectId, campaignId)).toMatchObject({
+      opened: { unique: 20, total: 100 },
+      clicked: { unique: 20, total: 200 },
+    });
+  });
+
+  it('keeps a scanner apart from a person, and is bounded for who calls itself something else each time', async () => {
+    const { projectId, campaignId, person } = await aCampaign();
+    const ann = person();
+    const recorder = recorderAt();
+    for (let hit = 0; hit < 50; hit += 1) await recorder.record(anOpen({ ...ann, userAgent: `Agent ${hit}` }));
+    const stored = await events(projectId);
+    expect(stored.map((event) => event.user_agent)).toEqual(expect.arrayContaining(['Agent 0', 'Agent 1', 'Agent 2']));
+    expect(stored.map((event) => event.hits).toSorted()).toEqual([1, 1, 48]);
+    expect((await reportOf(projectId, campaignId)).opened).toEqual({ unique: 1, total: 50 });
+  });
+
+  it('counts once when a commit is repeated, with and without further hits', async () => {
+    const { projectId, campaignId, person } = await aCampaign();
+    const click = aClick({ ...person(), link: 0 });
+    await world.record([click, { ...click, hits: 3 }]);
+    await world.record([click, { ...click, hits: 3 }]);
+    await world.record([{ ...click, hits: 2 }]);
+    await world.record([{ ...click, hits: 4 }, click]);
+    expect(await events(projectId)).toMatchObject([{ hits: 4 }]);
+    expect((await reportOf(projectId, campaignId)).clicked).toEqual({ unique: 1, total: 4 });
+  });
+
+  it('of transactional mail is bounded in the same way', async () => {
+    const { projectId } = await aCampaign();
+    const nobody = { projectId, campaignId: undefined, subscriberId: undefined };
+    const recorder = recorderAt();
+    const messages = [randomUUID(), randomUUID()];
+    for (let hit = 0; hit < 20; hit += 1)
+      await recorder.record({ ...aClick({ ...nobody, link: 0 }), messageId: messages[hit % 2] });
+    expect((await events(projectId)).map((event) => event.hits)).toEqual([10, 10]);
   });
 });
 

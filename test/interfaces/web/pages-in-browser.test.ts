@@ -48,8 +48,11 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
     };
     return {
       openUnsubscribe: async (token: string) =>
-        token.startsWith('ada') ? { ...details, alreadyUnsubscribed: unsubscribed.includes(token) } : undefined,
+        token.startsWith('ada')
+          ? { ...details, alreadyUnsubscribed: unsubscribed.includes(token), undoable: unsubscribed.includes(token) }
+          : undefined,
       unsubscribe: async (token: string) => token.startsWith('ada') && unsubscribed.push(token) > 0,
+      resubscribe: async (token: string) => unsubscribed.splice(unsubscribed.indexOf(token), 1).length > 0,
       click: async () => undefined,
       open: async () => undefined,
     };
@@ -95,10 +98,26 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
       });
       await visit('/u/ada-presses', PHONE, async (page) => {
         await page.getByRole('heading', { name: 'You are already unsubscribed' }).waitFor();
-        expect(await page.getByRole('button').count()).toBe(0);
+        expect(await page.getByRole('button', { name: 'Unsubscribe', exact: true }).count()).toBe(0);
         await picture(page, 'unsubscribed-phone');
       });
       expect(unsubscribed).toContain('ada-presses');
+    });
+
+    it.each(['light', 'dark'] as const)('takes it back at a second press (%s)', async (colorScheme) => {
+      const token = `ada-returns-${colorScheme}`;
+      await visit(`/u/${token}`, { ...PHONE, colorScheme, javaScriptEnabled: true }, async (page) => {
+        await page.getByRole('button', { name: 'Unsubscribe' }).click();
+        const button = page.getByRole('button', { name: 'Subscribe again' });
+        expect((await button.boundingBox())?.height).toBeGreaterThanOrEqual(44);
+        expect(await lowestContrast(page)).toBeGreaterThanOrEqual(4.5);
+        await button.click();
+        await page.getByRole('heading', { name: 'You are subscribed again' }).waitFor();
+        expect(unsubscribed).not.toContain(token);
+        await page.getByRole('link', { name: 'Deutsch' }).click();
+        await page.getByRole('heading', { name: 'Abmelden' }).waitFor();
+        expect(new URL(page.url()).pathname).toBe(`/u/${token}`);
+      });
     });
 
     it('can be used by keyboard alone, in German', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { messages } from '../../../src/interfaces/web/messages.ts';
 import type { PublicActions, UnsubscribeDetails } from '../../../src/interfaces/web/public-actions.ts';
-import { publicPages } from '../../../src/interfaces/web/public-pages.ts';
+import { publicPages, publicRoot } from '../../../src/interfaces/web/public-pages.ts';
 import type { RequestFacts } from '../../../src/interfaces/web/request-facts.ts';
 
 const VALID = 'valid-token';
@@ -12,25 +12,31 @@ const ONE_CLICK = { method: 'POST', body: new URLSearchParams({ 'List-Unsubscrib
 interface Recorded {
   readonly unsubscribed: { token: string; facts: RequestFacts }[];
   readonly clicked: RequestFacts[];
+  readonly resubscribed: string[];
   readonly opened: RequestFacts[];
   readonly reported: string[];
 }
 
 /** The public pages over actions that know one token and remember what was done. */
 function aSite(given: { details?: Partial<UnsubscribeDetails>; target?: string; actions?: Partial<PublicActions> } = {}) {
-  const recorded: Recorded = { unsubscribed: [], clicked: [], opened: [], reported: [] };
+  const recorded: Recorded = { unsubscribed: [], resubscribed: [], clicked: [], opened: [], reported: [] };
   const details: UnsubscribeDetails = {
     projectName: 'Penny Gazette',
     maskedAddress: 'a…@example.org',
     listNames: ['Weekly letter', 'Events'],
     language: undefined,
     alreadyUnsubscribed: false,
+    undoable: false,
     ...given.details,
   };
   const actions: PublicActions = {
-    openUnsubscribe: async (token) => (token === VALID ? details : undefined),
+    openUnsubscribe: async (token) => (token === VALID ? details : token === 'test' ? 'test' : undefined),
     unsubscribe: async (token, facts) => {
       if (token === VALID) recorded.unsubscribed.push({ token, facts });
+      return token === VALID;
+    },
+    resubscribe: async (token) => {
+      if (token === VALID) recorded.resubscribed.push(token);
       return token === VALID;
     },
     click: async (messageToken, linkToken, facts) => {
@@ -104,12 +110,38 @@ describe('the unsubscribe page', () => {
     expect(page).not.toContain('<button');
   });
 
-  it('still offers the button when the database is away', async () => {
+  it('says before the press that the database is away, and offers to come again', async () => {
     const { app, recorded } = aSite({ actions: { openUnsubscribe: away } });
     const answer = await app.request(`/u/${VALID}`, { headers: BROWSER });
-    expect(answer.status).toBe(200);
-    expect(await answer.text()).toContain('<button');
+    const page = await answer.text();
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('60');
+    expect(page).toContain(messages.en.unavailable.textBefore);
+    expect(page).toMatch(/<form method="get"><button/);
     expect(recorded.reported).toEqual(['unsubscribe: the database is away']);
+  });
+
+  it('says before the press that a link is that of a test, and unsubscribes nobody by it', async () => {
+    const { app, recorded } = aSite();
+    for (const request of [{}, { method: 'POST' }]) {
+      const answer = await app.request('/u/test', { ...request, headers: BROWSER });
+      const page = await answer.text();
+      expect(answer.status).toBe(200);
+      expect(page).toContain(messages.en.test.title);
+      expect(page).not.toContain('<button');
+    }
+    expect(recorded.unsubscribed).toEqual([]);
+  });
+
+  it('offers to take an unsubscribe back where the link can do that, and only there', async () => {
+    for (const undoable of [true, false]) {
+      const { app } = aSite({ details: { alreadyUnsubscribed: true, undoable } });
+      for (const request of [{}, { method: 'POST' }]) {
+        const page = await (await app.request(`/u/${VALID}?language=de`, { ...request, headers: BROWSER })).text();
+        const button = /<form method="post" action="([^"]+)"><button[^>]*>Wieder anmelden/.exec(page)?.[1];
+        expect(button).toBe(undoable ? `${VALID}/undo?language=de` : undefined);
+      }
+    }
   });
 });
 
@@ -213,25 +245,71 @@ describe('the button of the unsubscribe page', () => {
   });
 });
 
+describe('the way back from an unsubscribe', () => {
+  it('is a press on an address of its own, which no one-click request meets', async () => {
+    const { app, recorded } = aSite();
+    const answer = await app.request(`/u/${VALID}/undo?language=de`, { method: 'POST', headers: BROWSER });
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toContain(messages.de.resubscribed.title);
+    expect(recorded).toMatchObject({ resubscribed: [VALID], unsubscribed: [] });
+  });
+
+  it.each([FORGED, 'test'])('leads back to the page of a link that has nothing to take back (%s)', async (token) => {
+    const { app, recorded } = aSite();
+    const answer = await app.request(`/u/${token}/undo?language=de`, { method: 'POST', headers: BROWSER });
+    expect(answer.status).toBe(303);
+    expect(new URL(answer.headers.get('location')!, `https://news.example/mail/u/${token}/undo`).href).toBe(
+      `https://news.example/mail/u/${token}?language=de`,
+    );
+    expect(recorded.resubscribed).toEqual([]);
+  });
+
+  it('is not gone by a reload', async () => {
+    const { app, recorded } = aSite();
+    const answer = await app.request(`/u/${VALID}/undo`, { headers: BROWSER });
+    expect([answer.status, answer.headers.get('location')]).toEqual([302, `../${VALID}`]);
+    expect(recorded.resubscribed).toEqual([]);
+  });
+
+  it('asks to press again when it could not be stored', async () => {
+    const { app } = aSite({ actions: { resubscribe: away } });
+    const answer = await app.request(`/u/${VALID}/undo`, { method: 'POST', headers: BROWSER });
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toContain(messages.en.unavailable.button);
+  });
+});
+
 describe('a forged unsubscribe token', () => {
   it.each(['qzq', FORGED, 'x'.repeat(2000), '..%2F..%2Fetc', '%00', '%E0%A4%A'])(
-    'gets the plain asking page (%s)',
+    'is called a broken link before the press, without a button (%s)',
     async (token) => {
       const { app } = aSite();
       const answer = await app.request(`/u/${token}`, { headers: BROWSER });
       const page = await answer.text();
-      expect(answer.status).toBe(200);
-      expect(page).toContain(messages.en.unsubscribe.questionWithoutNames);
+      expect(answer.status).toBe(404);
+      expect(page).toContain(messages.en.brokenLink.unsubscribe);
+      expect(page).not.toContain('<button');
       expect(page).not.toContain(token);
     },
   );
 
-  it('gets a confirmation that promises nothing, and changes nothing', async () => {
+  it('is called so after a press too, and changes nothing', async () => {
     const { app, recorded } = aSite();
     const answer = await app.request(`/u/${FORGED}`, { method: 'POST', headers: BROWSER });
-    expect(answer.status).toBe(200);
-    expect(await answer.text()).toContain(messages.en.unsubscribed.textWithoutNames);
+    expect(answer.status).toBe(404);
+    expect(await answer.text()).toContain(messages.en.brokenLink.title);
     expect(recorded.unsubscribed).toEqual([]);
+  });
+});
+
+describe('the bare address', () => {
+  it('says nothing about what runs here, and for whom', async () => {
+    const answer = await publicRoot().request('/', { headers: { ...BROWSER, 'accept-language': 'de' } });
+    const page = await answer.text();
+    expect(answer.status).toBe(200);
+    expect(page).toContain(messages.de.root.title);
+    expect(page).not.toMatch(/pennypost|<script|docs|https?:\/\//i);
+    expect(answer.headers.get('x-robots-tag')).toContain('noindex');
   });
 });
 

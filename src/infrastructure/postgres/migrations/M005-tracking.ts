@@ -21,6 +21,8 @@ export class M005Tracking extends Migration {
       sec_fetch_dest text,
       purpose text,
       network cidr,
+      hits int not null default 1,
+      hits_before int not null default 0,
       verdict text not null default 'unknown',
       reason text,
       rule_version int,
