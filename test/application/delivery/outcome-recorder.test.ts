@@ -412,7 +412,12 @@ describe('the time zone in which outcomes are counted', () => {
       moved: [{ state: 'submitted', at: new Date('2026-11-22T10:00:00Z'), domain: undefined }],
     };
     const scope = {
-      access: { getProject: async () => ({ timeZone, asked: (asked += 1) }) },
+      access: {
+        getProject: async () => {
+          asked += 1;
+          return { timeZone };
+        },
+      },
       delivery: { record: async () => ({ verdicts: new Map(), changes: [change] }) },
       analytics: { count: async (_: string, zone: string) => void counted.push(zone) },
     };
