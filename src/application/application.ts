@@ -4,7 +4,7 @@
  */
 import type { AccessService } from '../domain/access/index.ts';
 import type { CampaignReport, CounterKind, DailySeries } from '../domain/analytics/index.ts';
-import type { AudienceService } from '../domain/audience/index.ts';
+import type { AudienceService, List } from '../domain/audience/index.ts';
 import type {
   Campaign,
   CampaignFilter,
@@ -20,6 +20,7 @@ import type { Page, PageRequest } from '../domain/shared/page.ts';
 import type { Reports } from './analytics/reports.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
 import { type SubscribersFilter, subscribersCsv } from './audience/subscribers-file.ts';
+import { ListDesk, type Retiring } from './audience/list-desk.ts';
 import type { CampaignDesk } from './campaign/campaign-desk.ts';
 import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './campaign/explain-campaign.ts';
 import { type CampaignRecipient, recipientsPage } from './campaign/recipients.ts';
@@ -58,7 +59,12 @@ export type {
 
 export interface Application {
   readonly access: Methods<AccessService>;
-  readonly audience: Methods<AudienceService>;
+  readonly audience: Omit<Methods<AudienceService>, 'deleteList' | 'archiveList'> & {
+    /** With its subscriptions. Refused while campaigns use it, unless forced. @throws NotFound, ListInUse */
+    deleteList(projectId: Id, idOrSlug: string, retiring?: Retiring): Promise<void>;
+    /** Nobody joins it any more; its subscribers stay. Refused while campaigns use it, unless forced. @throws NotFound, ListInUse */
+    archiveList(projectId: Id, idOrSlug: string, retiring?: Retiring): Promise<List>;
+  };
   /** Streams of people into the audience; see its own page for what is one transaction. */
   readonly imports: ImportSubscribers;
   /** Files, read as they are taken. */
@@ -144,9 +150,13 @@ export interface ApplicationParts {
 
 export function createApplication(parts: ApplicationParts): Application {
   const { work, desk, transactional } = parts;
+  const lists = new ListDesk({ work });
   return {
     access: inTransactions(work, 'access'),
-    audience: inTransactions(work, 'audience'),
+    audience: inTransactions(work, 'audience', {
+      deleteList: (projectId, idOrSlug, retiring) => lists.delete(projectId, idOrSlug, retiring),
+      archiveList: (projectId, idOrSlug, retiring) => lists.archive(projectId, idOrSlug, retiring),
+    }),
     imports: parts.imports,
     exports: { subscribersCsv: (projectId, filter) => subscribersCsv(work, projectId, filter) },
     campaign: {
@@ -196,20 +206,22 @@ export function createApplication(parts: ApplicationParts): Application {
   };
 }
 
-/** A context's verbs as they are, each in a transaction of its own. */
-function inTransactions<Name extends 'access' | 'audience'>(
+/** A context's verbs as they are, each in a transaction of its own, but for those that have a file of their own. */
+function inTransactions<Name extends 'access' | 'audience', Own extends keyof Application[Name] = never>(
   work: UnitOfWork,
   name: Name,
-): Methods<Parameters<Parameters<UnitOfWork['run']>[0]>[0][Name]> {
+  own?: Pick<Application[Name], Own>,
+): Application[Name] {
   return new Proxy(Object.create(null), {
-    get:
-      (_, verb) =>
-      (...args: unknown[]) =>
+    get: (_, verb) => {
+      if (own !== undefined && Object.hasOwn(own, verb)) return Reflect.get(own, verb);
+      return (...args: unknown[]) =>
         work.run(async (scope) => {
           const service: object = scope[name];
           const method: unknown = Reflect.get(service, verb);
           if (typeof method !== 'function') throw new TypeError(`${name} has no verb ${String(verb)}.`);
           return method.apply(service, args);
-        }),
+        });
+    },
   });
 }

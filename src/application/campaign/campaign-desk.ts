@@ -3,6 +3,7 @@ import type { TransactionalMessage } from '../../domain/delivery/index.ts';
 import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
+import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext, type PlannedCampaign } from '../delivery/plan-context.ts';
 import type { SendTransactional } from '../delivery/send-transactional.ts';
@@ -98,7 +99,11 @@ export class CampaignDesk {
   /** Content that cannot be sent is refused now, not at the scheduled hour. */
   async schedule(projectId: Id, id: Id, at: Date): Promise<Campaign> {
     await this.#launch.check(projectId, id);
-    return this.#work.run((scope) => scope.campaign.schedule(projectId, id, at));
+    return this.#work.run(async (scope) => {
+      const campaign = await scope.campaign.schedule(projectId, id, at);
+      await holdCampaignLists(scope, campaign);
+      return campaign;
+    });
   }
 
   pause(projectId: Id, id: Id, reason: string | null = null): Promise<Campaign> {

@@ -3,6 +3,7 @@ import type { Campaign, FrozenContent, Renderer } from '../../domain/campaign/in
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { issueLinkToken } from '../../domain/tracking/index.ts';
+import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
@@ -65,12 +66,13 @@ export class LaunchCampaign {
     await this.#prepare(projectId, campaignId);
   }
 
-  /** @throws NotFound, CampaignTransitionRefused, ContentInvalid, AudienceEmpty, PublicUrlNotSecure, EditedMeanwhile */
+  /** @throws NotFound, CampaignTransitionRefused, CampaignListMissing, ContentInvalid, AudienceEmpty, PublicUrlNotSecure, EditedMeanwhile */
   async launch(projectId: Id, campaignId: Id, options: { allowEmpty?: boolean } = {}): Promise<Campaign> {
     const { draft, frozen } = await this.#prepare(projectId, campaignId);
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.launch(projectId, campaignId, frozen);
       if (campaign.version !== draft.version) throw new EditedMeanwhile();
+      await holdCampaignLists(scope, campaign);
       const { lists, excludeLists, launchedOn } = campaign;
       const { audience } = await scope.delivery.startRun(
         { projectId, campaignId, launchedOn: launchedOn ?? '' },
@@ -85,10 +87,11 @@ export class LaunchCampaign {
   }
 
   async #prepare(projectId: Id, campaignId: Id): Promise<{ draft: Campaign; frozen: FrozenContent }> {
-    const { draft, project } = await this.#work.run(async (scope) => ({
-      draft: await scope.campaign.get(projectId, campaignId),
-      project: await scope.access.getProject(projectId),
-    }));
+    const { draft, project } = await this.#work.run(async (scope) => {
+      const draft = await scope.campaign.get(projectId, campaignId);
+      await holdCampaignLists(scope, draft);
+      return { draft, project: await scope.access.getProject(projectId) };
+    });
     const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
     if (!this.#options.localTransport) refuseInsecure(publicUrl);
     return { draft, frozen: await this.#freeze(draft, project, publicUrl) };

@@ -1,5 +1,6 @@
 import { type Campaign, CampaignTransitionRefused } from '../../domain/campaign/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
+import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 
@@ -22,13 +23,14 @@ export class ResendCampaign {
 
   /**
    * @returns how many are in the new run; 0 when there is nobody to send to
-   * @throws NotFound, RunOpen, CampaignTransitionRefused unless the campaign is submitted
+   * @throws NotFound, RunOpen, CampaignListMissing, CampaignTransitionRefused unless the campaign is submitted
    */
   resend(projectId: Id, campaignId: Id, target: ResendTarget): Promise<{ audience: number }> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.lock(projectId, campaignId);
       if (campaign.state !== 'submitted' || campaign.launchedOn === null)
         throw new CampaignTransitionRefused(campaign.state, 'resend');
+      await holdCampaignLists(scope, campaign);
       const { audience } = await this.#cut(scope, campaign, campaign.launchedOn, target);
       if (target === 'new') campaign.audience += audience;
       campaign.reopen();

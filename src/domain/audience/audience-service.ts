@@ -75,6 +75,11 @@ export class AudienceService {
     return list;
   }
 
+  /** Those of the lists that are there; none of them is deleted before the unit of work ends. */
+  holdLists(projectId: Id, listIds: readonly Id[]): Promise<readonly Id[]> {
+    return this.store.holdLists(projectId, listIds);
+  }
+
   lists(projectId: Id, search: ListSearch = {}): Promise<Page<List>> {
     return this.store.lists(projectId, search);
   }

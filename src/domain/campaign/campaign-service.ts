@@ -3,7 +3,7 @@ import { NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import { Campaign, type CampaignDraft, type FrozenContent } from './campaign.ts';
-import type { CampaignFilter, CampaignStore } from './campaign-store.ts';
+import type { CampaignFilter, CampaignStore, ListUse } from './campaign-store.ts';
 import type { Content } from './content.ts';
 import { type ContentInput, parseContent } from './content-input.ts';
 import { Template } from './template.ts';
@@ -85,6 +85,11 @@ export class CampaignService {
   /** Scheduled campaigns whose time has come, by the database's clock. */
   due(limit = 50): Promise<readonly { projectId: Id; id: Id }[]> {
     return this.#store.dueCampaigns(limit);
+  }
+
+  /** Campaigns that would miss this list: scheduled ones, and those that still have mail to send. */
+  usesOfList(projectId: Id, listId: Id): Promise<readonly ListUse[]> {
+    return this.#store.usesOfList(projectId, listId);
   }
 
   /** Nobody else changes this campaign until the transaction ends. @throws NotFound */

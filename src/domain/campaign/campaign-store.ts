@@ -9,6 +9,13 @@ export interface CampaignFilter extends PageRequest {
   readonly archived?: boolean | undefined;
 }
 
+/** A campaign that is scheduled, or has mail left to send. */
+export interface ListUse {
+  readonly id: Id;
+  readonly name: string;
+  readonly state: CampaignState;
+}
+
 /** What the campaign context keeps; implemented over PostgreSQL. What `campaign` and `template` return is saved when its transaction commits. */
 export interface CampaignStore {
   addCampaign(campaign: Campaign): void;
@@ -16,6 +23,8 @@ export interface CampaignStore {
   campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
   /** Scheduled for a time that is past, by the database's clock. */
   dueCampaigns(limit: number): Promise<readonly { readonly projectId: Id; readonly id: Id }[]>;
+  /** Campaigns that are to go, or still go, to this list, or spare it. */
+  usesOfList(projectId: Id, listId: Id): Promise<readonly ListUse[]>;
   addTemplate(template: Template): void;
   template(projectId: Id, id: Id): Promise<Template | undefined>;
   templates(projectId: Id, page: PageRequest): Promise<Page<Template>>;

@@ -18,7 +18,7 @@ export {
   type FrozenContent,
 } from './campaign.ts';
 export { type CampaignInput, CampaignService } from './campaign-service.ts';
-export type { CampaignFilter, CampaignStore } from './campaign-store.ts';
+export type { CampaignFilter, CampaignStore, ListUse } from './campaign-store.ts';
 export type { Content, ContentKind, Mailbox } from './content.ts';
 export type { ContentInput } from './content-input.ts';
 export { headerFaults } from './header-fields.ts';

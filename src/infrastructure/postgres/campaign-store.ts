@@ -1,5 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
-import { Campaign, type CampaignFilter, type CampaignStore, Template } from '../../domain/campaign/index.ts';
+import { Campaign, type CampaignFilter, type CampaignStore, type ListUse, Template } from '../../domain/campaign/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import type { Session } from './session.ts';
@@ -45,6 +45,17 @@ export class PostgresCampaignStore implements CampaignStore {
       `select project_id as "projectId", id from pennypost_campaign.campaign
        where state = 'scheduled' and scheduled_at <= ${DATABASE_NOW} order by scheduled_at limit $1`,
       [limit],
+    );
+  }
+
+  /** Index: primary key. Content is not read. */
+  usesOfList(projectId: Id, listId: Id): Promise<readonly ListUse[]> {
+    return this.#session.sql.query<ListUse>(
+      `select id, name, state from pennypost_campaign.campaign
+       where project_id = $1 and ($2::uuid = any(lists) or $2::uuid = any(exclude_lists))
+         and (state in ('scheduled', 'sending', 'paused') or state = 'submitted' and settled_at is null)
+       order by id`,
+      [projectId, listId],
     );
   }
 

@@ -71,31 +71,42 @@ export function listCommands(program: Command, cli: Cli): void {
     });
   example(show, 'pennypost list show harbour-letter');
 
-  for (const [name, text, verb] of [
-    ['archive', 'nobody joins it any more; who is on it stays on it', 'archiveList'],
-    ['restore', 'open an archived list again', 'restoreList'],
-  ] as const) {
-    const command = list
-      .command(name)
-      .description(text)
-      .argument('<list>', 'id or slug')
-      .action(async (idOrSlug: string) => {
-        await inProject(cli, async (application, project) => {
-          const found = await application.audience[verb](project.id, idOrSlug);
-          const [counts] = await application.audience.listCounts(project.id, [found.id]);
-          const changed = listShown(found, counts);
-          cli.output.result(changed, () => fieldsOf(changed));
-        });
+  const shown = async (application: Application, projectId: string, found: List): Promise<void> => {
+    const [counts] = await application.audience.listCounts(projectId, [found.id]);
+    const changed = listShown(found, counts);
+    cli.output.result(changed, () => fieldsOf(changed));
+  };
+
+  const archive = list
+    .command('archive')
+    .description('Close a list for new subscribers. Its subscribers stay.')
+    .argument('<list>', 'id or slug')
+    .option('--force', 'also while campaigns use it; they go on')
+    .action(async (idOrSlug: string, options: { force?: boolean }) => {
+      await inProject(cli, async (application, project) => {
+        await shown(application, project.id, await application.audience.archiveList(project.id, idOrSlug, options));
       });
-    example(command, `pennypost list ${name} harbour-letter`);
-  }
+    });
+  example(archive, 'pennypost list archive harbour-letter');
+
+  const restore = list
+    .command('restore')
+    .description('Open an archived list again.')
+    .argument('<list>', 'id or slug')
+    .action(async (idOrSlug: string) => {
+      await inProject(cli, async (application, project) => {
+        await shown(application, project.id, await application.audience.restoreList(project.id, idOrSlug));
+      });
+    });
+  example(restore, 'pennypost list restore harbour-letter');
 
   const remove = list
     .command('delete')
     .description('Delete a list with its subscriptions. The subscribers stay.')
     .argument('<list>', 'id or slug')
     .option('--yes', 'confirm the deletion')
-    .action(async (idOrSlug: string, options: { yes?: boolean }) => {
+    .option('--force', 'also while campaigns use it: nobody else is mailed for it, and scheduled ones are not launched')
+    .action(async (idOrSlug: string, options: { yes?: boolean; force?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const found = await application.audience.getList(project.id, idOrSlug);
         const [counts] = await application.audience.listCounts(project.id, [found.id]);
@@ -104,7 +115,7 @@ export function listCommands(program: Command, cli: Cli): void {
           throw new InvalidInput(
             `This deletes the list "${found.name}" and its ${formatCount(confirmed + unconfirmed + unsubscribed)} subscriptions. Repeat it with --yes.`,
           );
-        await application.audience.deleteList(project.id, found.id);
+        await application.audience.deleteList(project.id, found.id, { force: options.force });
         cli.output.result({ id: found.id, slug: found.slug, deleted: true }, () => `The list "${found.name}" is deleted.`);
       });
     });

@@ -149,3 +149,90 @@ describe('a test send', () => {
     await expect(test(to)).rejects.toMatchObject({ pointer: '/to' });
   });
 });
+
+describe('a list that a campaign uses', () => {
+  const inOneHour = () => new Date(Date.now() + 3_600_000);
+  const lists = () => world.application.audience;
+  const steps = ['deleteList', 'archiveList'] as const;
+  /** Every state in which a campaign would miss its list, each reached as people reach it. */
+  const USES: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+    scheduled: (id) => world.application.campaign.schedule(world.projectId, id, inOneHour()),
+    sending: (id) => world.application.campaign.launch(world.projectId, id),
+    paused: async (id) => {
+      await world.application.campaign.launch(world.projectId, id);
+      await world.application.campaign.pause(world.projectId, id);
+    },
+    submitted: async (id) => {
+      await world.application.campaign.launch(world.projectId, id);
+      await world.instance.get(tokens.work).run((scope) => scope.campaign.finish(world.projectId, id));
+    },
+  };
+  /** Every state in which it does not. */
+  const FREE: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+    draft: async () => undefined,
+    cancelled: async (id) => {
+      await world.application.campaign.launch(world.projectId, id);
+      await world.application.campaign.cancel(world.projectId, id);
+    },
+    unscheduled: async (id) => {
+      await world.application.campaign.schedule(world.projectId, id, inOneHour());
+      await world.application.campaign.unschedule(world.projectId, id);
+    },
+  };
+
+  describe.each(Object.keys(USES))('that is %s', (state) => {
+    it.each(['lists', 'excludeLists'] as const)('among its %s is neither deleted nor archived, but by force', async (field) => {
+      const [mailed, used] = [await world.list(1), await world.list(0)];
+      const campaign = await world.campaign({ lists: field === 'lists' ? [mailed, used] : [mailed], excludeLists: field === 'lists' ? [] : [used] });
+      await USES[state]!(campaign.id);
+      for (const step of steps) {
+        await expect(lists()[step](world.projectId, used)).rejects.toMatchObject({
+          code: 'list.in_use',
+          message: expect.stringContaining(`"Spring" (${state}, ${campaign.id})`),
+        });
+        expect(await lists().getList(world.projectId, used)).toMatchObject({ archivedAt: null });
+      }
+      await lists().archiveList(world.projectId, used, { force: true });
+      await lists().deleteList(world.projectId, used, { force: true });
+      await expect(lists().getList(world.projectId, used)).rejects.toMatchObject({ code: 'resource.not_found' });
+    });
+  });
+
+  it.each(Object.keys(FREE))('that is %s can be deleted and archived', async (state) => {
+    for (const step of steps) {
+      const list = await world.list(1);
+      await FREE[state]!((await world.campaign({ lists: [list] })).id);
+      await lists()[step](world.projectId, list);
+    }
+  });
+
+  it.each(['lists', 'excludeLists'] as const)('and that was deleted from its %s keeps it from being launched, scheduled and resent', async (field) => {
+    const [mailed, gone] = [await world.list(1), await world.list(0)];
+    const { campaign: desk } = world.application;
+    const given = { lists: field === 'lists' ? [mailed, gone] : [mailed], excludeLists: field === 'lists' ? [] : [gone] };
+    const [draft, sent] = [await world.campaign(given), await world.campaign(given)];
+    await desk.launch(world.projectId, sent.id);
+    await world.instance.get(tokens.work).run((scope) => scope.campaign.finish(world.projectId, sent.id));
+    await lists().deleteList(world.projectId, gone, { force: true });
+    const missing = { code: 'campaign.list_missing', message: expect.stringContaining(gone) };
+    await expect(desk.launch(world.projectId, draft.id)).rejects.toMatchObject(missing);
+    await expect(desk.schedule(world.projectId, draft.id, inOneHour())).rejects.toMatchObject(missing);
+    await expect(desk.resend(world.projectId, sent.id, 'new')).rejects.toMatchObject(missing);
+    await desk.edit(world.projectId, draft.id, { lists: [mailed], excludeLists: [] });
+    expect(await desk.launch(world.projectId, draft.id)).toMatchObject({ state: 'sending' });
+  });
+
+  it('is not deleted under a launch at the same moment', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const list = await world.list(1);
+      const { id } = await world.campaign({ lists: [list] });
+      const [launched, deleted] = await Promise.allSettled([
+        world.application.campaign.launch(world.projectId, id),
+        lists().deleteList(world.projectId, list),
+      ]);
+      expect([launched.status, deleted.status].toSorted()).toEqual(['fulfilled', 'rejected']);
+      const [failed] = [launched, deleted].flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
+      expect(['list.in_use', 'campaign.list_missing']).toContain(failed);
+    }
+  });
+});

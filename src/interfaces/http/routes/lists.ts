@@ -84,11 +84,15 @@ export const listRoutes: readonly Route<Application>[] = [
     method: 'post',
     path: '/v1/lists/{listId}/archive',
     summary: 'Archive a list',
-    description: 'Nobody joins it any more; who is on it stays on it.',
+    description: 'No subscriber can be added to it; its subscribers stay. Refused while a campaign that is not done uses the list.',
     permission: 'audience.write',
     params,
+    query: z.strictObject({
+      force: flag.optional().openapi({ description: 'Archive it although campaigns use it. The campaigns go on.' }),
+    }),
     reply: listSchema,
-    handle: ({ application, projectId, params: { listId } }) => application.audience.archiveList(projectId, listId),
+    handle: ({ application, projectId, params: { listId }, query }) =>
+      application.audience.archiveList(projectId, listId, query),
   }),
   route({
     method: 'post',
@@ -103,11 +107,18 @@ export const listRoutes: readonly Route<Application>[] = [
     method: 'delete',
     path: '/v1/lists/{listId}',
     summary: 'Delete a list',
-    description: 'With its subscriptions, and so with the knowledge of who left it. Archive it where that matters.',
+    description:
+      'Deletes its subscriptions too, and with them the knowledge of who left it. Archive it where that matters. Refused while a campaign that is not done uses the list.',
     permission: 'audience.write',
     params,
-    handle: async ({ application, projectId, params: { listId } }) => {
-      await application.audience.deleteList(projectId, listId);
+    query: z.strictObject({
+      force: flag.optional().openapi({
+        description:
+          'Delete it although campaigns use it: nobody else is mailed for this list, and a scheduled campaign that names it is not launched.',
+      }),
+    }),
+    handle: async ({ application, projectId, params: { listId }, query }) => {
+      await application.audience.deleteList(projectId, listId, query);
       return undefined;
     },
   }),
