@@ -21,15 +21,15 @@ export async function recordEngagement(
 }
 
 function incrementsOf(event: RecordedEngagement): readonly Increment[] {
-  const { kind, at, campaignId, link, hits, firstOfPerson, firstOnLink } = event;
+  const { kind, at, campaignId, link, requests, firstOfPerson, firstOnLink } = event;
   const [total, unique] =
     kind === 'open' ? (['opened_total', 'opened_unique'] as const) : (['clicked_total', 'clicked_unique'] as const);
   const subjects = campaignId === undefined ? [PROJECT, TRANSACTIONAL] : [PROJECT, campaignSubject(campaignId)];
-  const increments: Increment[] = subjects.map((subject) => ({ subject, kind: total, at, by: hits }));
+  const increments: Increment[] = subjects.map((subject) => ({ subject, kind: total, at, by: requests }));
   if (firstOfPerson) increments.push(...subjects.map((subject) => ({ subject, kind: unique, at })));
   if (campaignId !== undefined && link !== undefined) {
     const subject = linkSubject(campaignId, link);
-    increments.push({ subject, kind: total, at, by: hits });
+    increments.push({ subject, kind: total, at, by: requests });
     if (firstOnLink) increments.push({ subject, kind: unique, at });
   }
   return increments;

@@ -60,23 +60,23 @@ export const linkKey = (of: {
 export function mergeEngagement(events: readonly EngagementEvent[]): { engagement: EngagementAddition[]; links: LinkAddition[] } {
   const engagement = new Map<string, EngagementAddition>();
   const links = new Map<string, LinkAddition>();
-  for (const { projectId, campaignId, subscriberId, kind, link, at, hits, lastAt } of events) {
+  for (const { projectId, campaignId, subscriberId, kind, link, at, requests, lastAt } of events) {
     if (campaignId === undefined || subscriberId === undefined) continue;
     const person = { projectId, campaignId, subscriberId };
     const row = addTo(engagement, engagementKey(person), () => nothingOf(person));
     if (kind === 'open') {
-      row.opens += hits;
+      row.opens += requests;
       row.firstOpenAt = earlier(row.firstOpenAt, at);
       row.lastOpenAt = later(row.lastOpenAt, lastAt);
       continue;
     }
-    row.clicks += hits;
+    row.clicks += requests;
     row.firstClickAt = earlier(row.firstClickAt, at);
     row.lastClickAt = later(row.lastClickAt, lastAt);
     if (link === undefined) continue;
     const onLink = { ...person, link };
     const linkRow = addTo(links, linkKey(onLink), () => ({ ...onLink, clicks: 0, firstClickAt: at, lastClickAt: at }));
-    linkRow.clicks += hits;
+    linkRow.clicks += requests;
     linkRow.firstClickAt = earlier(linkRow.firstClickAt, at);
     linkRow.lastClickAt = later(linkRow.lastClickAt, lastAt);
   }

@@ -7,15 +7,15 @@ const REMEMBERED = 20_000;
 const MINUTE_MS = 60_000;
 
 /**
- * Makes one event of the requests that follow one link, or load one pixel, within a minute. Its number of hits counts them
- * exactly, and a replayed link fills no table. An event is identified by its first request: written again with more hits it
+ * Makes one event of the requests that follow one link, or load one pixel, within a minute. Its number of requests counts them
+ * exactly, and a replayed link fills no table. An event is identified by its first request: written again with more requests it
  * replaces itself, written again with as many it changes nothing.
  */
 export class RepeatedRequests {
   private readonly known = new Map<string, EngagementEvent[]>();
   private minute = Number.NaN;
 
-  /** The event that this request belongs to, with all hits so far: the request itself when it is the first. */
+  /** The event that this request belongs to, with all requests so far: the request itself when it is the first. */
   fold(event: EngagementEvent): EngagementEvent {
     const minute = Math.floor(event.at.getTime() / MINUTE_MS);
     if (minute !== this.minute) {
@@ -39,7 +39,7 @@ export class RepeatedRequests {
     }
     const index = Math.max(same, 0);
     const first = events[index]!;
-    const folded = { ...first, hits: first.hits + 1, lastAt: event.at };
+    const folded = { ...first, requests: first.requests + 1, lastAt: event.at };
     events[index] = folded;
     return folded;
   }

@@ -37,7 +37,7 @@ export interface TrackingEvent extends Omit<TrackedRequest, 'ip'> {
   /** A network, never an address: `203.0.113.0/24`, `2001:db8:1::/48`. */
   readonly network: string | undefined;
   /** How many requests the event stands for; grows while further ones of its minute come, see `RepeatedRequests`. */
-  readonly hits: number;
+  readonly requests: number;
   /** When the last of them came. */
   readonly lastAt: Date;
 }
@@ -74,7 +74,7 @@ export function captureEngagement(
     subscriberId: subject.kind === 'campaign' ? subject.subscriberId : undefined,
     messageId: subject.kind === 'transactional' ? subject.messageId : undefined,
     link: followed.kind === 'click' ? followed.link : undefined,
-    hits: 1,
+    requests: 1,
     lastAt: key.at,
   };
 }
@@ -88,7 +88,7 @@ export function captureUnsubscribe(
   const { projectId, campaignId, subscriberId } = subject;
   const facts = requestFacts(request);
   const none = { messageId: undefined, link: undefined };
-  return { ...facts, ...key, ...none, projectId, campaignId, subscriberId, kind: 'unsubscribe', hits: 1, lastAt: key.at };
+  return { ...facts, ...key, ...none, projectId, campaignId, subscriberId, kind: 'unsubscribe', requests: 1, lastAt: key.at };
 }
 
 function requestFacts(request: TrackedRequest): Omit<TrackedRequest, 'ip'> & Pick<TrackingEvent, 'network'> {

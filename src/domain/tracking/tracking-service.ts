@@ -13,7 +13,7 @@ export interface RecordedEngagement {
   readonly campaignId: Id | undefined;
   readonly link: number | undefined;
   /** How many requests it counts for. */
-  readonly hits: number;
+  readonly requests: number;
   /** It made this person one who opened (or clicked) this campaign; true exactly once per person, campaign and kind. */
   readonly firstOfPerson: boolean;
   /** The same for this link; false for an open. */
@@ -56,7 +56,7 @@ export class TrackingService {
         at: event.at,
         campaignId: event.campaignId,
         link: event.link,
-        hits: event.hits,
+        requests: event.requests,
         firstOfPerson: firsts.delete(`${event.kind} ${engagementKey(event)}`),
         firstOnLink: event.kind === 'click' && firsts.delete(`link ${linkKey(event)}`),
       }));
@@ -84,18 +84,18 @@ export class TrackingService {
     return this.store.ensurePartitions(now, new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + monthsAhead, 1)));
   }
 
-  /** The events with the hits that are new; in key order, so that two writers with the same events do not wait in a circle. */
+  /** The events with the requests that are new; in key order, so that two writers with the same events do not wait in a circle. */
   private async storeNew(events: readonly EngagementEvent[]): Promise<readonly EngagementEvent[]> {
     const byKey = new Map<string, EngagementEvent>();
     for (const event of events) {
       const known = byKey.get(eventKey(event));
-      if (known === undefined || known.hits < event.hits) byKey.set(eventKey(event), event);
+      if (known === undefined || known.requests < event.requests) byKey.set(eventKey(event), event);
     }
     const ordered = [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, event]) => event);
     const added = await this.store.addEvents(ordered);
     return ordered.flatMap((event) => {
-      const hits = added.get(event.id) ?? 0;
-      return hits === 0 ? [] : [{ ...event, hits }];
+      const requests = added.get(event.id) ?? 0;
+      return requests === 0 ? [] : [{ ...event, requests }];
     });
   }
 }

@@ -5,8 +5,8 @@ import type { TrackingEvent } from './tracking-event.ts';
 /** Every row names its project, and a project's facts are only ever found under its id. */
 export interface TrackingStore {
   /**
-   * Stores events, each key (project, at, id) once in the batch. A row that is there takes the greater number of hits.
-   * @returns how many hits are new, by the ids of the rows that were written
+   * Stores events, each key (project, at, id) once in the batch. A row that is there takes the greater number of requests.
+   * @returns how many requests are new, by the ids of the rows that were written
    */
   addEvents(events: readonly TrackingEvent[]): Promise<ReadonlyMap<Id, number>>;
   /** Adds to the rows, in the order given. @returns for each addition, in its order, what the row held before */

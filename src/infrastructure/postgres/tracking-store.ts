@@ -11,16 +11,16 @@ export class PostgresTrackingStore implements TrackingStore {
     this.sql = session.sql;
   }
 
-  /** Conflicts on the primary key (project_id, at, id). `hits_before` says what a write added (no `returning old` before 18). */
+  /** Conflicts on the primary key (project_id, at, id). `requests_before` says what a write added (no `returning old` before 18). */
   async addEvents(events: readonly TrackingEvent[]): Promise<ReadonlyMap<Id, number>> {
     if (events.length === 0) return new Map();
     const stored = await this.sql.query<{ id: Id; added: number }>(
       `insert into pennypost_tracking.event as e (project_id, at, id, kind, campaign_id, subscriber_id, message_id, link, method,
-         user_agent, sec_fetch_site, sec_fetch_mode, sec_fetch_dest, purpose, network, hits)
+         user_agent, sec_fetch_site, sec_fetch_mode, sec_fetch_dest, purpose, network, requests)
        select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[],
          $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::cidr[], $16::int[])
-       on conflict (project_id, at, id) do update set hits = excluded.hits, hits_before = e.hits where e.hits < excluded.hits
-       returning id, hits - hits_before as added`,
+       on conflict (project_id, at, id) do update set requests = excluded.requests, requests_before = e.requests where e.requests < excluded.requests
+       returning id, requests - requests_before as added`,
       [
         events.map((event) => event.projectId),
         events.map((event) => event.at),
@@ -37,7 +37,7 @@ export class PostgresTrackingStore implements TrackingStore {
         events.map((event) => event.secFetchDest),
         events.map((event) => event.purpose),
         events.map((event) => event.network),
-        events.map((event) => event.hits),
+        events.map((event) => event.requests),
       ],
     );
     return new Map(stored.map((row) => [row.id, row.added]));

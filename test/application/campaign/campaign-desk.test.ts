@@ -183,7 +183,10 @@ describe('a list that a campaign uses', () => {
   describe.each(Object.keys(USES))('that is %s', (state) => {
     it.each(['lists', 'excludeLists'] as const)('among its %s is neither deleted nor archived, but by force', async (field) => {
       const [mailed, used] = [await world.list(1), await world.list(0)];
-      const campaign = await world.campaign({ lists: field === 'lists' ? [mailed, used] : [mailed], excludeLists: field === 'lists' ? [] : [used] });
+      const campaign = await world.campaign({
+        lists: field === 'lists' ? [mailed, used] : [mailed],
+        excludeLists: field === 'lists' ? [] : [used],
+      });
       await USES[state]!(campaign.id);
       for (const step of steps) {
         await expect(lists()[step](world.projectId, used)).rejects.toMatchObject({
@@ -206,21 +209,24 @@ describe('a list that a campaign uses', () => {
     }
   });
 
-  it.each(['lists', 'excludeLists'] as const)('and that was deleted from its %s keeps it from being launched, scheduled and resent', async (field) => {
-    const [mailed, gone] = [await world.list(1), await world.list(0)];
-    const { campaign: desk } = world.application;
-    const given = { lists: field === 'lists' ? [mailed, gone] : [mailed], excludeLists: field === 'lists' ? [] : [gone] };
-    const [draft, sent] = [await world.campaign(given), await world.campaign(given)];
-    await desk.launch(world.projectId, sent.id);
-    await world.instance.get(tokens.work).run((scope) => scope.campaign.finish(world.projectId, sent.id));
-    await lists().deleteList(world.projectId, gone, { force: true });
-    const missing = { code: 'campaign.list_missing', message: expect.stringContaining(gone) };
-    await expect(desk.launch(world.projectId, draft.id)).rejects.toMatchObject(missing);
-    await expect(desk.schedule(world.projectId, draft.id, inOneHour())).rejects.toMatchObject(missing);
-    await expect(desk.resend(world.projectId, sent.id, 'new')).rejects.toMatchObject(missing);
-    await desk.edit(world.projectId, draft.id, { lists: [mailed], excludeLists: [] });
-    expect(await desk.launch(world.projectId, draft.id)).toMatchObject({ state: 'sending' });
-  });
+  it.each(['lists', 'excludeLists'] as const)(
+    'and that was deleted from its %s keeps it from being launched, scheduled and resent',
+    async (field) => {
+      const [mailed, gone] = [await world.list(1), await world.list(0)];
+      const { campaign: desk } = world.application;
+      const given = { lists: field === 'lists' ? [mailed, gone] : [mailed], excludeLists: field === 'lists' ? [] : [gone] };
+      const [draft, sent] = [await world.campaign(given), await world.campaign(given)];
+      await desk.launch(world.projectId, sent.id);
+      await world.instance.get(tokens.work).run((scope) => scope.campaign.finish(world.projectId, sent.id));
+      await lists().deleteList(world.projectId, gone, { force: true });
+      const missing = { code: 'campaign.list_missing', message: expect.stringContaining(gone) };
+      await expect(desk.launch(world.projectId, draft.id)).rejects.toMatchObject(missing);
+      await expect(desk.schedule(world.projectId, draft.id, inOneHour())).rejects.toMatchObject(missing);
+      await expect(desk.resend(world.projectId, sent.id, 'new')).rejects.toMatchObject(missing);
+      await desk.edit(world.projectId, draft.id, { lists: [mailed], excludeLists: [] });
+      expect(await desk.launch(world.projectId, draft.id)).toMatchObject({ state: 'sending' });
+    },
+  );
 
   it('is not deleted under a launch at the same moment', async () => {
     for (let round = 0; round < 5; round += 1) {

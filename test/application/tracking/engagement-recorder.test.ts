@@ -29,7 +29,7 @@ const anOpen = (id: string): EngagementEvent => ({
   secFetchDest: undefined,
   purpose: undefined,
   network: undefined,
-  hits: 1,
+  requests: 1,
   lastAt: new Date('2026-11-22T10:00:00Z'),
 });
 

@@ -64,7 +64,7 @@ const facts = {
   secFetchDest: undefined,
   purpose: undefined,
   network: '203.0.113.0/24',
-  hits: 1,
+  requests: 1,
 };
 
 type Given = Pick<EngagementEvent, 'projectId' | 'campaignId' | 'subscriberId'> & {

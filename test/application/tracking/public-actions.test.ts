@@ -243,11 +243,11 @@ describe('a click token that is replayed', () => {
     const { click } = tokensOf(campaignId, subscriberId);
     for (let hit = 0; hit < 200; hit += 1)
       expect(await recipients().click(click, link, { ...REQUEST, method: 'GET' })).toBe('https://example.com/offer');
-    const events = await world.sql<{ hits: number; minute: string }>(
-      `select hits, date_trunc('minute', at)::text as minute from pennypost_tracking.event where campaign_id = $1`,
+    const events = await world.sql<{ requests: number; minute: string }>(
+      `select requests, date_trunc('minute', at)::text as minute from pennypost_tracking.event where campaign_id = $1`,
       [campaignId],
     );
-    expect(events.reduce((sum, { hits }) => sum + hits, 0)).toBe(200);
+    expect(events.reduce((sum, { requests }) => sum + requests, 0)).toBe(200);
     expect(events).toHaveLength(new Set(events.map(({ minute }) => minute)).size);
     expect(await world.application.reports.campaign(world.projectId, campaignId)).toMatchObject({
       clicked: { unique: 1, total: 200 },
@@ -268,12 +268,12 @@ describe('HEAD', () => {
       await recipients().open(open, { ...REQUEST, method });
     }
     expect(
-      await world.sql('select kind, method, hits from pennypost_tracking.event where campaign_id = $1 order by kind', [
+      await world.sql('select kind, method, requests from pennypost_tracking.event where campaign_id = $1 order by kind', [
         campaignId,
       ]),
     ).toEqual([
-      { kind: 'click', method: 'GET', hits: 1 },
-      { kind: 'open', method: 'GET', hits: 1 },
+      { kind: 'click', method: 'GET', requests: 1 },
+      { kind: 'open', method: 'GET', requests: 1 },
     ]);
   });
 });

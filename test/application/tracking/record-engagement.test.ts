@@ -125,8 +125,8 @@ describe('a batch of opens and clicks', () => {
         sec_fetch_dest: null,
         purpose: null,
         network: '2001:db8::/48',
-        hits: 1,
-        hits_before: 0,
+        requests: 1,
+        requests_before: 0,
         verdict: 'unknown',
         reason: null,
         rule_version: null,
@@ -227,8 +227,8 @@ describe('a link that is followed again and again', () => {
     return { record: (event: EngagementEvent) => recorder.record(repeated.fold(event)) };
   };
   const events = (projectId: string) =>
-    world.rows<{ hits: number; kind: string; user_agent: string }>(
-      'select hits, kind, user_agent from pennypost_tracking.event where project_id = $1 order by at, id',
+    world.rows<{ requests: number; kind: string; user_agent: string }>(
+      'select requests, kind, user_agent from pennypost_tracking.event where project_id = $1 order by at, id',
       [projectId],
     );
   const minute = new Date('2026-11-22T10:00:00Z').getTime();
@@ -242,7 +242,7 @@ describe('a link that is followed again and again', () => {
     await Promise.all(
       Array.from({ length: 190 }, (_, hit) => recorder.record(aClick({ ...ann, link: 0, at: new Date(minute + 59_000 + hit) }))),
     );
-    expect(await events(projectId)).toMatchObject([{ hits: 200 }]);
+    expect(await events(projectId)).toMatchObject([{ requests: 200 }]);
     expect(await reportOf(projectId, campaignId)).toMatchObject({
       clicked: { unique: 1, total: 200 },
       links: [
@@ -256,17 +256,17 @@ describe('a link that is followed again and again', () => {
       clicks: { unknown: 200 },
     });
     await recorder.record(aClick({ ...ann, link: 0, at: new Date(minute + 60_000) }));
-    expect(await events(projectId)).toMatchObject([{ hits: 200 }, { hits: 1 }]);
+    expect(await events(projectId)).toMatchObject([{ requests: 200 }, { requests: 1 }]);
   });
 
   it('is one event for each link, pixel and person, from one network too', async () => {
     const { projectId, campaignId, person } = await aCampaign();
     const people = Array.from({ length: 20 }, person);
     const recorder = recorderAt();
-    const hits = people.flatMap((who) => [anOpen(who), aClick({ ...who, link: 0 }), aClick({ ...who, link: 1 })]);
+    const requests = people.flatMap((who) => [anOpen(who), aClick({ ...who, link: 0 }), aClick({ ...who, link: 1 })]);
     for (let round = 0; round < 5; round += 1)
-      await Promise.all(hits.map((hit) => recorder.record({ ...hit, id: randomUUID() })));
-    expect((await events(projectId)).map((event) => event.hits)).toEqual(Array.from({ length: 60 }, () => 5));
+      await Promise.all(requests.map((hit) => recorder.record({ ...hit, id: randomUUID() })));
+    expect((await events(projectId)).map((event) => event.requests)).toEqual(Array.from({ length: 60 }, () => 5));
     expect(await reportOf(projectId, campaignId)).toMatchObject({
       opened: { unique: 20, total: 100 },
       clicked: { unique: 20, total: 200 },
@@ -280,18 +280,18 @@ describe('a link that is followed again and again', () => {
     for (let hit = 0; hit < 50; hit += 1) await recorder.record(anOpen({ ...ann, userAgent: `Agent ${hit}` }));
     const stored = await events(projectId);
     expect(stored.map((event) => event.user_agent)).toEqual(expect.arrayContaining(['Agent 0', 'Agent 1', 'Agent 2']));
-    expect(stored.map((event) => event.hits).toSorted()).toEqual([1, 1, 48]);
+    expect(stored.map((event) => event.requests).toSorted()).toEqual([1, 1, 48]);
     expect((await reportOf(projectId, campaignId)).opened).toEqual({ unique: 1, total: 50 });
   });
 
-  it('counts once when a commit is repeated, with and without further hits', async () => {
+  it('counts once when a commit is repeated, with and without further requests', async () => {
     const { projectId, campaignId, person } = await aCampaign();
     const click = aClick({ ...person(), link: 0 });
-    await world.record([click, { ...click, hits: 3 }]);
-    await world.record([click, { ...click, hits: 3 }]);
-    await world.record([{ ...click, hits: 2 }]);
-    await world.record([{ ...click, hits: 4 }, click]);
-    expect(await events(projectId)).toMatchObject([{ hits: 4 }]);
+    await world.record([click, { ...click, requests: 3 }]);
+    await world.record([click, { ...click, requests: 3 }]);
+    await world.record([{ ...click, requests: 2 }]);
+    await world.record([{ ...click, requests: 4 }, click]);
+    expect(await events(projectId)).toMatchObject([{ requests: 4 }]);
     expect((await reportOf(projectId, campaignId)).clicked).toEqual({ unique: 1, total: 4 });
   });
 
@@ -302,7 +302,7 @@ describe('a link that is followed again and again', () => {
     const messages = [randomUUID(), randomUUID()];
     for (let hit = 0; hit < 20; hit += 1)
       await recorder.record({ ...aClick({ ...nobody, link: 0 }), messageId: messages[hit % 2] });
-    expect((await events(projectId)).map((event) => event.hits)).toEqual([10, 10]);
+    expect((await events(projectId)).map((event) => event.requests)).toEqual([10, 10]);
   });
 });
 

@@ -37,7 +37,7 @@ describe('an event', () => {
       secFetchDest: 'document',
       purpose: 'prefetch',
       network: '203.0.113.0/24',
-      hits: 1,
+      requests: 1,
       lastAt: key.at,
     });
     expect(captureUnsubscribe(subject, request, key)).toMatchObject({ ...key, kind: 'unsubscribe', campaignId, subscriberId });

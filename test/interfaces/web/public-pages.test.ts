@@ -1,63 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { messages } from '../../../src/interfaces/web/messages.ts';
-import type { PublicActions, UnsubscribeDetails } from '../../../src/interfaces/web/public-actions.ts';
-import { publicPages, publicRoot } from '../../../src/interfaces/web/public-pages.ts';
-import type { RequestFacts } from '../../../src/interfaces/web/request-facts.ts';
-
-const VALID = 'valid-token';
-const FORGED = 'forged-token';
-const BROWSER = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
-const ONE_CLICK = { method: 'POST', body: new URLSearchParams({ 'List-Unsubscribe': 'One-Click' }) };
-
-interface Recorded {
-  readonly unsubscribed: { token: string; facts: RequestFacts }[];
-  readonly clicked: RequestFacts[];
-  readonly resubscribed: string[];
-  readonly opened: RequestFacts[];
-  readonly reported: string[];
-}
-
-/** The public pages over actions that know one token and remember what was done. */
-function aSite(given: { details?: Partial<UnsubscribeDetails>; target?: string; actions?: Partial<PublicActions> } = {}) {
-  const recorded: Recorded = { unsubscribed: [], resubscribed: [], clicked: [], opened: [], reported: [] };
-  const details: UnsubscribeDetails = {
-    projectName: 'Penny Gazette',
-    maskedAddress: 'a…@example.org',
-    listNames: ['Weekly letter', 'Events'],
-    language: undefined,
-    alreadyUnsubscribed: false,
-    undoable: false,
-    ...given.details,
-  };
-  const actions: PublicActions = {
-    openUnsubscribe: async (token) => (token === VALID ? details : token === 'test' ? 'test' : undefined),
-    unsubscribe: async (token, facts) => {
-      if (token === VALID) recorded.unsubscribed.push({ token, facts });
-      return token === VALID;
-    },
-    resubscribe: async (token) => {
-      if (token === VALID) recorded.resubscribed.push(token);
-      return token === VALID;
-    },
-    click: async (messageToken, linkToken, facts) => {
-      if (messageToken === VALID) recorded.clicked.push(facts);
-      return linkToken === VALID ? (given.target ?? 'https://shop.example/?a=1&b=%20#c') : undefined;
-    },
-    open: async (token, facts) => {
-      if (token === VALID) recorded.opened.push(facts);
-    },
-    ...given.actions,
-  };
-  const app = publicPages(actions, {
-    clientAddress: () => '203.0.113.7',
-    report: (error, where) => recorded.reported.push(`${where}: ${(error as Error).message}`),
-  });
-  return { app, recorded };
-}
-
-const away = async (): Promise<never> => {
-  throw new Error('the database is away');
-};
+import { publicRoot } from '../../../src/interfaces/web/public-pages.ts';
+import { aSite, away, BROWSER, FORGED, ONE_CLICK, VALID } from './public-site.ts';
 
 describe('the unsubscribe page', () => {
   it('asks, names project, lists and masked address, and offers a button that posts to its own URL', async () => {

@@ -84,15 +84,15 @@ export const listRoutes: readonly Route<Application>[] = [
     method: 'post',
     path: '/v1/lists/{listId}/archive',
     summary: 'Archive a list',
-    description: 'No subscriber can be added to it; its subscribers stay. Refused while a campaign that is not done uses the list.',
+    description:
+      'No subscriber can be added to it; its subscribers stay. Refused while a campaign that is not done uses the list.',
     permission: 'audience.write',
     params,
     query: z.strictObject({
       force: flag.optional().openapi({ description: 'Archive it although campaigns use it. The campaigns go on.' }),
     }),
     reply: listSchema,
-    handle: ({ application, projectId, params: { listId }, query }) =>
-      application.audience.archiveList(projectId, listId, query),
+    handle: ({ application, projectId, params: { listId }, query }) => application.audience.archiveList(projectId, listId, query),
   }),
   route({
     method: 'post',
