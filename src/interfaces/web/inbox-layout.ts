@@ -1,5 +1,6 @@
 import { html, raw } from 'hono/html';
 import type { InboxList, InboxSummary, ReadableInbox } from './readable-inbox.ts';
+import { readableDomains } from './readable-text.ts';
 
 export type Html = ReturnType<typeof html>;
 
@@ -124,7 +125,7 @@ function row(item: InboxSummary, href: string, { today, chosen }: { today: strin
   const time = dayOf(item.receivedAt) === today ? clockTime.format(item.receivedAt) : dayOf(item.receivedAt);
   return html`<li><a class="row" data-id="${item.id}" href="${href}"${raw(chosen ? ' aria-current="true"' : '')}>
         <span class="face f${hueOf(recipient)}" aria-hidden="true">${[...recipient][0]?.toUpperCase() ?? '?'}</span>
-        <span class="who">${recipient}${more}</span>
+        <span class="who">${readableDomains(recipient)}${more}</span>
         <time datetime="${item.receivedAt.toISOString()}">${time}</time>
         <span class="about">${item.subject === '' ? '(no subject)' : item.subject}</span>
       </a></li>`;

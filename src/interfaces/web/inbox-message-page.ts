@@ -1,6 +1,7 @@
 import { html, raw } from 'hono/html';
 import { type Html, type ListPlace, query } from './inbox-layout.ts';
 import type { InboxMessage } from './readable-inbox.ts';
+import { readableDomains, readableUrl } from './readable-text.ts';
 
 export const TABS = ['preview', 'text', 'headers', 'links', 'source'] as const;
 export type Tab = (typeof TABS)[number];
@@ -33,8 +34,8 @@ export function messagePage(parts: MessagePageParts): Html {
         <a class="back button" href="${base}${query({ ...place })}">← All messages</a>
         <h1>${message.subject === '' ? '(no subject)' : message.subject}</h1>
         <dl class="parties">
-          <dt>From</dt><dd>${message.from}</dd>
-          <dt>To</dt><dd>${message.to}${envelopeNote(message)}</dd>
+          <dt>From</dt><dd>${readableDomains(message.from)}</dd>
+          <dt>To</dt><dd>${readableDomains(message.to)}${envelopeNote(message)}</dd>
           <dt>Date</dt><dd>${dateOf(message)} <span class="quiet">· ${sizeText(message.size)}</span></dd>
         </dl>
         ${message.attachments.length > 0 && attachments(base, message)}
@@ -113,8 +114,8 @@ function links(message: InboxMessage): Html {
 
 /** Only the web can be followed from here; anything else is shown as it is written. */
 function linkTo(url: string): Html {
-  if (!/^https?:\/\//i.test(url)) return html`${url}`;
-  return html`<a href="${url}" target="_blank" rel="noopener noreferrer">${url}</a>`;
+  if (!/^https?:\/\//i.test(url)) return html`${readableDomains(url)}`;
+  return html`<a href="${url}" target="_blank" rel="noopener noreferrer">${readableUrl(url)}</a>`;
 }
 
 function attachments(base: string, message: InboxMessage): Html {
@@ -128,7 +129,7 @@ function attachments(base: string, message: InboxMessage): Html {
 /** The envelope decides where mail goes; say so where the header says otherwise. */
 function envelopeNote(message: InboxMessage): Html {
   const others = message.envelope.to.filter((address) => !message.to.toLowerCase().includes(address.toLowerCase()));
-  return others.length === 0 ? html`` : html` <span class="quiet">· envelope: ${others.join(', ')}</span>`;
+  return others.length === 0 ? html`` : html` <span class="quiet">· envelope: ${readableDomains(others.join(', '))}</span>`;
 }
 
 const longDate = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'medium' });

@@ -2,6 +2,7 @@ import { html, raw } from 'hono/html';
 import { type Language, messages } from './messages.ts';
 import type { UnsubscribeDetails } from './public-actions.ts';
 import { publicStyles } from './public-styles.ts';
+import { readableDomains } from './readable-text.ts';
 
 type Html = ReturnType<typeof html>;
 
@@ -144,7 +145,7 @@ function detailsList(language: Language, details: UnsubscribeDetails): Html {
   const names = new Intl.ListFormat(language, { type: 'conjunction' }).format(details.listNames);
   if (details.maskedAddress === '' && details.listNames.length === 0) return html``;
   return html`<dl>
-      ${details.maskedAddress !== '' && html`<div><dt>${unsubscribe.address}</dt><dd>${details.maskedAddress}</dd></div>`}
+      ${details.maskedAddress !== '' && html`<div><dt>${unsubscribe.address}</dt><dd>${readableDomains(details.maskedAddress)}</dd></div>`}
       ${details.listNames.length > 0 && html`<div><dt>${unsubscribe.lists(details.listNames.length)}</dt><dd>${names}</dd></div>`}
     </dl>`;
 }

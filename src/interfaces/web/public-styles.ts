@@ -38,6 +38,7 @@ main {
 .sign.warn { background: var(--warn-ground); color: var(--warn); }
 h1 { margin: 0 0 .5rem; font-size: 1.625rem; line-height: 1.2; letter-spacing: -.015em; text-wrap: balance; overflow-wrap: anywhere; }
 p { margin: 0; overflow-wrap: anywhere; }
+.lead, .from { hyphens: auto; }
 .lead { color: var(--soft); text-wrap: pretty; }
 dl { margin: 1.5rem 0 0; border: 1px solid var(--line); border-radius: .875rem; overflow: hidden; }
 dl > div { display: grid; gap: 0 1rem; padding: .75rem 1rem; }

@@ -3,6 +3,7 @@ import nodemailer from 'nodemailer';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Inbox, startInbox } from '../../../src/infrastructure/inbox/inbox.ts';
 import { inboxPages } from '../../../src/interfaces/web/inbox-pages.ts';
+import { readableDomains, readableUrl } from '../../../src/interfaces/web/readable-text.ts';
 
 const HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>';
 const open: Inbox[] = [];
@@ -267,4 +268,24 @@ describe('who sees the development inbox', () => {
       expect((await ask({ host: '127.0.0.1', [name]: '203.0.113.9' })).status).toBe(200);
     },
   );
+});
+
+describe('what is read by people', () => {
+  it.each([
+    ['Ada <ada@xn--bcher-kva.example>', 'Ada <ada@bücher.example>'],
+    ['ada@mail.xn--bcher-kva.example, bob@example.com', 'ada@mail.bücher.example, bob@example.com'],
+    ['ada@xn--.example', 'ada@xn--.example'],
+  ])('has domains as they are written (%s)', (text, shown) => {
+    expect(readableDomains(text)).toBe(shown);
+  });
+
+  it.each([
+    ['https://xn--bcher-kva.example/caf%C3%A9?q=%C3%BC#%E2%82%AC', 'https://bücher.example/café?q=ü#€'],
+    ['https://example.com/a%2Fb%20c%3Fd%26', 'https://example.com/a%2Fb%20c%3Fd%26'],
+    ['https://example.com/%E2%80%AEmoc', 'https://example.com/%E2%80%AEmoc'],
+    ['https://example.com/%C3%28%FF', 'https://example.com/%C3%28%FF'],
+    ['https://example.com/?u=xn--bcher-kva.example', 'https://example.com/?u=xn--bcher-kva.example'],
+  ])('has targets of links as they are written, and never as something else (%s)', (url, shown) => {
+    expect(readableUrl(url)).toBe(shown);
+  });
 });
