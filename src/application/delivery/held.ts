@@ -58,7 +58,7 @@ export function settleUnsent(held: Held, turn: Turn, at: Date, state: LedgerStat
 }
 
 /** Deferred by ourselves, without an attempt: a later run takes it. */
-export function holdBack(held: Held, turn: Turn, at: Date, domain: string, reason: string): void {
+export function holdBack(held: Held, turn: Turn, at: Date, domain: string | undefined, reason: string): void {
   const { position, subscriberId, possibleRepeat } = turn;
   const outcome = { subscriberId, state: 'deferred', code: undefined, reply: reason, possibleRepeat, at, domain } as const;
   held.shard.settle(position, { ...outcome, attempted: false });

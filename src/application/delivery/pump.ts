@@ -123,6 +123,9 @@ export class Pump {
       if (held.fenced || turn.position >= held.shard.settledThrough) held.shard.giveBack(turn.position);
       else holdBack(held, turn, this.#clock.now(), domain, HELD_AT_CLOSE);
     }
+    // Those too that had come back before: too old to be sent, and about to be read again.
+    if (held.fenced) return;
+    for (const turn of held.shard.takeReturned()) holdBack(held, turn, this.#clock.now(), undefined, HELD_AT_CLOSE);
   }
 
   /** Hands nothing more over. */

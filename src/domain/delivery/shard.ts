@@ -180,6 +180,21 @@ export class HeldShard {
     this.#returned.push(position);
   }
 
+  /**
+   * Takes the turns that came back unsent and lie before others with an outcome: without an outcome of their own the next holder would
+   * have to take them for handed over.
+   */
+  takeReturned(): readonly Turn[] {
+    const through = this.settledThrough;
+    const taken: Turn[] = [];
+    for (const position of this.#returned.splice(0)) {
+      if (position < through) taken.push(this.#turn(position));
+      else this.#returned.push(position);
+    }
+    this.#handedOver += taken.length;
+    return taken;
+  }
+
   settle(position: number, outcome: Outcome): void {
     this.#gathered.push({ position, outcome });
   }

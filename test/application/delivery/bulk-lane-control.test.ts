@@ -60,6 +60,31 @@ describe('pause and cancel', () => {
     expect(world.recorded.some((outcome) => outcome.possibleRepeat)).toBe(false);
   });
 
+  it.each([1, 2, 3, 4, 5, 6])('claim nobody with a slow server who was not handed over, and mark nobody (%i)', async (seed) => {
+    const campaign = world.campaign(400, { shardSize: 400, domain: (index) => `d${index % 40}.example` });
+    world.latency = 250;
+    let answers = seed;
+    open({
+      slots: 4,
+      takes: () => {
+        answers = (answers * 7 + 3) % 11;
+        return answers < 3 ? 9_000 : answers * 700;
+      },
+    });
+    for (let rounds = 0; rounds < 6; rounds += 1) {
+      await time.pass(9_000 + rounds * 1_300 + seed * 370);
+      world.stopped.add(campaign);
+      await time.until('the shard to be given back', () => world.owned() === 0);
+      const [shard] = world.shards.values();
+      const settled = new Set(world.recorded.map(({ subscriberId }) => subscriberId));
+      const open = shard?.recipients.slice(shard.cursor, shard.claimedThrough).filter((id) => !settled.has(id));
+      expect(open).toEqual([]);
+      world.stopped.delete(campaign);
+    }
+    expect(world.recorded.some((outcome) => outcome.possibleRepeat)).toBe(false);
+    expect(distinct(handed)).toBe(handed.length);
+  });
+
   it('are seen for one campaign although the shard of another is lost while it is given back', async () => {
     const [lost, other] = [world.campaign(1_000), world.campaign(1_000)];
     open({ slots: 2, takes: 20 });
