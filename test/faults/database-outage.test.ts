@@ -61,6 +61,39 @@ describe('a database that is stopped in the middle of a campaign and started aga
     worker.kill('SIGTERM');
     expect(await worker.ended).toBe(0);
   });
+
+  it('lets a worker end that is asked to meanwhile, which says what is in doubt; the next one marks what it sends again', async () => {
+    const before = (await stage.sink.look()).accepted;
+    const audience = await invite(stage.application, people(1_000));
+    const worker = stage.start('src/interfaces/cli/main.ts', ['work', '--lanes', 'bulk', '--processes', '1']);
+    await worker.line((line) => line.startsWith('lanes'));
+    const { id } = await launch(stage.application, audience);
+    await stage.accepted(before + 300);
+    await database.stop();
+    await delay(OUTAGE_MS);
+    worker.kill('SIGTERM');
+    await eventually('the worker to end', () => worker.child.exitCode !== null, 60_000);
+    expect(worker.child.exitCode).not.toBe(0);
+    const said = /"inDoubt":(\d+).*the database did not take the last outcomes/.exec(worker.errors());
+    const inDoubt = Number(said?.[1]);
+    expect(inDoubt).toBeGreaterThan(0);
+    expect(inDoubt).toBeLessThanOrEqual(WINDOW);
+
+    await database.start();
+    await stage.startWorker();
+    await stage.finished(audience, id);
+    await stage.endWorkers();
+    const copies = (await stage.copies()).slice(before);
+    const groups = [...Map.groupBy(copies, ({ to }) => to).values()];
+    expect(groups).toHaveLength(1_000);
+    expect(copies.length - groups.length).toBe(inDoubt);
+    const marked = copies.filter(({ headers }) => headers['x-pennypost-possible-repeat'] === 'yes');
+    for (const [, second] of groups) if (second !== undefined) expect(marked).toContain(second);
+    const report = await stage.application.reports.campaign(audience.projectId, id);
+    expect(report.repeated).toBe(0);
+    expect(report.possibleRepeats).toBe(marked.length);
+    await expectWholeLedger(stage, audience, id);
+  });
 });
 
 function linkIn(raw: string): string {
