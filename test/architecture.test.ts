@@ -81,6 +81,7 @@ const OWNERS: readonly (readonly [string, RegExp])[] = [
   ['nodemailer', /^src\/infrastructure\/transports\//],
   ['mjml', /^src\/infrastructure\/rendering\//],
   ['liquidjs', /^src\/infrastructure\/rendering\//],
+  ['marked', /^src\/infrastructure\/rendering\//],
   ['html-to-text', /^src\/infrastructure\/rendering\//],
   ['parse5', /^src\/infrastructure\/rendering\//],
   ['smtp-server', /^src\/infrastructure\/inbox\//],

@@ -10,6 +10,7 @@ export function content(overrides: Partial<Content> = {}): Content {
     headers: {},
     defaults: {},
     footer: 'project',
+    layout: 'none',
     ...overrides,
   };
 }

@@ -64,6 +64,7 @@ export function aContent(given: Partial<Content> = {}): Content {
     headers: {},
     defaults: {},
     footer: 'project',
+    layout: 'default',
     ...given,
   };
 }

@@ -276,9 +276,9 @@ export class SendTransactional {
   }
 
   async #content(scope: Scope, projectId: Id, input: SendInput): Promise<Content> {
-    if (input.templateId !== undefined) return (await scope.campaign.template(projectId, input.templateId)).content;
-    if (input.content === undefined) throw new InvalidInput('Give either a template or content.', '/content');
-    return scope.campaign.parseContent(input.content);
+    const content = await scope.campaign.contentOf(projectId, input);
+    if (content === undefined) throw new InvalidInput('Give either content or a template.', '/content');
+    return content;
   }
 
   #messageIdLeft(projectId: Id, messageId: Id): string {

@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.ts';
-import { NotFound } from '../shared/errors.ts';
+import { InvalidInput, NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import { Campaign, type CampaignDraft, type FrozenContent } from './campaign.ts';
@@ -10,7 +10,9 @@ import { Template } from './template.ts';
 
 export interface CampaignInput {
   readonly name: string;
-  readonly content: ContentInput;
+  /** Either content or a template, whose content is copied: what is edited in the template later changes no campaign. */
+  readonly content?: ContentInput | undefined;
+  readonly templateId?: Id | undefined;
   readonly lists: readonly Id[];
   readonly excludeLists?: readonly Id[] | undefined;
   /** Default true. */
@@ -31,8 +33,11 @@ export class CampaignService {
     this.#ids = deps.ids;
   }
 
-  create(projectId: Id, input: CampaignInput): Campaign {
-    const campaign = new Campaign(projectId, this.#ids.next(), toDraft(input), this.#clock.now());
+  /** @throws InvalidInput, NotFound for the template */
+  async create(projectId: Id, input: CampaignInput): Promise<Campaign> {
+    const content = await this.contentOf(projectId, input);
+    if (content === undefined) throw new InvalidInput('Give either content or a template.', '/content');
+    const campaign = new Campaign(projectId, this.#ids.next(), toDraft(input, content), this.#clock.now());
     this.#store.addCampaign(campaign);
     return campaign;
   }
@@ -40,9 +45,10 @@ export class CampaignService {
   /** @throws NotFound, CampaignNotEditable */
   async edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<Campaign> {
     const campaign = await this.get(projectId, id);
+    const content = await this.contentOf(projectId, change);
     const draft: Partial<CampaignDraft> = {
       ...(change.name === undefined ? {} : { name: change.name }),
-      ...(change.content === undefined ? {} : { content: parseContent(change.content) }),
+      ...(content === undefined ? {} : { content }),
       ...(change.lists === undefined && change.excludeLists === undefined
         ? {}
         : { audience: { lists: change.lists ?? campaign.lists, excludeLists: change.excludeLists ?? campaign.excludeLists } }),
@@ -175,9 +181,22 @@ export class CampaignService {
     this.#store.removeTemplate(await this.template(projectId, id));
   }
 
-  /** The same checks as for a campaign's content, for content that is not stored (inline messages, previews). */
+  /** Everything about content that can be told without rendering it. @throws InvalidInput */
   parseContent(input: ContentInput): Content {
     return parseContent(input);
+  }
+
+  /**
+   * Content that was given, parsed, or that of a template; undefined when neither was given.
+   * @throws InvalidInput, also for both of them; NotFound
+   */
+  async contentOf(
+    projectId: Id,
+    given: { readonly content?: ContentInput | undefined; readonly templateId?: Id | undefined },
+  ): Promise<Content | undefined> {
+    if (given.templateId === undefined) return given.content === undefined ? undefined : this.parseContent(given.content);
+    if (given.content !== undefined) throw new InvalidInput('Give either content or a template, not both.', '/content');
+    return (await this.template(projectId, given.templateId)).content;
   }
 
   async #locked(projectId: Id, id: Id): Promise<Campaign> {
@@ -187,9 +206,9 @@ export class CampaignService {
   }
 }
 
-const toDraft = (input: CampaignInput): CampaignDraft => ({
+const toDraft = (input: CampaignInput, content: Content): CampaignDraft => ({
   name: input.name,
-  content: parseContent(input.content),
+  content,
   audience: { lists: [...new Set(input.lists)], excludeLists: [...new Set(input.excludeLists ?? [])] },
   trackOpens: input.trackOpens ?? true,
   trackClicks: input.trackClicks ?? true,

@@ -16,6 +16,7 @@ export interface ContentInput {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly defaults?: Readonly<Record<string, unknown>> | undefined;
   readonly footer?: 'project' | 'none' | undefined;
+  readonly layout?: 'default' | 'none' | undefined;
 }
 
 /** Characters. A message with more could not be sent, and listings and backups would carry it. */
@@ -42,6 +43,7 @@ export function parseContent(input: ContentInput): Content {
     headers: parseHeaders(input.headers ?? {}),
     defaults: parseDefaults(input.defaults ?? {}),
     footer: input.footer ?? 'project',
+    layout: input.layout ?? 'default',
   };
 }
 

@@ -4,7 +4,7 @@ export interface Mailbox {
   readonly address: string;
 }
 
-export type ContentKind = 'mjml' | 'html' | 'text';
+export type ContentKind = 'mjml' | 'html' | 'markdown' | 'text';
 
 /**
  * What is said: the source of a campaign, template or transactional message before anything is rendered. Everything a
@@ -25,4 +25,6 @@ export interface Content {
   readonly defaults: Readonly<Record<string, unknown>>;
   /** `project`: the project's footer is appended where unsubscribe link or postal address is missing. */
   readonly footer: 'project' | 'none';
+  /** `default`: Markdown, and HTML that is no whole document, is shown in one column with type and colours of ours. */
+  readonly layout: 'default' | 'none';
 }

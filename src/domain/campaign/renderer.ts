@@ -92,7 +92,8 @@ export interface Renderer {
   /** Everything wrong with the content; empty when it may be launched (warnings aside). Never throws for bad content. */
   check(content: Content, context: PlanContext): Promise<readonly ContentProblem[]>;
   /**
-   * Turns MJML into HTML and leaves Liquid alone, so that sending processes never load MJML. HTML and text come back as they are.
+   * Turns MJML and Markdown into HTML, in its layout, and leaves Liquid alone, so that sending processes never load MJML. Whole
+   * HTML documents and text come back as they are.
    * @throws ContentInvalid when `check` would report an error.
    */
   freeze(content: Content, context: PlanContext): Promise<{ readonly content: Content; readonly links: readonly PlanLink[] }>;

@@ -4,9 +4,11 @@ import { type Assembled, assemble } from './assemble.ts';
 import { foreignTags } from './foreign-tags.ts';
 import { isClean } from './headers.ts';
 import { scanHtml } from './html-scan.ts';
+import { inLayout, isDocument } from './layout.ts';
 import { findLinkFaults } from './links.ts';
 import { reasonOf, type SourceReader } from './liquid.ts';
 import { findRegions, lineIndex, mask } from './liquid-regions.ts';
+import { markdownToHtml } from './markdown.ts';
 import { PART_LIMIT } from './message-sink.ts';
 import { mjmlToHtml } from './mjml.ts';
 import { unknownReason, usesOf } from './variables.ts';
@@ -48,10 +50,17 @@ export async function examine(
   }
   if (failed()) return none();
 
-  if (content.kind !== 'text') problems.push(...markupProblems(engine, content.source));
+  let html: string | undefined;
+  if (content.kind === 'markdown') {
+    const made = await markdownToHtml(engine, content.source);
+    if (made === undefined) problems.push(error('html.invalid', 'source', 'Lists or quotes of the Markdown are nested too deeply.'));
+    else problems.push(...inSource(content.source, markupProblems(engine, made)));
+    html = made;
+  } else if (content.kind !== 'text') {
+    problems.push(...markupProblems(engine, content.source));
+  }
   if (failed()) return none();
 
-  let html: string | undefined;
   if (content.kind === 'mjml') {
     const converted = await mjmlToHtml(engine, content.source);
     problems.push(...converted.problems);
@@ -69,6 +78,7 @@ export async function examine(
   } else if (content.kind === 'html') {
     html = content.source;
   }
+  if (html !== undefined && content.layout === 'default' && !isDocument(html)) html = inLayout(html);
 
   try {
     const assembled = await assemble(engine, content, html, context);
@@ -97,6 +107,16 @@ function* sizeProblems({ html, text, slots }: Assembled): Generator<ContentProbl
     if (made.length <= PART_LIMIT) continue;
     const message = `With its links the ${name} has ${made.length} characters; ${PART_LIMIT} is the limit.`;
     yield error('source.too_long', 'source', message);
+  }
+}
+
+/** Problems of HTML that was made from Markdown: their lines are not those that the author sees. */
+function* inSource(source: string, problems: Iterable<ContentProblem>): Generator<ContentProblem> {
+  const lineOf = lineIndex(source);
+  for (const problem of problems) {
+    const target = /"([^"]+)"|(<\w+)/.exec(problem.message);
+    const position = target === null ? -1 : source.indexOf(target[1] ?? target[2] ?? '');
+    yield { ...problem, line: position === -1 ? undefined : lineOf(position) };
   }
 }
 

@@ -59,7 +59,6 @@ export class MjmlRenderer implements Renderer {
     }
   }
 
-  /** Content that has MJML comes back with HTML, any other as it is. */
   async freeze(
     content: Content,
     context: PlanContext,

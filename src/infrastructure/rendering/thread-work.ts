@@ -53,8 +53,8 @@ export class ThreadWork {
   ): Promise<{ readonly content: Content; readonly links: readonly PlanLink[] }> {
     const { problems, html, assembled } = await examine(this.reader, this.engine, content, contextOf(facts));
     if (assembled === undefined) throw new ContentInvalid(shortened(problems));
-    if (html === undefined || content.kind === 'html') return { content, links: assembled.links };
-    const frozen: Content = { ...content, kind: 'html', source: html };
+    if (html === undefined || html === content.source) return { content, links: assembled.links };
+    const frozen: Content = { ...content, kind: 'html', source: html, layout: 'none' };
     return { content: frozen, links: (await this.assemble(frozen, facts)).links };
   }
 

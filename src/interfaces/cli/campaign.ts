@@ -8,30 +8,45 @@ import { EXIT } from './exit-codes.ts';
 import { readContent } from './read-content.ts';
 import { listIds } from './subscriber.ts';
 import { renderTable } from './table.ts';
+import { templateIdOf } from './template.ts';
 
 type Filter = Parameters<Application['campaign']['list']>[1];
 const STATES: readonly NonNullable<Filter['state']>[] = ['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled'];
+
+interface CreateOptions {
+  readonly file?: string;
+  readonly template?: string;
+  readonly name?: string;
+  readonly list?: readonly string[];
+}
 
 /** Drafts: making and changing them. Trying them out is in campaign-try.ts, what sends in launch.ts, what counts in campaign-report.ts. */
 export function draftCommands(campaign: Command, cli: Cli): void {
   const create = campaign
     .command('create')
-    .description('make a draft from a file: YAML front matter, then MJML, HTML or plain text')
-    .requiredOption('--file <file>', 'the file, or - for standard input')
+    .description('make a draft from a file (YAML front matter, then MJML, HTML, Markdown or plain text) or from a template')
+    .option('--file <file>', 'the file, or - for standard input')
+    .option('--template <template>', 'a stored template instead of a file (id or name); needs --name')
     .option('--name <name>', 'instead of the name in the file')
     .option('--list <list>', 'instead of the lists in the file (id or slug); may be repeated', gather)
-    .action(async (options: { file: string; name?: string; list?: readonly string[] }) => {
-      const file = await readContent(cli, options.file);
+    .action(async (options: CreateOptions) => {
+      if ((options.file === undefined) === (options.template === undefined))
+        throw new InvalidInput('Give the content once: --file or --template.');
+      const file = options.file === undefined ? undefined : await readContent(cli, options.file);
       await inProject(cli, async (application, project) => {
-        const input = await campaignInput(application, project, file, options);
+        const input =
+          file === undefined
+            ? await fromTemplate(application, project, options)
+            : await campaignInput(application, project, file, options);
         const made = await application.campaign.create(project.id, input);
-        await tellDraft(cli, application, project, made, file, options.file);
+        await tellDraft(cli, application, project, made, { schedule: file?.schedule, offset: file?.offset ?? 0, path: options.file });
       });
     });
   example(
     create,
     'pennypost campaign create --file november.mjml',
     'pennypost campaign create --file hello.md --list harbour-letter',
+    'pennypost campaign create --template "Monthly letter" --name "May letter" --list harbour-letter',
   );
 
   const update = campaign
@@ -49,7 +64,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
           id,
           await campaignInput(application, project, file, { name: file.name ?? name, ...options }),
         );
-        await tellDraft(cli, application, project, edited, file, options.file);
+        await tellDraft(cli, application, project, edited, { ...file, path: options.file });
       });
     });
   example(update, 'pennypost campaign update "November letter" --file november.mjml');
@@ -112,7 +127,7 @@ async function campaignInput(
   application: Application,
   project: Project,
   file: ContentFile,
-  options: { file: string; name?: string; list?: readonly string[] },
+  options: { name?: string; list?: readonly string[] },
 ) {
   const name = options.name ?? file.name;
   if (name === undefined)
@@ -127,28 +142,36 @@ async function campaignInput(
   };
 }
 
+/** The template's content is copied; everything else comes from the options. */
+async function fromTemplate(application: Application, project: Project, options: CreateOptions) {
+  const { name, template = '', list = [] } = options;
+  if (name === undefined) throw new InvalidInput('The campaign has no name. Give --name.');
+  const templateId = await templateIdOf(application, project, template);
+  return { name, templateId, lists: await listIds(application, project, list) };
+}
+
 /** A draft that cannot be sent yet is kept all the same, and the command says so by its exit code. */
 async function tellDraft(
   cli: Cli,
   application: Application,
   project: Project,
   draft: Campaign,
-  file: ContentFile,
-  path: string,
+  written: { readonly schedule: Date | undefined; readonly offset: number; readonly path: string | undefined },
 ): Promise<void> {
+  const { path = '<file>' } = written;
   const problems = await application.campaign.check(project.id, draft.id);
   const faulty = problems.some(({ severity }) => severity === 'error');
   const told =
-    file.schedule === undefined || faulty ? draft : await application.campaign.schedule(project.id, draft.id, file.schedule);
+    written.schedule === undefined || faulty ? draft : await application.campaign.schedule(project.id, draft.id, written.schedule);
   const inFile = problems.map((problem) =>
-    problem.part === 'source' && problem.line !== undefined ? { ...problem, line: problem.line + file.offset } : problem,
+    problem.part === 'source' && problem.line !== undefined ? { ...problem, line: problem.line + written.offset } : problem,
   );
   cli.output.result({ ...campaignShown(told), problems: inFile }, () =>
     problems.length === 0 ? fieldsOf(told) : `${fieldsOf(told)}\n\n${problemsText(inFile, cli.output.width)}`,
   );
   if (!faulty) return;
   cli.output.warn(
-    `it is kept as a draft, and cannot be launched. Correct ${path} and run: pennypost campaign update ${draft.id} --file ${path}`,
+    `it is kept as a draft, and cannot be launched. Correct ${written.path ?? 'its content in a file'} and run: pennypost campaign update ${draft.id} --file ${path}`,
   );
   cli.endWith(EXIT.usage);
 }

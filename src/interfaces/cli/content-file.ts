@@ -1,5 +1,5 @@
 /**
- * A message as a file: YAML front matter between two lines of `---`, then MJML, HTML or plain text.
+ * A message as a file: YAML front matter between two lines of `---`, then MJML, HTML, Markdown or plain text.
  *
  *     ---
  *     name: November letter
@@ -49,7 +49,7 @@ const yesOrNo = z.union([z.boolean(), z.stringbool({ truthy: ['yes', 'on', 'true
   error: 'true or false is expected',
 });
 const frontMatter = z.strictObject({
-  kind: z.enum(['mjml', 'html', 'text'], { error: 'one of mjml, html and text is expected' }).optional(),
+  kind: z.enum(['mjml', 'html', 'markdown', 'text'], { error: 'one of mjml, html, markdown and text is expected' }).optional(),
   name: text.optional(),
   subject: text,
   preheader: text.optional(),
@@ -62,6 +62,7 @@ const frontMatter = z.strictObject({
   defaults: z.record(z.string(), z.unknown(), { error: 'names and values are expected' }).optional(),
   headers: z.record(z.string(), text, { error: 'header names and texts are expected' }).optional(),
   footer: z.enum(['project', 'none'], { error: 'one of project and none is expected' }).optional(),
+  layout: z.enum(['default', 'none'], { error: 'one of default and none is expected' }).optional(),
   track_opens: yesOrNo.optional(),
   track_clicks: yesOrNo.optional(),
 });
@@ -95,6 +96,7 @@ export function parseContentFile(path: string, written: string): ContentFile {
       headers: values.headers,
       defaults: values.defaults,
       footer: values.footer,
+      layout: values.layout,
     },
     name: values.name,
     lists: values.lists ?? [],
@@ -132,14 +134,20 @@ function at<T>(line: number, read: () => T, fault: Fault): T {
   }
 }
 
-/** What follows in a file that does not say it: `.md` and `.txt` may hold any of the three. */
+/** Marks of Markdown at the beginning of a line, and links. */
+const MARKDOWN = /^(?:#{1,6} |[-*+] |\d+[.)] |> |```)|\*\*\S|\]\([^)\s]/m;
+
+/** What follows in a file that does not say it: `.md` and `.txt` may hold any kind. */
 function kindOf(path: string, source: string): ContentInput['kind'] {
   const extension = extname(path).toLowerCase();
   if (extension === '.mjml') return 'mjml';
   if (extension === '.html' || extension === '.htm') return 'html';
   const begin = source.trimStart();
   if (/^<mjml[\s>]/i.test(begin)) return 'mjml';
-  return /^<(!doctype|!--|[a-z])/i.test(begin) ? 'html' : 'text';
+  const markdown = extension === '.md' || extension === '.markdown';
+  const html = /^<(!doctype|!--|[a-z])/i.test(begin);
+  if (markdown && !(html && (/^<(!doctype|html)/i.test(begin) || !MARKDOWN.test(source)))) return 'markdown';
+  return html ? 'html' : 'text';
 }
 
 /** `Name <address>` or an address; what is in it is checked where content is parsed. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Template } from '../../application/application.ts';
-import { InvalidInput } from '../../domain/shared/errors.ts';
-import { type Cli, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
+import type { Application, Template } from '../../application/application.ts';
+import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
+import { type Cli, example, inProject, type PageOptions, type Project, paged, pageOf, resultPage } from './cli.ts';
 import { readContent } from './read-content.ts';
 import { renderFields, renderTable } from './table.ts';
 
@@ -106,4 +106,21 @@ function shown(cli: Cli, template: Template): void {
       template.content.source,
     ].join('\n'),
   );
+}
+
+/** By id, or by a name that only one template has. @throws NotFound, InvalidInput */
+export async function templateIdOf(application: Application, project: Project, wanted: string): Promise<string> {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(wanted)) return wanted.toLowerCase();
+  const found: Template[] = [];
+  for (let after: string | undefined; ; ) {
+    const page = await application.templates.list(project.id, { limit: 100, after });
+    found.push(...page.items.filter(({ name }) => name === wanted.trim()));
+    if (page.next === undefined) break;
+    after = page.next;
+  }
+  const [first, second] = found;
+  if (first === undefined) throw new NotFound('template', wanted.slice(0, 200));
+  if (second === undefined) return first.id;
+  const ids = found.map(({ id }) => id).slice(0, 5);
+  throw new InvalidInput(`Several templates are named "${first.name}". Name one by its id: ${ids.join(', ')}`);
 }

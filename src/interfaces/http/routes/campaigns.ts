@@ -44,7 +44,8 @@ const params = z.object({ campaignId: idOf('campaign') });
 
 const draft = z.strictObject({
   name: z.string(),
-  content: contentInput,
+  content: contentInput.optional().openapi({ description: 'Either this or a template.' }),
+  templateId: idOf('template').optional().openapi({ description: 'A stored template, whose content is copied.' }),
   lists: z.array(idOf('list')).max(100),
   excludeLists: z.array(idOf('list')).max(100).optional(),
   trackOpens: z.boolean().optional().openapi({ default: true }),

@@ -9,7 +9,7 @@ const mailbox = z.strictObject({ name: z.string().max(320).optional(), address: 
 /** Content as a caller gives it; `subject`, `preheader`, `source` and `text` are Liquid. */
 export const contentInput = z
   .strictObject({
-    kind: z.enum(['mjml', 'html', 'text']),
+    kind: z.enum(['mjml', 'html', 'markdown', 'text']),
     source: z.string().max(1_000_000),
     text: z.string().max(250_000).optional().openapi({ description: 'The plain-text part; absent: made from the HTML.' }),
     subject: z.string().max(2_000),
@@ -19,6 +19,10 @@ export const contentInput = z
     headers: z.record(z.string(), z.string()).optional(),
     defaults: jsonObject.optional().openapi({ description: 'Values for variables that a recipient may lack.' }),
     footer: z.enum(['project', 'none']).optional().openapi({ default: 'project' }),
+    layout: z.enum(['default', 'none']).optional().openapi({
+      default: 'default',
+      description: 'Whether Markdown, and HTML that is not a whole document, is put into the default layout.',
+    }),
   })
   .openapi('ContentInput');
 
@@ -27,7 +31,7 @@ const knownMailbox = z.object({ name: z.string().optional(), address: z.string()
 /** Content as it is kept. */
 export const contentSchema = z
   .object({
-    kind: z.enum(['mjml', 'html', 'text']),
+    kind: z.enum(['mjml', 'html', 'markdown', 'text']),
     source: z.string(),
     text: z.string().optional(),
     subject: z.string(),
@@ -37,6 +41,7 @@ export const contentSchema = z
     headers: z.record(z.string(), z.string()),
     defaults: jsonObject,
     footer: z.enum(['project', 'none']),
+    layout: z.enum(['default', 'none']),
   })
   .openapi('Content');
 
