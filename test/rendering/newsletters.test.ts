@@ -60,6 +60,128 @@ describe('a newsletter with Liquid in attributes, links and between sections', (
   });
 });
 
+describe('a letter in Markdown', () => {
+  const source = `# News
+
+Dear {{ first_name }}, **long evenings**, *tea* and [books]({{ shop }}?a=1&b={{ subscriber.id }}).
+
+{% for book in books %}
+- **{{ book.title }}**
+{% endfor %}
+
+{% if vip %}
+## For you alone
+
+> Code \`{{ code }}\`
+{% else %}
+Join us.
+{% endif %}
+
+| Book | Price |
+|---|---:|
+{% for book in books %}
+| {{ book.title }} | {{ book.price }} |
+{% endfor %}
+
+\`\`\`
+{% if vip %}
+*raw*
+{% endif %}
+\`\`\`
+
+See https://example.com/new.
+`;
+  const letter = content({
+    kind: 'markdown',
+    layout: 'default',
+    source,
+    defaults: { first_name: 'reader', shop: 'https://shop.example/', books: [], vip: false, code: '' },
+  });
+  const books = [
+    { title: 'Sea & *Me*', price: '$10' },
+    { title: 'Salt', price: '$5' },
+  ];
+  const to = recipient({ variables: { books, vip: true, code: 'QUAY', subscriber: { id: '7' } } });
+  const plain = marketing({ tracking: undefined });
+
+  it('is shown as HTML in the layout, each Liquid tag where it belongs, and values stay text', async () => {
+    expect(await renderer.check(letter, plain)).toEqual([]);
+    const { html = '' } = await renderer.preview(letter, plain, to);
+    expect(html).toMatch(/^<!doctype html>[\s\S]*<meta name="viewport"[\s\S]*prefers-color-scheme: dark/);
+    expect(html).toContain(
+      '<p>Dear reader, <strong>long evenings</strong>, <em>tea</em> and <a href="https://shop.example/?a=1&amp;b=7">books</a>.</p>',
+    );
+    expect(html.replaceAll(/\s*\n\s*/g, '')).toContain(
+      '<ul><li><strong>Sea &amp; *Me*</strong></li><li><strong>Salt</strong></li></ul><h2>For you alone</h2><blockquote><p>Code <code>QUAY</code></p></blockquote>',
+    );
+    expect(html.replaceAll(/\s*\n\s*/g, '')).toContain(
+      '<tbody><tr><td>Sea &amp; *Me*</td><td align="right">$10</td></tr><tr><td>Salt</td><td align="right">$5</td></tr></tbody>',
+    );
+    expect(html).toContain('<a href="https://example.com/new">https://example.com/new</a>.');
+    expect(html).not.toMatch(/Join us|\{%|\{\{|<p>\s*<\/p>/);
+  });
+
+  it('has a text part that reads like a letter', async () => {
+    const { text } = await renderer.preview(letter, plain, to);
+    expect(text).toContain(
+      [
+        'News',
+        '',
+        'Dear reader, long evenings, tea and books [https://shop.example/?a=1&b=7].',
+        '',
+        ' * Sea & *Me*',
+        ' * Salt',
+        '',
+        'For you alone',
+        '',
+        '> Code QUAY',
+        '',
+      ].join('\n'),
+    );
+    expect(text).toContain('Sea & *Me*  $10\nSalt  $5');
+    expect(text).toContain('See https://example.com/new.\n');
+  });
+
+  it('is composed from its frozen HTML as from itself', async () => {
+    const { content: frozen, links } = await renderer.freeze(letter, marketing());
+    expect(frozen).toMatchObject({ kind: 'html', layout: 'none' });
+    const [one, other] = [await renderer.compile(letter, marketing()), await renderer.compile(frozen, marketing())];
+    expect(composed(other, to).parts).toEqual(composed(one, to).parts);
+    expect(links).toEqual(one.links);
+    expect(links.map(({ target }) => target)).toEqual(['{{ shop }}?a=1&b={{ subscriber.id }}', 'https://example.com/new']);
+  });
+
+  it('has its faults named by the line of the Markdown, and nesting without end is refused', async () => {
+    const unsafe = await renderer.check({ ...letter, source: 'Hi\n\n[x](javascript:alert(1))' }, plain);
+    expect(unsafe).toMatchObject([{ severity: 'error', code: 'link.unsafe', line: 3 }]);
+    expect(await renderer.check({ ...letter, source: 'Hi\n\n<script>x</script>' }, plain)).toMatchObject([
+      { severity: 'error', code: 'html.unsafe', line: 3 },
+    ]);
+    const deep = await renderer.check({ ...letter, source: `${'> '.repeat(20_000)}x` }, plain);
+    expect(deep).toMatchObject([{ severity: 'error', part: 'source' }]);
+  });
+});
+
+describe('the default layout', () => {
+  const transactionalPlan = marketing({ stream: 'transactional', tracking: undefined });
+  const shown = async (source: string, layout: 'default' | 'none') =>
+    (await renderer.preview(content({ source, layout }), transactionalPlan, recipient())).html ?? '';
+
+  it('is put around HTML that is no whole document, unless it is switched off', async () => {
+    expect(await shown('<p>Hello</p>', 'default')).toMatch(/^<!doctype html>[\s\S]*<p>Hello<\/p>[\s\S]*<\/html>\s*$/);
+    expect(await shown('<p>Hello</p>', 'none')).toBe('<p>Hello</p>');
+  });
+
+  it.each([
+    '<!doctype html><p>Hello</p>',
+    '<html><p>Hello</p></html>',
+    '<BODY class="x"><p>Hello</p></BODY>',
+    '<head></head><p>x</p>',
+  ])('leaves a document alone: %s', async (source) => {
+    expect(await shown(source, 'default')).toBe(source);
+  });
+});
+
 describe.skipIf(newsletters.length === 0)(
   'newsletters by other people (skipped where the fixtures are not beside the checkout)',
   () => {

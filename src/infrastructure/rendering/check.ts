@@ -53,7 +53,8 @@ export async function examine(
   let html: string | undefined;
   if (content.kind === 'markdown') {
     const made = await markdownToHtml(engine, content.source);
-    if (made === undefined) problems.push(error('html.invalid', 'source', 'Lists or quotes of the Markdown are nested too deeply.'));
+    if (made === undefined)
+      problems.push(error('html.invalid', 'source', 'Lists or quotes of the Markdown are nested too deeply.'));
     else problems.push(...inSource(content.source, markupProblems(engine, made)));
     html = made;
   } else if (content.kind !== 'text') {

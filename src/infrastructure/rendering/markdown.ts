@@ -14,15 +14,26 @@ export async function markdownToHtml(engine: Liquid, source: string): Promise<st
     kind === 'tag' ? (/^\{%-?\s*([\w#]+)/.exec(source.slice(begin, end))?.[1] ?? '') : undefined,
   );
   const { Marked } = await import('marked');
-  const html = attempt(() => String(new Marked({ gfm: true, async: false }).parse(placeTags(liquid.text.split('\n'), stem, names))));
+  const html = attempt(() =>
+    String(new Marked({ gfm: true, async: false }).parse(placeTags(liquid.text.split('\n'), stem, names))),
+  );
   if (html === undefined) return undefined;
   const words = (mark: string): string => `(?:${stem}${mark}\\d+z)+`;
   const plain = (marked: string): string => marked.replaceAll(new RegExp(`${stem}[ab](\\d+z)`, 'g'), `${stem}$1`);
   const placed = html
     .replaceAll(new RegExp(`<!--\\s*(${words('')})\\s*-->\\n?`, 'g'), '$1')
-    .replaceAll(new RegExp(`<li>(\\s*<p>)?\\s*(${words('b')})`, 'g'), (_, inner: string | undefined, tags: string) => `${plain(tags)}<li>${inner ?? ''}`)
-    .replaceAll(new RegExp(`\\s*(${words('a')})((?:</p>\\s*)?</li>)`, 'g'), (_, tags: string, end: string) => `${end}${plain(tags)}`)
-    .replaceAll(new RegExp(`<tr>\\s*(<td[^>]*>)\\s*(${words('b')})\\s*`, 'g'), (_, cell: string, tags: string) => `${plain(tags)}<tr>\n${cell}`)
+    .replaceAll(
+      new RegExp(`<li>(\\s*<p>)?\\s*(${words('b')})`, 'g'),
+      (_, inner: string | undefined, tags: string) => `${plain(tags)}<li>${inner ?? ''}`,
+    )
+    .replaceAll(
+      new RegExp(`\\s*(${words('a')})((?:</p>\\s*)?</li>)`, 'g'),
+      (_, tags: string, end: string) => `${end}${plain(tags)}`,
+    )
+    .replaceAll(
+      new RegExp(`<tr>\\s*(<td[^>]*>)\\s*(${words('b')})\\s*`, 'g'),
+      (_, cell: string, tags: string) => `${plain(tags)}<tr>\n${cell}`,
+    )
     .replaceAll(new RegExp(`\\s*(${words('a')})(</td>\\s*</tr>)`, 'g'), (_, tags: string, end: string) => `${end}${plain(tags)}`)
     .replaceAll('<table>\n', '<table class="rows">\n');
   return liquid.restore(plain(placed));
@@ -47,7 +58,8 @@ type Place = 'block' | 'item' | 'row';
 /** Lines in which every tag that is alone on its line was given its place. */
 function placeTags(lines: string[], stem: string, names: readonly (string | undefined)[]): string {
   const alone = new RegExp(`^\\s*(?:${stem}\\d+z\\s*)+$`);
-  const indexes = (line: string): number[] => [...line.matchAll(new RegExp(`${stem}(\\d+)z`, 'g'))].map((match) => Number(match[1]));
+  const indexes = (line: string): number[] =>
+    [...line.matchAll(new RegExp(`${stem}(\\d+)z`, 'g'))].map((match) => Number(match[1]));
   let fenced = false;
   const tagLines = new Map<number, number[]>();
   lines.forEach((line, position) => {
@@ -77,7 +89,11 @@ function placeTags(lines: string[], stem: string, names: readonly (string | unde
 }
 
 /** `item` or `row` for the tags of a block that holds nothing else than list items or table rows. */
-function placesOf(lines: readonly string[], tagLines: ReadonlyMap<number, readonly number[]>, names: readonly (string | undefined)[]) {
+function placesOf(
+  lines: readonly string[],
+  tagLines: ReadonlyMap<number, readonly number[]>,
+  names: readonly (string | undefined)[],
+) {
   const places = new Map<number, Place>();
   const open: number[][] = [];
   for (const [position, tags] of tagLines) {
@@ -86,10 +102,15 @@ function placesOf(lines: readonly string[], tagLines: ReadonlyMap<number, readon
     else if (/^(?:else|elsif|when)$/.test(name)) open.at(-1)?.push(position);
     else if (/^end(?:if|unless|case|for)$/.test(name)) {
       const block = [...(open.pop() ?? []), position];
-      const body = lines.slice((block[0] ?? position) + 1, position).filter((_, index) => !tagLines.has((block[0] ?? position) + 1 + index));
+      const body = lines
+        .slice((block[0] ?? position) + 1, position)
+        .filter((_, index) => !tagLines.has((block[0] ?? position) + 1 + index));
       const place = placeOf(body);
       // An empty branch has no item to stand before.
-      const empty = block.some((one, index) => index > 0 && !lines.slice((block[index - 1] ?? 0) + 1, one).some((line) => ITEM.test(line) || ROW.test(line)));
+      const empty = block.some(
+        (one, index) =>
+          index > 0 && !lines.slice((block[index - 1] ?? 0) + 1, one).some((line) => ITEM.test(line) || ROW.test(line)),
+      );
       for (const one of block) places.set(one, empty ? 'block' : place);
     }
   }

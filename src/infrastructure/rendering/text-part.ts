@@ -54,11 +54,14 @@ export async function textFromHtml(engine: Liquid, html: string, slots: readonly
     .map((line) => line.trimEnd())
     .join('\n')
     // A tag alone on its line would leave an empty line behind.
-    .replace(new RegExp(`^\\s*?((?:${liquid.stem}\\d+z)+)(\\n+)`, 'gm'), (line, words: string, ends: string, at: number, all: string) => {
-      if (!isTag(words)) return line;
-      // One of the empty lines around it stays.
-      return words + (at === 0 || all.slice(0, at).endsWith('\n\n') ? '' : ends.slice(1));
-    })
+    .replace(
+      new RegExp(`^[ \\t]*((?:${liquid.stem}\\d+z)+)(\\n+)`, 'gm'),
+      (line, words: string, ends: string, at: number, all: string) => {
+        if (!isTag(words)) return line;
+        // One of the empty lines around it stays.
+        return words + (at === 0 || all.slice(0, at).endsWith('\n\n') ? '' : ends.slice(1));
+      },
+    )
     .replace(/\n{3,}/g, '\n\n')
     .trim();
   return linksApart(collapseRepeated(liquid.restore(tidy), slots));

@@ -39,7 +39,11 @@ export function draftCommands(campaign: Command, cli: Cli): void {
             ? await fromTemplate(application, project, options)
             : await campaignInput(application, project, file, options);
         const made = await application.campaign.create(project.id, input);
-        await tellDraft(cli, application, project, made, { schedule: file?.schedule, offset: file?.offset ?? 0, path: options.file });
+        await tellDraft(cli, application, project, made, {
+          schedule: file?.schedule,
+          offset: file?.offset ?? 0,
+          path: options.file,
+        });
       });
     });
   example(
@@ -162,7 +166,9 @@ async function tellDraft(
   const problems = await application.campaign.check(project.id, draft.id);
   const faulty = problems.some(({ severity }) => severity === 'error');
   const told =
-    written.schedule === undefined || faulty ? draft : await application.campaign.schedule(project.id, draft.id, written.schedule);
+    written.schedule === undefined || faulty
+      ? draft
+      : await application.campaign.schedule(project.id, draft.id, written.schedule);
   const inFile = problems.map((problem) =>
     problem.part === 'source' && problem.line !== undefined ? { ...problem, line: problem.line + written.offset } : problem,
   );

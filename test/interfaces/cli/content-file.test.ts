@@ -69,7 +69,11 @@ describe('a content file', () => {
     ['x.md', '\n<mjml>', 'mjml'],
     ['x.md', '<!doctype html><p>x', 'html'],
     ['x.md', '<p>x', 'html'],
-    ['x.md', 'Dear {{ first_name }},', 'text'],
+    ['x.md', 'Dear {{ first_name }},', 'markdown'],
+    ['x.markdown', '# News', 'markdown'],
+    ['x.md', '<p align="center">Logo</p>\n\n# News', 'markdown'],
+    ['x.md', '<html><body># News</body></html>', 'html'],
+    ['x.txt', '# News', 'text'],
     ['x.txt', '< 3 tea', 'text'],
     ['standard input', '<MJML>', 'mjml'],
   ])('%s with "%s" is %s', (path, source, kind) => {
