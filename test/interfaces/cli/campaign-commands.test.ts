@@ -37,6 +37,39 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+describe('a campaign from a template', () => {
+  it('has its content, by id or name, and everything else from the options', async () => {
+    const { json: template } = await run(['template', 'create', '--name', 'Monthly', '--file', path, '--json']);
+    for (const wanted of ['Monthly', String(template.id)]) {
+      const made = await run([
+        'campaign',
+        'create',
+        '--template',
+        wanted,
+        '--name',
+        `From ${wanted}`,
+        '--list',
+        'harbour-letter',
+        '--json',
+      ]);
+      expect(made).toMatchObject({ status: 0, json: { name: `From ${wanted}`, state: 'draft', problems: [] } });
+      expect(made.json.lists).toHaveLength(1);
+    }
+    const create = ['campaign', 'create', '--template'];
+    expect(await run([...create, 'Monthly'])).toMatchObject({ status: 2, stderr: expect.stringContaining('Give --name') });
+    expect(await run([...create, 'Monthly', '--file', path])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--file or --template'),
+    });
+    expect(await run([...create, 'Yearly', '--name', 'x'])).toMatchObject({ status: 3 });
+    await run(['template', 'create', '--name', 'Monthly', '--file', path]);
+    expect(await run([...create, 'Monthly', '--name', 'x'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('Several templates are named "Monthly"'),
+    });
+  });
+});
+
 describe('a campaign from a file', () => {
   it('is a draft, by JSON with everything that programs need', async () => {
     const { status, json } = await run(['campaign', 'create', '--file', path, '--json']);

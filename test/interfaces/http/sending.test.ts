@@ -50,6 +50,34 @@ describe('a campaign over HTTP', () => {
     expect(answered).toBeGreaterThan(10);
   });
 
+  it('is made from a stored template, and keeps its content when the template changes', async () => {
+    const list = await tenant.make('list');
+    const template = (await call('POST', '/v1/templates', { name: 'Monthly', content })).body;
+    const made = await call('POST', '/v1/campaigns', { name: 'May', templateId: template.id, lists: [list] });
+    expect(made).toMatchObject({ status: 201, body: { content: { subject: content.subject, source: content.source } } });
+    const letter = { ...content, kind: 'markdown', source: '# May' };
+    await call('PATCH', `/v1/templates/${template.id}`, { content: letter });
+    expect((await call('GET', `/v1/campaigns/${made.body.id}`)).body.content).toMatchObject({
+      kind: 'html',
+      source: content.source,
+    });
+    expect(await call('PATCH', `/v1/campaigns/${made.body.id}`, { templateId: template.id })).toMatchObject({
+      status: 200,
+      body: { name: 'May', content: { kind: 'markdown', source: '# May', layout: 'default' } },
+    });
+    for (const given of [{}, { content, templateId: template.id }]) {
+      expect(await call('POST', '/v1/campaigns', { name: 'June', lists: [list], ...given })).toMatchObject({ status: 422 });
+    }
+    const foreign = await createTenant(instance);
+    const strange = await foreign.make('template');
+    expect(await call('POST', '/v1/campaigns', { name: 'June', templateId: strange, lists: [list] })).toMatchObject({
+      status: 404,
+    });
+    expect(await call('POST', '/v1/messages', { to: 'a@b.example', content, templateId: template.id })).toMatchObject({
+      status: 422,
+    });
+  });
+
   it('is drafted, checked, previewed, launched once and reported', async () => {
     const id = await campaignFor(['one@example.com', 'two@example.com']);
     expect((await call('GET', `/v1/campaigns/${id}`)).body).toMatchObject({

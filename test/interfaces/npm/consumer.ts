@@ -46,7 +46,8 @@ const content: ContentInput = {
   author: { name: 'Letters', address: 'letters@news.example.com' },
   defaults: { first_name: 'friend' },
 };
-const input: CampaignInput = { name: 'First', content, lists: [list.id] };
+const template = await pennypost.templates.create(project.id, 'Letter', content);
+const input: CampaignInput = { name: 'First', templateId: template.id, lists: [list.id] };
 const draft: Campaign = await pennypost.campaign.create(project.id, input);
 const { id, audience } = await pennypost.campaign.launch(project.id, draft.id);
 while ((await pennypost.campaign.get(project.id, id)).state !== 'submitted') await new Promise((resolve) => setTimeout(resolve, 50));
