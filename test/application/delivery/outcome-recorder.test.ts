@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OutcomeRecorder } from '../../../src/application/delivery/outcome-recorder.ts';
-import { RecordOutcomes } from '../../../src/application/delivery/record-outcomes.ts';
-import type { BulkScope, Scope } from '../../../src/application/unit-of-work.ts';
 import { HeldShard, leaseName, type RecordedBatches, type ShardBatch } from '../../../src/domain/delivery/index.ts';
 import { aLease, anOutcome } from '../../support/builders-delivery.ts';
 import { silentLog } from '../../support/instance.ts';
@@ -397,43 +395,5 @@ describe('the recorder of outcomes', () => {
       expect(fatal).toHaveLength(1);
       await recorder.retract(held(5, 3));
     });
-  });
-});
-
-describe('the time zone in which outcomes are counted', () => {
-  it('is the project’s own of the last five seconds, without a restart', async () => {
-    const passing = testTime();
-    let timeZone = 'Europe/Berlin';
-    let asked = 0;
-    const counted: string[] = [];
-    const change = {
-      projectId: 'p',
-      campaignId: 'c',
-      moved: [{ state: 'submitted', at: new Date('2026-11-22T10:00:00Z'), domain: undefined }],
-    };
-    const scope = {
-      access: {
-        getProject: async () => {
-          asked += 1;
-          return { timeZone };
-        },
-      },
-      delivery: { record: async () => ({ verdicts: new Map(), changes: [change] }) },
-      analytics: { count: async (_: string, zone: string) => void counted.push(zone) },
-    };
-    const work = {
-      run: <T>(use: (given: Scope) => Promise<T>) => use(scope as unknown as Scope),
-      bulk: <T>(use: (given: BulkScope) => Promise<T>) => use(scope as unknown as BulkScope),
-      single: <T>(use: (given: BulkScope) => Promise<T>) => use(scope as unknown as BulkScope),
-    };
-    const outcomes = new RecordOutcomes({ work, clock: passing.clock });
-    const batch = { projectId: 'p' } as ShardBatch;
-    await outcomes.record([batch]);
-    timeZone = 'America/New_York';
-    await outcomes.record([batch]);
-    expect([asked, counted]).toEqual([1, ['Europe/Berlin', 'Europe/Berlin']]);
-    await passing.pass(5_000);
-    await outcomes.record([batch]);
-    expect(counted.at(-1)).toBe('America/New_York');
   });
 });
