@@ -207,3 +207,16 @@ describe.skipIf(newsletters.length === 0)(
     });
   },
 );
+
+describe('text in a font of no size', () => {
+  const textOf = async (source: string, kind: 'html' | 'mjml' = 'html') =>
+    (await renderer.preview(content({ kind, source }), marketing({ stream: 'transactional', tracking: undefined }), recipient()))
+      .text;
+
+  it('is not in the text part, and text inside it that has a size of its own is, as in every MJML', async () => {
+    const mjml = '<mj-section><mj-column><mj-text>Hello <a href="https://a.example/">look</a></mj-text></mj-column></mj-section>';
+    expect(await textOf(`<mjml><mj-body>${mjml}</mj-body></mjml>`, 'mjml')).toBe('Hello look [https://a.example/]');
+    expect(await textOf('<p>a</p><div style="font-size:0px">b<b style="font-size:50%">c</b></div>')).toBe('a');
+    expect(await textOf('<p>a</p><div style="font-size:0px">b<p style="font:14px/20px Arial">c</p></div>')).toBe('a\n\nc');
+  });
+});

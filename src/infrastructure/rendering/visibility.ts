@@ -42,7 +42,7 @@ export function stretchesFor(reader: Reader, html: string, scan: ScannedHtml, hi
   /** Conditions that are open, and whether this reader reads on inside. */
   const conditions: boolean[] = [];
   let at = 0;
-  const shown = (): boolean => elements.shown && conditions.every(Boolean);
+  const shown = (): boolean => elements.shown && !elements.tiny && conditions.every(Boolean);
   const upTo = (position: number, visible: boolean): void => {
     if (position > at) stretches.push({ begin: at, end: position, tag: undefined, shown: visible });
     at = Math.max(at, position);
@@ -81,7 +81,7 @@ const outlookReads = (condition: string): boolean =>
 
 class OpenElements {
   private readonly hiding: HidingRules;
-  private readonly stack: { readonly name: string; readonly hides: boolean }[] = [];
+  private readonly stack: { readonly name: string; readonly hides: boolean; readonly tiny: boolean }[] = [];
   private hidden = 0;
 
   constructor(hiding: HidingRules) {
@@ -92,13 +92,18 @@ class OpenElements {
     return this.hidden === 0;
   }
 
+  /** Text is too small to be seen here. Pictures are not, and an element inside may have a size of its own, as MJML's have. */
+  get tiny(): boolean {
+    return this.stack.at(-1)?.tiny ?? false;
+  }
+
   /** True when the element itself is shown. */
   open(tag: ScannedTag): boolean {
     if (!HEAD_CONTENT.has(tag.name) && this.stack.some(({ name }) => name === 'head')) this.popTo('head');
     for (const [begins, closed, within] of CLOSES) if (begins.test(tag.name)) this.popImplied(closed, within);
     const hides = NEVER_SHOWN.has(tag.name) || this.hiding.hides(tag);
     if (!VOID.has(tag.name) && !(tag.selfClosing && tag.name.includes(':'))) {
-      this.stack.push({ name: tag.name, hides });
+      this.stack.push({ name: tag.name, hides, tiny: hasTinyText(tag) ?? this.tiny });
       if (hides) this.hidden += 1;
       return this.shown;
     }
@@ -155,10 +160,11 @@ export class HidingRules {
     this.selectors = sheets.flatMap(hidingSelectors).slice(0, 1_000);
   }
 
+  /** Not by a tiny font of its own style attribute, see `hasTinyText`. */
   hides(tag: ScannedTag): boolean {
     const value = (name: string): string | undefined => tag.attributes.find((attribute) => attribute.name === name)?.value;
     if (tag.attributes.some((attribute: ScannedAttribute) => attribute.name === 'hidden')) return true;
-    if (hidesBy(value('style') ?? '')) return true;
+    if (hidesBy(declared(value('style') ?? ''))) return true;
     if (this.selectors.length === 0) return false;
     const marks = new Set([...(value('class') ?? '').split(/\s+/).map((name) => `.${name}`), `#${value('id') ?? ''}`]);
     return this.selectors.some(
@@ -172,7 +178,8 @@ function hidingSelectors(sheet: string): { name?: string; parts: string[] }[] {
   const found: { name?: string; parts: string[] }[] = [];
   const plain = sheet.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/<!--|-->/g, ' ');
   for (const [, selectors = '', declarations = ''] of plain.matchAll(/([^{}]*)\{([^{}]*)\}/g)) {
-    if (!hidesBy(declarations)) continue;
+    const style = declared(declarations);
+    if (!hidesBy(style) && tinyBy(style) !== true) continue;
     for (const selector of selectors.split(',')) {
       const last =
         selector
@@ -189,9 +196,9 @@ function hidingSelectors(sheet: string): { name?: string; parts: string[] }[] {
   return found;
 }
 
-/** True for declarations that leave nothing to see; a value that only Liquid knows counts as hiding. */
-function hidesBy(declarations: string): boolean {
-  if (declarations === '') return false;
+type Style = ReadonlyMap<string, string>;
+
+function declared(declarations: string): Style {
   const style = new Map<string, string>();
   for (const declaration of declarations.toLowerCase().split(';')) {
     const colon = declaration.indexOf(':');
@@ -204,6 +211,24 @@ function hidesBy(declarations: string): boolean {
           .trim(),
       );
   }
+  return style;
+}
+
+/** Whether text in an element is too small to be seen; undefined where that depends on what is around it. */
+function hasTinyText(tag: ScannedTag): boolean | undefined {
+  return tinyBy(declared(tag.attributes.find(({ name }) => name === 'style')?.value ?? ''));
+}
+
+function tinyBy(style: Style): boolean | undefined {
+  const font = /(?:^|\s)([\d.]+(?:px|pt|em|rem|%)?)(?:\/|\s)/.exec(style.get('font') ?? '')?.[1];
+  const size = style.get('font-size') ?? font;
+  // A share of nothing is nothing.
+  if (size === undefined || (/(?:\dem|%)$/.test(size) && Number.parseFloat(size) > 0)) return undefined;
+  return /^x{5,}$/.test(size) || /^(?:0*(?:\.\d*)?|1(?:\.0*)?)(?:px|pt|em|rem|%)?$/.test(size);
+}
+
+/** True for declarations that leave nothing to see; a value that only Liquid knows counts as hiding. */
+function hidesBy(style: Style): boolean {
   const is = (name: string, pattern: RegExp): boolean => {
     const value = style.get(name);
     return value !== undefined && (pattern.test(value) || /^x{5,}$/.test(value));
@@ -214,8 +239,6 @@ function hidesBy(declarations: string): boolean {
     is('display', /\bnone\b/) ||
     is('visibility', /hidden|collapse/) ||
     is('opacity', zero) ||
-    is('font-size', /^(?:0*(?:\.\d*)?|1(?:\.0*)?)(?:px|pt|em|rem|%)?$/) ||
-    is('font', /(?:^|\s)0(?:px|pt|em|%)?(?:\/|\s|$)/) ||
     is('mso-hide', /all/) ||
     is('color', /^transparent$|^rgba\([^)]*,\s*0(?:\.0*)?\)$/) ||
     is('clip', /rect\(0/) ||
