@@ -53,6 +53,10 @@ export interface Surroundings {
   /** The transport leads only to this machine: a public URL without https is then fine. */
   readonly localTransport: boolean;
   readonly publicUrl: string;
+  /** Of this process, for workers that look for it when it has ended; undefined where there is none to be had. */
+  readonly processName: string | undefined;
+  /** Whether the process of this name has surely ended. */
+  readonly isGone: (processName: string | undefined) => Promise<boolean>;
   /** False: this process only enqueues. */
   readonly works: boolean;
   readonly clock: Clock;
@@ -188,8 +192,8 @@ function wireSending(container: Container): void {
       tokens.log,
       tokens.workerId,
     ],
-    ({ publicUrl }, work, renderer, transport, keys, clock, log, workerId) =>
-      new SendTransactional({ work, renderer, transport, keys, clock, log, workerId, publicUrl, isTransient }),
+    ({ publicUrl, isGone }, work, renderer, transport, keys, clock, log, workerId) =>
+      new SendTransactional({ work, renderer, transport, keys, clock, log, workerId, publicUrl, isTransient, isGone }),
   );
   provide(
     container,
@@ -228,7 +232,7 @@ function wireSending(container: Container): void {
     container,
     tokens.workers,
     [tokens.surroundings, tokens.workerId, tokens.jobs, tokens.bulk, tokens.transactional, tokens.work, tokens.clock, tokens.log],
-    ({ config, connection }, id, jobs, bulk, transactional, work, clock, log) => {
+    ({ config, connection, processName }, id, jobs, bulk, transactional, work, clock, log) => {
       const { stuckAfterMs, logLevel } = config;
       const startedAt = clock.now();
       return new Workers({
@@ -238,10 +242,19 @@ function wireSending(container: Container): void {
         transactional,
         register: (lanes, progress) =>
           work.run(async (scope) => {
-            await scope.delivery.saveWorker({ id, host: hostname(), pid: process.pid, lanes, startedAt, progress });
+            await scope.delivery.saveWorker({
+              id,
+              host: hostname(),
+              pid: process.pid,
+              process: processName,
+              lanes,
+              startedAt,
+              progress,
+            });
             return scope.delivery.liveWorkers();
           }),
         sweep: () => transactional.sweep(),
+        sweepOwn: () => transactional.sweepOwn(),
         forget: () => work.run((scope) => scope.delivery.forgetWorker(id)),
         watcher: new ThreadWatcher({ workerId: id, connection, place: config, afterMs: stuckAfterMs, logLevel, log }),
         stuckAfterMs,

@@ -16,6 +16,7 @@ import { databaseClock } from './postgres/database-clock.ts';
 import { DatabaseUnavailable } from './postgres/errors.ts';
 import { migrate, pendingMigrations } from './postgres/migrate.ts';
 import { breakSilence, openOrm } from './postgres/orm.ts';
+import { hasEnded, processName } from './postgres/process-mark.ts';
 import { pooledSql } from './postgres/session.ts';
 import { sessionName } from './postgres/session-name.ts';
 import { systemClock } from './system.ts';
@@ -48,7 +49,7 @@ export interface OpenOptions {
   readonly transactionalRetry?: RetryPolicy | undefined;
   readonly recipientData?: RecipientDataSource | undefined;
   readonly shardSize?: number | undefined;
-  /** A worker that has waited so many milliseconds for the database tries another connection. Default 30,000. */
+  /** After so many milliseconds without an answer of the database another connection is tried. Default 30,000 with workers, 65,000 without. */
   readonly databasePatienceMs?: number | undefined;
   readonly secretKeys?: readonly [Buffer, ...Buffer[]] | undefined;
   /** This instance cannot go on: outcomes cannot be recorded, or the embedded database does not come back. */
@@ -57,6 +58,8 @@ export interface OpenOptions {
 
 /** Three leases: whoever is silent for longer has lost its shards anyway. */
 const DATABASE_PATIENCE_MS = 30_000;
+/** A node without workers waits as long as a statement may take. */
+const REQUEST_PATIENCE_MS = 65_000;
 
 /** A running instance: everything opened, nothing yet working. */
 export interface Opened extends Wired {
@@ -111,7 +114,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       if (pending.length > 0) throw new SchemaOutdated(pending);
     }
     const migrated = options.migrate === false ? [] : (await migrate(orm)).applied;
-    if (options.works) await breakSilence(orm, options.databasePatienceMs ?? DATABASE_PATIENCE_MS);
+    await breakSilence(orm, options.databasePatienceMs ?? (options.works ? DATABASE_PATIENCE_MS : REQUEST_PATIENCE_MS));
     const clock = databaseClock(orm, options.clock ?? systemClock);
     lifecycle.register('clock', () => clock.stop());
     await clock.start();
@@ -123,6 +126,8 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       connection: database.connection,
       orm,
       clock,
+      processName: await processName(),
+      isGone: (name) => hasEnded(name, database.embedded),
       keys,
       transport: wayOut.transport,
       transactionalTransport: wayOut.transactionalTransport,

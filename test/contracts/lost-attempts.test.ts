@@ -14,7 +14,7 @@ const LOST = 60_000;
 /** A beat that no slow machine lets grow old during a specification. */
 const JUST_NOW = -60_000;
 const [SWEEPER, SENDER] = [idOf(1, 0xf), idOf(2, 0xf)];
-const SENDERS_PROCESS = { host: 'sending.example', pid: 77 };
+const SENDERS_PROCESS = { host: 'sending.example', pid: 77, process: 'boot/pid 77 1' };
 
 let world: DeliveryWorld;
 let connection: ConnectionSettings;
@@ -84,6 +84,18 @@ describe('an attempt without an end', () => {
     expect(await lost()).toEqual([]);
   });
 
+  it('is lost at once with a worker whose process is known to have ended, whoever judges', async () => {
+    await inTouchFor(0);
+    expect(await lost({ dead: [SENDER] })).toEqual([idOf(1)]);
+    expect(await lost({ dead: [SWEEPER] })).toEqual([]);
+  });
+
+  it('names the worker that has it, and its process', async () => {
+    expect(await world.run((store) => store.attemptingWorkers())).toEqual([{ id: SENDER, process: 'boot/pid 77 1' }]);
+    expect((await world.run((store) => store.unfinishedMessagesOf(SENDER, 10))).map(({ id }) => id)).toEqual([idOf(1)]);
+    expect(await world.run((store) => store.unfinishedMessagesOf(SWEEPER, 10))).toEqual([]);
+  });
+
   it('is lost with a worker of whom nothing is known any more', async () => {
     await world.sql('delete from pennypost_delivery.worker where id = $1', [SENDER]);
     expect(await lost()).toEqual([idOf(1)]);
@@ -112,6 +124,20 @@ describe('a worker', () => {
     await world.sql(`update pennypost_delivery.worker set seen_at = seen_at - interval '1 minute'`);
     await beat(SWEEPER, SENDERS_PROCESS);
     expect(await since()).toBeGreaterThan(first);
+  });
+
+  it('takes over the steadiness of whoever was in touch a moment ago, and of nobody who is silent', async () => {
+    const since = async (id: string) =>
+      (
+        await world.sql<{ at: Date }>('select steady_since as at from pennypost_delivery.worker where id = $1', [id])
+      )[0]?.at.getTime();
+    await beat(SENDER, SENDERS_PROCESS);
+    await world.sql(`update pennypost_delivery.worker set steady_since = clock_timestamp() - interval '1 hour'`);
+    await beat(SWEEPER, SENDERS_PROCESS);
+    expect(await since(SWEEPER)).toBe(await since(SENDER));
+    await world.sql(`update pennypost_delivery.worker set seen_at = clock_timestamp() - interval '1 minute'`);
+    await beat(idOf(3, 0xf), SENDERS_PROCESS);
+    expect(await since(idOf(3, 0xf))).toBeGreaterThan((await since(SENDER)) ?? 0);
   });
 });
 
@@ -143,6 +169,7 @@ const begin = () =>
       fingerprint: '',
       state: 'attempting',
       attempts: 1,
+      faults: 0,
       nextAttemptAt: undefined,
       acceptedAt: AT,
       at: AT,
@@ -154,8 +181,8 @@ const begin = () =>
     await store.addAttempt({ projectId: PROJECT, messageId: message.id, number: 1, ...open }, SENDER);
   });
 
-const lost = async (after = { silentMs: SILENT, lostMs: LOST }) =>
-  (await world.run((store) => store.unfinishedMessages(SWEEPER, after, 10))).map(({ id }) => id);
+const lost = async ({ silentMs = SILENT, lostMs = LOST, dead = [] as readonly string[] } = {}) =>
+  (await world.run((store) => store.unfinishedMessages(SWEEPER, { silentMs, lostMs, dead }, 10))).map(({ id }) => id);
 
 const AGO = `clock_timestamp() - $2 * interval '1 millisecond'`;
 const silentFor = (milliseconds: number) =>

@@ -16,6 +16,7 @@ import { issueTransactionalTokens, TEST_TOKEN } from '../../domain/tracking/inde
 import type { Log } from '../log.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import { Background } from './background.ts';
+import { failedAttempt } from './held.ts';
 import { sendMessage } from './jobs.ts';
 import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } from './plan-context.ts';
 import { marked } from './repeat-mark.ts';
@@ -33,6 +34,10 @@ const VANISHED: Attempt = {
 };
 type Variables = Readonly<Record<string, unknown>>;
 
+const UNRECORDED: Attempt = { ...VANISHED, reply: 'the outcome of the attempt could not be recorded' };
+const UNSTORABLE_REPLY = '(the reply could not be stored)';
+/** About a minute, then the job is given back to the queue. */
+const BEGIN_TRIES = 60;
 const VARIABLES_LIMIT = 256 * 1024;
 
 export class IdempotencyConflict extends DomainError {
@@ -69,6 +74,12 @@ export class SendTransactional {
   readonly #background: Background;
   /** Attempts that were begun and whose end is not recorded. */
   readonly #open = new Set<Id>();
+  readonly #log: Log;
+  readonly #isGone: (process: string | undefined) => Promise<boolean>;
+  /** Messages that this worker prepares, hands over or records, each with its end. */
+  readonly #inHand = new Map<string, Promise<unknown>>();
+  /** Attempts of this worker that nobody held at the last look. */
+  #strays: ReadonlySet<string> = new Set();
 
   constructor(deps: {
     work: UnitOfWork;
@@ -81,6 +92,8 @@ export class SendTransactional {
     /** Without a slash at its end; a project's own tracking address comes first. */
     publicUrl: string;
     isTransient: (error: unknown) => boolean;
+    /** Whether a worker's process has surely ended; false where this process cannot tell. */
+    isGone: (process: string | undefined) => Promise<boolean>;
   }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
@@ -90,8 +103,10 @@ export class SendTransactional {
     this.#workerId = deps.workerId;
     this.#publicUrl = deps.publicUrl;
     this.#isTransient = deps.isTransient;
+    this.#isGone = deps.isGone;
+    this.#log = deps.log;
     this.#background = new Background((error) =>
-      deps.log.warn({ reason: String(error) }, 'could not ask whether somebody may still be mailed; the message waits'),
+      deps.log.warn({ reason: error }, 'could not ask whether somebody may still be mailed; the message waits'),
     );
   }
 
@@ -142,6 +157,39 @@ export class SendTransactional {
 
   /** Hands one message over, if it is (still) waiting and due. What it came to is committed; a retry is enqueued with it. */
   async send(projectId: Id, messageId: Id): Promise<TransactionalMessage | undefined> {
+    const name = nameOf(projectId, messageId);
+    // A second job of the same message waits for the first, and then finds what that has left.
+    for (let other = this.#inHand.get(name); other !== undefined; other = this.#inHand.get(name)) await other;
+    const sending = this.#send(projectId, messageId);
+    this.#inHand.set(name, Promise.allSettled([sending]));
+    try {
+      return await sending;
+    } finally {
+      this.#inHand.delete(name);
+    }
+  }
+
+  async #send(projectId: Id, messageId: Id): Promise<TransactionalMessage | undefined> {
+    let begun: { readonly message: TransactionalMessage; readonly bytes: Uint8Array; readonly askedAt: number } | undefined;
+    try {
+      const ready = await this.#prepare(projectId, messageId);
+      if (ready === undefined) return undefined;
+      const { message, askedAt } = await this.#begin(ready.message);
+      if (message?.state !== 'attempting') return message;
+      begun = { message, bytes: ready.bytes, askedAt };
+    } catch (error) {
+      return this.#stumble(projectId, messageId, error);
+    }
+    this.#open.add(messageId);
+    try {
+      return await this.#record(begun.message, await this.#submit(begun.message, begun.bytes, begun.askedAt).catch(failedAttempt));
+    } finally {
+      this.#open.delete(messageId);
+    }
+  }
+
+  /** The message and its bytes, when it is waiting and due. */
+  async #prepare(projectId: Id, messageId: Id) {
     const waiting = await this.#work.run(async (scope) => {
       const found = await scope.delivery.waiting(projectId, messageId);
       if (found === undefined) return undefined;
@@ -156,24 +204,28 @@ export class SendTransactional {
     });
     if (waiting === undefined) return undefined;
     const { message, doubtful, project } = waiting;
-    let bytes: Uint8Array;
-    try {
-      const composed = await this.#compose(message, project);
-      bytes = doubtful ? marked(composed) : composed;
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      return this.#work.run((scope) => scope.delivery.giveUp(message, 'failed', error.message));
-    }
-    const askedAt = this.#clock.monotonic();
-    const begun = await this.#begin(message);
-    if (begun?.state !== 'attempting') return begun;
-    this.#open.add(begun.id);
-    try {
-      const attempt = await this.#submit(begun, bytes, askedAt);
-      return await this.#kept(() => this.#end(begun, attempt));
-    } finally {
-      this.#open.delete(begun.id);
-    }
+    const composed = await this.#compose(message, project);
+    return { message, bytes: doubtful ? marked(composed) : composed };
+  }
+
+  /**
+   * Nothing was handed over. What the data are to blame for ends at once; what nobody foresaw is tried some times more, because it
+   * may be over by then, and ends as `failed` with its reason.
+   */
+  #stumble(projectId: Id, messageId: Id, error: unknown): Promise<TransactionalMessage | undefined> {
+    if (this.#isTransient(error)) throw error;
+    const passing = !(error instanceof DomainError) || error.kind === 'unavailable' || error.kind === 'limited';
+    this.#log[passing ? 'error' : 'warn']({ message: messageId, reason: error }, 'a message could not be composed');
+    return this.#work.run(async (scope) => {
+      const found = await scope.delivery.waiting(projectId, messageId);
+      if (found === undefined) return undefined;
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!passing) return scope.delivery.giveUp(found.message, 'failed', reason);
+      const stumbled = await scope.delivery.stumble(found.message, reason);
+      if (stumbled?.nextAttemptAt !== undefined)
+        await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: stumbled.nextAttemptAt, key: messageId });
+      return stumbled;
+    });
   }
 
   /** Messages whose attempt was begun and has no recorded end: in doubt, should this process end now. */
@@ -218,14 +270,33 @@ export class SendTransactional {
     return bytes;
   }
 
-  /** The start of the attempt is committed before anything is written, and with it that the recipient may be mailed. */
-  #begin(message: TransactionalMessage): Promise<TransactionalMessage | undefined> {
-    return this.#work.run(async (scope) => {
-      // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
-      const refusal = await scope.audience.transactionalRefusal(message.projectId, message.recipient.address);
-      if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal})`);
-      return scope.delivery.beginAttempt(message, this.#workerId);
-    });
+  /**
+   * The start of the attempt is committed before anything is written, and with it that the recipient may be mailed. Repeated for a
+   * while where the database is away: an attempt whose commit lost its answer is recognised as begun.
+   */
+  #begin(message: TransactionalMessage): Promise<{ message: TransactionalMessage | undefined; askedAt: number }> {
+    const begin = async () => {
+      const askedAt = this.#clock.monotonic();
+      const begun = await this.#work.run(async (scope) => {
+        // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
+        const refusal = await scope.audience.transactionalRefusal(message.projectId, message.recipient.address);
+        if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal})`);
+        return scope.delivery.beginAttempt(message, this.#workerId);
+      });
+      return { message: begun, askedAt };
+    };
+    return this.#kept(begin, BEGIN_TRIES);
+  }
+
+  /** An outcome is never lost to its own words: what PostgreSQL does not store of a reply is left out. */
+  async #record(begun: TransactionalMessage, attempt: Attempt | Withdrawn): Promise<TransactionalMessage | undefined> {
+    try {
+      return await this.#kept(() => this.#end(begun, attempt));
+    } catch (error) {
+      this.#log.error({ message: begun.id, reason: error }, 'the outcome of a message cannot be stored as it is');
+      if (attempt.outcome === 'withdrawn') throw error;
+      return this.#kept(() => this.#end(begun, { ...attempt, reply: UNSTORABLE_REPLY }));
+    }
   }
 
   #end(message: TransactionalMessage, attempt: Attempt | Withdrawn): Promise<TransactionalMessage | undefined> {
@@ -244,12 +315,12 @@ export class SendTransactional {
   }
 
   /** An outcome survives an outage of the database: it is written when the database is back (promise D5). */
-  async #kept<T>(write: () => Promise<T>): Promise<T> {
+  async #kept<T>(write: () => Promise<T>, mostTries = Number.POSITIVE_INFINITY): Promise<T> {
     for (let tries = 0; ; tries += 1) {
       try {
         return await write();
       } catch (error) {
-        if (!this.#isTransient(error)) throw error;
+        if (!this.#isTransient(error) || tries + 1 >= mostTries) throw error;
         await new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** tries, 1_000)));
       }
     }
@@ -260,10 +331,24 @@ export class SendTransactional {
    * asked every few seconds by one worker of all.
    */
   async sweep(): Promise<void> {
-    const lost = await this.#work.single((scope) => scope.delivery.unfinished(this.#workerId));
+    const suspects = await this.#work.single((scope) => scope.delivery.attemptingWorkers());
+    const gone = await Promise.all(suspects.map(({ process }) => this.#isGone(process)));
+    const dead = suspects.filter((_, index) => gone[index]).map(({ id }) => id);
+    const lost = await this.#work.single((scope) => scope.delivery.unfinished(this.#workerId, dead));
     for (const message of lost) await this.#end(message, VANISHED);
     // What that worker had taken and not begun is due, and its jobs are gone with it.
     if (lost.length > 0) await this.requeue();
+  }
+
+  /**
+   * Ends what this worker has begun and does not hold any more: its end could not be stored. Twice seen, because what ends meanwhile
+   * is still found once.
+   */
+  async sweepOwn(): Promise<void> {
+    const found = await this.#work.single((scope) => scope.delivery.unfinishedOf(this.#workerId));
+    const strays = found.filter(({ projectId, id }) => !this.#inHand.has(nameOf(projectId, id)));
+    for (const message of strays) if (this.#strays.has(strayName(message))) await this.#end(message, UNRECORDED);
+    this.#strays = new Set(strays.map(strayName));
   }
 
   /** Messages that are due get a job where none waits for them. */
@@ -300,6 +385,9 @@ const variablesFor = ({ recipient, variables }: TransactionalMessage): Variables
   subscriber: { email: recipient.address, attributes: variables },
   ...variables,
 });
+
+const nameOf = (projectId: Id, messageId: Id): string => `${projectId}/${messageId}`;
+const strayName = ({ projectId, id, attempts }: TransactionalMessage): string => `${nameOf(projectId, id)}/${attempts}`;
 
 /** The message that this key stands for. @throws IdempotencyConflict when it was another request */
 async function acceptedBefore(

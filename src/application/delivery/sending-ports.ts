@@ -3,7 +3,6 @@ import type { RecipientFacts } from '../../domain/audience/index.ts';
 import { CampaignTransitionRefused, type Renderer } from '../../domain/campaign/index.ts';
 import type { Reached, RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
-import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { CampaignDesk } from '../campaign/campaign-desk.ts';
 import { refuseInsecure } from '../campaign/launch-campaign.ts';
@@ -68,8 +67,7 @@ export class SendingPorts implements BulkLanePorts {
     this.#clock = deps.clock;
     this.#localTransport = deps.localTransport;
     this.#recipientData = deps.recipientData;
-    // A statement that took too long counts too: its batch has a number and may be repeated.
-    this.isTransient = (error) => deps.isTransient(error) || (error instanceof DomainError && error.kind === 'unavailable');
+    this.isTransient = deps.isTransient;
   }
 
   claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined> {

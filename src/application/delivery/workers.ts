@@ -24,6 +24,7 @@ export class Workers {
   readonly #transactional: { readonly inDoubt: number };
   readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
   readonly #sweep: () => Promise<void>;
+  readonly #sweepOwn: () => Promise<void>;
   readonly #forget: () => Promise<void>;
   readonly #background: Background;
   readonly #watcher: ProcessWatcher;
@@ -41,6 +42,8 @@ export class Workers {
     register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
     /** Ends what workers that are gone have left open; one worker of the background lane does it for all. */
     sweep: () => Promise<void>;
+    /** Ends what this worker has left open itself. */
+    sweepOwn: () => Promise<void>;
     forget: () => Promise<void>;
     watcher: ProcessWatcher;
     /** Milliseconds without an outcome after which a process with work in its hands is stuck. */
@@ -54,6 +57,7 @@ export class Workers {
     this.#transactional = deps.transactional;
     this.#register = deps.register;
     this.#sweep = deps.sweep;
+    this.#sweepOwn = deps.sweepOwn;
     this.#forget = deps.forget;
     this.#background = new Background((error) =>
       deps.log.warn({ reason: String(error) }, 'this worker could not say that it is alive, or look who is not'),
@@ -75,8 +79,11 @@ export class Workers {
     await this.#beat();
     this.#background.every(BEAT_MS, () => this.#beat());
     this.#background.every(SWEEP_MS, async () => {
+      await this.#sweepOwn();
       if (this.#sweeps) await this.#sweep();
     });
+    // At once and by everyone: what ended a moment ago still looks alive to the others, and leads them.
+    void this.#background.guard(() => this.#sweep());
     this.#watcher.start();
     this.#watch.start();
     await this.#jobs.work(lanes);

@@ -164,20 +164,26 @@ export interface DeliveryStore {
     from: { readonly states: readonly TransactionalMessage['state'][]; readonly attempts?: number },
   ): Promise<boolean>;
   addAttempt(attempt: MessageAttempt, workerId: Id): Promise<void>;
+  /** Whether this attempt is under way and was begun by this worker. */
+  isAttemptOf(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>, workerId: Id): Promise<boolean>;
   /** As if it had never begun. */
   removeAttempt(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>): Promise<void>;
   endAttempt(attempt: MessageAttempt): Promise<void>;
   attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]>;
   /**
-   * Messages under attempt by a worker that is gone: silent for `lostMs`, or for `silentMs` while none of its sessions is left on
+   * Messages under attempt by a worker that is gone: one of `dead`, silent for `lostMs`, or for `silentMs` while none of its sessions is left on
    * the server. Nobody is, while the worker `judge` has itself not been in touch for as long without a gap: after an outage
    * everybody seems gone.
    */
   unfinishedMessages(
     judge: Id,
-    after: { readonly silentMs: number; readonly lostMs: number },
+    after: { readonly silentMs: number; readonly lostMs: number; readonly dead: readonly Id[] },
     limit: number,
   ): Promise<readonly TransactionalMessage[]>;
+  /** Messages under attempt by this worker. */
+  unfinishedMessagesOf(worker: Id, limit: number): Promise<readonly TransactionalMessage[]>;
+  /** Workers with an attempt under way, and the processes that they are. */
+  attemptingWorkers(): Promise<readonly { readonly id: Id; readonly process: string | undefined }[]>;
   /** Messages accepted or deferred and due by the database's clock, oldest first: the truth behind the jobs. */
   messagesDue(limit: number): Promise<readonly TransactionalMessage[]>;
 }

@@ -13,6 +13,9 @@ const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doub
 const UNKNOWN_END: readonly TransactionalState[] = ['attempting', 'in_doubt'];
 const NOT_ACCEPTED: readonly TransactionalState[] = [...WAITING, 'attempting', 'rejected', 'expired', 'failed', 'skipped'];
 
+/** Of faults that nobody foresaw; with the policy's delays about eight minutes. */
+const MOST_FAULTS = 5;
+
 const attemptKey = (message: TransactionalMessage) => ({
   projectId: message.projectId,
   messageId: message.id,
@@ -48,6 +51,7 @@ export class TransactionalDelivery {
       id: this.#ids.next(),
       state: 'accepted',
       attempts: 0,
+      faults: 0,
       nextAttemptAt: now,
       acceptedAt: now,
       at: now,
@@ -90,7 +94,8 @@ export class TransactionalDelivery {
 
   /**
    * Commits that an attempt starts, before MAIL is written: a start without an end is `in_doubt`. Undefined when the message
-   * is not waiting any more: another worker has it, or it is settled.
+   * is not waiting any more: another worker has it, or it is settled. Asked again by the worker that has begun it, because the
+   * answer to the commit was lost, it is the same attempt.
    */
   async beginAttempt(message: TransactionalMessage, workerId: Id): Promise<TransactionalMessage | undefined> {
     const now = this.#clock.now();
@@ -101,7 +106,8 @@ export class TransactionalDelivery {
       nextAttemptAt: undefined,
       at: now,
     };
-    if (!(await this.#store.moveMessage(begun, { states: WAITING, attempts: message.attempts }))) return undefined;
+    if (!(await this.#store.moveMessage(begun, { states: WAITING, attempts: message.attempts })))
+      return (await this.#store.isAttemptOf(attemptKey(begun), workerId)) ? begun : undefined;
     const attempt = { startedAt: now, endedAt: undefined, outcome: undefined, code: undefined, reply: undefined };
     await this.#store.addAttempt({ ...attempt, ...attemptKey(begun) }, workerId);
     return begun;
@@ -158,9 +164,39 @@ export class TransactionalDelivery {
     return (await this.#store.moveMessage(ended, { states: WAITING, attempts: message.attempts })) ? ended : undefined;
   }
 
-  /** Messages whose worker is gone in the middle of an attempt, as the worker `judge` can tell: they are in doubt. */
-  unfinished(judge: Id, limit = 100): Promise<readonly TransactionalMessage[]> {
-    return this.#store.unfinishedMessages(judge, { silentMs: WORKER_LIVE_MS, lostMs: WORKER_LOST_MS }, limit);
+  /**
+   * A fault that nobody foresaw kept the message from an attempt. It is tried again by policy; after the last time it has failed, with
+   * the reason. Undefined when it was not waiting any more.
+   */
+  async stumble(message: TransactionalMessage, reason: string): Promise<TransactionalMessage | undefined> {
+    const now = this.#clock.now();
+    const faults = message.faults + 1;
+    const over = faults >= MOST_FAULTS;
+    const stumbled: TransactionalMessage = {
+      ...message,
+      faults,
+      // A first attempt that has to wait is not due at once any more.
+      state: over ? 'failed' : message.state === 'accepted' ? 'deferred' : message.state,
+      nextAttemptAt: over ? undefined : nextAttemptAt(this.#transactionalRetry, faults, now, this.#random()),
+      at: now,
+      reply: reason,
+    };
+    return (await this.#store.moveMessage(stumbled, { states: WAITING, attempts: message.attempts })) ? stumbled : undefined;
+  }
+
+  /** Workers with an attempt under way, and the processes that they are. */
+  attemptingWorkers(): Promise<readonly { readonly id: Id; readonly process: string | undefined }[]> {
+    return this.#store.attemptingWorkers();
+  }
+
+  /** Messages whose worker is gone in the middle of an attempt, surely (`dead`) or as the worker `judge` can tell: they are in doubt. */
+  unfinished(judge: Id, dead: readonly Id[], limit = 100): Promise<readonly TransactionalMessage[]> {
+    return this.#store.unfinishedMessages(judge, { silentMs: WORKER_LIVE_MS, lostMs: WORKER_LOST_MS, dead }, limit);
+  }
+
+  /** Messages under attempt by this worker. */
+  unfinishedOf(worker: Id, limit = 1_000): Promise<readonly TransactionalMessage[]> {
+    return this.#store.unfinishedMessagesOf(worker, limit);
   }
 
   messagesDue(limit = 500): Promise<readonly TransactionalMessage[]> {

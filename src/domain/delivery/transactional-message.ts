@@ -3,7 +3,7 @@ import type { AttemptOutcome } from './attempt.ts';
 
 /**
  *   accepted, deferred, in_doubt -> attempting -> submitted | rejected | in_doubt | deferred | expired
- *   accepted, deferred, in_doubt -> skipped (suppressed) | failed (its data break the template)
+ *   accepted, deferred, in_doubt -> skipped (suppressed) | failed (its data break the template, or it cannot be composed)
  *   anything -> submitted, when an attempt that was given up as lost turns out to have been accepted
  */
 export type TransactionalState =
@@ -31,6 +31,8 @@ export interface TransactionalMessage {
   readonly fingerprint: string;
   readonly state: TransactionalState;
   readonly attempts: number;
+  /** How often a fault that nobody foresaw kept it from an attempt. */
+  readonly faults: number;
   readonly nextAttemptAt: Date | undefined;
   readonly acceptedAt: Date;
   readonly at: Date;

@@ -9,6 +9,8 @@ export interface Worker {
   readonly id: Id;
   readonly host: string;
   readonly pid: number;
+  /** Names its process among all that ever run on its machine; absent where that cannot be told. */
+  readonly process?: string | undefined;
   readonly lanes: readonly Lane[];
   readonly startedAt: Date;
   /** What it holds and how fast it goes, as last told. */

@@ -2,7 +2,8 @@ import { fromKysely, type KyselyTransactionLike, PgBoss } from 'pg-boss';
 import type { EnqueueOptions, Job, JobHandler, JobQueue } from '../../application/job.ts';
 import type { Log } from '../../application/log.ts';
 import type { Lane } from '../../domain/delivery/index.ts';
-import type { ConnectionSettings } from '../postgres/database.ts';
+import { type ConnectionSettings, KEEP_ALIVE_MS } from '../postgres/database.ts';
+import { asDatabaseError } from '../postgres/errors.ts';
 import type { Session } from '../postgres/session.ts';
 
 /**
@@ -19,7 +20,7 @@ const LANE_WORKERS: Readonly<Record<Lane, { readonly concurrency: number; readon
 const POLL_SECONDS = 2;
 const STOP_MS = 30_000;
 /** pg's own: a query without an answer fails, and its connection is thrown away. A lane would otherwise hang with it for good. */
-const PATIENCE = { query_timeout: 30_000, keepAlive: true };
+const PATIENCE = { query_timeout: 30_000, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS };
 
 export interface LaneDepth {
   readonly lane: Lane;
@@ -64,12 +65,15 @@ export class Jobs {
   /** Installs or upgrades the schema, and makes every queue. */
   async start(): Promise<void> {
     if (this.#started) return;
-    await this.#boss.start();
+    await this.#boss.start().catch(rethrow);
     this.#started = true;
-    const known = new Set((await this.#boss.getQueues()).map((queue) => queue.name));
+    const known = new Set((await this.#boss.getQueues().catch(rethrow)).map((queue) => queue.name));
     for (const { job } of this.#handlers) {
-      if (!known.has(job.name)) await this.#boss.createQueue(job.name, queueOptions(job));
-      if (job.schedule !== undefined) await this.#boss.schedule(job.name, job.schedule, {}, { missed: 'skip' });
+      const options = queueOptions(job);
+      // An existing queue follows a release that retries it more often or waits longer.
+      if (known.has(job.name)) await this.#boss.updateQueue(job.name, options).catch(rethrow);
+      else await this.#boss.createQueue(job.name, { policy: 'short', ...options }).catch(rethrow);
+      if (job.schedule !== undefined) await this.#boss.schedule(job.name, job.schedule, {}, { missed: 'skip' }).catch(rethrow);
     }
   }
 
@@ -119,12 +123,15 @@ export class Jobs {
 
   /** Queue depth per lane, counted now. */
   async depths(lanes: readonly Lane[]): Promise<readonly LaneDepth[]> {
-    const { rows } = await this.#boss.getDb().executeSql(
-      `select name, count(*) filter (where state in ('created', 'retry') and start_after <= now())::int as waiting,
+    const { rows } = await this.#boss
+      .getDb()
+      .executeSql(
+        `select name, count(*) filter (where state in ('created', 'retry') and start_after <= now())::int as waiting,
          count(*) filter (where state = 'active')::int as active,
          coalesce(extract(epoch from now() - min(start_after) filter (where state in ('created', 'retry') and start_after <= now())) * 1000, 0)::float8 as age
        from pennypost_jobs.job where state < 'completed' group by name`,
-    );
+      )
+      .catch(rethrow);
     return lanes.map((lane) => {
       const mine = rows.filter((row: { name: string }) => row.name.startsWith(`${lane}.`));
       return {
@@ -150,10 +157,9 @@ export class Jobs {
   }
 }
 
+/** `short`, the policy of all queues: at most one waiting job per key, so that a sweep that finds the same message again adds nothing. */
 function queueOptions(job: Job<object>) {
   return {
-    // At most one waiting job per key: a sweep that finds the same message again adds nothing.
-    policy: 'short' as const,
     retryLimit: job.retry.limit,
     retryDelay: job.retry.delaySeconds,
     retryBackoff: job.retry.limit > 0,
@@ -161,4 +167,8 @@ function queueOptions(job: Job<object>) {
     // Finished jobs say nothing that the ledger does not say better.
     deleteAfterSeconds: 3_600,
   };
+}
+
+function rethrow(error: unknown): never {
+  throw asDatabaseError(error);
 }

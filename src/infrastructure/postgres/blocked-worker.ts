@@ -7,7 +7,7 @@ import type { ConnectionSettings } from './connection.ts';
  * the worker itself says nothing, and its leases and attempts go to others. Index: the primary key of `worker`.
  */
 export async function tellBlocked(connection: ConnectionSettings, workerId: string, stuck: Stuck): Promise<void> {
-  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 5_000, statement_timeout: 5_000 });
+  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 5_000, statement_timeout: 5_000, query_timeout: 5_000 });
   // A connection that breaks rejects what was asked on it as well.
   client.on('error', () => undefined);
   try {

@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type pg from 'pg';
-import { asDatabaseError } from './errors.ts';
+import { asConnectionError, asDatabaseError } from './errors.ts';
 import { poolOf } from './orm.ts';
 import type { Session } from './session.ts';
 import type { Sql } from './sql.ts';
@@ -53,7 +53,9 @@ export const singleStatements = (orm: MikroORM): Session =>
 
 /** The pool itself takes back no connection that is broken. */
 async function lent<T>(orm: MikroORM, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await (await poolOf(orm)).connect().catch(rethrow);
+  const client = await (await poolOf(orm)).connect().catch((error: unknown) => {
+    throw asConnectionError(error);
+  });
   // Unheard, this event would end the process; the statement in flight rejects as well.
   const ignore = (): void => undefined;
   client.on('error', ignore);

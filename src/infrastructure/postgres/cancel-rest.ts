@@ -14,7 +14,7 @@ const MOST_DEFERRALS = 10_000;
 
 /** Position counts from 1 behind the cursor. What was claimed and has no row may have been handed over: an upper bound, as for `possible_repeat`. */
 const SHARD = `with chosen as (
-    select s.* from pennypost_delivery.shard s
+    select s.project_id, s.campaign_id, s.run, s.number, s.cursor, s.claimed_through, s.recipients from pennypost_delivery.shard s
     where s.project_id = $1 and s.campaign_id = $2 and s.state = 'open' and (s.owner is null or s.leased_until <= clock_timestamp())
     order by s.run, s.number limit 1 for update of s skip locked
   ), rest as (

@@ -11,6 +11,12 @@ export interface ConnectionSettings {
   readonly ssl?: boolean | ConnectionOptions;
 }
 
+/**
+ * After so long without traffic a connection is probed, and after ten more seconds without an answer it is dead. The kernel's own
+ * default is two hours, in which a worker would listen to a firewall that has forgotten it.
+ */
+export const KEEP_ALIVE_MS = 10_000;
+
 /** The same server and user, another database. */
 export function withDatabase(connection: ConnectionSettings, database: string): ConnectionSettings {
   return { ...connection, database };

@@ -10,7 +10,7 @@ import { type ConnectionSettings, describeConnection, parseDatabaseUrl } from '.
 import { startEmbedded } from './embedded.ts';
 import { asDatabaseError, DatabaseUnavailable, WrongDatabaseVersion } from './errors.ts';
 
-export { type ConnectionSettings, describeConnection, parseDatabaseUrl, withDatabase } from './connection.ts';
+export { type ConnectionSettings, describeConnection, KEEP_ALIVE_MS, parseDatabaseUrl, withDatabase } from './connection.ts';
 
 export interface OpenDatabase {
   readonly connection: ConnectionSettings;
@@ -79,7 +79,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDa
 
 /** One connection now, so that a wrong name or password is said at the start and not with the first message. */
 async function greet(connection: ConnectionSettings): Promise<void> {
-  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 10_000, query_timeout: 10_000 });
   client.on('error', () => undefined);
   const where = describeConnection(connection);
   try {

@@ -337,14 +337,26 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     return ensureLedgerPartition(this.#sql, launchedOn);
   }
 
+  /** A new worker takes over how long others were in touch: in a crash loop nobody would ever be for long enough to judge. */
   async saveWorker(worker: Worker, steadyMs: number): Promise<void> {
     await this.#sql.query(
-      `insert into pennypost_delivery.worker as w (id, host, pid, lanes, started_at, seen_at, steady_since, progress)
-       values ($1, $2, $3, $4, $5, clock_timestamp(), clock_timestamp(), $6)
+      `insert into pennypost_delivery.worker as w (id, host, pid, process, lanes, started_at, seen_at, steady_since, progress)
+       values ($1, $2, $3, $8, $4, $5, clock_timestamp(), coalesce(
+         (select min(o.steady_since) from pennypost_delivery.worker o where o.seen_at > clock_timestamp() - $7 * interval '1 millisecond'),
+         clock_timestamp()), $6)
        on conflict (id) do update set seen_at = clock_timestamp(), progress = excluded.progress, lanes = excluded.lanes,
          steady_since = case when w.seen_at > clock_timestamp() - $7 * interval '1 millisecond' then w.steady_since
            else clock_timestamp() end`,
-      [worker.id, worker.host, worker.pid, worker.lanes, worker.startedAt, JSON.stringify(worker.progress), steadyMs],
+      [
+        worker.id,
+        worker.host,
+        worker.pid,
+        worker.lanes,
+        worker.startedAt,
+        JSON.stringify(worker.progress),
+        steadyMs,
+        worker.process ?? null,
+      ],
     );
     // A worker that was killed never says goodbye; a day is long after anybody asks for it.
     await this.#sql.query(`delete from pennypost_delivery.worker where seen_at < clock_timestamp() - interval '1 day'`);

@@ -1,6 +1,7 @@
 import { DriverException, OptimisticLockError } from '@mikro-orm/core';
 import pg from 'pg';
 import { DomainError } from '../../domain/shared/errors.ts';
+import { chainOf, codeOf, faultOf } from './database-faults.ts';
 
 /** The server cannot be reached, went away or takes no more connections. Nothing of the transaction was kept, unless the connection broke in its commit. */
 export class DatabaseUnavailable extends DomainError {
@@ -85,30 +86,12 @@ export class DatabaseStartFailed extends DomainError {
   readonly kind = 'unavailable';
 }
 
-/** Node's words for a connection that could not be made or broke. */
-const SOCKET_ERRORS = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT'],
-  ...['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'ENOTFOUND', 'EAI_AGAIN'],
-]);
-
-/** What pg says without a code when its socket ends, and pg-pool when no connection becomes free in time. */
-const CONNECTION_ENDED =
-  /^(Connection terminated|Connection ended|timeout exceeded when trying to connect|timeout expired|Client (has encountered a connection error|was closed))/;
-
 /**
- * SQLSTATE: 08 connection, 53 too little of something (connections, disk, memory), 57P0x shut down or not up yet,
- * 25P03 and 25P04 a transaction that slept or lasted too long (its process was stopped, or starved) and was ended,
- * 40001 and 40P01 a race that one side had to lose (the transaction was rolled back and can be repeated).
- */
-const TRANSIENT_STATE = /^(08...|53...|57P0.|25P0[34]|40001|40P01)$/;
-
-/**
- * True when the whole unit of work may be repeated later with good hope: the server was away, short of something, or chose
- * this transaction as the loser of a race. A connection that broke during the commit is among these, so what is repeated
- * must be safe to run twice.
+ * The one question of all layers: whether the whole unit of work may be repeated later, because the database cannot be used now
+ * (`database-faults.ts`). A connection that broke during the commit is among these, so what is repeated must be safe to run twice.
  */
 export function isTransient(error: unknown): boolean {
-  return chainOf(error).some((link) => transientReason(link) !== undefined);
+  return chainOf(error).some((link) => link instanceof DatabaseUnavailable || faultOf(link)?.means === 'away');
 }
 
 /**
@@ -119,13 +102,17 @@ export function asDatabaseError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
   if (error instanceof OptimisticLockError) return new ChangedMeanwhile(entityName(error), error);
   for (const link of chainOf(error)) {
-    const reason = transientReason(link);
-    if (reason !== undefined) return new DatabaseUnavailable(reason, error);
-    // Not transient: the same statement takes as long the next time.
-    if (stateOf(link) === '57014')
-      return new DatabaseUnavailable('a statement took longer than it may and was cancelled; nothing of it was kept.', error);
+    const fault = faultOf(link);
+    if (fault?.means === 'away') return new DatabaseUnavailable(fault.words ?? serverWords(link), error);
   }
   return error;
+}
+
+/** The same for a connection that could not be made: whatever the reason, there is no database now. */
+export function asConnectionError(error: unknown): DomainError {
+  const known = asDatabaseError(error);
+  if (known instanceof DomainError) return known;
+  return new DatabaseUnavailable(error instanceof Error ? serverWords(error) : String(error), error);
 }
 
 /** The same for errors out of code that also does other things: only what is marked as PostgreSQL's or the ORM's is translated. */
@@ -134,33 +121,15 @@ export function asDatabaseErrorIfMarked(error: unknown): unknown {
   return marked ? asDatabaseError(error) : error;
 }
 
-function transientReason(error: Error): string | undefined {
-  const state = stateOf(error);
-  if (state === '40001' || state === '40P01') return 'another transaction was quicker; nothing of this one was kept. Try again.';
-  if (state !== undefined && (TRANSIENT_STATE.test(state) || SOCKET_ERRORS.has(state) || noSocket(error)))
-    return `${error.message || state} (${state}).`;
-  if (CONNECTION_ENDED.test(error.message)) return `${error.message}.`;
-  return undefined;
+/** Whether one of these is what the server said (SQLSTATE). */
+export function hasState(error: unknown, state: RegExp): boolean {
+  return chainOf(error).some((link) => state.test(codeOf(link) ?? ''));
 }
 
-/** A Unix socket without a server; any other ENOENT is about a file. */
-function noSocket(error: Error): boolean {
-  return stateOf(error) === 'ENOENT' && 'syscall' in error && error.syscall === 'connect';
-}
-
-function stateOf(error: Error): string | undefined {
-  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
-
-/** The error and what caused it; drivers wrap two or three deep. */
-function chainOf(error: unknown): Error[] {
-  const chain: Error[] = [];
-  for (let link = error; link instanceof Error && chain.length < 8; link = link.cause) {
-    chain.push(link);
-    // A name with several addresses fails with all of their errors.
-    if (link instanceof AggregateError) chain.push(...link.errors.filter((one) => one instanceof Error));
-  }
-  return chain;
+function serverWords(error: Error): string {
+  const code = codeOf(error);
+  const words = error.message || code || error.name;
+  return code === undefined ? `${words}.` : `${words} (${code}).`;
 }
 
 function entityName(error: OptimisticLockError): string {

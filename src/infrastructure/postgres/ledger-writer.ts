@@ -10,6 +10,7 @@ import {
   type RetryPolicy,
   type ShardBatch,
 } from '../../domain/delivery/index.ts';
+import { hasState } from './errors.ts';
 import type { Sql } from './sql.ts';
 
 /** How the totals of one shard moved by one batch. */
@@ -230,13 +231,6 @@ const UNSTORABLE = '(the reply could not be stored)';
 /** Class 22 is a refused value (an encoding, a number out of range); anything else is about the statement or the server. */
 const isRefusedValue = (error: unknown): boolean => hasState(error, /^22[0-9A-Z]{3}$/);
 const isDuplicate = (error: unknown): boolean => hasState(error, /^23505$/);
-
-function hasState(error: unknown, state: RegExp): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && typeof cause.code === 'string' && state.test(cause.code)) return true;
-  }
-  return false;
-}
 
 /** One order for all who write, so that none waits for another in a circle. A batch has one outcome per recipient. */
 const inKeyOrder = (outcomes: readonly Outcome[]): Outcome[] =>

@@ -1,5 +1,5 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { asDatabaseError } from './errors.ts';
+import { asConnectionError, asDatabaseError } from './errors.ts';
 import { poolOf } from './orm.ts';
 
 /** Any fixed number will do; it must only never be used for another lock. */
@@ -29,7 +29,7 @@ export function pendingMigrations(orm: MikroORM): Promise<string[]> {
 
 async function underLock<T>(orm: MikroORM, work: () => Promise<T>): Promise<T> {
   const client = await (await poolOf(orm)).connect().catch((error: unknown) => {
-    throw asDatabaseError(error);
+    throw asConnectionError(error);
   });
   try {
     // Whoever comes second waits as long as the first one's migrations take.

@@ -1,9 +1,11 @@
+import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import type { EntitySchema } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
-import type { ConnectionSettings } from './connection.ts';
+import { type ConnectionSettings, KEEP_ALIVE_MS } from './connection.ts';
+import { faultOf } from './database-faults.ts';
 import { mappings } from './mappings.ts';
 import { migrations } from './migrations/index.ts';
 
@@ -37,6 +39,7 @@ export async function openOrm(connection: ConnectionSettings, options: OrmOption
       application_name: options.applicationName ?? 'pennypost',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       // Statements that are asked for without waiting leave without waiting: see bulk-session.ts.
       pipeline: true,
       // No request and no batch takes a minute; a statement that does holds locks that others need.
@@ -44,7 +47,10 @@ export async function openOrm(connection: ConnectionSettings, options: OrmOption
       // A process that is stopped or cut off in the middle of a transaction keeps its shard's row locked: as long as a lease, no longer.
       idle_in_transaction_session_timeout: 10_000,
       types: columnTypes(),
-      onPoolCreated: giveBackBroken,
+      onPoolCreated: (pool: pg.Pool) => {
+        giveBackBroken(pool);
+        dropSpoiled(pool);
+      },
       ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
     },
     migrations: {
@@ -100,6 +106,25 @@ function giveBackBroken(pool: pg.Pool): void {
         client.release = () => undefined;
       });
     });
+  });
+}
+
+/**
+ * Closes a session that can do nothing more when it is given back: one of a server that has become read-only would otherwise stay in
+ * the pool after the fail-over, for every write that meets it.
+ */
+function dropSpoiled(pool: pg.Pool): void {
+  const spoiled = new WeakSet<pg.PoolClient>();
+  pool.on('connect', (client) => {
+    const connection: unknown = Reflect.get(client, 'connection');
+    if (!(connection instanceof EventEmitter)) return;
+    connection.on('errorMessage', (error: Error) => {
+      if (faultOf(error)?.spoilsSession === true) spoiled.add(client);
+    });
+  });
+  pool.on('release', (_error, client) => {
+    // The pool keeps no client that is ending.
+    if (spoiled.has(client) && client instanceof pg.Client) client.end(() => undefined);
   });
 }
 

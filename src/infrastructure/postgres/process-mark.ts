@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import { codeOf } from './embedded-directory.ts';
 
 /** Names this process in a file: its id and when it started, because ids are given again. */
@@ -42,6 +42,36 @@ async function statOf(pid: number): Promise<readonly string[] | undefined> {
     return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Names a process for others that look at it later: the boot of its machine, its space of process ids (a container has its own), its id
+ * and its start. Undefined where there is no /proc.
+ */
+export async function processName(): Promise<string | undefined> {
+  const place = await ownPlace();
+  return place === undefined ? undefined : `${place} ${(await ownMark()).trim()}`;
+}
+
+/**
+ * Whether the process of this name has surely ended; false where that cannot be told from here.
+ * @param ownsPlace nothing of another place can work on this database: an embedded one lives and dies with its machine
+ */
+export async function hasEnded(name: string | undefined, ownsPlace: boolean): Promise<boolean> {
+  const place = await ownPlace();
+  if (name === undefined || place === undefined) return false;
+  if (!name.startsWith(`${place} `)) return ownsPlace;
+  return !(await lives(name.slice(place.length + 1)));
+}
+
+async function ownPlace(): Promise<string | undefined> {
+  try {
+    const [boot, space] = await Promise.all([readFile('/proc/sys/kernel/random/boot_id', 'utf8'), readlink('/proc/self/ns/pid')]);
+    return `${boot.trim()}/${space}`;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES') return undefined;
     throw error;
   }
 }

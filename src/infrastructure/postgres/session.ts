@@ -18,7 +18,7 @@ import {
 } from '@mikro-orm/postgresql';
 import { CompiledQuery, type ControlledTransaction, type Kysely } from 'kysely';
 import type pg from 'pg';
-import { asDatabaseError, asDatabaseErrorIfMarked } from './errors.ts';
+import { asConnectionError, asDatabaseError, asDatabaseErrorIfMarked } from './errors.ts';
 import { poolOf, watch } from './orm.ts';
 import type { Sql } from './sql.ts';
 
@@ -83,7 +83,7 @@ async function transactional<T>(
  */
 export async function withClient<T>(orm: MikroORM, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await (await poolOf(orm)).connect().catch((error: unknown) => {
-    throw asDatabaseError(error);
+    throw asConnectionError(error);
   });
   let broken: Error | undefined;
   // Unheard, this event would end the process; the statement in flight rejects as well.

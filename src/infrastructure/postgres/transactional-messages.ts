@@ -16,12 +16,17 @@ interface MessageRecord {
   fingerprint: string;
   state: TransactionalState;
   attempts: number;
+  faults: number;
   next_attempt_at: Date | null;
   accepted_at: Date;
   at: Date;
   code: number | null;
   reply: string | null;
 }
+
+/** Named one by one: a prepared `select *` fails when a later release adds a column. */
+const MESSAGE_COLUMNS = `project_id, id, recipient, smtputf8, content, variables, template_id, idempotency_key, fingerprint, state,
+  attempts, faults, next_attempt_at, accepted_at, at, code, reply`;
 
 const toMessage = (row: MessageRecord): TransactionalMessage => ({
   projectId: row.project_id,
@@ -34,6 +39,7 @@ const toMessage = (row: MessageRecord): TransactionalMessage => ({
   fingerprint: row.fingerprint,
   state: row.state,
   attempts: row.attempts,
+  faults: row.faults,
   nextAttemptAt: row.next_attempt_at ?? undefined,
   acceptedAt: row.accepted_at,
   at: row.at,
@@ -115,7 +121,7 @@ export class TransactionalMessages {
     const rows = await this.#sql.query(
       `update pennypost_delivery.transactional_message
        set state = $3, attempts = case when $10::int is null then greatest(attempts, $4) else $4 end, next_attempt_at = $5, at = $6,
-         code = $7, reply = $8
+         code = $7, reply = $8, faults = $11
        where project_id = $1 and id = $2 and state = any($9) and ($10::int is null or attempts = $10) returning id`,
       [
         message.projectId,
@@ -128,6 +134,7 @@ export class TransactionalMessages {
         message.reply?.replaceAll('\0', '') ?? null,
         from.states,
         from.attempts ?? null,
+        message.faults,
       ],
     );
     return rows.length > 0;
@@ -138,6 +145,17 @@ export class TransactionalMessages {
       'insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, worker_id) values ($1, $2, $3, $4, $5)',
       [attempt.projectId, attempt.messageId, attempt.number, attempt.startedAt, workerId],
     );
+  }
+
+  /** Index: primary keys. */
+  async isAttemptOf(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>, workerId: Id): Promise<boolean> {
+    const rows = await this.#sql.query(
+      `select from pennypost_delivery.transactional_message m
+       join pennypost_delivery.attempt a on (a.project_id, a.message_id, a.number) = (m.project_id, m.id, m.attempts)
+       where m.project_id = $1 and m.id = $2 and m.attempts = $3 and m.state = 'attempting' and a.worker_id = $4`,
+      [attempt.projectId, attempt.messageId, attempt.number, workerId],
+    );
+    return rows.length > 0;
   }
 
   async removeAttempt(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>): Promise<void> {
@@ -185,7 +203,7 @@ export class TransactionalMessages {
    */
   async unfinishedMessages(
     judge: Id,
-    after: { readonly silentMs: number; readonly lostMs: number },
+    after: { readonly silentMs: number; readonly lostMs: number; readonly dead: readonly Id[] },
     limit: number,
   ): Promise<readonly TransactionalMessage[]> {
     const before = (milliseconds: '$2' | '$3'): string => `clock_timestamp() - ${milliseconds} * interval '1 millisecond'`;
@@ -194,14 +212,36 @@ export class TransactionalMessages {
          select from pennypost_delivery.attempt a
          join pennypost_delivery.worker judge on judge.id = $1
          left join pennypost_delivery.worker w on w.id = a.worker_id
-         where (a.project_id, a.message_id, a.number) = (m.project_id, m.id, m.attempts) and (w.id is null
+         where (a.project_id, a.message_id, a.number) = (m.project_id, m.id, m.attempts) and (w.id is null or w.id = any($5::uuid[])
            or (w.seen_at < ${before('$3')} and judge.steady_since < ${before('$3')})
            or (w.seen_at < ${before('$2')} and judge.steady_since < ${before('$2')} and w.seen_at > pg_postmaster_start_time()
              and not exists (select from pg_stat_activity s
                where s.datname = current_database() and s.application_name = ${SESSION_NAME_OF_WORKER}))))
        order by at, project_id limit $4`,
-      [judge, after.silentMs, after.lostMs, limit],
+      [judge, after.silentMs, after.lostMs, limit, after.dead],
     );
+  }
+
+  /** Index: transactional_message_unfinished. */
+  async unfinishedMessagesOf(worker: Id, limit: number): Promise<readonly TransactionalMessage[]> {
+    return this.#many(
+      `m where state = 'attempting' and exists (
+         select from pennypost_delivery.attempt a
+         where (a.project_id, a.message_id, a.number) = (m.project_id, m.id, m.attempts) and a.worker_id = $1)
+       order by at, project_id limit $2`,
+      [worker, limit],
+    );
+  }
+
+  /** Index: transactional_message_unfinished. */
+  async attemptingWorkers(): Promise<readonly { id: Id; process: string | undefined }[]> {
+    const rows = await this.#sql.query<{ id: Id; process: string | null }>(
+      `select distinct w.id, w.process from pennypost_delivery.transactional_message m
+       join pennypost_delivery.attempt a on (a.project_id, a.message_id, a.number) = (m.project_id, m.id, m.attempts)
+       join pennypost_delivery.worker w on w.id = a.worker_id
+       where m.state = 'attempting'`,
+    );
+    return rows.map(({ id, process }) => ({ id, process: process ?? undefined }));
   }
 
   /** Index: transactional_message_due. */
@@ -217,7 +257,10 @@ export class TransactionalMessages {
   }
 
   async #many(where: string, values: readonly unknown[]): Promise<TransactionalMessage[]> {
-    const rows = await this.#sql.query<MessageRecord>(`select * from pennypost_delivery.transactional_message ${where}`, values);
+    const rows = await this.#sql.query<MessageRecord>(
+      `select ${MESSAGE_COLUMNS} from pennypost_delivery.transactional_message ${where}`,
+      values,
+    );
     return rows.map(toMessage);
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SendTransactional } from '../../../src/application/delivery/send-transactional.ts';
-import type { TransactionalMessage } from '../../../src/domain/delivery/index.ts';
+import type { TransactionalMessage, Transport } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { anAttempt, idOf } from '../../support/builders-delivery.ts';
@@ -139,6 +139,52 @@ describe('an attempt', () => {
     expect([failures, stage.handed.length]).toEqual([-1, 1]);
   });
 
+  it('whose beginning lost its answer is known as begun, and made once', async () => {
+    const message = await stage.accept();
+    const work = stage.instance.get(tokens.work);
+    let runs = 0;
+    const flaky = {
+      ...depsOf(),
+      work: {
+        ...depsOf().work,
+        run: (async (does: Parameters<typeof work.run>[0]) => {
+          const result = await work.run(does);
+          runs += 1;
+          if (runs === 2) throw new Error('away');
+          return result;
+        }) as typeof work.run,
+      },
+      isTransient: (error: unknown) => error instanceof Error && error.message === 'away',
+    };
+    expect(await new SendTransactional(flaky).send(stage.projectId, message.id)).toMatchObject({
+      state: 'submitted',
+      attempts: 1,
+    });
+    expect([stage.handed.length, stage.marked]).toEqual([1, [false]]);
+  });
+
+  it('whose reply PostgreSQL refuses is kept without its words', async () => {
+    const message = await stage.accept();
+    stage.answers = [{ ...anAttempt('rejected'), reply: '550 \ud800' }];
+    const work = stage.instance.get(tokens.work);
+    let refusals = 1;
+    const run = ((does: Parameters<typeof work.run>[0]) =>
+      stage.handed.length > 0 && refusals-- > 0 ? Promise.reject(new Error('refused value')) : work.run(does)) as typeof work.run;
+    const sending = new SendTransactional({ ...depsOf(), work: { ...depsOf().work, run } });
+    expect(await sending.send(stage.projectId, message.id)).toMatchObject({
+      state: 'rejected',
+      reply: '(the reply could not be stored)',
+    });
+  });
+
+  it('is deferred when the transport breaks its contract', async () => {
+    const message = await stage.accept();
+    const submit = () => Promise.reject(new TypeError('x is not a function'));
+    const transport: Transport = Object.create(depsOf().transport, { submit: { value: submit } });
+    const sending = new SendTransactional({ ...depsOf(), transport });
+    expect(await sending.send(stage.projectId, message.id)).toMatchObject({ state: 'deferred', reply: 'x is not a function' });
+  });
+
   const depsOf = () => ({
     work: stage.instance.get(tokens.work),
     renderer: stage.instance.get(tokens.renderer),
@@ -149,6 +195,7 @@ describe('an attempt', () => {
     workerId: stage.instance.get(tokens.workerId),
     publicUrl: stage.instance.get(tokens.surroundings).publicUrl,
     isTransient: () => false,
+    isGone: async () => false,
   });
 });
 

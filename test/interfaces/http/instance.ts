@@ -46,6 +46,8 @@ export async function openInstance(): Promise<Instance> {
     localTransport: true,
     publicUrl: 'http://localhost',
     clock: systemClock,
+    processName: undefined,
+    isGone: async () => false,
     works: false,
     onFatal: (error) => {
       throw error;
