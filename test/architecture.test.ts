@@ -208,6 +208,32 @@ const rules: readonly Rule[] = [
     },
   },
   {
+    name: 'errors are handed to the log as they were thrown',
+    check: (tree) =>
+      each(tree, (module) =>
+        linesLike(
+          module,
+          /\blog\b.*\breason: (String\(|\w+ instanceof Error|`)/,
+          'makes words of an error; hand the error itself over',
+        ),
+      ),
+    planted: {
+      'src/application/launch.ts': "export const f = (log: Log, error: unknown) => log.warn({ reason: String(error) }, 'x');",
+    },
+  },
+  {
+    name: 'statements name their columns',
+    check: (tree) =>
+      each(tree, (module) =>
+        linesLike(
+          module,
+          /\b(select|returning)\s+(distinct\s+)?(\w+\.)?\*|^[^/]*,\s*[a-z]\w*\.\*/i,
+          'selects *, which a prepared statement does not survive when a release adds a column',
+        ),
+      ),
+    planted: { 'src/infrastructure/postgres/audience-store.ts': 'export const list = `select * from x`;' },
+  },
+  {
     name: 'nothing happens on import',
     check: (tree) =>
       each(tree, (module) =>
@@ -355,6 +381,17 @@ function layerFault(module: Module, found: Import): string | undefined {
   }
   const allowed = found.specifier.startsWith('node:') ? layer.builtins : layer.packages;
   return allowed.test(found.specifier) ? undefined : what;
+}
+
+/** What `select *` may read: arrays, a table of the session alone, and a partition that has every column of the other. */
+const OWN_COLUMNS = /from unnest\(|pennypost_import_|event_default|from moved|select r\.\*, \(\(row_number/;
+
+/** Lines that look like this, but for comments. */
+function linesLike(module: Module, shape: RegExp, text: string): { line: number; text: string }[] {
+  const lines = module.text.split('\n');
+  return lines.flatMap((line, index) =>
+    shape.test(line) && !OWN_COLUMNS.test(line) && !/^\s*(\*|\/)/.test(line) ? [{ line: index + 1, text }] : [],
+  );
 }
 
 function homeOf(service: string): string {

@@ -95,7 +95,7 @@ export class SchemaOutdated extends DomainError {
 export async function openPennypost(options: OpenOptions): Promise<Opened> {
   const { config, log } = options;
   const lifecycle = new Lifecycle();
-  const onFatal = options.onFatal ?? ((error) => log.error({ reason: String(error) }, 'this instance cannot go on'));
+  const onFatal = options.onFatal ?? ((error) => log.error({ reason: error }, 'this instance cannot go on'));
   try {
     const database = await openDatabase({
       url: config.databaseUrl,

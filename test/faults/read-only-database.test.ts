@@ -54,6 +54,7 @@ describe('a database that becomes read-only under load', () => {
       const { clicked } = await stage.application.reports.campaign(audience.projectId, id);
       return clicked.total === links.length;
     });
+    expect(worker.errors()).not.toContain('[object Object]');
     worker.kill('SIGTERM');
     expect(await worker.ended).toBe(0);
   });

@@ -37,6 +37,7 @@ export interface Mention {
 export interface Module {
   readonly path: string;
   readonly lines: number;
+  readonly text: string;
   readonly imports: readonly Import[];
   readonly classes: readonly DeclaredClass[];
   /** Names chosen here: variables, parameters, functions, types, members. Imported names and object keys are somebody else's. */
@@ -106,6 +107,7 @@ export function parseModule(path: string, text: string): Module {
   return {
     path,
     lines: text.trimEnd().split('\n').length,
+    text,
     imports,
     ...facts,
     opensWithComment: opensWithComment(comments, program),

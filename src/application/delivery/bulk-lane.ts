@@ -186,11 +186,10 @@ export class BulkLane {
   #stumbled(error: unknown): void {
     if (this.#ports.isTransient(error)) {
       if (this.#reachableSince !== Number.POSITIVE_INFINITY)
-        this.#log.warn({ reason: String(error) }, 'the database is away; workers wait');
+        this.#log.warn({ reason: error }, 'the database is away; workers wait');
       this.#reachableSince = Number.POSITIVE_INFINITY;
     } else {
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#log.error({ reason }, 'bulk sending stumbled');
+      this.#log.error({ reason: error }, 'bulk sending stumbled');
     }
   }
 

@@ -252,7 +252,7 @@ export class OutcomeRecorder {
       this.#deps.onFatal(error);
       return undefined;
     }
-    if (tries === 0) this.#deps.log.warn({ outcomes: count(batches), reason: String(error) }, 'outcomes wait for the database');
+    if (tries === 0) this.#deps.log.warn({ outcomes: count(batches), reason: error }, 'outcomes wait for the database');
     await pause(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] ?? 1_000);
     return undefined;
   }

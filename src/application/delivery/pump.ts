@@ -284,7 +284,7 @@ export class Pump {
       const untouched = { started: undefined, unwanted: false, given: false, place: 0 };
       this.#handOver({ held, turn, message, destination, checkedAt, ...untouched });
     } catch (error) {
-      if (!(error instanceof RenderFailed)) this.#deps.log.error({ reason: String(error) }, 'a message could not be composed');
+      if (!(error instanceof RenderFailed)) this.#deps.log.error({ reason: error }, 'a message could not be composed');
       settleUnsent(held, turn, this.#clock.now(), 'failed', error instanceof Error ? error.message : String(error));
     }
   }
@@ -310,7 +310,7 @@ export class Pump {
     void this.#deps.transport.submit(message).then(
       (attempt) => this.#answered(handed, attempt),
       (error: unknown) => {
-        this.#deps.log.error({ reason: String(error) }, 'the transport refused a message');
+        this.#deps.log.error({ reason: error }, 'the transport refused a message');
         this.#answered(handed, failedAttempt(error));
       },
     );

@@ -98,7 +98,7 @@ export class StuckWatch {
         this.#stuck = { ...this.#stuck, profile: path };
         this.#onChange();
       },
-      (error: unknown) => this.#log.warn({ reason: String(error) }, 'no CPU profile could be recorded'),
+      (error: unknown) => this.#log.warn({ reason: error }, 'no CPU profile could be recorded'),
     );
   }
 

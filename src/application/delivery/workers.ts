@@ -60,7 +60,7 @@ export class Workers {
     this.#sweepOwn = deps.sweepOwn;
     this.#forget = deps.forget;
     this.#background = new Background((error) =>
-      deps.log.warn({ reason: String(error) }, 'this worker could not say that it is alive, or look who is not'),
+      deps.log.warn({ reason: error }, 'this worker could not say that it is alive, or look who is not'),
     );
     this.#watcher = deps.watcher;
     this.#watch = new StuckWatch({

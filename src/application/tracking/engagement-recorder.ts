@@ -85,6 +85,6 @@ export class EngagementRecorder {
     if (settlement.outcome !== 'refused') return;
     this.refused += 1;
     const { projectId, id, kind } = event;
-    this.log.error({ projectId, event: id, kind, reason: String(settlement.error) }, 'an event cannot be stored and was dropped');
+    this.log.error({ projectId, event: id, kind, reason: settlement.error }, 'an event cannot be stored and was dropped');
   }
 }

@@ -2,6 +2,7 @@ import { fromKysely, type KyselyTransactionLike, PgBoss } from 'pg-boss';
 import type { EnqueueOptions, Job, JobHandler, JobQueue } from '../../application/job.ts';
 import type { Log } from '../../application/log.ts';
 import type { Lane } from '../../domain/delivery/index.ts';
+import { wordsOf } from '../log-lines.ts';
 import { type ConnectionSettings, KEEP_ALIVE_MS } from '../postgres/database.ts';
 import { asDatabaseError } from '../postgres/errors.ts';
 import type { Session } from '../postgres/session.ts';
@@ -59,7 +60,7 @@ export class Jobs {
       schedule: deps.works,
       ...(deps.works ? { useListenNotify: true } : {}),
     });
-    this.#boss.on('error', (error) => this.#log.warn({ reason: String(error) }, 'the job queue has trouble'));
+    this.#boss.on('error', (error) => this.#log.warn({ reason: error }, 'the job queue has trouble'));
   }
 
   /** Installs or upgrades the schema, and makes every queue. */
@@ -151,8 +152,8 @@ export class Jobs {
       await handler.handle(handler.job.schema.parse(job.data ?? {}));
       return { id: job.id, status: 'completed' };
     } catch (error) {
-      this.#log.warn({ job: handler.job.name, reason: String(error) }, 'a job failed and will be tried again');
-      return { id: job.id, status: 'failed', output: { reason: String(error) } };
+      this.#log.warn({ job: handler.job.name, reason: error }, 'a job failed and will be tried again');
+      return { id: job.id, status: 'failed', output: { reason: wordsOf(error) } };
     }
   }
 }

@@ -122,7 +122,9 @@ export class PostgresTrackingStore implements TrackingStore {
   /** By the primary key. */
   async engagement(projectId: Id, campaignId: Id, subscriberId: Id): Promise<Engagement | undefined> {
     const [row] = await this.sql.query<EngagementRow>(
-      `select * from pennypost_tracking.engagement where project_id = $1 and campaign_id = $2 and subscriber_id = $3`,
+      `select first_open_at, last_open_at, opens_human, opens_machine, opens_unknown, first_click_at, last_click_at, clicks_human,
+         clicks_machine, clicks_unknown, unsubscribed_at
+       from pennypost_tracking.engagement where project_id = $1 and campaign_id = $2 and subscriber_id = $3`,
       [projectId, campaignId, subscriberId],
     );
     if (row === undefined) return undefined;

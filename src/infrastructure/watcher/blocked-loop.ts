@@ -54,7 +54,7 @@ export async function attend(heartbeat: Heartbeat, silentMs: number): Promise<Ab
     toldAt = Number.NEGATIVE_INFINITY;
     log.warn({ forMs: forMs(), reason: told.at, profile: told.profile }, message);
   };
-  const failed = (what: string) => (error: unknown) => log.warn({ reason: String(error) }, what);
+  const failed = (what: string) => (error: unknown) => log.warn({ reason: error }, what);
   const inspect = async (session: Session): Promise<void> => {
     session.connectToMainThread();
     const stack = await stackOf(session);

@@ -88,7 +88,7 @@ export class ThreadWatcher implements ProcessWatcher {
     thread.on('message', ({ forMs, reason, profile }: Absence) =>
       log.warn({ forMs, reason, profile }, 'the event loop of this worker was blocked and goes on'),
     );
-    thread.on('error', (error) => log.warn({ reason: String(error) }, 'nobody watches the event loop of this worker any more'));
+    thread.on('error', (error) => log.warn({ reason: error }, 'nobody watches the event loop of this worker any more'));
     this.#thread = thread;
   }
 

@@ -46,6 +46,6 @@ async function ended({ log, release }: Instance, exit: WorkerExit): Promise<void
   try {
     await release(workerId);
   } catch (error) {
-    log.warn({ process: slot, reason: String(error) }, 'its shards could not be released: they wait for their leases');
+    log.warn({ process: slot, reason: error }, 'its shards could not be released: they wait for their leases');
   }
 }

@@ -61,7 +61,7 @@ type Config = ReturnType<typeof import('../../infrastructure/config.ts').readCon
 async function open(wish: OpenWish, configured: Config): Promise<Instance> {
   const { keepHeapSmall, loadFrugally } = await import('../../infrastructure/heap.ts');
   loadFrugally();
-  const [{ openPennypost }, { tokens }, { createLogger }, serving, { unknownSettings }] = await Promise.all([
+  const [{ openPennypost }, { tokens }, { createLogger, readableLog }, serving, { unknownSettings }] = await Promise.all([
     import('../../infrastructure/open.ts'),
     import('../../infrastructure/container.ts'),
     import('../../infrastructure/logger.ts'),
@@ -79,7 +79,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     publicUrl: isolated ? wish.publicUrl : (configured.publicUrl ?? wish.publicUrl ?? running?.publicUrl),
   };
   const destination = smtpUrl !== undefined ? 'smtp' : wish.ownInbox === true ? 'inbox' : 'none';
-  const log = wish.log === 'json' ? createLogger(config.logLevel) : linesOn(process.stderr);
+  const log = wish.log === 'json' ? createLogger(config.logLevel) : readableLog(linesOn(process.stderr));
   // The worker processes of a fleet have the surroundings of their parent.
   if (wish.oneOf === undefined) for (const { advice } of unknownSettings()) log.warn({}, advice);
   const { promise: broken, reject } = Promise.withResolvers<never>();

@@ -127,7 +127,7 @@ async function begin(cli: Cli, instance: Instance, server: Server, wish: Wish): 
   const { application, publicUrl, ready, log } = instance;
   const inbox = showInbox ? instance.inbox : undefined;
   const names = hostsOf(publicUrl, server.url);
-  const report = (error: unknown, where: string) => log.error({ where, reason: String(error) }, 'a request failed');
+  const report = (error: unknown, where: string) => log.error({ where, reason: error }, 'a request failed');
   server.serve({ application, publicUrl, version: await version(), inbox, names, local, ready, report });
   // Worker processes look for the inbox where it is announced.
   await instance.announce();

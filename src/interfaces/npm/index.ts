@@ -9,7 +9,7 @@ import './node-version.ts';
 import { resolve } from 'node:path';
 import { readSecretKeys, STUCK_AFTER_MS, smtpUrl } from '../../infrastructure/config.ts';
 import { tokens } from '../../infrastructure/container.ts';
-import { createLogger } from '../../infrastructure/logger.ts';
+import { createLogger, readableLog } from '../../infrastructure/logger.ts';
 import { type Opened, openPennypost } from '../../infrastructure/open.ts';
 import { type CheckedOptions, checkOptions, type Log, type PennypostOptions } from './options.ts';
 import type { Pennypost } from './pennypost.ts';
@@ -63,10 +63,10 @@ export { InstanceStopped } from './verb-gate.ts';
  */
 export async function createPennypost(options: PennypostOptions = {}): Promise<Pennypost> {
   const checked = checkOptions(options);
-  const log = checked.log ?? createLogger(checked.logLevel);
+  const log = checked.log === undefined ? createLogger(checked.logLevel) : readableLog(checked.log);
   const opened = await open(checked, log, (error) => {
-    log.error({ reason: String(error) }, 'This instance cannot go on, and stops.');
-    stop().catch((fault: unknown) => log.error({ reason: String(fault) }, 'this instance did not stop cleanly'));
+    log.error({ reason: error }, 'This instance cannot go on, and stops.');
+    stop().catch((fault: unknown) => log.error({ reason: fault }, 'this instance did not stop cleanly'));
     checked.onFatal?.(error);
   });
   // The workers' place on the list is before it: while they drain, verbs still work.

@@ -28,18 +28,14 @@ export async function webHandler(parts: {
   const { version } = JSON.parse(await readFile(MANIFEST, 'utf8')) as { version: string };
   const pages = publicPages(application.recipients, {
     clientAddress: clientAddress === undefined ? undefined : (context) => clientAddress(context.req.raw),
-    report: (error, where) => log.error({ where, reason: String(error) }, 'a recipient could not be served'),
+    report: (error, where) => log.error({ where, reason: error }, 'a recipient could not be served'),
   });
   const app = createHttpApp(application, {
     version,
     publicUrl,
     pages: [pages],
     ready,
-    report: (error, request) =>
-      log.error(
-        { ...request, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) },
-        'a request failed',
-      ),
+    report: (error, request) => log.error({ ...request, reason: error }, 'a request failed'),
   });
   const base = new URL(publicUrl).pathname.replace(/\/$/, '');
   const inboxApp =
