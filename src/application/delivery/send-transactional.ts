@@ -20,24 +20,16 @@ import { failedAttempt } from './held.ts';
 import { sendMessage } from './jobs.ts';
 import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } from './plan-context.ts';
 import { marked } from './repeat-mark.ts';
+import { UNRECORDED, UNSTORABLE_REPLY, VANISHED } from './unended-attempts.ts';
 
 /** Whoever is suppressed is not mailed more than five seconds later (promise D11). */
 const FRESH_MS = 4_500;
 /** How often that is asked again for a message that waits for a connection or for a slow server. */
 const ASK_AGAIN_MS = 2_000;
-const VANISHED: Attempt = {
-  outcome: 'in_doubt',
-  code: undefined,
-  enhancedCode: undefined,
-  reply: 'the worker vanished during the attempt',
-  fault: 'transport',
-};
-type Variables = Readonly<Record<string, unknown>>;
-
-const UNRECORDED: Attempt = { ...VANISHED, reply: 'the outcome of the attempt could not be recorded' };
-const UNSTORABLE_REPLY = '(the reply could not be stored)';
 /** About a minute, then the job is given back to the queue. */
 const BEGIN_TRIES = 60;
+type Variables = Readonly<Record<string, unknown>>;
+
 const VARIABLES_LIMIT = 256 * 1024;
 
 export class IdempotencyConflict extends DomainError {
@@ -182,7 +174,10 @@ export class SendTransactional {
     }
     this.#open.add(messageId);
     try {
-      return await this.#record(begun.message, await this.#submit(begun.message, begun.bytes, begun.askedAt).catch(failedAttempt));
+      return await this.#record(
+        begun.message,
+        await this.#submit(begun.message, begun.bytes, begun.askedAt).catch(failedAttempt),
+      );
     } finally {
       this.#open.delete(messageId);
     }
