@@ -64,7 +64,7 @@ async function work(): Promise<void> {
     method: 'GET',
   } as const;
   const empty = { userAgent: undefined, secFetchSite: undefined, secFetchMode: undefined, secFetchDest: undefined };
-  const event = { ...click, ...empty, purpose: undefined, network: undefined };
+  const event = { ...click, ...empty, purpose: undefined, network: undefined, requests: 1, lastAt: click.at };
   expect(await instance.get(tokens.engagement).record(event)).toBe('durable');
   await unit.run((scope) => scope.tracking.ensurePartitions());
 }
