@@ -231,8 +231,18 @@ function wireSending(container: Container): void {
   provide(
     container,
     tokens.workers,
-    [tokens.surroundings, tokens.workerId, tokens.jobs, tokens.bulk, tokens.transactional, tokens.work, tokens.clock, tokens.log],
-    ({ config, connection, processName }, id, jobs, bulk, transactional, work, clock, log) => {
+    [
+      tokens.surroundings,
+      tokens.workerId,
+      tokens.jobs,
+      tokens.bulk,
+      tokens.transactional,
+      tokens.tend,
+      tokens.work,
+      tokens.clock,
+      tokens.log,
+    ],
+    ({ config, connection, processName }, id, jobs, bulk, transactional, tend, work, clock, log) => {
       const { stuckAfterMs, logLevel } = config;
       const startedAt = clock.now();
       return new Workers({
@@ -255,6 +265,7 @@ function wireSending(container: Container): void {
           }),
         sweep: () => transactional.sweep(),
         sweepOwn: () => transactional.sweepOwn(),
+        launchDue: () => tend.launchDue(),
         forget: () => work.run((scope) => scope.delivery.forgetWorker(id)),
         watcher: new ThreadWatcher({ workerId: id, connection, place: config, afterMs: stuckAfterMs, logLevel, log }),
         stuckAfterMs,

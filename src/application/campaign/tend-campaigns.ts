@@ -9,6 +9,8 @@ import { EditedMeanwhile, type LaunchCampaign } from './launch-campaign.ts';
 
 /** Of a cancelled campaign, each about a shard's worth of people, before anything else has its turn again. */
 const MOST_PIECES = 5;
+/** What failed for a reason that passes is left alone for so long, while everything else that is due goes on. */
+const TRY_AGAIN_MS = 60_000;
 
 /**
  * What makes a campaign go on by itself: ends runs without open shards, moves campaigns to `submitted` and sets `settled_at`,
@@ -21,6 +23,8 @@ export class TendCampaigns {
   readonly #shardSize: number;
   readonly #isTransient: (error: unknown) => boolean;
   readonly #clock: Clock;
+  /** Campaigns whose launch failed for a reason that passes, and when. */
+  readonly #failedAt = new Map<Id, number>();
 
   constructor(deps: {
     work: UnitOfWork;
@@ -79,8 +83,16 @@ export class TendCampaigns {
   /** Everything, the schedule included; once a minute. */
   async tend(): Promise<void> {
     await this.settle();
+    await this.launchDue();
+  }
+
+  /** Launches what is scheduled for a time that is past; one look at a small index, so it may be asked every second. */
+  async launchDue(): Promise<void> {
+    const now = this.#clock.monotonic();
+    for (const [id, at] of this.#failedAt) if (now - at >= TRY_AGAIN_MS) this.#failedAt.delete(id);
     const due = await this.#work.run((scope) => scope.campaign.due());
     for (const { projectId, id } of due) {
+      if (this.#failedAt.has(id)) continue;
       try {
         await this.#launch.launch(projectId, id, { allowEmpty: true });
       } catch (error) {
@@ -95,6 +107,7 @@ export class TendCampaigns {
     if (error instanceof CampaignTransitionRefused) return;
     const reason = error instanceof Error ? error.message : String(error);
     if (this.#isTransient(error) || error instanceof EditedMeanwhile) {
+      this.#failedAt.set(campaign, this.#clock.monotonic());
       this.#log.warn({ campaign, reason }, 'a scheduled campaign could not be launched now, and is tried again in a minute');
       return;
     }

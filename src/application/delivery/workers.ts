@@ -15,6 +15,8 @@ export interface LaneRunner {
 
 const BEAT_MS = 5_000;
 const SWEEP_MS = 5_000;
+/** A scheduled campaign starts within this of its time. */
+const DUE_MS = 1_000;
 
 /** The workers of one process: the job lanes it was given, and the bulk sender when `bulk` is one of them. */
 export class Workers {
@@ -25,6 +27,7 @@ export class Workers {
   readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
   readonly #sweep: () => Promise<void>;
   readonly #sweepOwn: () => Promise<void>;
+  readonly #launchDue: () => Promise<void>;
   readonly #forget: () => Promise<void>;
   readonly #background: Background;
   readonly #watcher: ProcessWatcher;
@@ -44,6 +47,8 @@ export class Workers {
     sweep: () => Promise<void>;
     /** Ends what this worker has left open itself. */
     sweepOwn: () => Promise<void>;
+    /** Launches what is due; the same worker does it. */
+    launchDue: () => Promise<void>;
     forget: () => Promise<void>;
     watcher: ProcessWatcher;
     /** Milliseconds without an outcome after which a process with work in its hands is stuck. */
@@ -58,6 +63,7 @@ export class Workers {
     this.#register = deps.register;
     this.#sweep = deps.sweep;
     this.#sweepOwn = deps.sweepOwn;
+    this.#launchDue = deps.launchDue;
     this.#forget = deps.forget;
     this.#background = new Background((error) =>
       deps.log.warn({ reason: error }, 'this worker could not say that it is alive, or look who is not'),
@@ -84,6 +90,10 @@ export class Workers {
     });
     // At once and by everyone: what ended a moment ago still looks alive to the others, and leads them.
     void this.#background.guard(() => this.#sweep());
+    if (lanes.includes('background')) void this.#background.guard(() => this.#launchDue());
+    this.#background.every(DUE_MS, async () => {
+      if (this.#sweeps) await this.#launchDue();
+    });
     this.#watcher.start();
     this.#watch.start();
     await this.#jobs.work(lanes);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LaunchCampaign } from '../../../src/application/campaign/launch-campaign.ts';
 import { TendCampaigns } from '../../../src/application/campaign/tend-campaigns.ts';
 import { BULK_RETRY, type LedgerState, leaseName } from '../../../src/domain/delivery/index.ts';
@@ -356,8 +356,33 @@ describe('a scheduled campaign', () => {
     await tending.tend();
     expect(await world.get(campaign.id)).toMatchObject({ state: 'scheduled', launchFailure: null });
     away = false;
-    await tending.tend();
+    // What comes round every second leaves it alone until then, and what else is due is launched.
+    const other = await world.campaign({ lists: [await world.list(1)] });
+    await world.application.campaign.schedule(world.projectId, other.id, new Date(clock().now().getTime() + HOUR));
+    await world.instance.pass(30_000);
+    await tending.launchDue();
+    expect((await world.get(campaign.id)).state).toBe('scheduled');
+    await world.instance.pass(30_000);
+    await tending.launchDue();
     expect((await world.get(campaign.id)).state).toBe('sending');
+    expect((await world.get(other.id)).state).toBe('scheduled');
+    await world.instance.pass(HOUR);
+    await tending.launchDue();
+    expect((await world.get(other.id)).state).toBe('sending');
+  });
+
+  it('is launched by a worker of the background lane within seconds, without waiting for the job of the minute', async () => {
+    const campaign = await world.campaign({ lists: [await world.list(1)] });
+    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
+    const workers = world.instance.get(tokens.workers);
+    await workers.start(['background']);
+    await world.sql("delete from pennypost_jobs.schedule where name = 'background.tend-campaigns'");
+    await world.instance.pass(HOUR);
+    await vi.waitFor(async () => expect((await world.get(campaign.id)).state).toBe('sending'), {
+      timeout: 20_000,
+      interval: 100,
+    });
+    await workers.stop();
   });
 
   it('that was unscheduled is not launched', async () => {
