@@ -64,6 +64,132 @@ describe('marketing content', () => {
   });
 });
 
+describe('a way out and an address that not every reader sees', () => {
+  const both = '<a href="{{ unsubscribe_url }}">Leave</a> {{ postal_address }}';
+  const plain = '{{ unsubscribe_url }} {{ postal_address }}';
+  const hidden: readonly string[] = [
+    `<!-- ${both} -->`,
+    `{% if false %}${both}{% endif %}`,
+    `{% if vip %}${both}{% endif %}`,
+    `{% if vip %}${both}{% else %}Hello{% endif %}`,
+    `{% unless vip %}${both}{% endunless %}`,
+    `{% case city %}{% when "a" %}${both}{% endcase %}`,
+    `{% for i in items %}${both}{% endfor %}`,
+    `{% capture c %}${both}{% endcapture %}`,
+    `{% comment %}${both}{% endcomment %}`,
+    `{% raw %}${both}{% endraw %}`,
+    `<div style="display:none">${both}</div>`,
+    `<div style="color:red; DISPLAY : None !important"><p>${both}</p></div>`,
+    `<div hidden>${both}</div>`,
+    `<div {% if vip %}hidden{% endif %}>${both}</div>`,
+    `<div style="{% if vip %}display:none{% endif %}">${both}</div>`,
+    `<p style="font-size:0">${both}</p>`,
+    `<p style="font-size:1px">${both}</p>`,
+    `<p style="max-height:0;overflow:hidden">${both}</p>`,
+    `<p style="opacity:0.0">${both}</p>`,
+    `<p style="visibility:hidden">${both}</p>`,
+    `<p style="mso-hide:all">${both}</p>`,
+    `<p style="position:absolute;left:-9999px">${both}</p>`,
+    `<style>.gone, b { display:none }</style><div class="x gone">${both}</div>`,
+    `<style>@media (max-width: 480px) { td.desktop { display: none } }</style><table><tr><td class="desktop">${both}</td></tr></table>`,
+    `<!--[if mso]>${both}<![endif]-->`,
+    `<!--[if !mso]><!-->${both}<!--<![endif]-->`,
+    `<![if !mso]>${both}<![endif]>`,
+    `<!--[if lt mso 12]>${both}<![endif]--><!--[if !mso]><!-->${both}<!--<![endif]-->`,
+    `<template>${both}</template>`,
+    `<title>${plain}</title>`,
+    `<html><head>${both}</head></html>`.replace(both, `<meta name="x" content="${plain}"><style>${plain}</style>`),
+    `<textarea>${plain}</textarea>`,
+    `<noframes>${plain}</noframes>`,
+    `<p title="${plain}" data-x="${plain}">x</p>`,
+    `<img alt="${plain}" src="x">`,
+    `<p>x</p ${plain}>`,
+    '<a href="{{ unsubscribe_url }}"></a><b hidden>{{ postal_address }}</b>',
+    '<a href="{{ unsubscribe_url }}">&nbsp;&zwnj;</a><!--{{ postal_address }}-->',
+    '<a href="{{ unsubscribe_url }}" style="display:none">Leave</a>',
+    '<link href="{{ unsubscribe_url }}"><img src="{{ unsubscribe_url }}"><form action="{{ unsubscribe_url }}"></form>',
+    '{{ unsubscribe_url | slice: 0, 0 }}{{ postal_address | remove: "1 Main Street" | truncate: 1 }}{{ unsubscribe_url | size }}',
+  ];
+
+  it.each(hidden)('are added in the HTML: %s', async (source) => {
+    const defaults = { vip: true, city: 'a', items: [] };
+    const added = await read({ source: `<p>x</p>${source}`, defaults });
+    // The footer is the last thing in the part.
+    expect(part(added, 'text/html')).toMatch(
+      new RegExp(`<a href="${unsubscribeUrl}"[^>]*>Unsubscribe</a></p></td></tr></table>\\s*<img [^>]*>(?:</html>)?$`),
+    );
+    expect(part(added, 'text/plain')).toMatch(new RegExp(`\nUnsubscribe: ${unsubscribeUrl}\n$`));
+    const refused = await renderer.check(content({ source: `<p>x</p>\n${source}`, footer: 'none', defaults }), marketing());
+    expect(refused).toContainEqual(expect.objectContaining({ severity: 'error', code: 'footer.missing', part: 'source' }));
+    if (!/raw|comment|<p>x<\/p </.test(source))
+      expect(refused.find((problem) => problem.code === 'footer.missing')?.line).toBe(2);
+  });
+
+  const shown: readonly string[] = [
+    both,
+    `{% if vip %}${both}{% else %}<p>${both}</p>{% endif %}`,
+    `{% case city %}{% when "a" %}${both}{% when "b" %}${both}{% else %}${both}{% endcase %}`,
+    `{% if unsubscribe_url %}${both}{% endif %}`,
+    `{% if unsubscribe_url != blank %}${both}{% endif %}`,
+    `{% assign out = unsubscribe_url %}<a href="{{ out }}">Leave</a> {{ postal_address | escape | newline_to_br }}`,
+    `<!--[if mso]>${both}<![endif]--><!--[if !mso]><!-->${both}<!--<![endif]-->`,
+    `<div style="display:none">preheader</div><div style="display:block;font-size:11px">${both}</div>`,
+    `<html><head><style>.gone { display:none } a:hover { visibility:hidden }</style></head><body><table><tr><td>${both}</td></tr></table></body></html>`,
+    `<div hidden>x</div><p hidden>x<p>${both}`,
+    '<a href={{ unsubscribe_url }}><img src="x.png" alt="Leave"></a>{{ postal_address }}',
+    '<p>{{ unsubscribe_url }}<br>1 Main Street,<br>12345&nbsp;<b>TOWN</b></p>',
+  ];
+
+  it.each(shown)('are left alone where everyone sees them: %s', async (source) => {
+    const defaults = { vip: true, city: 'a' };
+    expect(part(await read({ source, defaults }), 'text/html')).not.toContain('Unsubscribe</a>');
+    expect(await renderer.check(content({ source, footer: 'none', defaults }), marketing())).toEqual([]);
+  });
+
+  it('are added to a text, given or alone, that shows them to some only', async () => {
+    for (const text of [
+      `{% if vip %}${plain}{% endif %}`,
+      `{% comment %}${plain}{% endcomment %}`,
+      '{{ unsubscribe_url | size }}',
+    ]) {
+      const added = [
+        await read({ kind: 'text', source: text, defaults: { vip: true } }),
+        await read({ text, defaults: { vip: true } }),
+      ];
+      for (const given of added) expect(part(given, 'text/plain')).toMatch(new RegExp(`\nUnsubscribe: ${unsubscribeUrl}\n$`));
+    }
+  });
+
+  it('make the content refused, with the line, where an added footer would not be seen either', async () => {
+    for (const [source, line] of [
+      ['<p>x</p>\n<!-- never closed', 2],
+      ['<p>x</p>\n\n<div style="display:none">never closed', 3],
+      ['<p>x</p>\n<style>never closed', 2],
+      ['<p>x</p>\n<textarea>', 2],
+      ['<p>x</p>\n{% if vip %}{% break %}{% endif %}', 2],
+      ['<p>x</p>\n{% continue %}', 2],
+    ] as const) {
+      expect(await renderer.check(content({ source, defaults: { vip: true } }), marketing()), source).toContainEqual(
+        expect.objectContaining({ severity: 'error', code: 'footer.hidden', line }),
+      );
+    }
+    const text = await renderer.check(content({ kind: 'text', source: 'x\n{% break %}' }), marketing());
+    expect(text).toMatchObject([{ severity: 'error', code: 'footer.hidden', line: 2 }]);
+  });
+
+  it('find the place for a footer where </body> stands in something hidden or in a comment', async () => {
+    for (const source of [
+      '<html><body><p>x</p>{% if vip %}</body>{% endif %}</html>',
+      '<html><body><p>x</p><!-- </body> --></html>',
+      '<html><body><p>x</p></body><!--[if mso]></body><![endif]--></html>',
+      '<html><body><p>x</p><div style="display:none"></body></div></html>',
+    ]) {
+      const added = part(await read({ source, defaults: { vip: false } }), 'text/html');
+      expect(added, source).toContain('>Unsubscribe</a>');
+    }
+  });
+});
+
 describe('transactional content', () => {
   it('gets no footer', async () => {
     expect((await read({ source: '<p>Hi</p>' }, transactional())).parts.map((found) => found.body)).toEqual(['Hi', '<p>Hi</p>']);

@@ -1,11 +1,10 @@
 import type { Liquid } from 'liquidjs';
 import type { Content, ContentProblem, PlanContext, PlanLink } from '../../domain/campaign/index.ts';
-import { type FooterNeeds, footerNeeds, htmlFooter, textFooter } from './footer.ts';
-import { scanTags } from './html-scan.ts';
+import { textFooter } from './footer.ts';
+import { Footers, seamsOf } from './footers.ts';
 import { LinkBook, type LinkSlot, placeHtmlLinks, placeTextLinks } from './links.ts';
-import { findRegions, mask } from './liquid-regions.ts';
+import { findRegions } from './liquid-regions.ts';
 import { textFromHtml } from './text-part.ts';
-import { usesOf } from './variables.ts';
 
 /** Templates of both parts with everything of ours in them: links, preheader, footer, pixel. */
 export interface Assembled {
@@ -29,46 +28,33 @@ export async function assemble(
   html: string | undefined,
   context: PlanContext,
 ): Promise<Assembled> {
-  const problems: ContentProblem[] = [];
   const book = new LinkBook();
-  const footerOf = (source: string, part: ContentProblem['part']): FooterNeeds => {
-    if (context.stream !== 'marketing') return NOTHING;
-    const needs = footerNeeds(usesOf(engine.parse(source)), source, context.project.postalAddress);
-    if (content.footer === 'project') return needs;
-    if (needs.unsubscribe) problems.push(missing(part, 'unsubscribe link', '{{ unsubscribe_url }}'));
-    if (needs.postalAddress) problems.push(missing(part, 'postal address', '{{ postal_address }}'));
-    return NOTHING;
-  };
+  const footers = new Footers(engine, content, context);
 
   if (html === undefined) {
-    const footer = textFooter(footerOf(content.source, 'source'));
-    const text = placeTextLinks(engine, content.source + footer, book);
-    return { html: undefined, text, slots: book.slots, links: book.links, problems };
+    const text = placeTextLinks(engine, content.source + footers.forText('source', content.source), book);
+    return { html: undefined, text, slots: book.slots, links: book.links, problems: footers.problems };
   }
 
-  const htmlNeeds = footerOf(html, 'source');
+  const footer = footers.forHtml(html);
   const linked = placeHtmlLinks(engine, html, book);
   const written = content.text !== undefined && content.text.trim() !== '' ? content.text : undefined;
-  const textNeeds = written === undefined ? htmlNeeds : footerOf(written, 'text');
   // An address that is only text in the HTML stays text: both parts have the same links.
-  const body = written === undefined ? await textFromHtml(engine, linked, book.slots) : placeTextLinks(engine, written, book);
-  const text = body + textFooter(textNeeds);
+  const text =
+    written === undefined
+      ? (await textFromHtml(engine, linked, book.slots)) + textFooter(footer.needs)
+      : placeTextLinks(engine, written, book) + footers.forText('text', written);
   const preheader =
     content.preheader === undefined || content.preheader.trim() === '' ? '' : hiddenPreheader(engine, content.preheader);
   const pixel = context.tracking?.openPixel === true ? PIXEL : '';
-  const dressed = insert(engine, linked, preheader, htmlFooter(htmlNeeds) + pixel);
-  return { html: dressed, text, slots: book.slots, links: book.links, problems };
+  const { begin, ends } = seamsOf(engine, linked);
+  const end = ends[footer.place] ?? linked.length;
+  const dressed = linked.slice(0, begin) + preheader + linked.slice(begin, end) + footer.html + pixel + linked.slice(end);
+  return { html: dressed, text, slots: book.slots, links: book.links, problems: footers.problems };
 }
-
-const NOTHING: FooterNeeds = { unsubscribe: false, postalAddress: false };
 
 const PIXEL =
   '<img src="{% pennypost_open %}" width="1" height="1" alt="" border="0" style="display:block;width:1px;height:1px;border:0;" />';
-
-function missing(part: ContentProblem['part'], what: string, variable: string): ContentProblem {
-  const message = `There is no ${what}. Marketing mail must have one: write ${variable}, or let the project's footer be added (footer: project).`;
-  return { severity: 'error', code: 'footer.missing', part, line: undefined, message };
-}
 
 /** The line that inboxes show behind the subject; the text around its Liquid is escaped, the Liquid escapes itself. */
 function hiddenPreheader(engine: Liquid, preheader: string): string {
@@ -85,15 +71,3 @@ function hiddenPreheader(engine: Liquid, preheader: string): string {
 }
 
 const escapeMarkup = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-
-/** Puts `first` behind `<body>` and `last` before `</body>`; at the ends of HTML that has no body. */
-function insert(engine: Liquid, html: string, first: string, last: string): string {
-  if (first === '' && last === '') return html;
-  let begin = /^\s*<!doctype[^>]*>/i.exec(html)?.[0].length ?? 0;
-  let end = html.length;
-  for (const tag of scanTags(mask(html, findRegions(engine, html)))) {
-    if (tag.closing ? tag.name === 'head' : tag.name === 'html' || tag.name === 'body') begin = Math.max(begin, tag.end);
-    if (tag.closing && (tag.name === 'body' || (tag.name === 'html' && end === html.length))) end = tag.begin;
-  }
-  return html.slice(0, begin) + first + html.slice(begin, end) + last + html.slice(end);
-}

@@ -1,25 +1,7 @@
-import type { TemplateUses } from './variables.ts';
-
 /** What marketing mail must show and a part does not show yet. */
 export interface FooterNeeds {
   readonly unsubscribe: boolean;
   readonly postalAddress: boolean;
-}
-
-/**
- * What a part lacks of the two things that law and mailbox providers ask of marketing mail: a visible way out and a postal
- * address (CAN-SPAM). An address written out by hand counts as well as `{{ postal_address }}`.
- */
-export function footerNeeds(uses: TemplateUses, source: string, postalAddress: string): FooterNeeds {
-  const shows = (name: string): boolean => uses.uses.some((use) => use.path[0] === name && use.use !== 'asked');
-  const flat = (text: string): string =>
-    text
-      .replace(/<[^<>]*>/g, ' ')
-      .replace(/[\s,]+/g, ' ')
-      .trim()
-      .toLowerCase();
-  const written = postalAddress.trim() !== '' && flat(source).includes(flat(postalAddress));
-  return { unsubscribe: !shows('unsubscribe_url'), postalAddress: !shows('postal_address') && !written };
 }
 
 const ADDRESS_STYLE = 'margin:0 0 8px;white-space:pre-line;';

@@ -120,7 +120,8 @@ function shownOnly(html: string, found: LiquidRegions): string {
         .filter((region) => region.begin >= begin && region.end <= end)
         .map((region) => html.slice(region.begin, region.end))
         .join('');
-    if (!shown) out += liquid();
+    // html-to-text would leave out what stands outside of <body>.
+    if (!shown || (tag !== undefined && OUTER.has(tag.name))) out += liquid();
     else if (tag === undefined) out += html.slice(begin, end);
     else if (tag.closing) out += `</${tag.name}>${liquid()}`;
     else {
@@ -147,6 +148,7 @@ function liquidIn(found: LiquidRegions, html: string, kept: readonly ScannedAttr
     .join('');
 }
 
+const OUTER = new Set(['html', 'head', 'body']);
 /** What the text part is made of. */
 const KEPT = new Set(['href', 'alt', 'start', 'type']);
 
