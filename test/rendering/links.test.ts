@@ -258,6 +258,12 @@ describe('the text part made from HTML', () => {
     );
   });
 
+  it('has what MJML puts into sections, whose own letters have no size', async () => {
+    const source =
+      '<mjml><mj-body><mj-section><mj-column><mj-text>Hello, <a href="https://a.example">look</a>.</mj-text></mj-column></mj-section></mj-body></mjml>';
+    expect(await textOf({ kind: 'mjml', source })).toBe('Hello, look [<https://a.example>].');
+  });
+
   it('keeps the Liquid of a table where it belongs', async () => {
     const source =
       '<table>{% for i in items %}<tr><td>{{ i.n }}</td>{% if i.u %}<td><a href="{{ i.u }}">go</a></td>{% endif %}</tr>{% endfor %}</table>';

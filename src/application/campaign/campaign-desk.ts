@@ -53,8 +53,8 @@ export class CampaignDesk {
   }
 
   async check(projectId: Id, id: Id): Promise<readonly ContentProblem[]> {
-    const { campaign, context } = await this.#open(projectId, id);
-    return this.#renderer.check(campaign.content, context);
+    const { campaign, project } = await this.#open(projectId, id);
+    return this.#launch.problems(campaign, project);
   }
 
   async preview(projectId: Id, id: Id, as?: As): Promise<RenderedMessage> {
@@ -150,7 +150,7 @@ export class CampaignDesk {
               locale: subscriber.locale ?? undefined,
               attributes: subscriber.attributes,
             };
-      return { campaign, context: marketingPlanContext(campaign, project, undefined), person };
+      return { campaign, project, context: marketingPlanContext(campaign, project, undefined), person };
     });
   }
 }

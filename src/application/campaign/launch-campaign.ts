@@ -1,5 +1,5 @@
 import type { KeyRing, Project } from '../../domain/access/index.ts';
-import type { Campaign, FrozenContent, Renderer } from '../../domain/campaign/index.ts';
+import type { Campaign, ContentProblem, FrozenContent, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { issueLinkToken } from '../../domain/tracking/index.ts';
@@ -66,6 +66,15 @@ export class LaunchCampaign {
     await this.#prepare(projectId, campaignId);
   }
 
+  /** The same as a list of faults with their lines, warnings included. */
+  async problems(draft: Campaign, project: Project): Promise<readonly ContentProblem[]> {
+    const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
+    const problems = await this.#renderer.check(draft.content, this.#context(draft, project, publicUrl));
+    if (this.#options.localTransport || isSecure(publicUrl)) return problems;
+    const { code, message } = new PublicUrlNotSecure(publicUrl);
+    return [{ severity: 'error', code, part: 'settings', message }, ...problems];
+  }
+
   /** @throws NotFound, CampaignTransitionRefused, CampaignListMissing, ContentInvalid, AudienceEmpty, PublicUrlNotSecure, EditedMeanwhile */
   async launch(projectId: Id, campaignId: Id, options: { allowEmpty?: boolean } = {}): Promise<Campaign> {
     const { draft, frozen } = await this.#prepare(projectId, campaignId);
@@ -98,20 +107,27 @@ export class LaunchCampaign {
   }
 
   async #freeze(draft: Campaign, project: Project, publicUrl: string): Promise<FrozenContent> {
+    const context = this.#context(draft, project, publicUrl);
+    const { content, links } = await this.#renderer.freeze(draft.content, context);
+    return { content, links, keyId: this.#keys.keyId, publicUrl, project: context.project };
+  }
+
+  /** What the messages of a launch have in common, tracked links included. */
+  #context(draft: Campaign, project: Project, publicUrl: string): PlanContext {
     const key = this.#keys.tokenKey(draft.projectId, this.#keys.keyId);
     if (key === undefined) throw new Error('The instance has no key to sign with.');
     const facts = { name: project.name, postalAddress: project.postalAddress, senderDomain: project.senderDomain };
-    const context = marketingPlanContext(draft, facts, {
+    return marketingPlanContext(draft, facts, {
       baseUrl: publicUrl,
       linkToken: (index, target) =>
         issueLinkToken({ kind: 'campaign', projectId: draft.projectId, subjectId: draft.id, key }, index, target),
     });
-    const { content, links } = await this.#renderer.freeze(draft.content, context);
-    return { content, links, keyId: this.#keys.keyId, publicUrl, project: facts };
   }
 }
 
 /** @throws PublicUrlNotSecure unless it is https */
 export function refuseInsecure(publicUrl: string | undefined): void {
-  if (URL.parse(publicUrl ?? '')?.protocol !== 'https:') throw new PublicUrlNotSecure(publicUrl ?? 'not set');
+  if (!isSecure(publicUrl)) throw new PublicUrlNotSecure(publicUrl ?? 'not set');
 }
+
+const isSecure = (publicUrl: string | undefined): boolean => URL.parse(publicUrl ?? '')?.protocol === 'https:';

@@ -6,7 +6,8 @@ export interface ContentProblem {
   readonly severity: 'error' | 'warning';
   /** `template.syntax`, `template.unknown_variable`, `mjml.invalid`, `line.too_long`, `link.unsafe`, ... */
   readonly code: string;
-  readonly part: 'source' | 'subject' | 'preheader' | 'text' | 'headers';
+  /** `settings`: the content is fine, the instance is not set up to send it. */
+  readonly part: 'source' | 'subject' | 'preheader' | 'text' | 'headers' | 'settings';
   /** 1-based, in the part as the person wrote it. */
   readonly line?: number | undefined;
   readonly message: string;

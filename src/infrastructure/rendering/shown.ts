@@ -26,16 +26,18 @@ export interface Shown {
 /** @param source parsed without error before */
 export function shownToAll(engine: Liquid, source: string, html: boolean, postalAddress: string): Shown {
   const templates = engine.parse(source);
-  const views = html ? htmlViews(engine, source) : [PLAIN];
+  const readings = html ? htmlReadings(engine, source) : [PLAIN];
   const address = flat(postalAddress);
   return {
-    unsubscribe: views.every((view) => new Walk(view, source, 'unsubscribe_url', undefined).shows(templates)),
-    postalAddress: views.every((view) => new Walk(view, source, 'postal_address', address || undefined).shows(templates)),
+    unsubscribe: readings.every((reading) => new Walk(reading, source, 'unsubscribe_url', undefined).shows(templates)),
+    postalAddress: readings.every((reading) =>
+      new Walk(reading, source, 'postal_address', address || undefined).shows(templates),
+    ),
   };
 }
 
 /** What one reader sees of a text, by position. */
-interface View {
+interface Reading {
   /** A value printed here is read as text. */
   text(position: number): boolean;
   /** A value printed here is where a link leads that has something to click on. */
@@ -44,16 +46,16 @@ interface View {
   words(begin: number, end: number, source: string): string;
 }
 
-const PLAIN: View = { text: () => true, link: () => false, words: (begin, end, source) => source.slice(begin, end) };
+const PLAIN: Reading = { text: () => true, link: () => false, words: (begin, end, source) => source.slice(begin, end) };
 
-function htmlViews(engine: Liquid, source: string): readonly View[] {
+function htmlReadings(engine: Liquid, source: string): readonly Reading[] {
   const masked = mask(source, findRegions(engine, source));
   const scan = scanHtml(masked);
   const hiding = new HidingRules(masked, scan);
   const readers: readonly Reader[] = scan.comments.some(({ hiddenIf, revealedIf }) => hiddenIf ?? revealedIf)
     ? ['others', 'outlook']
     : ['others'];
-  return readers.map((reader) => new HtmlView(stretchesFor(reader, source, scan, hiding), masked));
+  return readers.map((reader) => new HtmlReading(stretchesFor(reader, source, scan, hiding), masked));
 }
 
 /** Where that begins which keeps the end of the HTML from being seen. */
@@ -66,7 +68,7 @@ export function hiddenFrom(engine: Liquid, html: string): number | undefined {
   return stretches[stretches.findLastIndex(({ shown }) => shown) + 1]?.begin;
 }
 
-class HtmlView implements View {
+class HtmlReading implements Reading {
   private readonly stretches: readonly Stretch[];
   /** Targets of links with something to click on. */
   private readonly links: readonly ScannedAttribute[];
@@ -144,15 +146,15 @@ const ALWAYS =
 
 /** Asks a template whether every way through it shows one thing. */
 class Walk {
-  private readonly view: View;
+  private readonly reading: Reading;
   private readonly source: string;
   /** The variable, and what was assigned from it. */
   private readonly names: Set<string>;
   /** The same thing written out by hand. */
   private readonly written: string | undefined;
 
-  constructor(view: View, source: string, name: string, written: string | undefined) {
-    this.view = view;
+  constructor(reading: Reading, source: string, name: string, written: string | undefined) {
+    this.reading = reading;
     this.source = source;
     this.names = new Set([name]);
     this.written = written;
@@ -162,7 +164,7 @@ class Walk {
     let words = '';
     for (const template of templates) {
       const { token } = template;
-      if (TypeGuards.isHTMLToken(token)) words += this.view.words(token.begin, token.end, this.source);
+      if (TypeGuards.isHTMLToken(token)) words += this.reading.words(token.begin, token.end, this.source);
       else if (template instanceof Output) {
         if (this.isPrinted(template)) return true;
         words += ' ';
@@ -178,7 +180,9 @@ class Walk {
   }
 
   private isPrinted({ value, token }: Output): boolean {
-    return this.isName(value) && (this.view.text(token.begin) || (this.written === undefined && this.view.link(token.begin)));
+    return (
+      this.isName(value) && (this.reading.text(token.begin) || (this.written === undefined && this.reading.link(token.begin)))
+    );
   }
 
   private isName(value: Value): boolean {

@@ -58,7 +58,7 @@ export const problemSchema = z
   .object({
     severity: z.enum(['error', 'warning']),
     code: z.string(),
-    part: z.enum(['source', 'subject', 'preheader', 'text', 'headers']),
+    part: z.enum(['source', 'subject', 'preheader', 'text', 'headers', 'settings']),
     line: z.int().optional(),
     message: z.string(),
   })
