@@ -6,22 +6,23 @@ import type { AccessService } from '../domain/access/index.ts';
 import type { CampaignReport, CounterKind, DailySeries } from '../domain/analytics/index.ts';
 import type { AudienceService, List } from '../domain/audience/index.ts';
 import type {
-  Campaign,
+  CampaignFacts as Campaign,
   CampaignFilter,
   CampaignInput,
   ContentInput,
   ContentProblem,
+  ListedTemplate,
   RenderedMessage,
   Template,
 } from '../domain/campaign/index.ts';
-import type { LedgerFilter, LedgerRow, MessageAttempt, MessageState, TransactionalMessage } from '../domain/delivery/index.ts';
+import type { LedgerFilter, LedgerRow, MessageAttempt, MessageFacts, MessageState } from '../domain/delivery/index.ts';
 import type { Id } from '../domain/shared/ids.ts';
 import type { Page, PageRequest } from '../domain/shared/page.ts';
 import type { Reports } from './analytics/reports.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
 import { ListDesk, type Retiring } from './audience/list-desk.ts';
 import { type SubscribersFilter, subscribersCsv } from './audience/subscribers-file.ts';
-import type { CampaignDesk } from './campaign/campaign-desk.ts';
+import type { CampaignDesk, WrittenCampaign } from './campaign/campaign-desk.ts';
 import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './campaign/explain-campaign.ts';
 import { type CampaignRecipient, recipientsPage } from './campaign/recipients.ts';
 import { recipientsCsv } from './campaign/recipients-file.ts';
@@ -30,6 +31,7 @@ import type { SendTransactional } from './delivery/send-transactional.ts';
 import type { Status, StatusBoard } from './delivery/status-board.ts';
 import type { PublicActions } from './tracking/public-actions.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
+import { checkedVerbs } from './verb-input.ts';
 
 type Methods<Service> = {
   [Name in keyof Service]: Service[Name] extends (...args: infer Args) => infer Result
@@ -37,6 +39,8 @@ type Methods<Service> = {
     : never;
 };
 
+export { MOMENT_PATTERN, type Moment, parseMoment } from '../domain/shared/moment.ts';
+export { networkOf } from '../domain/tracking/index.ts';
 export { LEFT_OUT_REASONS } from './campaign/explain-campaign.ts';
 export { RESEND_TARGETS, type ResendTarget } from './campaign/resend-campaign.ts';
 export type {
@@ -48,13 +52,14 @@ export type {
   CounterKind,
   DailySeries,
   LedgerRow,
+  MessageFacts,
   MessageState,
   Page,
   PageRequest,
   RenderedMessage,
   Status,
   Template,
-  TransactionalMessage,
+  WrittenCampaign,
 };
 
 export interface Application {
@@ -72,9 +77,10 @@ export interface Application {
     subscribersCsv(projectId: Id, filter: SubscribersFilter): AsyncIterable<string>;
   };
   readonly campaign: {
-    create(projectId: Id, input: CampaignInput): Promise<Campaign>;
-    edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<Campaign>;
-    get(projectId: Id, id: Id): Promise<Campaign>;
+    create(projectId: Id, input: CampaignInput): Promise<WrittenCampaign>;
+    edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<WrittenCampaign>;
+    get(projectId: Id, id: Id): Promise<WrittenCampaign>;
+    /** Without content, like everything below: content may have megabytes. */
     list(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
     /** Everything that would stand in the way of a launch; empty when nothing does. */
     check(projectId: Id, id: Id): Promise<readonly ContentProblem[]>;
@@ -89,7 +95,7 @@ export interface Application {
       id: Id,
       to: readonly string[],
       as?: { readonly subscriberId?: Id | undefined },
-    ): Promise<readonly TransactionalMessage[]>;
+    ): Promise<readonly MessageFacts[]>;
     launch(projectId: Id, id: Id): Promise<Campaign>;
     schedule(projectId: Id, id: Id, at: Date): Promise<Campaign>;
     unschedule(projectId: Id, id: Id): Promise<Campaign>;
@@ -112,7 +118,7 @@ export interface Application {
     create(projectId: Id, name: string, content: ContentInput): Promise<Template>;
     edit(projectId: Id, id: Id, change: { name?: string | undefined; content?: ContentInput | undefined }): Promise<Template>;
     get(projectId: Id, id: Id): Promise<Template>;
-    list(projectId: Id, page: PageRequest): Promise<Page<Template>>;
+    list(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>>;
     delete(projectId: Id, id: Id): Promise<void>;
   };
   readonly messages: {
@@ -125,9 +131,9 @@ export interface Application {
         readonly variables?: Readonly<Record<string, unknown>> | undefined;
         readonly idempotencyKey?: string | undefined;
       },
-    ): Promise<TransactionalMessage>;
-    get(projectId: Id, id: Id): Promise<TransactionalMessage & { readonly tries: readonly MessageAttempt[] }>;
-    list(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>>;
+    ): Promise<MessageFacts>;
+    get(projectId: Id, id: Id): Promise<MessageFacts & { readonly tries: readonly MessageAttempt[] }>;
+    list(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>>;
   };
   readonly reports: Reports;
   /** What recipients may do, proved by tokens. */
@@ -152,17 +158,22 @@ export function createApplication(parts: ApplicationParts): Application {
   const { work, desk, transactional } = parts;
   const lists = new ListDesk({ work });
   return {
-    access: inTransactions(work, 'access'),
-    audience: inTransactions(work, 'audience', {
-      deleteList: (projectId, idOrSlug, retiring) => lists.delete(projectId, idOrSlug, retiring),
-      archiveList: (projectId, idOrSlug, retiring) => lists.archive(projectId, idOrSlug, retiring),
+    access: checkedVerbs('access', inTransactions(work, 'access')),
+    audience: checkedVerbs(
+      'audience',
+      inTransactions(work, 'audience', {
+        deleteList: (projectId, idOrSlug, retiring) => lists.delete(projectId, idOrSlug, retiring),
+        archiveList: (projectId, idOrSlug, retiring) => lists.archive(projectId, idOrSlug, retiring),
+      }),
+    ),
+    imports: checkedVerbs('imports', parts.imports),
+    exports: checkedVerbs<'exports', Application['exports']>('exports', {
+      subscribersCsv: (projectId, filter) => subscribersCsv(work, projectId, filter),
     }),
-    imports: parts.imports,
-    exports: { subscribersCsv: (projectId, filter) => subscribersCsv(work, projectId, filter) },
-    campaign: {
+    campaign: checkedVerbs<'campaign', Application['campaign']>('campaign', {
       create: (projectId, input) => desk.create(projectId, input),
       edit: (projectId, id, change) => desk.edit(projectId, id, change),
-      get: (projectId, id) => work.run((scope) => scope.campaign.get(projectId, id)),
+      get: (projectId, id) => desk.get(projectId, id),
       list: (projectId, filter) => work.run((scope) => scope.campaign.list(projectId, filter)),
       check: (projectId, id) => desk.check(projectId, id),
       preview: (projectId, id, as) => desk.preview(projectId, id, as),
@@ -183,15 +194,15 @@ export function createApplication(parts: ApplicationParts): Application {
           return recipientsPage(scope, projectId, id, filter);
         }),
       recipientsCsv: (projectId, id, filter) => recipientsCsv(work, projectId, id, filter),
-    },
-    templates: {
+    }),
+    templates: checkedVerbs<'templates', Application['templates']>('templates', {
       create: (projectId, name, content) => work.run(async (scope) => scope.campaign.createTemplate(projectId, name, content)),
       edit: (projectId, id, change) => work.run((scope) => scope.campaign.editTemplate(projectId, id, change)),
       get: (projectId, id) => work.run((scope) => scope.campaign.template(projectId, id)),
       list: (projectId, page) => work.run((scope) => scope.campaign.templates(projectId, page)),
       delete: (projectId, id) => work.run((scope) => scope.campaign.deleteTemplate(projectId, id)),
-    },
-    messages: {
+    }),
+    messages: checkedVerbs<'messages', Application['messages']>('messages', {
       send: (projectId, input) => transactional.accept(projectId, input),
       get: (projectId, id) =>
         work.run(async (scope) => {
@@ -199,9 +210,9 @@ export function createApplication(parts: ApplicationParts): Application {
           return { ...message, tries: await scope.delivery.attempts(projectId, id) };
         }),
       list: (projectId, page) => work.run((scope) => scope.delivery.messages(projectId, page)),
-    },
-    reports: parts.reports,
-    recipients: parts.recipients,
+    }),
+    reports: checkedVerbs('reports', parts.reports),
+    recipients: checkedVerbs('recipients', parts.recipients),
     status: () => parts.statusBoard.read(),
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TransactionalMessage } from '../../src/application/application.ts';
+import type { MessageFacts } from '../../src/application/application.ts';
 import { eventually } from '../support/processes.ts';
 import { invite, LETTER } from './support/audience.ts';
 import type { Copy } from './support/doors.ts';
@@ -19,13 +19,12 @@ describe('a worker that ends in the middle of an attempt', () => {
   afterAll(() => stage.close());
 
   const send = (to: string) => stage.application.messages.send(projectId, { to: `${to}@example.net`, content: LETTER });
-  const look = ({ id }: TransactionalMessage) => stage.application.messages.get(projectId, id);
-  const are = (state: string, messages: readonly TransactionalMessage[]) =>
+  const look = ({ id }: MessageFacts) => stage.application.messages.get(projectId, id);
+  const are = (state: string, messages: readonly MessageFacts[]) =>
     eventually(`${messages.length} messages to be ${state}`, async () =>
       (await Promise.all(messages.map(look))).every((message) => message.state === state),
     );
-  const copiesOf = async ({ recipient }: TransactionalMessage) =>
-    (await stage.copies()).filter((copy) => copy.to === recipient.address);
+  const copiesOf = async ({ recipient }: MessageFacts) => (await stage.copies()).filter((copy) => copy.to === recipient.address);
 
   it('by kill -9 leaves it in doubt and it is made again with the mark, while one that is only stopped keeps its own', async () => {
     await stage.startWorker({ lanes: ['background'], transactionalRetry: RETRY });

@@ -1,5 +1,5 @@
-import type { Application } from '../../src/application/application.ts';
-import type { Campaign, CampaignInput, ContentInput } from '../../src/domain/campaign/index.ts';
+import type { Application, WrittenCampaign } from '../../src/application/application.ts';
+import type { CampaignInput, ContentInput, FrozenContent } from '../../src/domain/campaign/index.ts';
 import type { Run } from '../../src/domain/delivery/index.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import type { OpenOptions } from '../../src/infrastructure/open.ts';
@@ -83,12 +83,16 @@ export class CampaignWorld {
     return (await this.application.audience.getSubscriber(this.projectId, subscriberId)).address ?? '';
   }
 
-  campaign(given: Partial<CampaignInput> & Pick<CampaignInput, 'lists'>): Promise<Campaign> {
+  campaign(given: Partial<CampaignInput> & Pick<CampaignInput, 'lists'>): Promise<WrittenCampaign> {
     return this.application.campaign.create(this.projectId, { name: 'Spring', content: CampaignWorld.content, ...given });
   }
 
-  get(campaignId: string): Promise<Campaign> {
+  get(campaignId: string): Promise<WrittenCampaign> {
     return this.application.campaign.get(this.projectId, campaignId);
+  }
+
+  frozen(campaignId: string): Promise<FrozenContent | undefined> {
+    return this.instance.get(tokens.work).run((scope) => scope.campaign.frozen(this.projectId, campaignId));
   }
 
   runs(campaignId: string): Promise<readonly Run[]> {

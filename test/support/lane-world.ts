@@ -292,11 +292,9 @@ export class LaneWorld {
     };
     const campaign = new Campaign(projectId, campaignId, draft, this.time.clock.now());
     const project = { name: 'Test', postalAddress: '1 Road, Town', senderDomain: 'news.example.com' };
-    campaign.launch(
-      { content, links: [], keyId: KEYS.keyId, publicUrl: 'https://t.example.com', project },
-      this.time.clock.now(),
-    );
-    return SendingCampaign.load(campaign, plainRenderer, KEYS);
+    campaign.launch(this.time.clock.now());
+    const frozen = { content, links: [], keyId: KEYS.keyId, publicUrl: 'https://t.example.com', project };
+    return SendingCampaign.load(campaign, frozen, plainRenderer, KEYS);
   }
 
   #commit(batches: readonly ShardBatch[]): RecordedBatches {

@@ -1,5 +1,5 @@
 import type { SendTransactional } from '../../src/application/delivery/send-transactional.ts';
-import type { Attempt, DeliveryService, TransactionalMessage } from '../../src/domain/delivery/index.ts';
+import type { Attempt, DeliveryService, MessageFacts } from '../../src/domain/delivery/index.ts';
 import type { Clock } from '../../src/domain/shared/clock.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
@@ -80,20 +80,29 @@ export class TransactionalStage {
     return this.instance.get(tokens.work).run((scope) => work(scope.delivery));
   }
 
-  accept(given: object = {}): Promise<TransactionalMessage> {
+  accept(given: object = {}): Promise<MessageFacts> {
     const input = { to: 'ada@example.com', content: TransactionalStage.content, variables: { name: 'Ada' }, ...given };
     return this.instance.application.messages.send(this.projectId, input);
   }
 
-  send(message: TransactionalMessage): Promise<TransactionalMessage | undefined> {
+  send(message: MessageFacts): Promise<MessageFacts | undefined> {
     return this.sender.send(this.projectId, message.id);
   }
 
-  look(message: TransactionalMessage) {
+  look(message: MessageFacts) {
     return this.instance.application.messages.get(this.projectId, message.id);
   }
 
-  async messages(): Promise<readonly TransactionalMessage[]> {
+  /** What the message keeps of its request; the verbs do not show it. */
+  async kept(message: MessageFacts): Promise<{ content: unknown; variables: unknown }> {
+    const [row] = await this.sql<{ content: unknown; variables: unknown }>(
+      'select content, variables from pennypost_delivery.transactional_message where id = $1',
+      [message.id],
+    );
+    return row ?? { content: undefined, variables: undefined };
+  }
+
+  async messages(): Promise<readonly MessageFacts[]> {
     return (await this.instance.application.messages.list(this.projectId, {})).items;
   }
 

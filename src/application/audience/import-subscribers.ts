@@ -181,7 +181,8 @@ interface Marks {
 /** What the file or the request is at fault for says all there is to say; anything else may have stopped the merge half-way. */
 function failureOf(error: unknown): string {
   if (!(error instanceof DomainError)) return `The import broke off because of an internal error. ${IMPORT_AGAIN}`;
-  return error.kind === 'unavailable' ? `${error.message} ${IMPORT_AGAIN}` : error.message;
+  // Which server is away, and where, is for the log: keys of the API read this.
+  return error.kind === 'unavailable' ? `The import broke off because the database was away. ${IMPORT_AGAIN}` : error.message;
 }
 
 const marked = (emailKey: string, { present, older }: Marks): MarkedAddress => ({

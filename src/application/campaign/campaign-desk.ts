@@ -1,5 +1,13 @@
-import type { Campaign, CampaignInput, ContentProblem, RenderedMessage, Renderer } from '../../domain/campaign/index.ts';
-import type { TransactionalMessage } from '../../domain/delivery/index.ts';
+import type {
+  Campaign,
+  CampaignFacts,
+  CampaignInput,
+  Content,
+  ContentProblem,
+  RenderedMessage,
+  Renderer,
+} from '../../domain/campaign/index.ts';
+import type { MessageFacts } from '../../domain/delivery/index.ts';
 import { parseEmailAddress } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
@@ -13,6 +21,9 @@ import type { LaunchCampaign } from './launch-campaign.ts';
 import type { TendCampaigns } from './tend-campaigns.ts';
 
 const MOST_TESTS = 20;
+
+/** A campaign with its content, for those who want to read or change it. */
+export type WrittenCampaign = CampaignFacts & { readonly content: Content };
 
 type As = { readonly subscriberId?: Id | undefined } | undefined;
 
@@ -38,28 +49,32 @@ export class CampaignDesk {
     this.#tend = deps.tend;
   }
 
-  create(projectId: Id, input: CampaignInput): Promise<Campaign> {
+  create(projectId: Id, input: CampaignInput): Promise<WrittenCampaign> {
     return this.#work.run(async (scope) => {
       await checkLists(scope, projectId, input);
-      return scope.campaign.create(projectId, input);
+      return written(scope, await checkedAuthor(scope, await scope.campaign.create(projectId, input)));
     });
   }
 
-  edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<Campaign> {
+  edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<WrittenCampaign> {
     return this.#work.run(async (scope) => {
       await checkLists(scope, projectId, change);
-      return scope.campaign.edit(projectId, id, change);
+      return written(scope, await checkedAuthor(scope, await scope.campaign.edit(projectId, id, change)));
     });
+  }
+
+  get(projectId: Id, id: Id): Promise<WrittenCampaign> {
+    return this.#work.run(async (scope) => written(scope, await scope.campaign.get(projectId, id)));
   }
 
   async check(projectId: Id, id: Id): Promise<readonly ContentProblem[]> {
-    const { campaign, project } = await this.#open(projectId, id);
-    return this.#launch.problems(campaign, project);
+    const { campaign, content, project } = await this.#open(projectId, id);
+    return this.#launch.problems(campaign, content, project);
   }
 
   async preview(projectId: Id, id: Id, as?: As): Promise<RenderedMessage> {
-    const { campaign, context, person } = await this.#open(projectId, id, as);
-    return this.#renderer.preview(campaign.frozen?.content ?? campaign.content, context, {
+    const { campaign, content, frozen, context, person } = await this.#open(projectId, id, as);
+    return this.#renderer.preview(frozen?.content ?? content, context, {
       address: person?.address ?? 'preview@example.com',
       smtputf8: false,
       variables: person === undefined ? {} : variablesOf(person),
@@ -71,15 +86,15 @@ export class CampaignDesk {
     });
   }
 
-  async test(projectId: Id, id: Id, to: readonly string[], as?: As): Promise<readonly TransactionalMessage[]> {
+  async test(projectId: Id, id: Id, to: readonly string[], as?: As): Promise<readonly MessageFacts[]> {
     if (to.length === 0 || to.length > MOST_TESTS) throw new InvalidInput(`Give 1 to ${MOST_TESTS} addresses for a test.`, '/to');
     // All of them first: nobody gets a test when one address is wrong.
     for (const address of to) parseEmailAddress(address, '/to');
-    const { campaign, person } = await this.#open(projectId, id, as);
-    const { content, id: campaignId, name, lists } = campaign;
+    const { campaign, content, person } = await this.#open(projectId, id, as);
+    const { id: campaignId, name, lists } = campaign;
     const testOf: PlannedCampaign = { projectId, id: campaignId, name, lists, trackOpens: false, trackClicks: false };
     const variables = person === undefined ? {} : variablesOf(person);
-    const accepted: TransactionalMessage[] = [];
+    const accepted: MessageFacts[] = [];
     for (const address of to) {
       accepted.push(
         await this.#transactional.accept(
@@ -150,9 +165,22 @@ export class CampaignDesk {
               locale: subscriber.locale ?? undefined,
               attributes: subscriber.attributes,
             };
-      return { campaign, project, context: marketingPlanContext(campaign, project, undefined), person };
+      const content = await scope.campaign.content(projectId, id);
+      const frozen = await scope.campaign.frozen(projectId, id);
+      return { campaign, content, frozen, project, context: marketingPlanContext(campaign, project, undefined), person };
     });
   }
+}
+
+/** With what it says, as it is stored now. */
+async function written(scope: Scope, campaign: Campaign): Promise<WrittenCampaign> {
+  return { ...campaign, content: await scope.campaign.content(campaign.projectId, campaign.id) };
+}
+
+/** The transaction ends with nothing kept when the author is not one of the project's. @throws AuthorRefused */
+async function checkedAuthor(scope: Scope, campaign: Campaign): Promise<Campaign> {
+  (await scope.access.getProject(campaign.projectId)).requireAuthor(campaign.author.address);
+  return campaign;
 }
 
 /** Every list named must be one of this project's. @throws NotFound */

@@ -86,17 +86,23 @@ export class ExplainCampaign {
   async #tryOut(campaign: Campaign, search: PageRequest): Promise<Page<LeftOut>> {
     const { projectId, lists, excludeLists, createdAt } = campaign;
     const limit = pageLimit(search);
-    const { page, people, project } = await this.#work.run(async ({ audience, access }) => {
+    const { page, people, project, content } = await this.#work.run(async (scope) => {
+      const { audience, access } = scope;
       const page = await audience.audiencePage(projectId, { lists, excludeLists }, idAfter(search), TRIED);
       const ids = page === undefined ? [] : idsIn(page.ids);
       const people = [...(await audience.recipients(projectId, ids, { lists })).values()];
-      return { page, people: people.toSorted((a, b) => (a.id < b.id ? -1 : 1)), project: await access.getProject(projectId) };
+      return {
+        page,
+        people: people.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+        project: await access.getProject(projectId),
+        content: await scope.campaign.content(projectId, campaign.id),
+      };
     });
     // With tracking, as it will be sent: links of recipients' own are looked at only then.
     const tracking = { baseUrl: 'https://example.invalid', linkToken: (index: number) => `link-${index}` };
     const context = marketingPlanContext(campaign, project, tracking);
     const recipients = people.map((person) => triedRecipient(person, createdAt));
-    const faults = await this.#renderer.faults(campaign.content, context, recipients);
+    const faults = await this.#renderer.faults(content, context, recipients);
     if (page === undefined) return { items: [], next: undefined };
     const items: LeftOut[] = [];
     for (const [index, detail] of faults.entries()) {

@@ -1,5 +1,5 @@
 import type { KeyRing, Project } from '../../domain/access/index.ts';
-import type { Campaign, ContentProblem, FrozenContent, PlanContext, Renderer } from '../../domain/campaign/index.ts';
+import type { Campaign, Content, ContentProblem, FrozenContent, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { issueLinkToken } from '../../domain/tracking/index.ts';
@@ -67,9 +67,9 @@ export class LaunchCampaign {
   }
 
   /** The same as a list of faults with their lines, warnings included. */
-  async problems(draft: Campaign, project: Project): Promise<readonly ContentProblem[]> {
+  async problems(draft: Campaign, content: Content, project: Project): Promise<readonly ContentProblem[]> {
     const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
-    const problems = await this.#renderer.check(draft.content, this.#context(draft, project, publicUrl));
+    const problems = await this.#renderer.check(content, this.#context(draft, project, publicUrl));
     if (this.#options.localTransport || isSecure(publicUrl)) return problems;
     const { code, message } = new PublicUrlNotSecure(publicUrl);
     return [{ severity: 'error', code, part: 'settings', message }, ...problems];
@@ -79,9 +79,10 @@ export class LaunchCampaign {
   async launch(projectId: Id, campaignId: Id, options: { allowEmpty?: boolean } = {}): Promise<Campaign> {
     const { draft, frozen } = await this.#prepare(projectId, campaignId);
     return this.#work.run(async (scope) => {
-      const campaign = await scope.campaign.launch(projectId, campaignId, frozen);
+      const campaign = await scope.campaign.launch(projectId, campaignId);
       if (campaign.version !== draft.version) throw new EditedMeanwhile();
       await holdCampaignLists(scope, campaign);
+      await scope.campaign.freeze(projectId, campaignId, frozen);
       const { lists, excludeLists, launchedOn } = campaign;
       const { audience } = await scope.delivery.startRun(
         { projectId, campaignId, launchedOn: launchedOn ?? '' },
@@ -96,19 +97,23 @@ export class LaunchCampaign {
   }
 
   async #prepare(projectId: Id, campaignId: Id): Promise<{ draft: Campaign; frozen: FrozenContent }> {
-    const { draft, project } = await this.#work.run(async (scope) => {
+    const { draft, content, project } = await this.#work.run(async (scope) => {
       const draft = await scope.campaign.get(projectId, campaignId);
       await holdCampaignLists(scope, draft);
-      return { draft, project: await scope.access.getProject(projectId) };
+      // Read second: an edit between the two has raised the version, and the launch refuses it.
+      const content = await scope.campaign.content(projectId, campaignId);
+      return { draft, content, project: await scope.access.getProject(projectId) };
     });
+    // The project's domains may have changed since the draft was written.
+    project.requireAuthor(draft.author.address);
     const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
     if (!this.#options.localTransport) refuseInsecure(publicUrl);
-    return { draft, frozen: await this.#freeze(draft, project, publicUrl) };
+    return { draft, frozen: await this.#freeze(draft, content, project, publicUrl) };
   }
 
-  async #freeze(draft: Campaign, project: Project, publicUrl: string): Promise<FrozenContent> {
+  async #freeze(draft: Campaign, written: Content, project: Project, publicUrl: string): Promise<FrozenContent> {
     const context = this.#context(draft, project, publicUrl);
-    const { content, links } = await this.#renderer.freeze(draft.content, context);
+    const { content, links } = await this.#renderer.freeze(written, context);
     return { content, links, keyId: this.#keys.keyId, publicUrl, project: context.project };
   }
 

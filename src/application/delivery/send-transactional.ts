@@ -2,6 +2,7 @@ import type { KeyRing, Project } from '../../domain/access/index.ts';
 import type { Content, ContentInput, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import {
   type Attempt,
+  type MessageFacts,
   requestFingerprint,
   type TransactionalMessage,
   type Transport,
@@ -107,7 +108,7 @@ export class SendTransactional {
    * @param testOf the campaign that this message is a test of
    * @throws InvalidInput, NotFound, IdempotencyConflict, ContentInvalid
    */
-  async accept(projectId: Id, input: SendInput, testOf?: PlannedCampaign): Promise<TransactionalMessage> {
+  async accept(projectId: Id, input: SendInput, testOf?: PlannedCampaign): Promise<MessageFacts> {
     const address = parseEmailAddress(input.to, '/to');
     const { idempotencyKey } = input;
     if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 256))
@@ -123,6 +124,7 @@ export class SendTransactional {
     });
     if (found.known !== undefined) return found.known;
     const { content, project } = found;
+    project.requireAuthor(content.author.address);
     // Outside any transaction, since it may take seconds. For a template it was done before: `send` finds the plan as well.
     await this.#renderer.compile(content, planContext(project, variables, testOf));
     return this.#work.run(async (scope) => {
@@ -148,7 +150,7 @@ export class SendTransactional {
   }
 
   /** Hands one message over, if it is (still) waiting and due. What it came to is committed; a retry is enqueued with it. */
-  async send(projectId: Id, messageId: Id): Promise<TransactionalMessage | undefined> {
+  async send(projectId: Id, messageId: Id): Promise<MessageFacts | undefined> {
     const name = nameOf(projectId, messageId);
     // A second job of the same message waits for the first, and then finds what that has left.
     for (let other = this.#inHand.get(name); other !== undefined; other = this.#inHand.get(name)) await other;
@@ -161,23 +163,27 @@ export class SendTransactional {
     }
   }
 
-  async #send(projectId: Id, messageId: Id): Promise<TransactionalMessage | undefined> {
-    let begun: { readonly message: TransactionalMessage; readonly bytes: Uint8Array; readonly askedAt: number } | undefined;
+  async #send(projectId: Id, messageId: Id): Promise<MessageFacts | undefined> {
+    let begun:
+      | {
+          readonly message: MessageFacts;
+          readonly whole: TransactionalMessage;
+          readonly bytes: Uint8Array;
+          readonly askedAt: number;
+        }
+      | undefined;
     try {
       const ready = await this.#prepare(projectId, messageId);
       if (ready === undefined) return undefined;
       const { message, askedAt } = await this.#begin(ready.message);
       if (message?.state !== 'attempting') return message;
-      begun = { message, bytes: ready.bytes, askedAt };
+      begun = { message, whole: ready.message, bytes: ready.bytes, askedAt };
     } catch (error) {
       return this.#stumble(projectId, messageId, error);
     }
     this.#open.add(messageId);
     try {
-      return await this.#record(
-        begun.message,
-        await this.#submit(begun.message, begun.bytes, begun.askedAt).catch(failedAttempt),
-      );
+      return await this.#record(begun.message, await this.#submit(begun.whole, begun.bytes, begun.askedAt).catch(failedAttempt));
     } finally {
       this.#open.delete(messageId);
     }
@@ -207,7 +213,7 @@ export class SendTransactional {
    * Nothing was handed over. What the data are to blame for ends at once; what nobody foresaw is tried some times more, because it
    * may be over by then, and ends as `failed` with its reason.
    */
-  #stumble(projectId: Id, messageId: Id, error: unknown): Promise<TransactionalMessage | undefined> {
+  #stumble(projectId: Id, messageId: Id, error: unknown): Promise<MessageFacts | undefined> {
     if (this.#isTransient(error)) throw error;
     const passing = !(error instanceof DomainError) || error.kind === 'unavailable' || error.kind === 'limited';
     this.#log[passing ? 'error' : 'warn']({ message: messageId, reason: error }, 'a message could not be composed');
@@ -269,7 +275,7 @@ export class SendTransactional {
    * The start of the attempt is committed before anything is written, and with it that the recipient may be mailed. Repeated for a
    * while where the database is away: an attempt whose commit lost its answer is recognised as begun.
    */
-  #begin(message: TransactionalMessage): Promise<{ message: TransactionalMessage | undefined; askedAt: number }> {
+  #begin(message: TransactionalMessage): Promise<{ message: MessageFacts | undefined; askedAt: number }> {
     const begin = async () => {
       const askedAt = this.#clock.monotonic();
       const begun = await this.#work.run(async (scope) => {
@@ -284,7 +290,7 @@ export class SendTransactional {
   }
 
   /** An outcome is never lost to its own words: what PostgreSQL does not store of a reply is left out. */
-  async #record(begun: TransactionalMessage, attempt: Attempt | Withdrawn): Promise<TransactionalMessage | undefined> {
+  async #record(begun: MessageFacts, attempt: Attempt | Withdrawn): Promise<MessageFacts | undefined> {
     try {
       return await this.#kept(() => this.#end(begun, attempt));
     } catch (error) {
@@ -294,7 +300,7 @@ export class SendTransactional {
     }
   }
 
-  #end(message: TransactionalMessage, attempt: Attempt | Withdrawn): Promise<TransactionalMessage | undefined> {
+  #end(message: MessageFacts, attempt: Attempt | Withdrawn): Promise<MessageFacts | undefined> {
     const { projectId, id: messageId } = message;
     return this.#work.run(async (scope) => {
       if (attempt.outcome === 'withdrawn') {
@@ -382,7 +388,7 @@ const variablesFor = ({ recipient, variables }: TransactionalMessage): Variables
 });
 
 const nameOf = (projectId: Id, messageId: Id): string => `${projectId}/${messageId}`;
-const strayName = ({ projectId, id, attempts }: TransactionalMessage): string => `${nameOf(projectId, id)}/${attempts}`;
+const strayName = ({ projectId, id, attempts }: MessageFacts): string => `${nameOf(projectId, id)}/${attempts}`;
 
 /** The message that this key stands for. @throws IdempotencyConflict when it was another request */
 async function acceptedBefore(
@@ -390,7 +396,7 @@ async function acceptedBefore(
   projectId: Id,
   key: string | undefined,
   fingerprint: string,
-): Promise<TransactionalMessage | undefined> {
+): Promise<MessageFacts | undefined> {
   const known = key === undefined ? undefined : await scope.delivery.messageByIdempotencyKey(projectId, key);
   if (known !== undefined && known.fingerprint !== fingerprint) throw new IdempotencyConflict();
   return known;

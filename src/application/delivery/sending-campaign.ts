@@ -1,6 +1,6 @@
 import type { KeyRing } from '../../domain/access/index.ts';
 import type { RecipientFacts } from '../../domain/audience/index.ts';
-import type { Campaign, MessagePlan, PlanContext, Renderer } from '../../domain/campaign/index.ts';
+import type { Campaign, FrozenContent, MessagePlan, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import type { Envelope, Turn } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { issueLinkToken, MessageTokens } from '../../domain/tracking/index.ts';
@@ -43,9 +43,13 @@ export class SendingCampaign {
   }
 
   /** @throws Error when the campaign was never launched, or signed with a key that this process does not have. */
-  static async load(campaign: Campaign, renderer: Renderer, keys: KeyRing): Promise<SendingCampaign> {
-    const frozen = campaign.frozen;
-    if (frozen === null) throw new Error(`Campaign ${campaign.id} has no frozen content.`);
+  static async load(
+    campaign: Campaign,
+    frozen: FrozenContent | undefined,
+    renderer: Renderer,
+    keys: KeyRing,
+  ): Promise<SendingCampaign> {
+    if (frozen === undefined) throw new Error(`Campaign ${campaign.id} has no frozen content.`);
     const { projectId, id: campaignId } = campaign;
     const key = keys.tokenKey(projectId, frozen.keyId);
     if (key === undefined)

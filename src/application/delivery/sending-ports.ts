@@ -86,11 +86,14 @@ export class SendingPorts implements BulkLanePorts {
     const known = this.#campaigns.get(campaignId);
     if (known !== undefined) return known;
     const loading = this.#work
-      .run((scope) => scope.campaign.get(projectId, campaignId))
-      .then((campaign) => {
+      .run(async (scope) => ({
+        campaign: await scope.campaign.get(projectId, campaignId),
+        frozen: await scope.campaign.frozen(projectId, campaignId),
+      }))
+      .then(({ campaign, frozen }) => {
         // Whoever launched it may not have known where this worker's mail goes.
-        if (!this.#localTransport) refuseInsecure(campaign.frozen?.publicUrl);
-        return SendingCampaign.load(campaign, this.#renderer, this.#keys);
+        if (!this.#localTransport) refuseInsecure(frozen?.publicUrl);
+        return SendingCampaign.load(campaign, frozen, this.#renderer, this.#keys);
       });
     this.#campaigns.set(campaignId, loading);
     const [oldest] = this.#campaigns.keys();

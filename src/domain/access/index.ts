@@ -29,6 +29,6 @@ export type { AccessStore } from './access-store.ts';
 export { ApiKey, type ApiKeyState, type ApiKeyStatus, type NewApiKey } from './api-key.ts';
 export { generateApiSecret, hashApiSecret, isApiSecret } from './api-secret.ts';
 export { KeyRing } from './key-ring.ts';
-export { type NewProject, Project, type ProjectChanges, type ProjectState } from './project.ts';
+export { AuthorRefused, type NewProject, Project, type ProjectChanges, type ProjectState } from './project.ts';
 export { SCOPES, type Scope } from './scope.ts';
 export { deriveKey, fingerprint, generateSecretKey, keyId, parseSecretKey } from './secret-key.ts';

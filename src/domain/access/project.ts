@@ -1,4 +1,4 @@
-import { InvalidInput } from '../shared/errors.ts';
+import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 
 /** What people say about a project. */
@@ -8,6 +8,8 @@ export interface ProjectProfile {
   readonly slug: string;
   /** Domain of Message-ID, List-Id and return paths; kept as A-labels (`xn--...`). */
   readonly senderDomain: string;
+  /** Further domains that authors may have beside `senderDomain`, each with its subdomains; `*` is any domain. */
+  readonly authorDomains: readonly string[];
   /** Origin of tracked links when it is not the instance's public URL; without a slash at its end. */
   readonly trackingBaseUrl: string | null;
   /** Shown in the footer of marketing mail (CAN-SPAM section 5(a)(5)); may be empty until the first launch. */
@@ -25,6 +27,7 @@ export type NewProject = Pick<ProjectProfile, 'name' | 'senderDomain'> & Project
 export interface ProjectChanges {
   readonly name?: string | undefined;
   readonly senderDomain?: string | undefined;
+  readonly authorDomains?: readonly string[] | undefined;
   readonly trackingBaseUrl?: string | null | undefined;
   readonly postalAddress?: string | undefined;
   readonly timeZone?: string | undefined;
@@ -44,6 +47,7 @@ export class Project implements ProjectState {
   readonly name!: string;
   readonly slug!: string;
   readonly senderDomain!: string;
+  readonly authorDomains!: readonly string[];
   readonly trackingBaseUrl!: string | null;
   readonly postalAddress!: string;
   readonly timeZone!: string;
@@ -61,7 +65,8 @@ export class Project implements ProjectState {
       id,
       name: parseName(wish.name),
       slug: parseSlug(wish.slug ?? slugOf(wish.name)),
-      senderDomain: parseDomain(wish.senderDomain),
+      senderDomain: parseDomain(wish.senderDomain, '/senderDomain'),
+      authorDomains: parseAuthorDomains(wish.authorDomains ?? []),
       trackingBaseUrl: wish.trackingBaseUrl == null ? null : parseBaseUrl(wish.trackingBaseUrl),
       postalAddress: parsePostalAddress(wish.postalAddress ?? ''),
       timeZone: parseTimeZone(wish.timeZone ?? 'UTC'),
@@ -75,7 +80,8 @@ export class Project implements ProjectState {
   change(changes: ProjectChanges): void {
     Object.assign(this, {
       ...(changes.name !== undefined && { name: parseName(changes.name) }),
-      ...(changes.senderDomain !== undefined && { senderDomain: parseDomain(changes.senderDomain) }),
+      ...(changes.senderDomain !== undefined && { senderDomain: parseDomain(changes.senderDomain, '/senderDomain') }),
+      ...(changes.authorDomains !== undefined && { authorDomains: parseAuthorDomains(changes.authorDomains) }),
       ...(changes.trackingBaseUrl === null && { trackingBaseUrl: null }),
       ...(typeof changes.trackingBaseUrl === 'string' && { trackingBaseUrl: parseBaseUrl(changes.trackingBaseUrl) }),
       ...(changes.postalAddress !== undefined && { postalAddress: parsePostalAddress(changes.postalAddress) }),
@@ -83,6 +89,36 @@ export class Project implements ProjectState {
       ...(changes.defaultLanguage !== undefined && { defaultLanguage: parseLanguage(changes.defaultLanguage) }),
     });
   }
+
+  /** @param address already parsed: its domain is in A-labels and lower case. @throws AuthorRefused */
+  requireAuthor(address: string): void {
+    const domain = address.slice(address.lastIndexOf('@') + 1);
+    const allowed = [this.senderDomain, ...this.authorDomains];
+    const fits = (own: string) => own === ANY_DOMAIN || domain === own || domain.endsWith(`.${own}`);
+    if (!allowed.some(fits)) throw new AuthorRefused(address, allowed);
+  }
+}
+
+/** The project's mail is signed and reported for its own domains: an author elsewhere fails DMARC there and is not ours to speak for. */
+export class AuthorRefused extends DomainError {
+  readonly code = 'project.author_refused';
+  readonly kind = 'invalid';
+  constructor(address: string, domains: readonly string[]) {
+    super(
+      `The author ${address} is outside the project's domains (${domains.join(', ')}). Use an address there, or allow the domain: ` +
+        'pennypost project update --author-domain <domain>, or authorDomains of PATCH /v1/project.',
+      '/content/author/address',
+    );
+  }
+}
+
+const ANY_DOMAIN = '*';
+const MOST_AUTHOR_DOMAINS = 50;
+
+function parseAuthorDomains(texts: readonly string[]): readonly string[] {
+  if (texts.length > MOST_AUTHOR_DOMAINS)
+    throw new InvalidInput(`A project may have ${MOST_AUTHOR_DOMAINS} author domains.`, '/authorDomains');
+  return [...new Set(texts.map((text, at) => (text === ANY_DOMAIN ? text : parseDomain(text, `/authorDomains/${at}`))))];
 }
 
 function parseName(text: string): string {
@@ -114,12 +150,12 @@ function parseSlug(text: string): string {
 }
 
 /** A host name with at least two labels, as A-labels in lower case (RFC 5890); the URL parser does the IDNA part. */
-function parseDomain(text: string): string {
+function parseDomain(text: string, pointer: string): string {
   const written = text.trim().replace(/\.$/, '');
   const host = /[\s/:@?#%\\[\]]/.test(written) ? '' : (URL.parse(`http://${written}`)?.hostname ?? '');
   const labels = host.split('.');
   if (host.length > 253 || labels.length < 2 || /^\d+$/.test(labels.at(-1)!) || !labels.every((label) => LABEL.test(label))) {
-    throw new InvalidInput(`"${text.slice(0, 60)}" is not a domain name such as news.example.com.`, '/senderDomain');
+    throw new InvalidInput(`"${text.slice(0, 60)}" is not a domain name such as news.example.com.`, pointer);
   }
   return host;
 }

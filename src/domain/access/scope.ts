@@ -1,6 +1,6 @@
 import { InvalidInput } from '../shared/errors.ts';
 
-/** Everything a key may be allowed to do. `admin` implies all others. */
+/** Everything a key may be allowed to do. `admin` implies all others of its project; `instance.read` is about every project. */
 export const SCOPES = [
   'audience.read',
   'audience.write',
@@ -10,6 +10,7 @@ export const SCOPES = [
   'message.send',
   'report.read',
   'admin',
+  'instance.read',
 ] as const;
 
 export type Scope = (typeof SCOPES)[number];
@@ -35,5 +36,5 @@ export function parseScopes(texts: readonly string[]): readonly Scope[] {
 
 /** Whether someone who holds `granted` may do what needs `needed`. */
 export function allows(granted: readonly Scope[], needed: Scope): boolean {
-  return granted.includes(needed) || granted.includes('admin');
+  return granted.includes(needed) || (granted.includes('admin') && needed !== 'instance.read');
 }

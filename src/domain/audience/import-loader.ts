@@ -59,7 +59,10 @@ export interface ImportLoader {
 export class ImportsBusy extends DomainError {
   readonly code = 'import.busy';
   readonly kind = 'limited';
-  constructor(limit: number) {
-    super(`${limit} imports are running in this process, which is as many as it takes at once. Try again when one has ended.`);
+  constructor(limit: number, whose: 'project' | 'process') {
+    const running = `${limit} ${limit === 1 ? 'import is' : 'imports are'} running`;
+    super(
+      `${running} ${whose === 'project' ? 'for this project' : 'in this process'}, as many as it takes now. Try again when one has ended.`,
+    );
   }
 }

@@ -2,8 +2,8 @@ import type { Clock } from '../shared/clock.ts';
 import { InvalidInput, NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
-import { Campaign, type CampaignDraft, type FrozenContent } from './campaign.ts';
-import type { CampaignFilter, CampaignStore, ListUse } from './campaign-store.ts';
+import { Campaign, type CampaignDraft, type FrozenContent, type FrozenLink } from './campaign.ts';
+import type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
 import type { Content } from './content.ts';
 import { type ContentInput, parseContent } from './content-input.ts';
 import { Template } from './template.ts';
@@ -38,7 +38,7 @@ export class CampaignService {
     const content = await this.contentOf(projectId, input);
     if (content === undefined) throw new InvalidInput('Give either content or a template.', '/content');
     const campaign = new Campaign(projectId, this.#ids.next(), toDraft(input, content), this.#clock.now());
-    this.#store.addCampaign(campaign);
+    await this.#store.addCampaign(campaign, content);
     return campaign;
   }
 
@@ -56,6 +56,7 @@ export class CampaignService {
       ...(change.trackClicks === undefined ? {} : { trackClicks: change.trackClicks }),
     };
     campaign.edit(draft);
+    if (draft.content !== undefined) await this.#store.replaceContent(projectId, id, draft.content);
     return campaign;
   }
 
@@ -64,6 +65,23 @@ export class CampaignService {
     const campaign = await this.#store.campaign(projectId, id);
     if (campaign === undefined) throw new NotFound('campaign', id);
     return campaign;
+  }
+
+  /** What the campaign says, as it was last edited. @throws NotFound */
+  async content(projectId: Id, id: Id): Promise<Content> {
+    const content = await this.#store.content(projectId, id);
+    if (content === undefined) throw new NotFound('campaign', id);
+    return content;
+  }
+
+  /** What was fixed at launch; undefined before it. */
+  frozen(projectId: Id, id: Id): Promise<FrozenContent | undefined> {
+    return this.#store.frozen(projectId, id);
+  }
+
+  /** The links of what was fixed at launch; none before it. */
+  links(projectId: Id, id: Id): Promise<readonly FrozenLink[]> {
+    return this.#store.links(projectId, id);
   }
 
   list(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>> {
@@ -103,11 +121,16 @@ export class CampaignService {
     return this.#locked(projectId, id);
   }
 
-  /** Fixes the content. A second launch is refused: the row is locked until the first has committed. */
-  async launch(projectId: Id, id: Id, frozen: FrozenContent): Promise<Campaign> {
+  /** A second launch is refused: the row is locked until the first has committed. Its content is fixed by `freeze`. */
+  async launch(projectId: Id, id: Id): Promise<Campaign> {
     const campaign = await this.#locked(projectId, id);
-    campaign.launch(frozen, this.#clock.now());
+    campaign.launch(this.#clock.now());
     return campaign;
+  }
+
+  /** What a campaign that is being launched says from now on. */
+  freeze(projectId: Id, id: Id, frozen: FrozenContent): Promise<void> {
+    return this.#store.freeze(projectId, id, frozen);
   }
 
   async pause(projectId: Id, id: Id, reason: string | null = null): Promise<Campaign> {
@@ -173,7 +196,7 @@ export class CampaignService {
     return template;
   }
 
-  templates(projectId: Id, page: PageRequest): Promise<Page<Template>> {
+  templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>> {
     return this.#store.templates(projectId, page);
   }
 

@@ -1,7 +1,18 @@
 import type { Id } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
-import type { Campaign, CampaignState } from './campaign.ts';
+import type { Campaign, CampaignState, FrozenContent, FrozenLink } from './campaign.ts';
+import type { Content } from './content.ts';
 import type { Template } from './template.ts';
+
+/** A template as listings show it. */
+export interface ListedTemplate {
+  readonly id: Id;
+  readonly name: string;
+  readonly kind: Content['kind'];
+  readonly subject: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
 
 export interface CampaignFilter extends PageRequest {
   readonly state?: CampaignState | undefined;
@@ -16,17 +27,28 @@ export interface ListUse {
   readonly state: CampaignState;
 }
 
-/** What the campaign context keeps; implemented over PostgreSQL. What `campaign` and `template` return is saved when its transaction commits. */
+/**
+ * What the campaign context keeps; implemented over PostgreSQL. What `campaign` and `template` return is saved when its
+ * transaction commits. Content is read by `content`, `frozen` and `template` and by nothing else.
+ */
 export interface CampaignStore {
-  addCampaign(campaign: Campaign): void;
+  addCampaign(campaign: Campaign, content: Content): Promise<void>;
   campaign(projectId: Id, id: Id, options?: { readonly lock?: boolean }): Promise<Campaign | undefined>;
   campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
   /** Scheduled for a time that is past, by the database's clock. */
   dueCampaigns(limit: number): Promise<readonly { readonly projectId: Id; readonly id: Id }[]>;
   /** Campaigns that are to go, or still go, to this list, or spare it. */
   usesOfList(projectId: Id, listId: Id): Promise<readonly ListUse[]>;
+  /** Undefined when there is no such campaign. */
+  content(projectId: Id, campaignId: Id): Promise<Content | undefined>;
+  replaceContent(projectId: Id, campaignId: Id, content: Content): Promise<void>;
+  freeze(projectId: Id, campaignId: Id, frozen: FrozenContent): Promise<void>;
+  /** Undefined before the launch. */
+  frozen(projectId: Id, campaignId: Id): Promise<FrozenContent | undefined>;
+  /** Of frozen content; none before the launch. */
+  links(projectId: Id, campaignId: Id): Promise<readonly FrozenLink[]>;
   addTemplate(template: Template): void;
   template(projectId: Id, id: Id): Promise<Template | undefined>;
-  templates(projectId: Id, page: PageRequest): Promise<Page<Template>>;
+  templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>>;
   removeTemplate(template: Template): void;
 }

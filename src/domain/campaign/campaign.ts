@@ -1,6 +1,6 @@
 import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
-import type { Content } from './content.ts';
+import type { Content, ContentKind, Mailbox } from './content.ts';
 
 /**
  *   draft -> scheduled -> sending <-> paused -> cancelled
@@ -63,12 +63,18 @@ export class CampaignTransitionRefused extends DomainError {
 export interface FrozenContent {
   /** MJML already turned into HTML. */
   readonly content: Content;
-  /** Link index and target as written, for reports. */
-  readonly links: readonly { readonly index: number; readonly target: string }[];
+  readonly links: readonly FrozenLink[];
   /** Which generation of the project's keys signs its tokens. */
   readonly keyId: string;
   readonly publicUrl: string;
   readonly project: { readonly name: string; readonly postalAddress: string; readonly senderDomain: string };
+}
+
+/** A link of frozen content as reports name it. */
+export interface FrozenLink {
+  readonly index: number;
+  /** As written, Liquid included. */
+  readonly target: string;
 }
 
 export interface Audience {
@@ -85,12 +91,19 @@ export interface CampaignDraft {
   readonly trackClicks: boolean;
 }
 
-/** One content sent to many, once. */
+/**
+ * One content sent to many, once. The content itself is kept apart (`CampaignStore.content`), so that listings, locks and steps
+ * never read it; here is what people recognise it by.
+ */
 export class Campaign {
   projectId: Id;
   id: Id;
   name: string;
-  content: Content;
+  subject: string;
+  author: Mailbox;
+  contentKind: ContentKind;
+  /** Grows with every change of the content, and with it `version`. */
+  contentVersion = 1;
   lists: readonly Id[];
   excludeLists: readonly Id[];
   trackOpens: boolean;
@@ -100,7 +113,6 @@ export class Campaign {
   pauseReason: string | null = null;
   /** Why it is a draft again: its scheduled launch did not happen. Until it is scheduled or launched anew. */
   launchFailure: string | null = null;
-  frozen: FrozenContent | null = null;
   /** Recipients fixed at launch. */
   audience = 0;
   createdAt: Date;
@@ -117,7 +129,9 @@ export class Campaign {
     this.projectId = projectId;
     this.id = id;
     this.name = checkName(draft.name);
-    this.content = draft.content;
+    this.subject = draft.content.subject;
+    this.author = draft.content.author;
+    this.contentKind = draft.content.kind;
     this.lists = draft.audience.lists;
     this.excludeLists = draft.audience.excludeLists;
     this.trackOpens = draft.trackOpens;
@@ -129,7 +143,12 @@ export class Campaign {
   edit(change: Partial<CampaignDraft>): void {
     if (this.state !== 'draft') throw new CampaignNotEditable(this.state);
     if (change.name !== undefined) this.name = checkName(change.name);
-    if (change.content !== undefined) this.content = change.content;
+    if (change.content !== undefined) {
+      this.subject = change.content.subject;
+      this.author = change.content.author;
+      this.contentKind = change.content.kind;
+      this.contentVersion += 1;
+    }
     if (change.audience !== undefined) {
       this.lists = change.audience.lists;
       this.excludeLists = change.audience.excludeLists;
@@ -154,12 +173,11 @@ export class Campaign {
   }
 
   /** Content and people are fixed from here on. */
-  launch(frozen: FrozenContent, now: Date): void {
+  launch(now: Date): void {
     // A paused one would become `sending` too, and be sent to everybody again.
     if (this.launchedAt !== null) throw new CampaignTransitionRefused(this.state, 'launch');
     this.requireList();
     this.transition('launch', 'sending');
-    this.frozen = frozen;
     this.launchFailure = null;
     this.launchedAt = now;
     this.launchedOn = now.toISOString().slice(0, 10);
@@ -214,6 +232,11 @@ export class Campaign {
     this.state = to;
   }
 }
+
+/** What a campaign is, without its verbs: what faces get. */
+export type CampaignFacts = {
+  readonly [Name in keyof Campaign as Campaign[Name] extends (...args: never[]) => unknown ? never : Name]: Campaign[Name];
+};
 
 function checkName(name: string): string {
   const trimmed = name.trim().toWellFormed();

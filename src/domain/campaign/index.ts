@@ -12,13 +12,15 @@
 export {
   type Audience,
   Campaign,
+  type CampaignFacts,
   CampaignNotEditable,
   type CampaignState,
   CampaignTransitionRefused,
   type FrozenContent,
+  type FrozenLink,
 } from './campaign.ts';
 export { type CampaignInput, CampaignService } from './campaign-service.ts';
-export type { CampaignFilter, CampaignStore, ListUse } from './campaign-store.ts';
+export type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
 export type { Content, ContentKind, Mailbox } from './content.ts';
 export type { ContentInput } from './content-input.ts';
 export { headerFaults } from './header-fields.ts';

@@ -4,7 +4,7 @@ import type { LedgerRow, LedgerState, StateTotals } from './message.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import type { Run, RunKey } from './run.ts';
 import type { ShardBatch, ShardKey, ShardLease } from './shard.ts';
-import type { MessageAttempt, TransactionalMessage } from './transactional-message.ts';
+import type { MessageAttempt, MessageFacts, TransactionalMessage } from './transactional-message.ts';
 import type { KnownWorker, Worker } from './worker.ts';
 
 /** What one batch of one shard met when it was committed. */
@@ -156,11 +156,13 @@ export interface DeliveryStore {
   message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined>;
   /** Whether its next attempt is due, by the database's clock. One that was never attempted always is. */
   isDue(projectId: Id, id: Id): Promise<boolean>;
-  messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>>;
-  messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined>;
+  /** Without content, like all that follow: content may have megabytes. */
+  messageFacts(projectId: Id, id: Id): Promise<MessageFacts | undefined>;
+  messages(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>>;
+  messageByIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined>;
   /** Moves a message from one state to another; false when it was not in `from` any more, or not at this number of attempts. */
   moveMessage(
-    message: TransactionalMessage,
+    message: MessageFacts,
     from: { readonly states: readonly TransactionalMessage['state'][]; readonly attempts?: number },
   ): Promise<boolean>;
   addAttempt(attempt: MessageAttempt, workerId: Id): Promise<void>;
@@ -179,11 +181,11 @@ export interface DeliveryStore {
     judge: Id,
     after: { readonly silentMs: number; readonly lostMs: number; readonly dead: readonly Id[] },
     limit: number,
-  ): Promise<readonly TransactionalMessage[]>;
+  ): Promise<readonly MessageFacts[]>;
   /** Messages under attempt by this worker. */
-  unfinishedMessagesOf(worker: Id, limit: number): Promise<readonly TransactionalMessage[]>;
+  unfinishedMessagesOf(worker: Id, limit: number): Promise<readonly MessageFacts[]>;
   /** Workers with an attempt under way, and the processes that they are. */
   attemptingWorkers(): Promise<readonly { readonly id: Id; readonly process: string | undefined }[]>;
   /** Messages accepted or deferred and due by the database's clock, oldest first: the truth behind the jobs. */
-  messagesDue(limit: number): Promise<readonly TransactionalMessage[]>;
+  messagesDue(limit: number): Promise<readonly MessageFacts[]>;
 }

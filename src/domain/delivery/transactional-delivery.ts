@@ -5,7 +5,7 @@ import type { Page, PageRequest } from '../shared/page.ts';
 import type { Attempt } from './attempt.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import { nextAttemptAt, type RetryPolicy } from './retry-policy.ts';
-import type { MessageAttempt, TransactionalMessage, TransactionalState } from './transactional-message.ts';
+import type { MessageAttempt, MessageFacts, TransactionalMessage, TransactionalState } from './transactional-message.ts';
 import { WORKER_LIVE_MS, WORKER_LOST_MS } from './worker.ts';
 
 const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doubt'];
@@ -16,7 +16,7 @@ const NOT_ACCEPTED: readonly TransactionalState[] = [...WAITING, 'attempting', '
 /** Of faults that nobody foresaw; with the policy's delays about eight minutes. */
 const MOST_FAULTS = 5;
 
-const attemptKey = (message: TransactionalMessage) => ({
+const attemptKey = (message: MessageFacts) => ({
   projectId: message.projectId,
   messageId: message.id,
   number: message.attempts,
@@ -62,17 +62,17 @@ export class TransactionalDelivery {
   }
 
   /** @throws NotFound */
-  async message(projectId: Id, id: Id): Promise<TransactionalMessage> {
-    const message = await this.#store.message(projectId, id);
+  async message(projectId: Id, id: Id): Promise<MessageFacts> {
+    const message = await this.#store.messageFacts(projectId, id);
     if (message === undefined) throw new NotFound('message', id);
     return message;
   }
 
-  messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>> {
+  messages(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>> {
     return this.#store.messages(projectId, page);
   }
 
-  messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined> {
+  messageByIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
     return this.#store.messageByIdempotencyKey(projectId, key);
   }
 
@@ -81,7 +81,7 @@ export class TransactionalDelivery {
   }
 
   /** True when an earlier attempt ended in doubt: a further one must be marked as a possible repeat. */
-  async mayHaveArrived({ projectId, id }: TransactionalMessage): Promise<boolean> {
+  async mayHaveArrived({ projectId, id }: MessageFacts): Promise<boolean> {
     return (await this.#store.attempts(projectId, id)).some((attempt) => attempt.outcome === 'in_doubt');
   }
 
@@ -97,9 +97,9 @@ export class TransactionalDelivery {
    * is not waiting any more: another worker has it, or it is settled. Asked again by the worker that has begun it, because the
    * answer to the commit was lost, it is the same attempt.
    */
-  async beginAttempt(message: TransactionalMessage, workerId: Id): Promise<TransactionalMessage | undefined> {
+  async beginAttempt(message: MessageFacts, workerId: Id): Promise<MessageFacts | undefined> {
     const now = this.#clock.now();
-    const begun: TransactionalMessage = {
+    const begun: MessageFacts = {
       ...message,
       state: 'attempting',
       attempts: message.attempts + 1,
@@ -117,11 +117,11 @@ export class TransactionalDelivery {
    * What the attempt came to. Transactional mail in doubt is tried again by policy, with the same Message-ID. Undefined when
    * it was given up as lost meanwhile and somebody else has gone on; an acceptance is kept even then.
    */
-  async endAttempt(message: TransactionalMessage, attempt: Attempt): Promise<TransactionalMessage | undefined> {
+  async endAttempt(message: MessageFacts, attempt: Attempt): Promise<MessageFacts | undefined> {
     const now = this.#clock.now();
     const again = attempt.outcome === 'deferred' || attempt.outcome === 'in_doubt';
     const expired = again && now.getTime() - message.acceptedAt.getTime() >= this.#transactionalRetry.lifetimeMs;
-    const ended: TransactionalMessage = {
+    const ended: MessageFacts = {
       ...message,
       state: expired ? 'expired' : attempt.outcome,
       nextAttemptAt:
@@ -138,9 +138,9 @@ export class TransactionalDelivery {
   }
 
   /** The attempt never wrote a byte: the message waits as before. */
-  async takeBack(message: TransactionalMessage): Promise<void> {
+  async takeBack(message: MessageFacts): Promise<void> {
     const now = this.#clock.now();
-    const waiting: TransactionalMessage = {
+    const waiting: MessageFacts = {
       ...message,
       state: message.attempts === 1 ? 'accepted' : 'deferred',
       attempts: message.attempts - 1,
@@ -155,12 +155,8 @@ export class TransactionalDelivery {
    * Ends a message without an attempt: its data break the template, or its recipient is suppressed. Undefined when it was not
    * waiting any more.
    */
-  async giveUp(
-    message: TransactionalMessage,
-    state: 'failed' | 'skipped',
-    reason: string,
-  ): Promise<TransactionalMessage | undefined> {
-    const ended: TransactionalMessage = { ...message, state, reply: reason, nextAttemptAt: undefined, at: this.#clock.now() };
+  async giveUp(message: MessageFacts, state: 'failed' | 'skipped', reason: string): Promise<MessageFacts | undefined> {
+    const ended: MessageFacts = { ...message, state, reply: reason, nextAttemptAt: undefined, at: this.#clock.now() };
     return (await this.#store.moveMessage(ended, { states: WAITING, attempts: message.attempts })) ? ended : undefined;
   }
 
@@ -168,11 +164,11 @@ export class TransactionalDelivery {
    * A fault that nobody foresaw kept the message from an attempt. It is tried again by policy; after the last time it has failed, with
    * the reason. Undefined when it was not waiting any more.
    */
-  async stumble(message: TransactionalMessage, reason: string): Promise<TransactionalMessage | undefined> {
+  async stumble(message: MessageFacts, reason: string): Promise<MessageFacts | undefined> {
     const now = this.#clock.now();
     const faults = message.faults + 1;
     const over = faults >= MOST_FAULTS;
-    const stumbled: TransactionalMessage = {
+    const stumbled: MessageFacts = {
       ...message,
       faults,
       // A first attempt that has to wait is not due at once any more.
@@ -190,16 +186,16 @@ export class TransactionalDelivery {
   }
 
   /** Messages whose worker is gone in the middle of an attempt, surely (`dead`) or as the worker `judge` can tell: they are in doubt. */
-  unfinished(judge: Id, dead: readonly Id[], limit = 100): Promise<readonly TransactionalMessage[]> {
+  unfinished(judge: Id, dead: readonly Id[], limit = 100): Promise<readonly MessageFacts[]> {
     return this.#store.unfinishedMessages(judge, { silentMs: WORKER_LIVE_MS, lostMs: WORKER_LOST_MS, dead }, limit);
   }
 
   /** Messages under attempt by this worker. */
-  unfinishedOf(worker: Id, limit = 1_000): Promise<readonly TransactionalMessage[]> {
+  unfinishedOf(worker: Id, limit = 1_000): Promise<readonly MessageFacts[]> {
     return this.#store.unfinishedMessagesOf(worker, limit);
   }
 
-  messagesDue(limit = 500): Promise<readonly TransactionalMessage[]> {
+  messagesDue(limit = 500): Promise<readonly MessageFacts[]> {
     return this.#store.messagesDue(limit);
   }
 }

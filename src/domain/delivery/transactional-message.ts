@@ -17,14 +17,11 @@ export type TransactionalState =
   | 'failed'
   | 'skipped';
 
-/** One message caused by one person's action; stored with its job in one transaction, kept with every attempt. */
-export interface TransactionalMessage {
+/** What is known of a message beside its content: all that listings, replies and the record of an attempt need. */
+export interface MessageFacts {
   readonly projectId: Id;
   readonly id: Id;
   readonly recipient: { readonly address: string; readonly smtputf8: boolean };
-  /** Content exactly as it was when the message was accepted (JSON), so that a template changed later changes nothing here. */
-  readonly content: unknown;
-  readonly variables: Readonly<Record<string, unknown>>;
   readonly templateId: Id | undefined;
   readonly idempotencyKey: string | undefined;
   /** SHA-256 (hex) of the request, to tell a replay from another request under the same key. */
@@ -38,6 +35,13 @@ export interface TransactionalMessage {
   readonly at: Date;
   readonly code: number | undefined;
   readonly reply: string | undefined;
+}
+
+/** One message caused by one person's action; stored with its job in one transaction, kept with every attempt. */
+export interface TransactionalMessage extends MessageFacts {
+  /** Content exactly as it was when the message was accepted (JSON), so that a template changed later changes nothing here. */
+  readonly content: unknown;
+  readonly variables: Readonly<Record<string, unknown>>;
 }
 
 export interface MessageAttempt {

@@ -19,6 +19,7 @@
  * Standards: RFC 8058 (one-click unsubscribe), RFC 2104 (HMAC), RFC 4648 section 5 (base64url).
  */
 export type { Engagement, EngagementAddition, LinkAddition, VerdictCounts } from './engagement.ts';
+export { networkOf } from './network.ts';
 export { RepeatedRequests } from './repeated-requests.ts';
 export {
   type CampaignSubject,

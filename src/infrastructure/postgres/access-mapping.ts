@@ -10,6 +10,7 @@ const ProjectMapping = defineEntity({
     name: p.text(),
     slug: p.text(),
     senderDomain: p.text(),
+    authorDomains: p.array(),
     trackingBaseUrl: p.text().nullable(),
     postalAddress: p.text(),
     timeZone: p.text(),

@@ -17,12 +17,15 @@ import {
   type StagedRejection,
   type StagedRow,
 } from '../../domain/audience/index.ts';
+import type { Id } from '../../domain/shared/ids.ts';
 import { mergeImport } from './audience-import-merge.ts';
 import { IMPORT_LOCK } from './audience-records.ts';
 import { withClient } from './session.ts';
 
 /** Of a pool of ten; the rest must go on answering. */
-const AT_ONCE = 4;
+const AT_ONCE = 6;
+/** The other two are for projects that have none running. */
+const AT_ONCE_OF_ONE = 4;
 
 const STAGING = `
   create temporary table pennypost_import_row (
@@ -35,15 +38,15 @@ const STAGING = `
 
 export class PostgresImportLoader implements ImportLoader {
   private readonly orm: MikroORM;
-  private running = 0;
+  private readonly running: Id[] = [];
 
   constructor(orm: MikroORM) {
     this.orm = orm;
   }
 
   async run<T>(imported: Import, work: (load: ImportLoad) => Promise<T>): Promise<T> {
-    if (this.running >= AT_ONCE) throw new ImportsBusy(AT_ONCE);
-    this.running += 1;
+    this.requireSlot(imported.projectId);
+    this.running.push(imported.projectId);
     try {
       return await withClient(this.orm, async (client) => {
         await client.query('select pg_advisory_lock($1, hashtext($2))', [IMPORT_LOCK, imported.id]);
@@ -56,8 +59,15 @@ export class PostgresImportLoader implements ImportLoader {
         return result;
       });
     } finally {
-      this.running -= 1;
+      this.running.splice(this.running.indexOf(imported.projectId), 1);
     }
+  }
+
+  /** Uploads of one project, however slow, never take the places of all others. @throws ImportsBusy */
+  private requireSlot(projectId: Id): void {
+    const own = this.running.filter((id) => id === projectId).length;
+    if (own > 0 && this.running.length >= AT_ONCE_OF_ONE) throw new ImportsBusy(own, 'project');
+    if (this.running.length >= AT_ONCE) throw new ImportsBusy(AT_ONCE, 'process');
   }
 }
 

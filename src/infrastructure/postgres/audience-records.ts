@@ -20,6 +20,7 @@ import {
   pageLimit,
   toPage,
 } from '../../domain/shared/page.ts';
+import { pageWithinBudget } from './page-budget.ts';
 import type { Sql } from './sql.ts';
 
 const SUPPRESSION = 'project_id as "projectId", email_key as "emailKey", scope, reason, evidence, at';
@@ -187,15 +188,20 @@ export async function imports(sql: Sql, projectId: Id, page: PageRequest): Promi
 
 /** By the primary key. */
 export async function rejections(sql: Sql, projectId: Id, importId: Id, page: PageRequest): Promise<Page<Rejection>> {
-  const limit = pageLimit(page);
   const [after] = page.after === undefined ? ['0'] : decodeCursor(page.after, 1);
   if (after === undefined || !/^\d{1,9}$/.test(after)) throw new InvalidCursor();
-  const rows = await sql.query<Rejection>(
-    `select line, reason, cells from pennypost_audience.import_rejection
-     where project_id = $1 and import_id = $2 and line > $3::int order by line limit $4`,
-    [projectId, importId, after, limit + 1],
+  return pageWithinBudget<Rejection>(
+    sql,
+    {
+      select: 'line, reason, cells',
+      from: 'pennypost_audience.import_rejection where project_id = $1 and import_id = $2 and line > $3::int',
+      orderBy: 'line',
+      octets: 'octet_length(cells::text)',
+      values: [projectId, importId, after],
+      limit: pageLimit(page),
+    },
+    (row) => [String(row.line)],
   );
-  return toPage(rows, limit, (row) => [String(row.line)]);
 }
 
 /**

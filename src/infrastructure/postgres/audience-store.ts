@@ -29,6 +29,7 @@ import * as explanation from './audience-explanation.ts';
 import * as opting from './audience-opt-outs.ts';
 import * as recipients from './audience-recipients.ts';
 import * as records from './audience-records.ts';
+import { pageWithinBudget } from './page-budget.ts';
 import type { Session } from './session.ts';
 
 const LIST = `project_id as "projectId", id, name, slug, description, double_opt_in as "doubleOptIn", archived_at as "archivedAt",
@@ -165,8 +166,7 @@ export class PostgresAudienceStore implements AudienceStore {
    * row of the project on the way: half a second for a million people.
    */
   async search(projectId: Id, search: SubscriberSearch): Promise<Page<Subscriber>> {
-    const limit = pageLimit(search);
-    const values: unknown[] = [projectId, idAfter(search) ?? null, search.status ?? 'active', limit + 1];
+    const values: unknown[] = [projectId, idAfter(search) ?? null, search.status ?? 'active'];
     const parameter = (value: unknown): string => `$${values.push(value)}`;
     const conditions = ['s.project_id = $1', '($2::uuid is null or s.id < $2::uuid)', 's.status = $3'];
     if (search.listId !== undefined) {
@@ -183,15 +183,19 @@ export class PostgresAudienceStore implements AudienceStore {
         `(s.email_key like lower(${pattern}) or exists (select from jsonb_each_text(s.attributes) a where a.value ilike ${pattern}))`,
       );
     }
-    const rows = await this.session.sql.query<SubscriberState>(
-      `select ${SUBSCRIBER} from pennypost_audience.subscriber s where ${conditions.join(' and ')} order by s.id desc limit $4`,
-      values,
-    );
-    return toPage(
-      rows.map((row) => new Subscriber(row)),
-      limit,
+    const page = await pageWithinBudget<SubscriberState>(
+      this.session.sql,
+      {
+        select: SUBSCRIBER,
+        from: `pennypost_audience.subscriber s where ${conditions.join(' and ')}`,
+        orderBy: 's.id desc',
+        octets: 'octet_length(s.attributes::text)',
+        values,
+        limit: pageLimit(search),
+      },
       (subscriber) => [subscriber.id],
     );
+    return { items: page.items.map((row) => new Subscriber(row)), next: page.next };
   }
 
   /** By the primary key. */

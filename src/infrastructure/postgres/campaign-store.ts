@@ -1,11 +1,21 @@
 import { LockMode } from '@mikro-orm/core';
-import { Campaign, type CampaignFilter, type CampaignStore, type ListUse, Template } from '../../domain/campaign/index.ts';
+import {
+  Campaign,
+  type CampaignFilter,
+  type CampaignStore,
+  type Content,
+  type FrozenContent,
+  type FrozenLink,
+  type ListedTemplate,
+  type ListUse,
+  Template,
+} from '../../domain/campaign/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import type { Session } from './session.ts';
 import { DATABASE_NOW } from './sql.ts';
 
-/** The campaign context over PostgreSQL: aggregates by MikroORM, the two questions that are asked often by SQL. */
+/** The campaign context over PostgreSQL: aggregates by MikroORM; content, listings of templates and what is due by SQL. */
 export class PostgresCampaignStore implements CampaignStore {
   readonly #session: Session;
 
@@ -13,8 +23,12 @@ export class PostgresCampaignStore implements CampaignStore {
     this.#session = session;
   }
 
-  addCampaign(campaign: Campaign): void {
+  async addCampaign(campaign: Campaign, content: Content): Promise<void> {
     this.#session.em.persist(campaign);
+    await this.#session.sql.query(
+      'insert into pennypost_campaign.campaign_content (project_id, campaign_id, content) values ($1, $2, $3)',
+      [campaign.projectId, campaign.id, JSON.stringify(content)],
+    );
   }
 
   async campaign(projectId: Id, id: Id, options: { lock?: boolean } = {}): Promise<Campaign | undefined> {
@@ -59,6 +73,48 @@ export class PostgresCampaignStore implements CampaignStore {
     );
   }
 
+  /** Index: primary key. */
+  async content(projectId: Id, campaignId: Id): Promise<Content | undefined> {
+    const [row] = await this.#session.sql.query<{ content: Content }>(
+      'select content from pennypost_campaign.campaign_content where project_id = $1 and campaign_id = $2',
+      [projectId, campaignId],
+    );
+    return row?.content;
+  }
+
+  async replaceContent(projectId: Id, campaignId: Id, content: Content): Promise<void> {
+    await this.#session.sql.query(
+      'update pennypost_campaign.campaign_content set content = $3 where project_id = $1 and campaign_id = $2',
+      [projectId, campaignId, JSON.stringify(content)],
+    );
+  }
+
+  async freeze(projectId: Id, campaignId: Id, { links, ...frozen }: FrozenContent): Promise<void> {
+    await this.#session.sql.query(
+      'update pennypost_campaign.campaign_content set frozen = $3, links = $4 where project_id = $1 and campaign_id = $2',
+      [projectId, campaignId, JSON.stringify(frozen), JSON.stringify(links)],
+    );
+  }
+
+  /** Index: primary key. */
+  async frozen(projectId: Id, campaignId: Id): Promise<FrozenContent | undefined> {
+    const [row] = await this.#session.sql.query<{ frozen: Omit<FrozenContent, 'links'>; links: readonly FrozenLink[] }>(
+      `select frozen, links from pennypost_campaign.campaign_content
+       where project_id = $1 and campaign_id = $2 and frozen is not null`,
+      [projectId, campaignId],
+    );
+    return row === undefined ? undefined : { ...row.frozen, links: row.links };
+  }
+
+  /** Index: primary key. */
+  async links(projectId: Id, campaignId: Id): Promise<readonly FrozenLink[]> {
+    const [row] = await this.#session.sql.query<{ links: readonly FrozenLink[] | null }>(
+      'select links from pennypost_campaign.campaign_content where project_id = $1 and campaign_id = $2',
+      [projectId, campaignId],
+    );
+    return row?.links ?? [];
+  }
+
   addTemplate(template: Template): void {
     this.#session.em.persist(template);
   }
@@ -67,13 +123,13 @@ export class PostgresCampaignStore implements CampaignStore {
     return (await this.#session.em.findOne(Template, { projectId, id })) ?? undefined;
   }
 
-  async templates(projectId: Id, page: PageRequest): Promise<Page<Template>> {
+  /** Newest first. Index: primary key. */
+  async templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>> {
     const limit = pageLimit(page);
-    const before = idAfter(page);
-    const rows = await this.#session.em.find(
-      Template,
-      { projectId, ...(before === undefined ? {} : { id: { $lt: before } }) },
-      { orderBy: { id: 'desc' }, limit: limit + 1 },
+    const rows = await this.#session.sql.query<ListedTemplate>(
+      `select id, name, kind, subject, created_at as "createdAt", updated_at as "updatedAt" from pennypost_campaign.template
+       where project_id = $1 and ($2::uuid is null or id < $2::uuid) order by id desc limit $3`,
+      [projectId, idAfter(page) ?? null, limit + 1],
     );
     return toPage(rows, limit, (template) => [template.id]);
   }

@@ -1,48 +1,30 @@
-import type { MessageAttempt, TransactionalMessage, TransactionalState } from '../../domain/delivery/index.ts';
+import type { MessageAttempt, MessageFacts, TransactionalMessage, TransactionalState } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import { SESSION_NAME_OF_WORKER } from './session-name.ts';
 import { DATABASE_NOW, type Sql } from './sql.ts';
 
-interface MessageRecord {
-  project_id: string;
-  id: string;
-  recipient: string;
-  smtputf8: boolean;
-  content: unknown;
-  variables: Record<string, unknown>;
-  template_id: string | null;
-  idempotency_key: string | null;
-  fingerprint: string;
-  state: TransactionalState;
-  attempts: number;
-  faults: number;
-  next_attempt_at: Date | null;
-  accepted_at: Date;
-  at: Date;
-  code: number | null;
-  reply: string | null;
+/** Named one by one: a prepared `select *` fails when a later release adds a column. Everything but the content and the variables: what listings and the record of an attempt read. */
+const FACTS = `project_id as "projectId", id, recipient, smtputf8, template_id as "templateId", idempotency_key as "idempotencyKey", fingerprint,
+  state, attempts, faults, next_attempt_at as "nextAttemptAt", accepted_at as "acceptedAt", at, code, reply`;
+
+interface FactsRow
+  extends Omit<MessageFacts, 'recipient' | 'templateId' | 'idempotencyKey' | 'nextAttemptAt' | 'code' | 'reply'> {
+  readonly recipient: string;
+  readonly smtputf8: boolean;
+  readonly templateId: string | null;
+  readonly idempotencyKey: string | null;
+  readonly nextAttemptAt: Date | null;
+  readonly code: number | null;
+  readonly reply: string | null;
 }
 
-/** Named one by one: a prepared `select *` fails when a later release adds a column. */
-const MESSAGE_COLUMNS = `project_id, id, recipient, smtputf8, content, variables, template_id, idempotency_key, fingerprint, state,
-  attempts, faults, next_attempt_at, accepted_at, at, code, reply`;
-
-const toMessage = (row: MessageRecord): TransactionalMessage => ({
-  projectId: row.project_id,
-  id: row.id,
-  recipient: { address: row.recipient, smtputf8: row.smtputf8 },
-  content: row.content,
-  variables: row.variables,
-  templateId: row.template_id ?? undefined,
-  idempotencyKey: row.idempotency_key ?? undefined,
-  fingerprint: row.fingerprint,
-  state: row.state,
-  attempts: row.attempts,
-  faults: row.faults,
-  nextAttemptAt: row.next_attempt_at ?? undefined,
-  acceptedAt: row.accepted_at,
-  at: row.at,
+const toFacts = ({ recipient, smtputf8, ...row }: FactsRow): MessageFacts => ({
+  ...row,
+  recipient: { address: recipient, smtputf8 },
+  templateId: row.templateId ?? undefined,
+  idempotencyKey: row.idempotencyKey ?? undefined,
+  nextAttemptAt: row.nextAttemptAt ?? undefined,
   code: row.code ?? undefined,
   reply: row.reply ?? undefined,
 });
@@ -85,6 +67,16 @@ export class TransactionalMessages {
   }
 
   async message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
+    const [row] = await this.#sql.query<FactsRow & Pick<TransactionalMessage, 'content' | 'variables'>>(
+      `select ${FACTS}, content, variables from pennypost_delivery.transactional_message where project_id = $1 and id = $2`,
+      [projectId, id],
+    );
+    if (row === undefined) return undefined;
+    const { content, variables, ...facts } = row;
+    return { ...toFacts(facts), content, variables };
+  }
+
+  async messageFacts(projectId: Id, id: Id): Promise<MessageFacts | undefined> {
     return this.#one('where project_id = $1 and id = $2', [projectId, id]);
   }
 
@@ -98,12 +90,12 @@ export class TransactionalMessages {
     return rows.length > 0;
   }
 
-  async messageByIdempotencyKey(projectId: Id, key: string): Promise<TransactionalMessage | undefined> {
+  async messageByIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
     return this.#one('where project_id = $1 and idempotency_key = $2', [projectId, key]);
   }
 
   /** Newest first (UUIDv7 sorts by time). Index: primary key. */
-  async messages(projectId: Id, page: PageRequest): Promise<Page<TransactionalMessage>> {
+  async messages(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>> {
     const limit = pageLimit(page);
     const before = idAfter(page) ?? null;
     const rows = await this.#many('where project_id = $1 and ($2::uuid is null or id < $2::uuid) order by id desc limit $3', [
@@ -115,7 +107,7 @@ export class TransactionalMessages {
   }
 
   async moveMessage(
-    message: TransactionalMessage,
+    message: MessageFacts,
     from: { readonly states: readonly TransactionalState[]; readonly attempts?: number },
   ): Promise<boolean> {
     const rows = await this.#sql.query(
@@ -205,7 +197,7 @@ export class TransactionalMessages {
     judge: Id,
     after: { readonly silentMs: number; readonly lostMs: number; readonly dead: readonly Id[] },
     limit: number,
-  ): Promise<readonly TransactionalMessage[]> {
+  ): Promise<readonly MessageFacts[]> {
     const before = (milliseconds: '$2' | '$3'): string => `clock_timestamp() - ${milliseconds} * interval '1 millisecond'`;
     return this.#many(
       `m where state = 'attempting' and exists (
@@ -223,7 +215,7 @@ export class TransactionalMessages {
   }
 
   /** Index: transactional_message_unfinished. */
-  async unfinishedMessagesOf(worker: Id, limit: number): Promise<readonly TransactionalMessage[]> {
+  async unfinishedMessagesOf(worker: Id, limit: number): Promise<readonly MessageFacts[]> {
     return this.#many(
       `m where state = 'attempting' and exists (
          select from pennypost_delivery.attempt a
@@ -245,22 +237,22 @@ export class TransactionalMessages {
   }
 
   /** Index: transactional_message_due. */
-  async messagesDue(limit: number): Promise<readonly TransactionalMessage[]> {
+  async messagesDue(limit: number): Promise<readonly MessageFacts[]> {
     return this.#many(
       `where next_attempt_at is not null and next_attempt_at <= ${DATABASE_NOW} order by next_attempt_at, project_id limit $1`,
       [limit],
     );
   }
 
-  async #one(where: string, values: readonly unknown[]): Promise<TransactionalMessage | undefined> {
+  async #one(where: string, values: readonly unknown[]): Promise<MessageFacts | undefined> {
     return (await this.#many(where, values))[0];
   }
 
-  async #many(where: string, values: readonly unknown[]): Promise<TransactionalMessage[]> {
-    const rows = await this.#sql.query<MessageRecord>(
-      `select ${MESSAGE_COLUMNS} from pennypost_delivery.transactional_message ${where}`,
+  async #many(where: string, values: readonly unknown[]): Promise<MessageFacts[]> {
+    const rows = await this.#sql.query<FactsRow>(
+      `select ${FACTS} from pennypost_delivery.transactional_message ${where}`,
       values,
     );
-    return rows.map(toMessage);
+    return rows.map(toFacts);
   }
 }

@@ -32,7 +32,7 @@ export const campaignShown = (campaign: Campaign) => ({
   state: campaign.state,
   pauseReason: campaign.pauseReason,
   launchFailure: campaign.launchFailure,
-  subject: campaign.content.subject,
+  subject: campaign.subject,
   audience: campaign.audience,
   lists: campaign.lists,
   excludeLists: campaign.excludeLists,
@@ -51,9 +51,9 @@ export const fieldsOf = (campaign: Campaign): string =>
     ['state', campaign.state],
     ['paused because', campaign.pauseReason],
     ['not launched', campaign.launchFailure],
-    ['subject', campaign.content.subject],
-    ['author', mailboxText(campaign.content.author)],
-    ['content', campaign.content.kind],
+    ['subject', campaign.subject],
+    ['author', mailboxText(campaign.author)],
+    ['content', campaign.contentKind],
     ['audience', campaign.launchedAt === null ? undefined : campaign.audience],
     ['created', campaign.createdAt],
     ['scheduled', campaign.scheduledAt],
@@ -78,5 +78,5 @@ export function problemsText(problems: readonly ContentProblem[], width: number 
   );
 }
 
-const mailboxText = ({ name, address }: Campaign['content']['author']): string =>
+const mailboxText = ({ name, address }: Campaign['author']): string =>
   name === undefined || name === '' ? address : `${name} <${address}>`;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Application, Campaign } from '../../application/application.ts';
+import type { Application, Campaign, Moment } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { campaignOf, campaignShown, fieldsOf, problemsText } from './campaign-lookup.ts';
 import { type Cli, example, gather, inProject, type PageOptions, type Project, paged, pageOf, resultPage } from './cli.ts';
@@ -108,7 +108,8 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const found = await campaignOf(application, project, wanted);
-        cli.output.result({ ...campaignShown(found), content: found.content }, () => fieldsOf(found));
+        const { content } = await application.campaign.get(project.id, found.id);
+        cli.output.result({ ...campaignShown(found), content }, () => fieldsOf(found));
       });
     });
   example(show, 'pennypost campaign show "November letter"');
@@ -160,7 +161,7 @@ async function tellDraft(
   application: Application,
   project: Project,
   draft: Campaign,
-  written: { readonly schedule: Date | undefined; readonly offset: number; readonly path: string | undefined },
+  written: { readonly schedule: Moment | undefined; readonly offset: number; readonly path: string | undefined },
 ): Promise<void> {
   const { path = '<file>' } = written;
   const problems = await application.campaign.check(project.id, draft.id);
@@ -168,7 +169,7 @@ async function tellDraft(
   const told =
     written.schedule === undefined || faulty
       ? draft
-      : await application.campaign.schedule(project.id, draft.id, written.schedule);
+      : await application.campaign.schedule(project.id, draft.id, written.schedule.in(project.timeZone));
   const inFile = problems.map((problem) =>
     problem.part === 'source' && problem.line !== undefined ? { ...problem, line: problem.line + written.offset } : problem,
   );

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Application } from '../../application/application.ts';
+import { type Application, type Moment, parseMoment } from '../../application/application.ts';
 import { closing } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Interruption } from './interruption.ts';
@@ -92,14 +92,13 @@ export function whole(text: string, option: string, least: number, most: number)
   return number;
 }
 
-/** @throws InvalidInput unless it is a moment with its offset, such as 2026-11-22T10:00:00+01:00 */
-export function moment(text: string, option: string): Date {
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time))
-    throw new InvalidInput(
-      `${option} wants a time with its offset, such as 2026-11-22T10:00:00+01:00, not "${text.slice(0, 40)}".`,
-    );
-  return new Date(time);
+/** A time as `parseMoment` reads it, named for the option at fault. @throws InvalidInput */
+export function moment(text: string, option: string): Moment {
+  try {
+    return parseMoment(text);
+  } catch (error) {
+    throw error instanceof InvalidInput ? new InvalidInput(`${option}: ${error.message}`) : error;
+  }
 }
 
 /** `--limit` and `--after`, which every listing has. */

@@ -14,7 +14,7 @@
  */
 import { extname } from 'node:path';
 import { z } from 'zod';
-import type { ContentInput } from '../../application/application.ts';
+import type { ContentInput, Moment } from '../../application/application.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { moment } from './cli.ts';
 import { type Fault, readFrontMatter } from './front-matter.ts';
@@ -33,7 +33,7 @@ export interface ContentFile {
   /** Ids or slugs, as written. */
   readonly lists: readonly string[];
   readonly excludeLists: readonly string[];
-  readonly schedule: Date | undefined;
+  readonly schedule: Moment | undefined;
   readonly trackOpens: boolean | undefined;
   readonly trackClicks: boolean | undefined;
   /** Lines of the file before the source: line 1 of the source is line `offset + 1` of the file. */

@@ -14,17 +14,17 @@ export function keyCommands(program: Command, cli: Cli): void {
     .requiredOption('--name <name>', 'what it is for')
     .requiredOption(
       '--scope <scope>',
-      'what it may do: audience.read, audience.write, campaign.read, campaign.write, campaign.send, message.send, report.read, admin',
+      'what it may do: audience.read, audience.write, campaign.read, campaign.write, campaign.send, message.send, report.read, admin, instance.read',
       gather,
     )
-    .option('--expires <time>', 'until when, such as 2027-01-01T00:00:00Z; default: never')
+    .option('--expires <time>', 'until when, such as 2027-01-01 or 2027-01-01T00:00:00Z; default: never')
     .option('--rate <number>', 'requests per second, 1 to 10,000 (default 50)')
     .action(async (options: { name: string; scope: readonly string[]; expires?: string; rate?: string }) => {
       await inProject(cli, async (application, project) => {
         const made = await application.access.createKey(project.id, {
           name: options.name,
           scopes: options.scope.flatMap((scope) => scope.split(',')),
-          expiresAt: options.expires === undefined ? undefined : moment(options.expires, '--expires'),
+          expiresAt: options.expires === undefined ? undefined : moment(options.expires, '--expires').in(project.timeZone),
           requestsPerSecond: options.rate === undefined ? undefined : whole(options.rate, '--rate', 1, 10_000),
         });
         const shown = keyShown(made.key, cli.clock.now());

@@ -96,11 +96,11 @@ export function launchCommands(campaign: Command, cli: Cli): void {
     .command('schedule')
     .description('launch a draft later, by whichever background worker runs then')
     .argument('<campaign>', 'id or name')
-    .requiredOption('--at <time>', 'such as 2026-12-01T08:00:00+01:00')
+    .requiredOption('--at <time>', "such as '2026-12-01 08:00' in the project's time zone, or 2026-12-01T08:00:00+01:00")
     .action(async (wanted: string, { at }: { at: string }) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
-        const scheduled = await application.campaign.schedule(project.id, id, moment(at, '--at'));
+        const scheduled = await application.campaign.schedule(project.id, id, moment(at, '--at').in(project.timeZone));
         if (!(await someoneWorks(application, 'background')))
           cli.output.warn('no worker is running. One must run at that time: "pennypost serve" or "pennypost work".');
         cli.output.result(campaignShown(scheduled), () => fieldsOf(scheduled));
@@ -135,7 +135,6 @@ async function after(cli: Cli, instance: Instance, project: Project, campaign: C
 
 async function follow(cli: Cli, instance: Instance, project: Project, campaign: Campaign): Promise<void> {
   const { reports } = instance.application;
-  const read = () => reports.campaign(project.id, campaign.id);
   const progress = new Progress({
     stream: cli.output.progressStream,
     clock: cli.clock,
@@ -144,14 +143,14 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
   });
   const trouble = new TroubleWatch(instance, cli.clock);
   const done = await untilDone(cli, instance, 'bulk', async () => {
-    const { state, states, audience } = await read();
+    const { state, states, audience } = await reports.progress(project.id, campaign.id);
     const met = await trouble.look();
     for (const line of met.lines) progress.say(line);
     const note = [noteOf(states), ...(met.any ? ['mail is not taken'] : [])].filter((part) => part !== '').join('; ');
     progress.update(audience - states.pending, { note, total: audience });
     return state !== 'sending';
   }).finally(() => progress.finish());
-  const report = await read();
+  const report = await reports.campaign(project.id, campaign.id);
   if (!done)
     cli.output.note(
       'Interrupted. What is not handed over yet goes on when a worker runs: nobody is skipped, nobody mailed again.',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { TransactionalMessage } from '../../application/application.ts';
+import type { MessageFacts } from '../../application/application.ts';
 import { type Cli, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
 
@@ -69,7 +69,7 @@ export function messageCommands(program: Command, cli: Cli): void {
 }
 
 /** A transactional message without its content. */
-export const messageShown = (message: TransactionalMessage) => ({
+export const messageShown = (message: MessageFacts) => ({
   id: message.id,
   to: message.recipient.address,
   state: message.state,

@@ -1,11 +1,23 @@
 import type { Command } from 'commander';
-import { type Cli, example, inProject, type PageOptions, type Project, paged, pageOf, resultPage, withInstance } from './cli.ts';
+import {
+  type Cli,
+  example,
+  gather,
+  inProject,
+  type PageOptions,
+  type Project,
+  paged,
+  pageOf,
+  resultPage,
+  withInstance,
+} from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
 import type { Instance } from './workbench.ts';
 
 interface ProfileOptions {
   readonly name?: string;
   readonly domain?: string;
+  readonly authorDomain?: readonly string[];
   readonly trackingUrl?: string;
   readonly postalAddress?: string;
   readonly timeZone?: string;
@@ -93,6 +105,11 @@ export function projectCommands(program: Command, cli: Cli): void {
 
 function profileOptions(command: Command): void {
   command
+    .option(
+      '--author-domain <domain>',
+      "further domain that authors may have, with its subdomains; '*' is any, an empty one allows none; may be repeated",
+      gather,
+    )
     .option('--postal-address <text>', 'shown in the footer of marketing mail; \\n begins a new line')
     .option('--time-zone <name>', 'IANA name; days of reports are cut by it (default UTC)')
     .option('--language <tag>', 'BCP 47; of public pages for subscribers without one (default en)')
@@ -106,6 +123,7 @@ function changesOf(options: ProfileOptions) {
   return {
     name: options.name,
     senderDomain: options.domain,
+    authorDomains: options.authorDomain?.filter((domain) => domain !== ''),
     postalAddress: options.postalAddress?.replaceAll('\\n', '\n'),
     timeZone: options.timeZone,
     defaultLanguage: options.language,
@@ -118,6 +136,7 @@ const projectShown = (project: Project) => ({
   slug: project.slug,
   name: project.name,
   senderDomain: project.senderDomain,
+  authorDomains: project.authorDomains,
   trackingBaseUrl: project.trackingBaseUrl,
   postalAddress: project.postalAddress,
   timeZone: project.timeZone,
@@ -131,6 +150,7 @@ const fieldsOf = (project: Project): string =>
     ['slug', project.slug],
     ['id', project.id],
     ['domain', project.senderDomain],
+    ['authors also of', project.authorDomains.length === 0 ? undefined : project.authorDomains.join(', ')],
     ['links', project.trackingBaseUrl],
     ['postal address', project.postalAddress],
     ['time zone', project.timeZone],

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ContentInput, TransactionalMessage } from '../../application/application.ts';
+import type { ContentInput, MessageFacts } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
@@ -78,13 +78,13 @@ export async function followMessages(
   cli: Cli,
   instance: Instance,
   project: Project,
-  accepted: readonly TransactionalMessage[],
+  accepted: readonly MessageFacts[],
   wait: boolean,
 ): Promise<void> {
   const { application } = instance;
   let messages = accepted;
   if (wait) {
-    const waiting = (message: TransactionalMessage): boolean => message.state === 'accepted' || message.state === 'attempting';
+    const waiting = (message: MessageFacts): boolean => message.state === 'accepted' || message.state === 'attempting';
     const done = await untilDone(cli, instance, 'transactional', async () => {
       messages = await Promise.all(
         messages.map((message) => (waiting(message) ? application.messages.get(project.id, message.id) : message)),
@@ -114,7 +114,7 @@ export async function followMessages(
   );
 }
 
-function exitOf(messages: readonly TransactionalMessage[]): number {
+function exitOf(messages: readonly MessageFacts[]): number {
   if (messages.every(({ state }) => state === 'submitted')) return EXIT.ok;
   const later = messages.some(({ state }) => state === 'deferred' || state === 'accepted' || state === 'attempting');
   return later ? EXIT.unavailable : EXIT.failed;

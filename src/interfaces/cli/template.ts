@@ -23,18 +23,22 @@ export function templateCommands(program: Command, cli: Cli): void {
 
   const list = paged(template.command('list').description('List templates.')).action(async (options: PageOptions) => {
     await inProject(cli, async (application, project) =>
-      resultPage(cli, await application.templates.list(project.id, pageOf(options)), summaryOf, (items) =>
-        renderTable(
-          [
-            { title: 'Name', value: (one) => one.name },
-            { title: 'Kind', value: (one) => one.kind },
-            { title: 'Subject', value: (one) => one.subject },
-            { title: 'Changed', value: (one) => one.updatedAt },
-            { title: 'Id', value: (one) => one.id },
-          ],
-          items,
-          cli.output.width,
-        ),
+      resultPage(
+        cli,
+        await application.templates.list(project.id, pageOf(options)),
+        (one) => one,
+        (items) =>
+          renderTable(
+            [
+              { title: 'Name', value: (one) => one.name },
+              { title: 'Kind', value: (one) => one.kind },
+              { title: 'Subject', value: (one) => one.subject },
+              { title: 'Changed', value: (one) => one.updatedAt },
+              { title: 'Id', value: (one) => one.id },
+            ],
+            items,
+            cli.output.width,
+          ),
       ),
     );
   });
@@ -81,15 +85,6 @@ export function templateCommands(program: Command, cli: Cli): void {
 
 const EXAMPLE_ID = '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b';
 
-const summaryOf = ({ id, name, content, createdAt, updatedAt }: Template) => ({
-  id,
-  name,
-  kind: content.kind,
-  subject: content.subject,
-  createdAt,
-  updatedAt,
-});
-
 function shown(cli: Cli, template: Template): void {
   cli.output.result(template, () =>
     [
@@ -111,7 +106,7 @@ function shown(cli: Cli, template: Template): void {
 /** By id, or by a name that only one template has. @throws NotFound, InvalidInput */
 export async function templateIdOf(application: Application, project: Project, wanted: string): Promise<string> {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(wanted)) return wanted.toLowerCase();
-  const found: Template[] = [];
+  const found: { readonly id: string; readonly name: string }[] = [];
   for (let after: string | undefined; ; ) {
     const page = await application.templates.list(project.id, { limit: 100, after });
     found.push(...page.items.filter(({ name }) => name === wanted.trim()));

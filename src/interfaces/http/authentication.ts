@@ -6,7 +6,7 @@ export type Scope = Parameters<Awaited<ReturnType<Application['access']['authent
 
 /** Who asks, as the application tells it. */
 export interface Caller {
-  readonly project: { readonly id: string };
+  readonly project: { readonly id: string; readonly timeZone: string };
   readonly keyId: string;
   readonly requestsPerSecond: number;
   hasScope(scope: Scope): boolean;

@@ -3,23 +3,33 @@ import type { Context } from 'hono';
 import { bearerSecret, type Caller } from './authentication.ts';
 import { type Download, downloadResponse } from './download.ts';
 import { taggedJson } from './etag.ts';
+import type { FailedAttempts } from './failed-attempts.ts';
+import type { AnswerGuard } from './field-scopes.ts';
 import { HttpProblem, type ProblemDetail } from './problem.ts';
 import { type RateLimiter, type RateLimitVerdict, rateLimitHeaders } from './rate-limit.ts';
-import { countedBody, escapePointer, isStorable, readJson, requireType } from './request-body.ts';
+import { type BodyPace, countedBody, escapePointer, isStorable, readJson, requireType } from './request-body.ts';
 import { type Route, scopesOf } from './route.ts';
 
 export interface DispatchOptions<Application> {
+  /** Takes out of the answer what the key may not see. */
+  readonly guard: AnswerGuard | undefined;
   readonly application: Application;
   readonly authenticate: (secret: string) => Promise<Caller>;
+  readonly failedAttempts: FailedAttempts;
+  readonly networkOf: (context: Context<HttpEnv>) => string;
   readonly rateLimiter: RateLimiter;
   readonly maxJsonBytes: number;
   readonly maxUploadBytes: number;
+  readonly pace: BodyPace;
   /** For what fails after the answer has begun. */
   readonly report: (error: unknown, context: Context<HttpEnv>) => void;
 }
 
-/** What one request carries besides itself; `rateLimit` are headers for its answer, whatever that is. */
-export type HttpEnv = { Variables: { requestId: string; rateLimit?: Readonly<Record<string, string>> } };
+/**
+ * What one request carries besides itself; `rateLimit` are headers for its answer, whatever that is, and `seesPeople` is false
+ * once its key is known to lack `audience.read`: its refusals then name no addresses.
+ */
+export type HttpEnv = { Variables: { requestId: string; seesPeople?: boolean; rateLimit?: Readonly<Record<string, string>> } };
 
 /**
  * One request through one route: who, how often, allowed to, then what, and only then the body. A stranger's body is never
@@ -31,7 +41,9 @@ export async function dispatch<Application>(
   options: DispatchOptions<Application>,
 ): Promise<Response> {
   const request = context.req.raw;
-  const caller = await options.authenticate(bearerSecret(request));
+  const network = options.networkOf(context);
+  const caller = await options.failedAttempts.attempt(network, bearerSecret(request), options.authenticate);
+  context.set('seesPeople', caller.hasScope('audience.read'));
   const verdict = options.rateLimiter.take(caller.keyId, caller.requestsPerSecond);
   context.set('rateLimit', rateLimitHeaders(verdict));
   requireBudget(verdict);
@@ -45,7 +57,7 @@ export async function dispatch<Application>(
   const body =
     route.body === undefined
       ? undefined
-      : parsePart('body', route.body, await bodyOf(request, route.maxBodyBytes ?? options.maxJsonBytes));
+      : parsePart('body', route.body, await bodyOf(request, route.maxBodyBytes ?? options.maxJsonBytes, options.pace));
 
   const result = await route.handle({
     application: options.application,
@@ -55,14 +67,15 @@ export async function dispatch<Application>(
     query,
     headers,
     body,
-    upload: countedBody(request, route.upload === undefined ? 0 : maxUploadBytes),
+    upload: countedBody(request, route.upload === undefined ? 0 : maxUploadBytes, options.pace),
     request,
   });
   if (route.replyType !== undefined)
     return downloadResponse(result as Download, route.replyType, (error) => options.report(error, context));
   if (route.reply === undefined) return context.body(null, 204);
-  const answer = route.reply.parse(result);
-  return route.method === 'get' ? taggedJson(request, answer) : context.json(answer, route.status ?? 200);
+  const parsed = route.reply.parse(result);
+  const answer = options.guard === undefined ? parsed : options.guard(parsed, caller);
+  return route.method === 'get' ? taggedJson(request, answer) : context.json(answer as object, route.status ?? 200);
 }
 
 function requireBudget(verdict: RateLimitVerdict): void {
@@ -128,11 +141,11 @@ function singleValues(query: URLSearchParams): Record<string, string> {
   return Object.fromEntries(values);
 }
 
-async function bodyOf(request: Request, maxBytes: number): Promise<unknown> {
+async function bodyOf(request: Request, maxBytes: number, pace: BodyPace): Promise<unknown> {
   const { headers, body } = request;
   // Many clients name a type even where they send nothing.
   if (headers.get('content-length') === '0') return undefined;
   const announced = headers.has('content-length') || headers.has('transfer-encoding');
   // A Request that was made in memory (embedding, tests) has neither header, but its body says what it is.
-  return announced || (body !== null && headers.has('content-type')) ? readJson(request, maxBytes) : undefined;
+  return announced || (body !== null && headers.has('content-type')) ? readJson(request, maxBytes, pace) : undefined;
 }

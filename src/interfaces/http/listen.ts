@@ -2,12 +2,17 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { HttpProblem, problemResponse } from './problem.ts';
+import { refuseUnreadable } from './refused-connection.ts';
 
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
   readonly host?: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** For a whole request; default an hour. */
+  readonly requestTimeoutMs?: number;
+  /** For its head; default 30 seconds. */
+  readonly headersTimeoutMs?: number;
 }
 
 export interface Listening {
@@ -35,10 +40,20 @@ export async function listen(
     hostname: host,
     // The process may be somebody else's: its Request and Response stay what they are. Costs 0.03 ms a request.
     overrideGlobalObjects: false,
+    // refused-connection.ts reads on after a refusal, longer than this library would.
+    autoCleanupIncoming: false,
     // A Host header or target that is no URL never reaches the app.
     errorHandler: (error) => problemResponse(error instanceof RequestError ? malformed(error) : error, OUTSIDE),
   });
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS }, listener);
+  const { requestTimeoutMs = REQUEST_TIMEOUT_MS, headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
+  const server = createServer({
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    connectionsCheckingInterval: Math.min(30_000, headersTimeoutMs),
+    // Refused by us: Node's own refusal has no body.
+    requireHostHeader: false,
+  });
+  refuseUnreadable(server, listener);
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   await bound(server, host, options.port);
   const { port, address } = server.address() as AddressInfo;

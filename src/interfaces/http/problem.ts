@@ -1,4 +1,5 @@
 import { DomainError, type ErrorKind } from '../../domain/shared/errors.ts';
+import { withoutAddresses } from './without-addresses.ts';
 
 /** One thing that is wrong, where several can be wrong at once. */
 export interface ProblemDetail {
@@ -27,7 +28,7 @@ export interface ProblemDocument {
   readonly problems?: readonly unknown[];
 }
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 414 | 415 | 417 | 422 | 429 | 431 | 500 | 503;
 
 /** The only place where a kind of error becomes a status. */
 const STATUS: Readonly<Record<ErrorKind, ProblemStatus>> = {
@@ -41,7 +42,11 @@ const STATUS: Readonly<Record<ErrorKind, ProblemStatus>> = {
 };
 
 /** HTTP has better words for what is wrong with a body as a whole. */
-const STATUS_OF_CODE: Readonly<Record<string, ProblemStatus>> = { 'request.too_large': 413, 'request.aborted': 400 };
+const STATUS_OF_CODE: Readonly<Record<string, ProblemStatus>> = {
+  'request.too_large': 413,
+  'request.aborted': 400,
+  'request.too_slow': 408,
+};
 
 const TITLE: Readonly<Record<ProblemStatus, string>> = {
   400: 'The request could not be read',
@@ -49,11 +54,15 @@ const TITLE: Readonly<Record<ProblemStatus, string>> = {
   403: 'Not allowed with this key',
   404: 'Not found',
   405: 'Method not allowed',
+  408: 'The request took too long',
   409: 'Not possible in the present state',
   413: 'The body is too large',
+  414: 'The address is too long',
   415: 'The body has an unsupported type',
+  417: 'The expectation cannot be met',
   422: 'The input is invalid',
   429: 'Too many requests',
+  431: 'The headers are too large',
   500: 'Internal error',
   503: 'Unavailable for now',
 };
@@ -87,11 +96,20 @@ export interface ProblemContext {
   readonly requestId: string;
   /** Prefix of `type`; the page there has an anchor for every code. */
   readonly errorPage: string;
+  /** False: the key may not see people, and no text names an address. Default true. */
+  readonly seesPeople?: boolean;
 }
 
 /** The one error shape. What is neither a `DomainError` nor an `HttpProblem` becomes a 500 that reveals only the request id. */
 export function problemResponse(error: unknown, context: ProblemContext): Response {
-  const { status, code, detail, headers, ...more } = describe(error);
+  const { status, headers, body } = problemAnswer(error, context);
+  return new Response(body, { status, headers });
+}
+
+/** The same in parts, for those who answer without a `Response`. */
+export function problemAnswer(error: unknown, context: ProblemContext) {
+  const described = describe(error);
+  const { status, code, detail, headers, ...more } = context.seesPeople === false ? withoutPeople(described) : described;
   const document: ProblemDocument = {
     type: `${context.errorPage}#${code}`,
     title: TITLE[status],
@@ -101,7 +119,7 @@ export function problemResponse(error: unknown, context: ProblemContext): Respon
     code,
     ...more,
   };
-  return new Response(JSON.stringify(document), { status, headers: { 'content-type': 'application/problem+json', ...headers } });
+  return { status, headers: { 'content-type': 'application/problem+json', ...headers }, body: JSON.stringify(document) };
 }
 
 /** Whether the fault is ours, so that it belongs in the log. */
@@ -109,6 +127,9 @@ export function isUnexpected(error: unknown): boolean {
   if (error instanceof DomainError) return error.kind === 'unavailable';
   return !(error instanceof HttpProblem);
 }
+
+const AWAY =
+  'This cannot be answered now. Try again after the seconds in Retry-After. The log of the server has the reason under the id in "instance".';
 
 interface Description extends Pick<ProblemDocument, 'code' | 'detail' | 'pointer' | 'errors' | 'problems'> {
   readonly status: ProblemStatus;
@@ -125,7 +146,8 @@ function describe(error: unknown): Description {
     return {
       status: STATUS_OF_CODE[error.code] ?? STATUS[error.kind],
       code: error.code,
-      detail: error.message,
+      // What is away and where is for the log: to the outside it would name hosts, paths and statements.
+      detail: error.kind === 'unavailable' ? AWAY : error.message,
       headers: headersFor(error),
       ...(error.pointer !== undefined && { pointer: error.pointer }),
       ...('problems' in error && Array.isArray(error.problems) && { problems: error.problems }),
@@ -136,6 +158,14 @@ function describe(error: unknown): Description {
     code: 'internal.error',
     detail: 'Something went wrong on our side. The log of the server has it under the id in "instance".',
     headers: {},
+  };
+}
+
+function withoutPeople({ detail, errors, ...rest }: Description): Description {
+  return {
+    ...rest,
+    detail: withoutAddresses(detail),
+    ...(errors && { errors: errors.map((fault) => ({ ...fault, detail: withoutAddresses(fault.detail) })) }),
   };
 }
 

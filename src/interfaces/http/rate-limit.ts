@@ -30,17 +30,25 @@ export class RateLimiter {
     this.monotonic = monotonic;
   }
 
+  /** Whether `take` would allow it now. */
+  peek(key: string, limit: number): boolean {
+    return this.filled(key, limit, this.monotonic()).tokens >= 1;
+  }
+
   take(key: string, limit: number): RateLimitVerdict {
     const now = this.monotonic();
-    const bucket = this.buckets.get(key) ?? { tokens: limit, at: now };
-    bucket.tokens = Math.min(limit, bucket.tokens + ((now - bucket.at) / 1000) * limit);
-    bucket.at = now;
+    const bucket = this.filled(key, limit, now);
     const allowed = bucket.tokens >= 1;
     if (allowed) bucket.tokens -= 1;
     this.buckets.set(key, bucket);
     if (this.buckets.size > SWEEP_ABOVE) this.sweep(now);
     const missing = bucket.tokens >= 1 ? limit - bucket.tokens : 1 - bucket.tokens;
     return { allowed, limit, remaining: Math.floor(bucket.tokens), resetSeconds: Math.max(1, Math.ceil(missing / limit)) };
+  }
+
+  private filled(key: string, limit: number, now: number): Bucket {
+    const bucket = this.buckets.get(key) ?? { tokens: limit, at: now };
+    return { tokens: Math.min(limit, bucket.tokens + ((now - bucket.at) / 1000) * limit), at: now };
   }
 
   private sweep(now: number): void {

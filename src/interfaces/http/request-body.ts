@@ -13,6 +13,21 @@ class BodyTooLarge extends DomainError {
   }
 }
 
+/** How many bytes of a body must come in how long a time of waiting for them. */
+export interface BodyPace {
+  readonly bytes: number;
+  readonly withinMs: number;
+}
+
+/** A body that trickles holds a connection, memory, and of an import a place that others wait for. */
+class BodyTooSlow extends DomainError {
+  readonly code = 'request.too_slow';
+  readonly kind = 'invalid';
+  constructor({ bytes, withinMs }: BodyPace) {
+    super(`The body arrived too slowly: fewer than ${bytes} bytes in ${withinMs / 1000} seconds. Send it over a faster line.`);
+  }
+}
+
 /** The connection ended in the middle of the body. */
 class BodyBrokenOff extends DomainError {
   readonly code = 'request.aborted';
@@ -27,20 +42,20 @@ class BodyBrokenOff extends DomainError {
  * runs. Refuses at the first byte over the limit, or before the first byte when Content-Length tells. The connection stays
  * open for that answer: `Connection: close` would reset it before a client that is still sending has read why. The server
  * goes on reading for half a second and closes then.
- * @throws BodyTooLarge, BodyBrokenOff
+ * Only time spent waiting for the client counts for the pace, not what our side needs for what has come.
+ * @throws BodyTooLarge, BodyTooSlow, BodyBrokenOff
  */
-export async function* countedBody(request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
+export async function* countedBody(request: Request, maxBytes: number, pace: BodyPace): AsyncGenerator<Uint8Array> {
   const announced = Number(request.headers.get('content-length') ?? 0);
   if (announced > maxBytes) throw new BodyTooLarge(maxBytes);
   if (request.body === null) return;
   const reader = request.body.getReader();
   let received = 0;
   let complete = false;
+  const wait = paced(pace);
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((error: unknown) => {
-        throw new BodyBrokenOff(error);
-      });
+      const { done, value } = await wait(reader.read());
       if (done) {
         complete = true;
         return;
@@ -56,11 +71,30 @@ export async function* countedBody(request: Request, maxBytes: number): AsyncGen
   }
 }
 
-/** @throws BodyTooLarge, BodyBrokenOff, HttpProblem 415, 400 (not JSON), 422 (text that no database column can hold) */
-export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
+/** Waits for pieces of a body, and gives up when they bring too little in too long a time. */
+function paced(pace: BodyPace) {
+  let bytes = 0;
+  let waitedMs = 0;
+  return async <Piece extends { readonly value?: Uint8Array | undefined }>(reading: Promise<Piece>): Promise<Piece> => {
+    const slow = Promise.withResolvers<never>();
+    const timer = setTimeout(() => slow.reject(new BodyTooSlow(pace)), Math.max(0, pace.withinMs - waitedMs));
+    const since = performance.now();
+    const broken = reading.catch((error: unknown) => {
+      throw new BodyBrokenOff(error);
+    });
+    const piece = await Promise.race([broken, slow.promise]).finally(() => clearTimeout(timer));
+    bytes += piece.value?.byteLength ?? 0;
+    waitedMs += performance.now() - since;
+    if (bytes >= pace.bytes) [bytes, waitedMs] = [0, 0];
+    return piece;
+  };
+}
+
+/** @throws BodyTooLarge, BodyTooSlow, BodyBrokenOff, HttpProblem 415, 400 (not JSON), 422 (text that no database column can hold) */
+export async function readJson(request: Request, maxBytes: number, pace: BodyPace): Promise<unknown> {
   requireType(request, ['application/json']);
   const chunks: Uint8Array[] = [];
-  for await (const chunk of countedBody(request, maxBytes)) chunks.push(chunk);
+  for await (const chunk of countedBody(request, maxBytes, pace)) chunks.push(chunk);
   const text = decodeUtf8(Buffer.concat(chunks));
   requireFlat(text);
   let value: unknown;

@@ -1,4 +1,6 @@
 import { z } from '@hono/zod-openapi';
+import { MOMENT_PATTERN, type Moment, parseMoment } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
 
 /** Kinds of things that have ids in the API; the isolation test finds every place where one may be named by `x-object`. */
 export type ObjectKind = 'list' | 'subscriber' | 'import' | 'template' | 'campaign' | 'message' | 'key';
@@ -31,12 +33,25 @@ export function orNull<Schema extends z.ZodType>(schema: Schema) {
   return schema.nullish().transform((value) => value ?? null);
 }
 
-/** A point in time in a request: RFC 3339 with an offset or Z, of the years 1900 to 9998: databases and ISO 8601 part ways beyond. */
-export const instant = z.iso
-  .datetime({ offset: true })
-  .transform((text) => new Date(text))
-  .refine((time) => time.getUTCFullYear() >= 1900 && time.getUTCFullYear() < 9999, 'A time from 1900 to 9998 is expected')
-  .openapi({ type: 'string', format: 'date-time', example: '2026-11-22T10:00:00Z' });
+/** A point in time in a request: what the command line takes as well. Local times are in the project's zone: `time.in(zone)`. */
+export const moment = z
+  .string()
+  .transform((text, context): Moment => {
+    try {
+      return parseMoment(text);
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  })
+  .openapi({
+    type: 'string',
+    pattern: MOMENT_PATTERN.source,
+    description: "RFC 3339, or a local time: in the zone that is named behind it, else in the project's. Years 1900 to 9998.",
+    examples: ['2026-11-22T10:00:00Z', '2026-11-22 10:00', '2026-11-22 10:00 Europe/Berlin', '2026-11-22'],
+    example: '2026-11-22T10:00:00Z',
+  });
 
 /** A day in a query: `2026-11-22`. */
 export const day = z.iso.date().refine((text) => text >= '1900' && text < '9999', 'A day from 1900 to 9998 is expected');
@@ -59,15 +74,20 @@ export function idsOf(kind: ObjectKind) {
 /** An object of names and JSON values, checked further inside. */
 export const jsonObject = z.record(z.string(), z.unknown()).openapi({ type: 'object', additionalProperties: true });
 
-/** How we know of a person's will. */
+/** How we know of a person's will; `evidenceIn` makes its time one of the project's zone. */
 export const evidenceSchema = z.strictObject({
   source: z.string().openapi({ description: 'Where it was said.', example: 'signup form /spring' }),
   ip: z.string().optional(),
   userAgent: z.string().optional(),
   text: z.string().optional().openapi({ description: 'The words that the person agreed to.' }),
   textVersion: z.string().optional(),
-  at: instant.optional().openapi({ description: 'Default: now.' }),
+  at: moment.optional().openapi({ description: 'Default: now.' }),
 });
+
+/** Evidence as the verbs take it. */
+export function evidenceIn<Given extends { readonly at?: Moment | undefined }>(timeZone: string, evidence: Given | undefined) {
+  return evidence === undefined ? undefined : { ...evidence, at: evidence.at?.in(timeZone) };
+}
 
 /** The query of every listing: `limit` 1 to 500 (default 50), `cursor` = the `next` of the page before. */
 export const pageQuery = z.strictObject({

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { routePath } from 'hono/route';
+import { networkOf } from '../../application/application.ts';
+import { type ClientAddress, socketAddress } from '../web/request-facts.ts';
 import type { Caller } from './authentication.ts';
 import { dispatch, type HttpEnv } from './dispatch.ts';
 import { errorsPage } from './errors-page.ts';
+import { FailedAttempts } from './failed-attempts.ts';
+import { answerGuard } from './field-scopes.ts';
 import { openApiDocument } from './openapi.ts';
 import { HttpProblem, isUnexpected, problemResponse } from './problem.ts';
 import { RateLimiter } from './rate-limit.ts';
 import { referencePage } from './reference-page.ts';
+import type { BodyPace } from './request-body.ts';
 import type { Route } from './route.ts';
 
 export interface HttpOptions {
@@ -21,6 +26,10 @@ export interface HttpOptions {
   readonly maxUploadBytes?: number;
   /** Milliseconds that only grow, for rate limits; default `performance.now`. */
   readonly monotonic?: () => number;
+  /** A body that brings fewer bytes in that time of waiting for it is refused; default 30 kB in 30 seconds. */
+  readonly pace?: BodyPace;
+  /** The address of a client; a host behind a proxy reads it from its proxy's header. Default: the peer of the socket. */
+  readonly clientAddress?: ClientAddress | undefined;
   /** Told of every failure that is ours (500, 503); never gets a body or a secret. */
   readonly report?: (error: unknown, request: { readonly id: string; readonly method: string; readonly route: string }) => void;
   /** Further pages at the root, such as those for recipients; they answer before the API does, with headers of their own. */
@@ -39,8 +48,8 @@ export interface HttpSurface<Application> extends HttpOptions {
 export function httpSurface<Application>(surface: HttpSurface<Application>): Hono<HttpEnv> {
   const publicUrl = surface.publicUrl ?? '';
   const app = new Hono<HttpEnv>();
-  const problem = (error: unknown, requestId: string) =>
-    problemResponse(error, { requestId, errorPage: `${publicUrl}/docs/errors` });
+  const problem = (error: unknown, requestId: string, seesPeople = true) =>
+    problemResponse(error, { requestId, errorPage: `${publicUrl}/docs/errors`, seesPeople });
 
   // Before the headers below: a pixel that is shown in somebody's webmail must not carry an API's restrictions.
   for (const page of surface.pages ?? []) app.route('/', page);
@@ -63,7 +72,7 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
     const requestId = context.get('requestId') ?? randomUUID();
     context.set('requestId', requestId);
     report(error, context);
-    return problem(error, requestId);
+    return problem(error, requestId, context.get('seesPeople'));
   });
 
   app.get('/health/live', (context) => context.json({ status: 'live' }));
@@ -79,16 +88,22 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
   app.route('/', errorsPage());
   app.route('/', referencePage());
 
+  const monotonic = surface.monotonic ?? (() => performance.now());
+  const clientAddress = surface.clientAddress ?? socketAddress;
   const options = {
     application: surface.application,
     authenticate: surface.authenticate,
-    rateLimiter: new RateLimiter(surface.monotonic ?? (() => performance.now())),
+    failedAttempts: new FailedAttempts(monotonic),
+    networkOf: (context: Context<HttpEnv>) => networkOf(clientAddress(context) ?? '') ?? 'unknown',
+    rateLimiter: new RateLimiter(monotonic),
     maxJsonBytes: surface.maxJsonBytes ?? 1_048_576,
     maxUploadBytes: surface.maxUploadBytes ?? 4 * 1024 ** 3,
+    pace: surface.pace ?? { bytes: 30 * 1024, withinMs: 30_000 },
     report,
   };
   for (const route of surface.routes) {
-    app.on(route.method.toUpperCase(), honoPath(route.path), (context) => dispatch(route, context, options));
+    const guard = answerGuard(route.reply);
+    app.on(route.method.toUpperCase(), honoPath(route.path), (context) => dispatch(route, context, { ...options, guard }));
   }
 
   const methodsAt = methodTable(surface.routes);

@@ -26,13 +26,14 @@ export type {
   ContentProblem,
   DailySeries,
   LedgerRow,
+  MessageFacts,
   MessageState,
   Page,
   PageRequest,
   RenderedMessage,
   Status,
   Template,
-  TransactionalMessage,
+  WrittenCampaign,
 } from '../../application/application.ts';
 export { DomainError, type ErrorKind, InvalidInput, NotFound } from '../../domain/shared/errors.ts';
 export type { Lane, Log, PennypostOptions } from './options.ts';

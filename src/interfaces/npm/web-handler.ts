@@ -35,6 +35,7 @@ export async function webHandler(parts: {
     publicUrl,
     pages: [pages],
     ready,
+    clientAddress: clientAddress === undefined ? undefined : (context) => clientAddress(context.req.raw),
     report: (error, request) => log.error({ ...request, reason: error }, 'a request failed'),
   });
   const base = new URL(publicUrl).pathname.replace(/\/$/, '');

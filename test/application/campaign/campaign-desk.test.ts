@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TransactionalMessage } from '../../../src/domain/delivery/index.ts';
+import type { MessageFacts } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { idOf } from '../../support/builders-delivery.ts';
@@ -90,7 +90,7 @@ describe('a test send', () => {
     return world.application.campaign.test(world.projectId, campaign.id, to, as);
   };
 
-  const delivered = async (message: TransactionalMessage | undefined): Promise<string> => {
+  const delivered = async (message: MessageFacts | undefined): Promise<string> => {
     await world.instance.get(tokens.transactional).send(world.projectId, message?.id ?? '');
     return Buffer.from(transport.messages.at(-1)?.content ?? '').toString();
   };
@@ -98,7 +98,7 @@ describe('a test send', () => {
   it('is one transactional message per address, marked in its subject', async () => {
     const sent = await test(['a@example.com', 'b@example.com']);
     expect(sent.map((message) => message.recipient.address)).toEqual(['a@example.com', 'b@example.com']);
-    expect(sent[0]?.content).toMatchObject({ subject: '[Test] For {{ first_name }}' });
+    expect(await delivered(sent[0])).toContain('\r\nSubject: [Test] For friend\r\n');
     expect(await world.jobs('transactional.send')).toHaveLength(2);
   });
 
@@ -240,5 +240,40 @@ describe('a list that a campaign uses', () => {
       const [failed] = [launched, deleted].flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
       expect(['list.in_use', 'campaign.list_missing']).toContain(failed);
     }
+  });
+});
+
+describe('an author outside the project’s domain', () => {
+  const foreign = { ...CampaignWorld.content, author: { address: 'news@elsewhere.example' } };
+  const refused = { code: 'project.author_refused', pointer: '/content/author/address' };
+  const allow = (authorDomains: readonly string[]) => world.application.access.updateProject(world.projectId, { authorDomains });
+
+  it('is refused for campaigns, and nothing is kept', async () => {
+    const lists = [await world.list(1)];
+    const known = (await world.application.campaign.list(world.projectId, {})).items.length;
+    await expect(world.campaign({ lists, content: foreign })).rejects.toMatchObject(refused);
+    expect((await world.application.campaign.list(world.projectId, {})).items).toHaveLength(known);
+    const { id } = await world.campaign({ lists });
+    await expect(world.application.campaign.edit(world.projectId, id, { content: foreign })).rejects.toMatchObject(refused);
+    expect((await world.get(id)).content.author.address).toBe('hello@news.example.com');
+  });
+
+  it('is refused for messages, inline and from a template', async () => {
+    const send = (wish: object) => world.application.messages.send(world.projectId, { to: 'a@example.com', ...wish });
+    await expect(send({ content: foreign })).rejects.toMatchObject(refused);
+    const template = await world.application.templates.create(world.projectId, 'Foreign', foreign);
+    await expect(send({ templateId: template.id })).rejects.toMatchObject(refused);
+    expect((await world.application.messages.list(world.projectId, {})).items).toEqual([]);
+  });
+
+  it('is taken when the project allows it, and refused again at launch when it does no longer', async () => {
+    await allow(['elsewhere.example']);
+    const campaign = await world.campaign({ lists: [await world.list(1)], content: foreign });
+    await allow([]);
+    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject(refused);
+    const at = new Date(Date.now() + 3_600_000);
+    await expect(world.application.campaign.schedule(world.projectId, campaign.id, at)).rejects.toMatchObject(refused);
+    await allow(['*']);
+    expect((await world.application.campaign.launch(world.projectId, campaign.id)).state).toBe('sending');
   });
 });

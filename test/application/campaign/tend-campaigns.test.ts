@@ -319,7 +319,7 @@ describe('a scheduled campaign', () => {
     const sound = await world.campaign({ lists: [list] });
     for (const campaign of [broken, sound]) await world.application.campaign.schedule(world.projectId, campaign.id, at);
     await world.sql(
-      `update pennypost_campaign.campaign set content = jsonb_set(content, '{source}', '"{% if %}"') where id = $1`,
+      `update pennypost_campaign.campaign_content set content = jsonb_set(content, '{source}', '"{% if %}"') where campaign_id = $1`,
       [broken.id],
     );
     await world.instance.pass(HOUR);

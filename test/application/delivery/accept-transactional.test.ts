@@ -45,7 +45,7 @@ describe('a transactional message', () => {
 
   it('keeps variables without the characters that PostgreSQL stores nowhere', async () => {
     const message = await stage.accept({ variables: { name: 'A\0da \ud800', deep: [{ 'k\0ey': '\udc00' }] } });
-    expect((await stage.look(message)).variables).toEqual({ name: 'Ada \ufffd', deep: [{ key: '\ufffd' }] });
+    expect((await stage.kept(message)).variables).toEqual({ name: 'Ada \ufffd', deep: [{ key: '\ufffd' }] });
   });
 
   it('cannot be nested without end', async () => {
@@ -63,7 +63,7 @@ describe('a transactional message', () => {
     await stage.instance.application.templates.edit(stage.projectId, template.id, {
       content: { ...TransactionalStage.content, subject: 'Another' },
     });
-    expect((await stage.look(message)).content).toMatchObject({ subject: 'Your code' });
+    expect((await stage.kept(message)).content).toMatchObject({ subject: 'Your code' });
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SendTransactional } from '../../../src/application/delivery/send-transactional.ts';
-import type { TransactionalMessage, Transport } from '../../../src/domain/delivery/index.ts';
+import type { MessageFacts, Transport } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { anAttempt, idOf } from '../../support/builders-delivery.ts';
@@ -259,7 +259,7 @@ describe('the sweep', () => {
     );
 
   /** An attempt begun by a worker that does nothing more; this one has watched all the time. */
-  const vanish = async (message: TransactionalMessage) => {
+  const vanish = async (message: MessageFacts) => {
     const worker = idOf(stage.made, 0xf);
     await beat(worker);
     await beat(stage.instance.get(tokens.workerId));

@@ -100,3 +100,43 @@ describe('changing a project', () => {
     expect(project.name).toBe('Example');
   });
 });
+
+describe('the authors of a project', () => {
+  const allows = (address: string, authorDomains: readonly string[] = []) => {
+    try {
+      create({ authorDomains }).requireAuthor(address);
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'project.author_refused', pointer: '/content/author/address' });
+      return false;
+    }
+  };
+
+  it.each([
+    ['a@news.example.com', true],
+    ['a@letters.news.example.com', true],
+    ['a@example.com', false],
+    ['a@xnews.example.com', false],
+    ['a@news.example.com.evil.example', false],
+    ['news.example.com@evil.example', false],
+    ['a@news.example.org', false],
+  ])('may be at its domain and below it, and nowhere else: %s', (address, allowed) => {
+    expect(allows(address)).toBe(allowed);
+  });
+
+  it('may be where the project allows it', () => {
+    expect(allows('a@example.com', ['example.com'])).toBe(true);
+    expect(allows('a@shop.example.com', ['Example.COM.'])).toBe(true);
+    expect(allows('a@xn--bcher-kva.example', ['Bücher.example'])).toBe(true);
+    expect(allows('a@example.org', ['example.com'])).toBe(false);
+    expect(allows('a@anything.example', ['*'])).toBe(true);
+    expect(create({ authorDomains: ['a.example', 'A.example'] }).authorDomains).toEqual(['a.example']);
+  });
+
+  it.each([[['com']], [['*.example.com']], [['a@example.com']], [['example.com', 'x y']], [Array(51).fill('a.example')]])(
+    'cannot be allowed at %j',
+    (authorDomains) => {
+      expect(() => create({ authorDomains })).toThrow(expect.objectContaining({ code: 'input.invalid' }));
+    },
+  );
+});

@@ -1,16 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Campaign, type CampaignState, type FrozenContent, Template } from '../../../src/domain/campaign/index.ts';
+import { Campaign, type CampaignState, Template } from '../../../src/domain/campaign/index.ts';
 import { AT, aContent, CAMPAIGN, idOf, PROJECT } from '../../support/builders-delivery.ts';
 
 const LATER = new Date(AT.getTime() + 3_600_000);
-const FROZEN: FrozenContent = {
-  content: aContent(),
-  links: [],
-  keyId: 'abcdef',
-  publicUrl: 'https://t.example.com',
-  project: { name: 'P', postalAddress: '1 Road', senderDomain: 'example.com' },
-};
 
 const aCampaign = (given: { name?: string; lists?: readonly string[] } = {}): Campaign =>
   new Campaign(
@@ -29,7 +22,7 @@ const aCampaign = (given: { name?: string; lists?: readonly string[] } = {}): Ca
 const verbs = {
   schedule: (campaign: Campaign) => campaign.schedule(LATER, AT),
   unschedule: (campaign: Campaign) => campaign.unschedule(),
-  launch: (campaign: Campaign) => campaign.launch(FROZEN, AT),
+  launch: (campaign: Campaign) => campaign.launch(AT),
   pause: (campaign: Campaign) => campaign.pause(null),
   resume: (campaign: Campaign) => campaign.resume(),
   cancel: (campaign: Campaign) => campaign.cancel(),
@@ -77,7 +70,6 @@ describe('the state machine of a campaign', () => {
             verbs[verb](campaign);
             expect(markOf(campaign)).toBe(next);
           }
-          expect(campaign.frozen !== null).toBe(campaign.launchedAt !== null);
           if (campaign.state === 'sending' || campaign.state === 'submitted') expect(campaign.launchedOn).toBe('2026-11-22');
         }
       }),
@@ -88,8 +80,8 @@ describe('the state machine of a campaign', () => {
   it('says in which state it refused what, and what that needs', () => {
     const campaign = aCampaign();
     expect(() => campaign.resume()).toThrow('The campaign is a draft. Only a paused campaign can be resumed.');
-    campaign.launch(FROZEN, AT);
-    expect(() => campaign.launch(FROZEN, AT)).toThrow('The campaign is sending. A campaign is launched once: ');
+    campaign.launch(AT);
+    expect(() => campaign.launch(AT)).toThrow('The campaign is sending. A campaign is launched once: ');
     campaign.cancel();
     expect(() => campaign.pause(null)).toThrow('The campaign is cancelled. Only a launched campaign that still has mail to send');
   });
@@ -100,7 +92,7 @@ describe('the state machine of a campaign', () => {
       `The campaign is ${campaign.state === 'draft' ? 'a draft' : campaign.state}. A resend needs a submitted campaign: ${way}`;
     const needed = 'one where everybody has a first outcome.';
     expect(() => campaign.reopen()).toThrow(refusal(`${needed} Launch it first.`));
-    campaign.launch(FROZEN, AT);
+    campaign.launch(AT);
     expect(() => campaign.reopen()).toThrow(
       refusal(`${needed} Wait until it is submitted; or cancel it, and nobody else gets it.`),
     );
@@ -155,7 +147,7 @@ describe('a campaign', () => {
 
   it('remembers why a rule paused it until it goes on', () => {
     const campaign = aCampaign();
-    campaign.launch(FROZEN, AT);
+    campaign.launch(AT);
     campaign.pause('500 transport errors in a row');
     expect(campaign.pauseReason).toBe('500 transport errors in a row');
     campaign.resume();

@@ -265,9 +265,13 @@ describe('a fault in a content file', () => {
     [
       'no time',
       front('schedule: tomorrow'),
-      'x.mjml, line 4: schedule wants a time with its offset, such as 2026-11-22T10:00:00+01:00, not "tomorrow".',
+      'x.mjml, line 4: schedule: "tomorrow" is not a time. Write it like 2026-11-22T10:00:00+01:00, like 2026-11-22 10:00 for',
     ],
-    ['a time without offset', front('schedule: 2026-11-22T10:00:00'), 'x.mjml, line 4: schedule wants a time with its offset'],
+    [
+      'no day',
+      front('schedule: 2026-02-30 10:00'),
+      'x.mjml, line 4: schedule: "2026-02-30 10:00" is not a time: there is no such day',
+    ],
     ['nothing but text', '---\nhello\n---\nx', 'x.mjml, line 2: names and values such as "subject: News" are expected'],
     ['aliases', front('defaults: &a { b: 1 }', 'headers: *a'), 'x.mjml, line 5: aliases (*name) are not read here.'],
   ])('names its line: %s', (_name, text, message) => {

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { NotFound } from '../../../src/domain/shared/errors.ts';
+import { FIELD_SCOPES } from '../../../src/interfaces/http/field-scopes.ts';
+import { withoutAddresses } from '../../../src/interfaces/http/without-addresses.ts';
 import { documentFaults, type OpenApiDocument, operationsOf } from './document-faults.ts';
 import { probeApp } from './support.ts';
 
@@ -131,5 +134,26 @@ describe('further pages', () => {
     const response = await withPages.app.request('/broken');
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain('secret');
+  });
+});
+
+describe('the fields that show people', () => {
+  it('stand in docs/http-api.md, each with the scope that it needs', async () => {
+    const page = await readFile(new URL('../../../docs/http-api.md', import.meta.url), 'utf8');
+    const rows = [...page.matchAll(/^\| `([\w.]+)` \| `([\w.]+)` \| (absent|masked) \|$/gm)].map(([, ...row]) => row);
+    expect(rows).toEqual(Object.entries(FIELD_SCOPES).map(([field, { scope, others }]) => [field, scope, others]));
+  });
+
+  it.each([
+    ['550 5.1.1 <ada@example.com> unknown', '550 5.1.1 <(address)> unknown'],
+    ['user=ada@example.com;x', '(address);x'],
+    ['see https://r.example/?to=ada%40example.com&x', 'see https:(address)'],
+    ['"ada lovelace"@example.com is full', '(address) is full'],
+    ['ada@[192.0.2.1] refused', '(address) refused'],
+    ['grüße@bücher.example: no', '(address): no'],
+    ['bounce+ada=example.com@mail.example', '(address)'],
+    ['452 4.2.2 mailbox full', '452 4.2.2 mailbox full'],
+  ])('lose addresses in texts: %s', (text, shown) => {
+    expect(withoutAddresses(text)).toBe(shown);
   });
 });

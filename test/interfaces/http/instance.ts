@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import type { QueryResultRow } from 'pg';
 import type { Application } from '../../../src/application/application.ts';
 import { generateSecretKey, KeyRing, type Scope } from '../../../src/domain/access/index.ts';
 import type { Transport } from '../../../src/domain/delivery/index.ts';
@@ -18,6 +19,7 @@ export interface Instance {
   readonly application: Application;
   /** What would stand in the log. */
   readonly reported: unknown[];
+  sql<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** One line per table with a hash over its rows; when a key was last used does not count. */
   fingerprint(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -25,7 +27,7 @@ export interface Instance {
 
 export interface Tenant {
   readonly projectId: Id;
-  /** May do everything. */
+  /** May do everything, and see the instance. */
   readonly headers: { readonly authorization: string };
   /** A fresh object of the kind, so that one test cannot spoil another's. */
   make(kind: ObjectKind): Promise<Id>;
@@ -63,6 +65,10 @@ export async function openInstance(): Promise<Instance> {
     app,
     application,
     reported,
+    async sql<Row extends object>(text: string, values: readonly unknown[] = []) {
+      const { rows } = await (await poolOf(orm)).query<Row & QueryResultRow>(text, [...values]);
+      return rows;
+    },
     async fingerprint() {
       const pool = await poolOf(orm);
       const { rows: tables } = await pool.query<{ name: string }>(
@@ -114,12 +120,14 @@ export async function createTenant({ application }: Instance): Promise<Tenant> {
   const project = await application.access.createProject({
     name: `Tenant ${number}`,
     senderDomain: `tenant${number}.example`,
+    // The author of the examples in the reference.
+    authorDomains: ['example.com'],
     postalAddress: '1 Road, Town',
   });
   const projectId = project.id;
   let made = 0;
   const keyWith = async (...scopes: Scope[]) => {
-    const { secret } = await application.access.createKey(projectId, { name: scopes.join(), scopes, requestsPerSecond: 1000 });
+    const { secret } = await application.access.createKey(projectId, { name: 'test', scopes, requestsPerSecond: 1000 });
     return { authorization: `Bearer ${secret}` };
   };
   const content = {
@@ -141,7 +149,7 @@ export async function createTenant({ application }: Instance): Promise<Tenant> {
   };
   return {
     projectId,
-    headers: await keyWith('admin'),
+    headers: await keyWith('admin', 'instance.read'),
     keyWith,
     async make(kind) {
       made += 1;

@@ -114,6 +114,89 @@ describe.each(operations)('$name', ({ name, operation }) => {
   });
 });
 
+/** Writes an address wherever a text of somebody else's may quote one: replies, reasons, names of files. */
+async function quoteAddresses(): Promise<void> {
+  const reply = `'550 5.1.1 <victim@example.com>: Recipient address rejected; see https://r.example/?to=victim%40example.com'`;
+  await instance.sql(`update pennypost_delivery.transactional_message set reply = ${reply}`);
+  await instance.sql(
+    `insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, ended_at, outcome, code, reply)
+     select project_id, id, 1, now(), now(), 'rejected', 550, ${reply} from pennypost_delivery.transactional_message
+     on conflict do nothing`,
+  );
+  await instance.sql(`update pennypost_campaign.campaign set pause_reason = ${reply}, launch_failure = ${reply}`);
+  await instance.sql(`update pennypost_audience.import set failure = ${reply}, file_name = 'victim@example.com.csv'`);
+  const progress = `jsonb_build_object('shards', 0, 'submitted', 0, 'perSecond', 0, 'unrecorded', 0, 'trouble', ${reply})`;
+  await instance.sql(
+    `insert into pennypost_delivery.worker (id, host, pid, lanes, started_at, seen_at, progress)
+     select gen_random_uuid(), 'host', 1, '{bulk}', now(), now(), ${progress} where not exists (select from pennypost_delivery.worker)`,
+  );
+}
+
+describe('what shows people', () => {
+  /** Each scope alone, and all but the two that may see people. */
+  const grants = [...SCOPES.map((scope) => [scope]), SCOPES.filter((scope) => scope !== 'admin' && scope !== 'audience.read')];
+  const blind = grants.filter((scopes) => !scopes.includes('admin') && !scopes.includes('audience.read'));
+
+  it.each(operations)('$name shows no address to a key without audience.read', async ({ name, operation }) => {
+    for (const scopes of blind) {
+      const request = await requestFor(name, operation, undefined, '', await ours.keyWith(...scopes));
+      await quoteAddresses();
+      const response = await instance.app.request(request);
+      // The author of a content is no recipient, and the example's is at example.com too.
+      const text = (await response.text()).replaceAll(/"(author|replyTo)":\{[^}]*\}/g, '');
+      expect([scopes, text]).toEqual([scopes, expect.not.stringMatching(/[\w.-]+(@|%40)example\.com/)]);
+    }
+  });
+
+  it('shows them to a key with audience.read', async () => {
+    const messageId = await ours.make('message');
+    await quoteAddresses();
+    const headers = await ours.keyWith('report.read', 'audience.read');
+    const response = await instance.app.request(`/v1/messages/${messageId}`, { headers });
+    const body = (await response.json()) as { to: string; reply: string; tries: { reply: string }[] };
+    expect(body.to).toMatch(/@example\.com$/);
+    expect([body.reply, body.tries[0]?.reply]).toEqual(Array(2).fill(expect.stringContaining('<victim@example.com>')));
+  });
+
+  it('says no address in a refusal either', async () => {
+    const { application } = instance;
+    await application.audience.upsertSubscriber(ours.projectId, { email: 'taken@example.com' });
+    const id = await ours.make('subscriber');
+    const change = async (headers: Record<string, string>) => {
+      const body = JSON.stringify({ email: 'taken@example.com' });
+      const init = { method: 'PATCH', body, headers: { ...headers, 'content-type': 'application/json' } };
+      const response = await instance.app.request(`/v1/subscribers/${id}`, init);
+      return [response.status, ((await response.json()) as { detail: string }).detail];
+    };
+    const [status, detail] = await change(await ours.keyWith('audience.write'));
+    expect([status, detail]).toEqual([409, expect.stringContaining('(address)')]);
+    expect(detail).not.toContain('taken@');
+    expect(await change(ours.headers)).toEqual([409, expect.stringContaining('taken@example.com')]);
+  });
+});
+
+describe('the state of the instance', () => {
+  const statusOf = async (headers: Record<string, string>, path: string, body?: object) =>
+    (
+      await instance.app.request(path, {
+        headers: { ...headers, 'content-type': 'application/json' },
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+      })
+    ).status;
+
+  it('is shown to a key with instance.read, and not to the administrator of a project', async () => {
+    expect(await statusOf(await ours.keyWith('admin'), '/v1/status')).toBe(403);
+    expect(await statusOf(await ours.keyWith('instance.read'), '/v1/status')).toBe(200);
+    expect(await statusOf(await ours.keyWith('instance.read'), '/v1/lists')).toBe(403);
+  });
+
+  it('cannot be opened by an administrator with a key made for it', async () => {
+    const wish = { name: 'curious', scopes: ['admin', 'instance.read'] };
+    expect(await statusOf(await ours.keyWith('admin'), '/v1/keys', wish)).toBe(403);
+    expect(await statusOf(await ours.keyWith('admin', 'instance.read'), '/v1/keys', wish)).toBe(201);
+  });
+});
+
 const listings = operations.filter(({ operation }) => operation.parameters?.some((parameter) => parameter.name === 'cursor'));
 
 describe.each(listings)('$name, its cursor', ({ name, operation }) => {

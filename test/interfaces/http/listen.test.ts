@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Listening, listen } from '../../../src/interfaces/http/listen.ts';
 import { startServer } from '../../../src/interfaces/http/serve.ts';
-import { authorized, probeApp, SECRET } from './support.ts';
+import { authorized, PROJECT, probeApp, SECRET } from './support.ts';
 
 const LIMIT = 8 * 1024 * 1024;
 const { app, probe, clock } = probeApp({ maxUploadBytes: LIMIT });
@@ -102,13 +102,133 @@ describe('an upload', () => {
 });
 
 describe('a request that cannot be read', () => {
-  it('for its Host header gets the one error shape', async () => {
-    const socket = connect(server.port, '127.0.0.1');
-    socket.write('GET /v1/things HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n');
-    const [data] = (await once(socket, 'data')) as [Buffer];
+  let quick: Listening;
+  beforeAll(async () => {
+    quick = await listen(probeApp({ pace: { bytes: 1_000, withinMs: 200 } }).app, {
+      port: 0,
+      requestTimeoutMs: 400,
+      headersTimeoutMs: 300,
+    });
+  });
+  afterAll(() => quick.close(0));
+
+  /** Everything that the server says to these bytes, until it ends the connection. */
+  async function answersTo(bytes: string, port = server.port, rest = ''): Promise<string> {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (text) => {
+      answer += text;
+      // A client that goes on sending must still be able to read the answer.
+      if (rest !== '' && !socket.destroyed) socket.write(rest);
+      rest = '';
+    });
+    let failure: Error | undefined;
+    socket.on('error', (error) => {
+      failure = error;
+    });
+    socket.write(bytes, 'latin1');
+    const whole = () => /\r\n\r\n[\s\S]*\}$/.test(answer);
+    while (!whole() && !socket.destroyed)
+      await Promise.race([once(socket, 'data'), once(socket, 'close')]).catch(() => undefined);
     socket.destroy();
-    expect(data.toString()).toMatch(/^HTTP\/1\.1 400 /);
-    expect(data.toString()).toContain('"code":"request.malformed"');
+    return failure === undefined || whole() ? answer : `${failure.message} ${answer}`;
+  }
+
+  const auth = `Host: localhost\r\nAuthorization: Bearer ${SECRET}\r\n`;
+  const upload = `POST /v1/uploads HTTP/1.1\r\n${auth}Content-Type: text/csv\r\n`;
+
+  it.each([
+    ['a Host header that is no host', 'GET /v1/things HTTP/1.1\r\nHost: a b\r\n\r\n', 400, 'request.malformed'],
+    ['no Host header', 'GET /v1/things HTTP/1.1\r\n\r\n', 400, 'request.malformed'],
+    [
+      'a head of 20 kB',
+      `GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'request.head_too_large',
+    ],
+    [
+      'a head of 20 kB in 400 headers',
+      `GET / HTTP/1.1\r\nHost: localhost\r\n${'X-Many: and-yet-another-header-with-a-value-of-its-own\r\n'.repeat(400)}\r\n`,
+      431,
+      'request.head_too_large',
+    ],
+    ['a target of 20 kB', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431, 'request.head_too_large'],
+    [
+      'a target of 9 kB',
+      `GET /v1/things?x=${'x'.repeat(9_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      414,
+      'request.target_too_long',
+    ],
+    ['what is not HTTP', 'hello there\r\n\r\n', 400, 'request.malformed'],
+    ['the start of TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400, 'request.malformed'],
+    ['a version of its own', 'GET / HTTP/9.9\r\nHost: localhost\r\n\r\n', 400, 'request.malformed'],
+    ['a header without a colon', 'GET /v1/things HTTP/1.1\r\nHost: localhost\r\nBroken header\r\n\r\n', 400, 'request.malformed'],
+    ['a NUL in a header', 'GET /v1/things HTTP/1.1\r\nHost: localhost\r\nX-Nul: a\0b\r\n\r\n', 400, 'request.malformed'],
+    ['a Content-Length that is no number', `${upload}Content-Length: many\r\n\r\n`, 400, 'request.malformed'],
+    ['two lengths', `${upload}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400, 'request.malformed'],
+    [
+      'a chunk whose size is no number',
+      `${upload}Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n`,
+      400,
+      'request.malformed',
+    ],
+    [
+      'an expectation of its own',
+      `${upload}Content-Length: 2\r\nExpect: a-miracle\r\n\r\nhi`,
+      417,
+      'request.unsupported_expectation',
+    ],
+    ['CONNECT', 'CONNECT other.example:443 HTTP/1.1\r\nHost: other.example:443\r\n\r\n', 405, 'route.method_not_allowed'],
+    ['TRACE', `TRACE /v1/uploads HTTP/1.1\r\n${auth}\r\n`, 405, 'route.method_not_allowed'],
+    ['an unknown method', `PROPFIND /v1/uploads HTTP/1.1\r\n${auth}\r\n`, 405, 'route.method_not_allowed'],
+    ['OPTIONS', `OPTIONS /v1/uploads HTTP/1.1\r\n${auth}\r\n`, 405, 'route.method_not_allowed'],
+    ['a broken escape in its path', `GET /v1/things/%zz HTTP/1.1\r\n${auth}\r\n`, 404, 'resource.not_found'],
+    ['an escaped NUL in its path', `GET /v1/things/%00 HTTP/1.1\r\n${auth}\r\n`, 404, 'resource.not_found'],
+    ['bytes that are no UTF-8 in its path', `GET /v1/things/%ff%fe HTTP/1.1\r\n${auth}\r\n`, 404, 'resource.not_found'],
+    ['a broken escape in its query', `GET /v1/things/${PROJECT}?cursor=%zz&x=%00 HTTP/1.1\r\n${auth}\r\n`, 422, 'input.invalid'],
+    [
+      'a body of another type',
+      `POST /v1/uploads HTTP/1.1\r\n${auth}Content-Type: image/png\r\nContent-Length: 2\r\n\r\nhi`,
+      415,
+      'request.unsupported_type',
+    ],
+    ['a compressed body', `${upload}Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi`, 415, 'request.unsupported_type'],
+  ])('with %s gets the one error shape', async (_, bytes, status, code) => {
+    clock.now += 1_000;
+    const answer = await answersTo(bytes);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer.toLowerCase()).toContain('content-type: application/problem+json');
+    const body = JSON.parse(answer.slice(answer.indexOf('{'))) as Record<string, unknown>;
+    expect(body).toMatchObject({ status, code, type: `/docs/errors#${code}`, instance: expect.stringMatching(/^urn:request:./) });
+  });
+
+  it.each([
+    ['head', 'GET /v1/things HTTP/1.1\r\nHost: localhost\r\n', 'request.timeout'],
+    ['body', `${upload}Content-Length: 100000\r\n\r\nemail`, 'request.too_slow'],
+    ['chunked body', `${upload}Transfer-Encoding: chunked\r\n\r\n5\r\nemail\r\n`, 'request.too_slow'],
+  ])('whose %s does not go on gets 408', async (_, bytes, code) => {
+    const answer = await answersTo(bytes, quick.port);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain(`"code":"${code}"`);
+  });
+
+  it('can be read as refused by a client that is still sending', async () => {
+    clock.now += 1_000;
+    const body = 'x'.repeat(300_000);
+    const large = `POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nX-Large: ${'x'.repeat(20_000)}\r\nContent-Length: 9000000\r\n\r\n${body}`;
+    expect(await answersTo(large, server.port, body)).toMatch(/^HTTP\/1\.1 431 [\s\S]*request\.head_too_large/);
+    const stranger = `POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 9000000\r\n\r\n${body}`;
+    expect(await answersTo(stranger, server.port, body)).toMatch(/^HTTP\/1\.1 401 [\s\S]*access\.unauthenticated/);
+  });
+
+  it('is refused before its body when it waits to be asked for it, and is asked when the body is wanted', async () => {
+    clock.now += 1_000;
+    const expecting = (type: string) =>
+      `POST /v1/uploads HTTP/1.1\r\n${auth}Content-Type: ${type}\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n`;
+    expect(await answersTo(expecting('image/png'))).toMatch(/^HTTP\/1\.1 415 [\s\S]*connection: close/i);
+    expect(await answersTo(expecting('text/csv'), server.port, 'email')).toMatch(
+      /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /,
+    );
   });
 });
 

@@ -51,9 +51,21 @@ describe('a failed request', () => {
   ])('of kind %s is answered with %i', async (kind, status) => {
     probe.failure = new Sample(kind);
     const answer = await failed('/v1/failure', { headers: authorized });
-    expect(answer).toMatchObject({ status, body: { code: 'sample.failed', detail: 'A sample.', pointer: '/name' } });
+    const detail = kind === 'unavailable' ? expect.stringContaining('Try again') : 'A sample.';
+    expect(answer).toMatchObject({ status, body: { code: 'sample.failed', detail, pointer: '/name' } });
     expect(answer.headers.has('retry-after')).toBe(status === 429 || status === 503);
     expect(answer.headers.has('www-authenticate')).toBe(status === 401);
+  });
+
+  it('for what is away names no host, path or statement', async () => {
+    class Away extends DomainError {
+      readonly code = 'database.unavailable';
+      readonly kind = 'unavailable';
+    }
+    probe.failure = new Away('connect ECONNREFUSED 10.0.0.7:5432 (/var/lib/pennypost/.s.PGSQL.5432), password for user letters');
+    const { body } = await failed('/v1/failure', { headers: authorized });
+    expect(JSON.stringify(body)).not.toMatch(/10\.0\.0|5432|PGSQL|\/var|letters|ECONN/);
+    expect(reported.at(-1)).toMatchObject([probe.failure, { id: expect.any(String) }]);
   });
 
   it('that is our fault reveals its id and nothing else', async () => {

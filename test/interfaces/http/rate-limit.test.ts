@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Unauthenticated } from '../../../src/domain/access/index.ts';
 import { RateLimiter } from '../../../src/interfaces/http/rate-limit.ts';
-import { authorized, PROJECT, probeApp } from './support.ts';
+import { authorized, PROJECT, probeApp, SECRET } from './support.ts';
 
 describe('a key with ten requests per second', () => {
   const { app, clock, probe } = probeApp();
@@ -63,5 +64,46 @@ describe('the token bucket', () => {
     expect(limiter.take('a', 1).allowed).toBe(true);
     expect(limiter.take('b', 1).allowed).toBe(true);
     expect(limiter.take('a', 1).allowed).toBe(false);
+  });
+});
+
+describe('keys that do not open', () => {
+  const from = (address: string) => ({ incoming: { socket: { remoteAddress: address } } });
+  const statusOf = async (surface: ReturnType<typeof probeApp>, secret: string, address = '192.0.2.1') => {
+    surface.clock.now += 1;
+    const path = `/v1/things/${PROJECT}`;
+    const answer = await surface.app.request(path, { headers: { authorization: `Bearer ${secret}` } }, from(address));
+    return [answer.status, answer.headers.get('retry-after')];
+  };
+
+  it('are refused with 429 after 30 of one network, also from its other addresses and with other keys', async () => {
+    const surface = probeApp();
+    for (let tries = 0; tries < 30; tries += 1) expect(await statusOf(surface, `pp_${tries}`)).toEqual([401, null]);
+    expect(await statusOf(surface, 'pp_30')).toEqual([429, '2']);
+    expect(await statusOf(surface, 'pp_31', '192.0.2.200')).toEqual([429, '2']);
+    expect(await statusOf(surface, 'pp_32', '::ffff:192.0.2.9')).toEqual([429, '2']);
+    expect(await statusOf(surface, 'pp_33', '198.51.100.1')).toEqual([401, null]);
+    surface.clock.now += 2_000;
+    expect(await statusOf(surface, 'pp_34')).toEqual([401, null]);
+    expect(await statusOf(surface, 'pp_35')).toEqual([429, '2']);
+  });
+
+  it('do not shut out a client at work behind the same address', async () => {
+    const surface = probeApp();
+    expect(await statusOf(surface, SECRET)).toEqual([200, null]);
+    for (let tries = 0; tries < 40; tries += 1) await statusOf(surface, `pp_${tries}`);
+    expect(await statusOf(surface, SECRET)).toEqual([200, null]);
+  });
+
+  it('are not even looked up then, and good keys cost nothing', async () => {
+    let asked = 0;
+    const surface = probeApp({
+      async authenticate() {
+        asked += 1;
+        throw new Unauthenticated('unknown');
+      },
+    });
+    for (let tries = 0; tries < 100; tries += 1) await statusOf(surface, `pp_${tries}`);
+    expect(asked).toBe(30);
   });
 });

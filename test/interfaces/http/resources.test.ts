@@ -45,6 +45,52 @@ describe('an API key made over HTTP', () => {
   });
 });
 
+describe('a time in a request', () => {
+  const madeWith = async (expiresAt: string) => {
+    const { status, body } = await call('POST', '/v1/keys', { name: 'x', scopes: ['report.read'], expiresAt });
+    return [status, body.expiresAt ?? body.detail];
+  };
+
+  it('is what the command line takes: with an offset, with a zone, or in the zone of the project', async () => {
+    await call('PATCH', '/v1/project', { timeZone: 'America/New_York' });
+    expect(await madeWith('2090-07-01T09:00:00+02:00')).toEqual([201, '2090-07-01T07:00:00.000Z']);
+    expect(await madeWith('2090-07-01 09:00')).toEqual([201, '2090-07-01T13:00:00.000Z']);
+    expect(await madeWith('2090-07-01 09:00 Europe/Berlin')).toEqual([201, '2090-07-01T07:00:00.000Z']);
+    expect(await madeWith('2090-07-01')).toEqual([201, '2090-07-01T04:00:00.000Z']);
+    await call('PATCH', '/v1/project', { timeZone: 'UTC' });
+  });
+
+  it('that is none is explained as on the command line', async () => {
+    expect(await madeWith('next week')).toEqual([422, expect.stringMatching(/^"next week" is not a time\. Write it like 2026-/)]);
+    expect(await madeWith('2090-02-30')).toEqual([422, expect.stringContaining('there is no such day')]);
+    expect(await madeWith('2090-07-01 09:00 Mars/Olympus')).toEqual([
+      422,
+      expect.stringContaining('"Mars/Olympus" is not a time zone'),
+    ]);
+  });
+});
+
+describe('the settings of a project', () => {
+  it('are shown and changed, for its administrator', async () => {
+    expect(await call('GET', '/v1/project')).toMatchObject({ status: 200, body: { id: tenant.projectId, timeZone: 'UTC' } });
+    const changed = await call('PATCH', '/v1/project', {
+      timeZone: 'Europe/Berlin',
+      authorDomains: ['Example.com', 'other.example'],
+    });
+    expect(changed).toMatchObject({
+      status: 200,
+      body: { timeZone: 'Europe/Berlin', authorDomains: ['example.com', 'other.example'], slug: expect.any(String) },
+    });
+    expect((await call('GET', '/v1/project')).body).toEqual(changed.body);
+    expect(await call('PATCH', '/v1/project', { authorDomains: ['no domain'] })).toMatchObject({
+      status: 422,
+      body: { pointer: '/authorDomains/0' },
+    });
+    expect(await call('GET', '/v1/project', undefined, await tenant.keyWith('campaign.write'))).toMatchObject({ status: 403 });
+    await call('PATCH', '/v1/project', { timeZone: 'UTC' });
+  });
+});
+
 describe('a subscriber', () => {
   it('is made once, found by address, changed in part, put on a list and taken off', async () => {
     const { body: list } = await call('POST', '/v1/lists', { name: 'News' });

@@ -19,7 +19,7 @@ const content = {
   kind: 'html',
   subject: 'Hello {{ first_name }}',
   source: '<p>Hello {{ first_name }}</p>',
-  author: { address: 'news@tenant.example' },
+  author: { address: 'news@example.com' },
   defaults: { first_name: 'friend' },
 };
 

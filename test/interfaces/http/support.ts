@@ -102,7 +102,7 @@ const probeRoutes: readonly Route<Probe>[] = [
 /** A key that may do all but `admin`, 10 requests a second. */
 function callerWith(scopes: readonly Scope[]): Caller {
   return {
-    project: { id: PROJECT },
+    project: { id: PROJECT, timeZone: 'UTC' },
     keyId: 'key-1',
     requestsPerSecond: 10,
     hasScope: (scope) => scopes.includes(scope),

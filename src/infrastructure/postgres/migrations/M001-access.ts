@@ -9,6 +9,7 @@ export class M001Access extends Migration {
       name text not null,
       slug text not null unique,
       sender_domain text not null,
+      author_domains text[] not null default '{}',
       tracking_base_url text,
       postal_address text not null,
       time_zone text not null,

@@ -8,14 +8,16 @@ export class M003Campaign extends Migration {
       project_id uuid not null,
       id uuid not null,
       name text not null,
-      content jsonb not null,
+      subject text not null,
+      author jsonb not null,
+      content_kind text not null,
+      content_version int not null,
       lists uuid[] not null,
       exclude_lists uuid[] not null,
       track_opens boolean not null,
       track_clicks boolean not null,
       state text not null,
       pause_reason text,
-      frozen jsonb,
       audience int not null default 0,
       created_at timestamptz not null,
       scheduled_at timestamptz,
@@ -27,12 +29,24 @@ export class M003Campaign extends Migration {
       version int not null default 1,
       primary key (project_id, id)
     )`);
+    // Apart, so that no listing, lock or step reads it: a content may have megabytes.
+    this.addSql(`create table pennypost_campaign.campaign_content (
+      project_id uuid not null,
+      campaign_id uuid not null,
+      content jsonb not null,
+      frozen jsonb,
+      links jsonb,
+      primary key (project_id, campaign_id),
+      foreign key (project_id, campaign_id) references pennypost_campaign.campaign (project_id, id) on delete cascade
+    )`);
     this.addSql(`create index campaign_due on pennypost_campaign.campaign (scheduled_at, project_id) where state = 'scheduled'`);
     this.addSql(`create table pennypost_campaign.template (
       project_id uuid not null,
       id uuid not null,
       name text not null,
       content jsonb not null,
+      kind text not null generated always as (content->>'kind') stored,
+      subject text not null generated always as (content->>'subject') stored,
       created_at timestamptz not null,
       updated_at timestamptz not null,
       version int not null default 1,

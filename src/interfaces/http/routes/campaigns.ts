@@ -1,19 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
+import { guarded } from '../field-scopes.ts';
 import { type Call, type Route, routesOf } from '../route.ts';
-import {
-  flag,
-  id,
-  idOf,
-  instant,
-  named,
-  orNull,
-  pageOf,
-  pageOfItems,
-  pageQuery,
-  timestamp,
-  timestampOrNull,
-} from '../schemas.ts';
+import { flag, id, idOf, moment, named, orNull, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
 import { CONTENT_BODY_BYTES, contentExample, contentInput, contentSchema, problemSchema, renderedSchema } from './content.ts';
 import { messageSchema, shownMessage } from './messages.ts';
 
@@ -24,8 +13,13 @@ const campaignShape = {
   id,
   name: z.string(),
   state,
-  pauseReason: orNull(z.string()).openapi({ description: 'When a rule paused it, and not a person.' }),
-  launchFailure: orNull(z.string()).openapi({ description: 'Why its scheduled launch did not happen; it is a draft again.' }),
+  pauseReason: guarded('campaign.pauseReason', orNull(z.string()), 'When a rule paused it, and not a person.'),
+  launchFailure: guarded(
+    'campaign.launchFailure',
+    orNull(z.string()),
+    'Why its scheduled launch did not happen; it is a draft again.',
+  ),
+  subject: z.string(),
   audience: z.int().openapi({ description: 'Recipients, fixed at launch.' }),
   lists: z.array(id).readonly(),
   excludeLists: z.array(id).readonly(),
@@ -39,7 +33,8 @@ const campaignShape = {
   archivedAt: timestampOrNull,
 };
 const campaignSchema = z.object({ ...campaignShape, content: contentSchema }).openapi('Campaign');
-const listedCampaignSchema = z.object({ ...campaignShape, subject: z.string() }).openapi('ListedCampaign');
+/** Without the content, which may have megabytes: for listings and for the answer to a step. */
+const listedCampaignSchema = z.object(campaignShape).openapi('ListedCampaign');
 const params = z.object({ campaignId: idOf('campaign') });
 
 const draft = z.strictObject({
@@ -54,7 +49,7 @@ const draft = z.strictObject({
 const asSubscriber = { subscriberId: idOf('subscriber').optional() };
 const ledgerStates = ['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled'] as const;
 
-type Campaign = Awaited<ReturnType<Application['campaign']['get']>>;
+type Campaign = Awaited<ReturnType<Application['campaign']['launch']>>;
 type Verb = (call: Call<Application, { campaignId: string }>) => Promise<Campaign>;
 
 /** `POST /v1/campaigns/{campaignId}/<verb>`: one step of the state machine, without a body. */
@@ -66,7 +61,7 @@ function step(name: string, permission: 'campaign.write' | 'campaign.send', summ
     description,
     permission,
     params,
-    reply: campaignSchema,
+    reply: listedCampaignSchema,
     handle,
   });
 }
@@ -82,10 +77,8 @@ export const campaignRoutes: readonly Route<Application>[] = [
       archived: flag.optional().openapi({ description: 'Whether archived ones are shown too.' }),
     }),
     reply: pageOfItems(listedCampaignSchema),
-    async handle({ application, projectId, query }) {
-      const page = await application.campaign.list(projectId, { ...pageOf(query), state: query.state, archived: query.archived });
-      return { items: page.items.map((campaign) => ({ ...campaign, subject: campaign.content.subject })), next: page.next };
-    },
+    handle: ({ application, projectId, query }) =>
+      application.campaign.list(projectId, { ...pageOf(query), state: query.state, archived: query.archived }),
   }),
   route({
     method: 'post',
@@ -171,10 +164,10 @@ export const campaignRoutes: readonly Route<Application>[] = [
     summary: 'Launch a draft later',
     permission: 'campaign.send',
     params,
-    body: z.strictObject({ at: instant }).openapi({ example: { at: '2030-01-01T08:00:00+01:00' } }),
-    reply: campaignSchema,
-    handle: ({ application, projectId, params: { campaignId }, body }) =>
-      application.campaign.schedule(projectId, campaignId, body.at),
+    body: z.strictObject({ at: moment }).openapi({ example: { at: '2030-01-01T08:00:00+01:00' } }),
+    reply: listedCampaignSchema,
+    handle: ({ application, caller, projectId, params: { campaignId }, body }) =>
+      application.campaign.schedule(projectId, campaignId, body.at.in(caller.project.timeZone)),
   }),
   step(
     'launch',
@@ -230,27 +223,22 @@ export const campaignRoutes: readonly Route<Application>[] = [
       z
         .object({
           subscriberId: id,
-          address: orNull(z.string()).optional().openapi({
-            description: 'As it is now; null for who was erased meanwhile. Not there for a key without `audience.read`.',
-          }),
+          address: guarded('recipient.address', orNull(z.string()), 'As it is now; null once the person is erased.'),
           state: z.enum(ledgerStates),
           run: z.int(),
           attempts: z.int(),
           copies: z.int().openapi({ description: 'How often the next hop accepted it; more than 1 is a repeat.' }),
           possibleRepeat: z.boolean(),
           code: orNull(z.int()),
-          reply: orNull(z.string()),
+          reply: guarded('recipient.reply', orNull(z.string())),
           firstAttemptAt: timestamp,
           nextAttemptAt: timestampOrNull,
           at: timestamp,
         })
         .openapi('CampaignRecipient'),
     ),
-    async handle({ application, caller, projectId, params: { campaignId }, query }) {
-      const page = await application.campaign.recipients(projectId, campaignId, { ...pageOf(query), state: query.state });
-      if (caller.hasScope('audience.read')) return page;
-      return { items: page.items.map(({ address: _, ...row }) => row), next: page.next };
-    },
+    handle: ({ application, projectId, params: { campaignId }, query }) =>
+      application.campaign.recipients(projectId, campaignId, { ...pageOf(query), state: query.state }),
   }),
   route({
     method: 'get',

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
+import { guarded } from '../field-scopes.ts';
 import { declaredType, isStorable, UNSTORABLE } from '../request-body.ts';
 import { type Route, routesOf } from '../route.ts';
 import { flag, id, idOf, idsOf, orNull, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
@@ -13,24 +14,25 @@ const importSchema = z
     id,
     state: z.enum(['running', 'done', 'failed']),
     dryRun: z.boolean(),
-    fileName: orNull(z.string()),
+    fileName: guarded('import.fileName', orNull(z.string())),
     listIds: z.array(id).readonly(),
     as: orNull(z.enum(importAs)).openapi({ description: 'As what the people were imported; null when the request did not say.' }),
-    columns: orNull(z.array(z.string()).readonly()).openapi({ description: 'Null for JSON Lines.' }),
+    columns: guarded('import.columns', orNull(z.array(z.string()).readonly()), 'Null for JSON Lines.'),
     encoding: orNull(z.string()).openapi({
       description:
         'How the bytes were read, stated or recognised, such as `utf-8` or `windows-1252`; null until the file was read.',
     }),
-    warnings: z
-      .array(
-        z
-          .object({ column: orNull(z.string()), message: z.string(), rows: orNull(z.int()), line: orNull(z.int()) })
-          .openapi('ImportWarning'),
-      )
-      .readonly()
-      .openapi({
-        description: 'What did not stop the import: one entry for each column and kind, with the rows and the first line.',
-      }),
+    warnings: guarded(
+      'import.warnings',
+      z
+        .array(
+          z
+            .object({ column: orNull(z.string()), message: z.string(), rows: orNull(z.int()), line: orNull(z.int()) })
+            .openapi('ImportWarning'),
+        )
+        .readonly(),
+      'What did not stop the import: one entry for each column and kind, with the rows and the first line.',
+    ),
     totals: z
       .object({
         rows: z.int(),
@@ -42,7 +44,7 @@ const importSchema = z
         protected: z.int(),
       })
       .openapi({ description: 'rows = imported + duplicates + rejected + protected; imported = created + updated.' }),
-    failure: orNull(z.string()),
+    failure: guarded('import.failure', orNull(z.string())),
     createdAt: timestamp,
     endedAt: timestampOrNull,
   })

@@ -7,6 +7,7 @@ import { importRoutes } from './imports.ts';
 import { keyRoutes } from './keys.ts';
 import { listRoutes } from './lists.ts';
 import { messageRoutes } from './messages.ts';
+import { projectRoutes } from './project.ts';
 import { reportRoutes } from './reports.ts';
 import { statusRoutes } from './status.ts';
 import { subscriberRoutes } from './subscribers.ts';
@@ -23,6 +24,7 @@ export const routes: readonly Route<Application>[] = [
   ...campaignAudienceRoutes,
   ...messageRoutes,
   ...reportRoutes,
+  ...projectRoutes,
   ...keyRoutes,
   ...statusRoutes,
 ];

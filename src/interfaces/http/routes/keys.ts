@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import type { Scope } from '../authentication.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, idOf, instant, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
+import { id, idOf, moment, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
 
 const SCOPES = [
   'audience.read',
@@ -13,6 +13,7 @@ const SCOPES = [
   'message.send',
   'report.read',
   'admin',
+  'instance.read',
 ] as const satisfies readonly Scope[];
 
 const keyShape = {
@@ -43,20 +44,26 @@ export const keyRoutes: readonly Route<Application>[] = [
     method: 'post',
     path: '/v1/keys',
     summary: 'Create an API key',
-    description: 'The answer is the only place where the secret ever stands.',
+    description:
+      'The answer is the only place where the secret ever stands. Only a key with `instance.read` can give that scope to another.',
     permission: 'admin',
     body: z
       .strictObject({
         name: z.string().min(1).max(100),
         scopes: z.array(z.enum(SCOPES)).min(1),
-        expiresAt: instant.optional(),
+        expiresAt: moment.optional(),
         requestsPerSecond: z.int().min(1).max(10_000).optional().openapi({ default: 50 }),
       })
       .openapi({ example: { name: 'deployment', scopes: ['audience.read'] } }),
     status: 201,
     reply: z.object({ ...keyShape, secret: z.string().openapi({ example: 'pp_...' }) }).openapi('NewKey'),
-    async handle({ application, projectId, body }) {
-      const { key, secret } = await application.access.createKey(projectId, body);
+    async handle({ application, caller, projectId, body }) {
+      // A project's administrator hands out the project, not the instance.
+      if (body.scopes.includes('instance.read')) caller.requireScope('instance.read');
+      const { key, secret } = await application.access.createKey(projectId, {
+        ...body,
+        expiresAt: body.expiresAt?.in(caller.project.timeZone),
+      });
       return { ...key, secret };
     },
   }),

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
+import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
 import { id, idOf, jsonObject, orNull, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
 import { CONTENT_BODY_BYTES, contentExample, contentInput } from './content.ts';
@@ -8,7 +9,7 @@ const route = routesOf<Application>();
 
 const messageShape = {
   id,
-  to: z.string(),
+  to: guarded('message.to', z.string()),
   state: z.enum(['accepted', 'attempting', 'submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped']),
   templateId: orNull(id),
   attempts: z.int(),
@@ -16,7 +17,7 @@ const messageShape = {
   acceptedAt: timestamp,
   at: timestamp.openapi({ description: 'Since when the state holds.' }),
   code: orNull(z.int()).openapi({ description: 'SMTP reply code of the last attempt.' }),
-  reply: orNull(z.string()).openapi({ description: 'The last reply, or why it was not sent.' }),
+  reply: guarded('message.reply', orNull(z.string()), 'The last reply, or why it was not sent.'),
 };
 
 type Message = Awaited<ReturnType<Application['messages']['send']>>;
@@ -31,7 +32,7 @@ const attemptSchema = z
     endedAt: timestampOrNull,
     outcome: orNull(z.enum(['submitted', 'deferred', 'rejected', 'in_doubt'])),
     code: orNull(z.int()),
-    reply: orNull(z.string()),
+    reply: guarded('attempt.reply', orNull(z.string())),
   })
   .openapi('Attempt');
 

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
+import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
 import { day, id, idOf, orNull, timestampOrNull } from '../schemas.ts';
 
@@ -26,9 +27,9 @@ const reportSchema = z
       description:
         'Recipients who may have more than one copy, because a worker ended without recording what it had handed over. The later copy carries `X-Pennypost-Possible-Repeat: yes`.',
     }),
-    pauseReason: orNull(z.string()).openapi({ description: 'When a rule paused it, and not a person.' }),
+    pauseReason: guarded('report.pauseReason', orNull(z.string()), 'When a rule paused it, and not a person.'),
     reasons: z
-      .array(z.object({ state: z.enum(states), reason: z.string(), count: z.int(), of: z.int() }))
+      .array(z.object({ state: z.enum(states), reason: guarded('report.reason', z.string()), count: z.int(), of: z.int() }))
       .readonly()
       .openapi({
         description:

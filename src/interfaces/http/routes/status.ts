@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
+import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
 import { id, orNull, timestamp } from '../schemas.ts';
 
@@ -12,8 +13,8 @@ export const statusRoutes: readonly Route<Application>[] = [
     method: 'get',
     path: '/v1/status',
     summary: 'How much is waiting, for how long, and who works on it',
-    description: 'Of the whole instance, hence for administrators only.',
-    permission: 'admin',
+    description: 'Of the whole instance, with all its projects: `admin` of a project does not include it.',
+    permission: 'instance.read',
     reply: z
       .object({
         databaseEnds: orNull(
@@ -38,14 +39,15 @@ export const statusRoutes: readonly Route<Application>[] = [
                 submitted: z.int(),
                 perSecond: z.number(),
                 unrecorded: z.int(),
-                trouble: orNull(z.string()).openapi({
-                  description: 'Why its mail is not taken: the last transport error, while no answer has come since.',
-                }),
-                stuck: orNull(
-                  z.object({ at: z.string(), forMs: z.number(), profile: orNull(z.string()) }).openapi({
-                    description:
-                      'It has work and gets nowhere: what it waits for, for how long, and where on its machine a CPU profile of it lies.',
-                  }),
+                trouble: guarded(
+                  'worker.trouble',
+                  orNull(z.string()),
+                  'Why its mail is not taken: the last transport error, while no answer has come since.',
+                ),
+                stuck: guarded(
+                  'worker.stuck',
+                  orNull(z.object({ at: z.string(), forMs: z.number(), profile: orNull(z.string()) })),
+                  'It has work and gets nowhere: what it waits for, for how long, and where on its machine a CPU profile of it lies.',
                 ),
               }),
             }),

@@ -1,7 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
+import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
 import {
+  evidenceIn,
   evidenceSchema,
   id,
   idOf,
@@ -20,11 +22,11 @@ const route = routesOf<Application>();
 const subscriptionState = z.enum(['unconfirmed', 'confirmed', 'unsubscribed']);
 const subscriberShape = {
   id,
-  email: orNull(z.string()).openapi({ description: 'As first written; null once erased.' }),
+  email: guarded('subscriber.email', orNull(z.string()), 'As first written; null once erased.'),
   status: z.enum(['active', 'erased']),
-  locale: orNull(z.string()),
-  timeZone: orNull(z.string()),
-  attributes: jsonObject,
+  locale: guarded('subscriber.locale', orNull(z.string())),
+  timeZone: guarded('subscriber.timeZone', orNull(z.string())),
+  attributes: guarded('subscriber.attributes', jsonObject),
   createdAt: timestamp,
   updatedAt: timestamp,
   erasedAt: timestampOrNull,
@@ -104,8 +106,9 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     reply: z
       .object({ ...subscriberShape, created: z.boolean(), subscriptions: z.array(subscriptionSchema).readonly() })
       .openapi('UpsertedSubscriber'),
-    async handle({ application, projectId, body: { lists = [], consent, confirmed, ...wish } }) {
-      const joined = await application.audience.join(projectId, wish, lists, { consent, confirmed });
+    async handle({ application, caller, projectId, body: { lists = [], consent, confirmed, ...wish } }) {
+      const joining = { consent: evidenceIn(caller.project.timeZone, consent), confirmed };
+      const joined = await application.audience.join(projectId, wish, lists, joining);
       return { ...shown(joined.subscriber), created: joined.created, subscriptions: joined.subscriptions };
     },
   }),
@@ -159,8 +162,10 @@ export const subscriberRoutes: readonly Route<Application>[] = [
       .optional()
       .openapi({ example: { consent: { source: 'signup form /spring' } } }),
     reply: subscriptionSchema,
-    handle: async ({ application, projectId, params: { listId, subscriberId }, body }) =>
-      (await application.audience.subscribe(projectId, listId, subscriberId, body)).subscription,
+    handle: async ({ application, caller, projectId, params: { listId, subscriberId }, body }) => {
+      const joining = body && { ...body, consent: evidenceIn(caller.project.timeZone, body.consent) };
+      return (await application.audience.subscribe(projectId, listId, subscriberId, joining)).subscription;
+    },
   }),
   route({
     method: 'delete',

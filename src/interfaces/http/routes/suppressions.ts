@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
+import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
 import { pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
 
@@ -16,10 +17,14 @@ const scope = z
 const reasons = ['manual', 'unsubscribe', 'hard_bounce', 'complaint'] as const;
 const suppressionSchema = z
   .object({
-    emailKey: z.string().openapi({ description: 'The address in the form that is compared, or the mark of an erased one.' }),
+    emailKey: guarded(
+      'suppression.emailKey',
+      z.string(),
+      'The address in the form that is compared, or the mark of an erased one.',
+    ),
     scope: z.string(),
     reason: z.enum([...reasons, 'erased']),
-    evidence: z.record(z.string(), z.string()),
+    evidence: guarded('suppression.evidence', z.record(z.string(), z.string())),
     at: timestamp,
   })
   .openapi('Suppression');

@@ -9,16 +9,26 @@ const route = routesOf<Application>();
 const templateSchema = z
   .object({ id, name: z.string(), content: contentSchema, createdAt: timestamp, updatedAt: timestamp })
   .openapi('Template');
+const listedTemplateSchema = z
+  .object({
+    id,
+    name: z.string(),
+    kind: contentSchema.shape.kind,
+    subject: z.string(),
+    createdAt: timestamp,
+    updatedAt: timestamp,
+  })
+  .openapi('ListedTemplate');
 const params = z.object({ templateId: idOf('template') });
 
 export const templateRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/templates',
-    summary: 'List templates',
+    summary: 'List templates, without their content',
     permission: 'campaign.read',
     query: pageQuery,
-    reply: pageOfItems(templateSchema),
+    reply: pageOfItems(listedTemplateSchema),
     handle: ({ application, projectId, query }) => application.templates.list(projectId, pageOf(query)),
   }),
   route({
