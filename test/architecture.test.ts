@@ -20,14 +20,7 @@ interface Rule {
   readonly planted: Readonly<Record<string, string>>;
 }
 
-const SERVICES = [
-  'AccessService',
-  'AnalyticsService',
-  'AudienceService',
-  'CampaignService',
-  'DeliveryService',
-  'TrackingService',
-];
+const SERVICES = ['Access', 'Analytics', 'Audience', 'Campaign', 'Delivery', 'Tracking'].map((context) => `${context}Service`);
 const CONTAINER = /^src\/infrastructure\/container(\.ts$|\/)/;
 /** Files that start a process or assemble an instance for a host: they may open the infrastructure, and they run when imported. */
 const ENTRY_POINT = /^src\/interfaces\/(cli\/main|npm\/index)\.ts$/;

@@ -164,14 +164,7 @@ export class SendTransactional {
   }
 
   async #send(projectId: Id, messageId: Id): Promise<MessageFacts | undefined> {
-    let begun:
-      | {
-          readonly message: MessageFacts;
-          readonly whole: TransactionalMessage;
-          readonly bytes: Uint8Array;
-          readonly askedAt: number;
-        }
-      | undefined;
+    let begun: { message: MessageFacts; whole: TransactionalMessage; bytes: Uint8Array; askedAt: number } | undefined;
     try {
       const ready = await this.#prepare(projectId, messageId);
       if (ready === undefined) return undefined;
