@@ -95,10 +95,41 @@ describe('an error of the database', () => {
     new RangeError('Invalid time value'),
     new Error('a fault of ours'),
     Object.assign(new Error('a file'), { code: 'ENOENT', syscall: 'open' }),
+    Object.assign(new Error('a file'), { code: 'EMFILE', syscall: 'open' }),
+    Object.assign(new Error('a file'), { code: 'EIO', syscall: 'read' }),
+    Object.assign(new Error('a port'), { code: 'EADDRINUSE', syscall: 'listen' }),
     'text',
     undefined,
-  ])('is none: %s', (error) => {
+  ])('has nothing to do with it: %s', (error) => {
     expect(isTransient(error)).toBe(false);
+  });
+
+  it.each([
+    ['EADDRNOTAVAIL', 'connect'],
+    ['EAGAIN', 'connect'],
+    ['EMFILE', 'connect'],
+    ['ENFILE', 'connect'],
+    ['ENOBUFS', 'connect'],
+    ['EPERM', 'connect'],
+    ['ENOTDIR', 'connect'],
+    ['ENODATA', 'getaddrinfo'],
+    ['ESERVFAIL', 'queryA'],
+    ['ENOTCONN', 'read'],
+    ['ERR_STREAM_DESTROYED', undefined],
+    ['ERR_STREAM_WRITE_AFTER_END', undefined],
+    ['CRL_HAS_EXPIRED', undefined],
+    ['INVALID_CA', undefined],
+    ['HOSTNAME_MISMATCH', undefined],
+  ])('of Node means that it cannot be used now: %s of %s', (code, syscall) => {
+    const error = Object.assign(new Error('x'), { code, syscall });
+    expect(isTransient(error)).toBe(true);
+    expect(isTransient(new AggregateError([new Error('outer', { cause: error })]))).toBe(true);
+  });
+
+  it('in another language is told by the function that says it', () => {
+    const translated = errorOf('0A000', 'gecachter Plan darf den Ergebnistyp nicht ändern');
+    expect(isTransient(translated)).toBe(false);
+    expect(faultOf(Object.assign(translated, { routine: 'RevalidateCachedQuery' }))?.spoilsSession).toBe(true);
   });
 
   it('is decided by one row each, and every row by the error that it was written for', () => {
@@ -106,7 +137,8 @@ describe('an error of the database', () => {
       const code = ['22021', '40001', '57014', '25006', '0A000', '26000', '08P01', '42501', '25P03'].find((one) =>
         rule.state.test(one),
       );
-      expect(faultOf(errorOf(code, rule.seen))).toBe(rule);
+      const { routine } = rule;
+      expect(faultOf(Object.assign(errorOf(code, rule.seen), { routine }))).toBe(rule);
     }
   });
 

@@ -113,11 +113,14 @@ export class Jobs {
         const transaction = session.em.getTransactionContext<KyselyTransactionLike>();
         if (transaction === undefined)
           throw new Error('A job is enqueued in the transaction that makes it true; there is none here.');
-        await this.#boss.send(job.name, job.schema.parse(data), {
+        const parsed = job.schema.parse(data);
+        const how = {
           db: fromKysely(transaction),
           ...(options.startAfter === undefined ? {} : { startAfter: options.startAfter }),
           ...(options.key === undefined ? {} : { singletonKey: options.key }),
-        });
+        };
+        // A connection that breaks here is the database's, which nothing on the error says to the layers above.
+        await this.#boss.send(job.name, parsed, how).catch(rethrow);
       },
     };
   }

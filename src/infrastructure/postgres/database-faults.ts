@@ -16,6 +16,8 @@ export interface DatabaseFault {
 interface FaultRule extends DatabaseFault {
   readonly state: RegExp;
   readonly message?: RegExp;
+  /** The server's function that says it: unlike its message, the same in every language (`lc_messages`). */
+  readonly routine?: string;
   /** What the row was written for. */
   readonly seen: string;
 }
@@ -45,6 +47,7 @@ export const FAULT_RULES: readonly FaultRule[] = [
     seen: 'cannot execute INSERT in a read-only transaction',
   },
   { ...SPOILED, state: /^0A000$/, message: /cached plan/, seen: 'cached plan must not change result type' },
+  { ...SPOILED, state: /^0A000$/, routine: 'RevalidateCachedQuery', seen: 'gecachter Plan darf den Ergebnistyp nicht ändern' },
   // A pooler that gives every transaction another server does not carry prepared statements along.
   { ...SPOILED, state: /^(26000|42P05)$/, seen: 'prepared statement "x" does not exist' },
   {
@@ -70,20 +73,25 @@ const SQLSTATE = /^(\d[0-9A-Z]|F0|HV|P0|XX)[0-9A-Z]{3}$/;
 
 /** Node's words for a connection that could not be made or broke. */
 const CONNECTION_CODE =
-  /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EPROTO|E(HOST|NET)(UNREACH|DOWN)|ENOTFOUND|EAI_\w+|ERR_(TLS|SSL|SOCKET)_\w+|CERT_\w+|UNABLE_TO_\w+|SELF_SIGNED_\w+|DEPTH_ZERO_\w+)$/;
+  /^(ECONN(REFUSED|RESET|ABORTED)|ENOTCONN|EPIPE|ETIMEDOUT|EPROTO|E(HOST|NET)(UNREACH|DOWN)|ENOTFOUND|EAI_\w+|ERR_(TLS|SSL|SOCKET)_\w+|ERR_STREAM_(DESTROYED|WRITE_AFTER_END)|(CERT|CRL|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|ERROR_IN)_\w+|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)$/;
+
+/**
+ * What only a connection asks the system for. Whatever the answer is (no server at the Unix socket, no descriptor, port or memory
+ * left), there is no connection; with other calls the same codes are about a file.
+ */
+const CONNECTION_CALL = /^(connect|getaddrinfo|query\w+)$/;
 
 /** What pg, pg-pool and poolers say without a code. */
 const CONNECTION_WORDS =
-  /^(Connection (terminated|ended)|timeout (exceeded when trying to connect|expired)|Query read timeout|Client (has encountered a connection error|was closed)|Cannot use a pool after|The server does not support SSL|There was an error establishing an SSL|SASL:|server (closed the connection|conn crashed|login)|Received unexpected )/i;
+  /^(Connection (terminated|ended)|timeout (exceeded when trying to connect|expired)|Query read timeout|Client (has encountered a connection error|was closed)|Cannot use a pool after|The server does not support SSL|There was an error establishing an SSL|SASL:|server (closed the connection|conn crashed|login)|Received unexpected |Unknown authenticationOk)/i;
 
 /** Undefined when the error does not look like one of a database. */
 export function faultOf(error: Error): DatabaseFault | undefined {
   const code = codeOf(error);
-  if (code !== undefined && SQLSTATE.test(code)) return ruleFor(code, error.message);
-  if (error instanceof pg.DatabaseError) return ruleFor(code ?? '', error.message);
+  if (code !== undefined && SQLSTATE.test(code)) return ruleFor(code, error);
+  if (error instanceof pg.DatabaseError) return ruleFor(code ?? '', error);
   if (code !== undefined && CONNECTION_CODE.test(code)) return AWAY;
-  // A Unix socket without a server, or not open to this user; with other calls these are about a file.
-  if ((code === 'ENOENT' || code === 'EACCES') && 'syscall' in error && error.syscall === 'connect') return AWAY;
+  if ('syscall' in error && typeof error.syscall === 'string' && CONNECTION_CALL.test(error.syscall)) return AWAY;
   return CONNECTION_WORDS.test(error.message) ? AWAY : undefined;
 }
 
@@ -93,15 +101,23 @@ export function codeOf(error: Error): string | undefined {
 
 /** The error and what caused it; drivers wrap two or three deep. */
 export function chainOf(error: unknown): Error[] {
-  const chain: Error[] = [];
-  for (let link = error; link instanceof Error && chain.length < 8; link = link.cause) {
-    chain.push(link);
+  const chain = new Set<Error>();
+  const follow = (link: unknown): void => {
+    if (!(link instanceof Error) || chain.size >= 16 || chain.has(link)) return;
+    chain.add(link);
+    follow(link.cause);
     // A name with several addresses fails with all of their errors.
-    if (link instanceof AggregateError) chain.push(...link.errors.filter((one) => one instanceof Error));
-  }
-  return chain;
+    if (link instanceof AggregateError) link.errors.forEach(follow);
+  };
+  follow(error);
+  return [...chain];
 }
 
-function ruleFor(state: string, message: string): DatabaseFault {
-  return FAULT_RULES.find((rule) => rule.state.test(state || '-') && (rule.message?.test(message) ?? true)) ?? AWAY;
+function ruleFor(state: string, error: Error): DatabaseFault {
+  const routine = 'routine' in error ? error.routine : undefined;
+  const fits = (rule: FaultRule): boolean =>
+    rule.state.test(state || '-') &&
+    (rule.message?.test(error.message) ?? true) &&
+    (rule.routine === undefined || rule.routine === routine);
+  return FAULT_RULES.find(fits) ?? AWAY;
 }

@@ -104,7 +104,7 @@ export async function withClient<T>(orm: MikroORM, work: (client: pg.PoolClient)
   } catch (error) {
     // Closing the connection ends its transaction, its COPY and its locks, whatever state they are in.
     client.release(true);
-    throw broken === undefined ? asDatabaseErrorIfMarked(error) : asDatabaseError(broken);
+    throw broken === undefined ? asDatabaseErrorIfMarked(error) : asConnectionError(broken);
   }
 }
 
