@@ -1,6 +1,6 @@
 import type { RecipientFacts } from '../../domain/audience/index.ts';
 import { RenderFailed } from '../../domain/campaign/index.ts';
-import { type Attempt, outcomeOf, type Transport, type Withdrawn } from '../../domain/delivery/index.ts';
+import { type Attempt, outcomeOf, type Transport, type Withdrawn, withoutAddress } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Log } from '../log.ts';
 import { type Destination, Destinations, onWayTo } from './destinations.ts';
@@ -285,7 +285,8 @@ export class Pump {
       this.#handOver({ held, turn, message, destination, checkedAt, ...untouched });
     } catch (error) {
       if (!(error instanceof RenderFailed)) this.#deps.log.error({ reason: error }, 'a message could not be composed');
-      settleUnsent(held, turn, this.#clock.now(), 'failed', error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      settleUnsent(held, turn, this.#clock.now(), 'failed', withoutAddress(reason, facts.address));
     }
   }
 
@@ -348,11 +349,14 @@ export class Pump {
     this.#deps.recorder.wake();
   }
 
-  #settle({ held, turn, destination }: HandedOver, attempt: Attempt): void {
+  #settle({ held, turn, destination, message }: HandedOver, attempt: Attempt): void {
     this.#deps.tally.count(attempt);
     const reason = this.#deps.refusals.count(attempt);
     if (reason !== undefined && !held.closing) this.#deps.onRefused(held, reason);
     const { position, subscriberId, possibleRepeat } = turn;
-    held.shard.settle(position, outcomeOf(subscriberId, attempt, possibleRepeat, this.#clock.now(), destination.domain));
+    // An acceptance is kept without words.
+    const told =
+      attempt.outcome === 'submitted' ? attempt : { ...attempt, reply: withoutAddress(attempt.reply, message.envelope.to) };
+    held.shard.settle(position, outcomeOf(subscriberId, told, possibleRepeat, this.#clock.now(), destination.domain));
   }
 }

@@ -47,6 +47,7 @@ export {
   type StateTotals,
 } from './message.ts';
 export { attemptFromReply, cleanReply, enhancedCodeOf, replyKind } from './reply.ts';
+export { withoutAddress } from './reply-privacy.ts';
 export type { ReplyStage } from './reply-rule.ts';
 export { requestFingerprint } from './request-fingerprint.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';

@@ -4,6 +4,7 @@ import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import type { Attempt } from './attempt.ts';
 import type { DeliveryStore } from './delivery-store.ts';
+import { withoutAddress } from './reply-privacy.ts';
 import { nextAttemptAt, type RetryPolicy } from './retry-policy.ts';
 import type { MessageAttempt, MessageFacts, TransactionalMessage, TransactionalState } from './transactional-message.ts';
 import { WORKER_LIVE_MS, WORKER_LOST_MS } from './worker.ts';
@@ -119,6 +120,7 @@ export class TransactionalDelivery {
    */
   async endAttempt(message: MessageFacts, attempt: Attempt): Promise<MessageFacts | undefined> {
     const now = this.#clock.now();
+    const reply = withoutAddress(attempt.reply, message.recipient.address);
     const again = attempt.outcome === 'deferred' || attempt.outcome === 'in_doubt';
     const expired = again && now.getTime() - message.acceptedAt.getTime() >= this.#transactionalRetry.lifetimeMs;
     const ended: MessageFacts = {
@@ -128,9 +130,9 @@ export class TransactionalDelivery {
         again && !expired ? nextAttemptAt(this.#transactionalRetry, message.attempts, now, this.#random()) : undefined,
       at: now,
       code: attempt.code,
-      reply: attempt.reply,
+      reply,
     };
-    const { outcome, code, reply } = attempt;
+    const { outcome, code } = attempt;
     const from = outcome === 'submitted' ? { states: NOT_ACCEPTED } : { states: UNKNOWN_END, attempts: message.attempts };
     if (!(await this.#store.moveMessage(ended, from))) return undefined;
     await this.#store.endAttempt({ ...attemptKey(message), startedAt: message.at, endedAt: now, outcome, code, reply });
@@ -156,7 +158,8 @@ export class TransactionalDelivery {
    * waiting any more.
    */
   async giveUp(message: MessageFacts, state: 'failed' | 'skipped', reason: string): Promise<MessageFacts | undefined> {
-    const ended: MessageFacts = { ...message, state, reply: reason, nextAttemptAt: undefined, at: this.#clock.now() };
+    const reply = withoutAddress(reason, message.recipient.address);
+    const ended: MessageFacts = { ...message, state, reply, nextAttemptAt: undefined, at: this.#clock.now() };
     return (await this.#store.moveMessage(ended, { states: WAITING, attempts: message.attempts })) ? ended : undefined;
   }
 
@@ -175,7 +178,7 @@ export class TransactionalDelivery {
       state: over ? 'failed' : message.state === 'accepted' ? 'deferred' : message.state,
       nextAttemptAt: over ? undefined : nextAttemptAt(this.#transactionalRetry, faults, now, this.#random()),
       at: now,
-      reply: reason,
+      reply: withoutAddress(reason, message.recipient.address),
     };
     return (await this.#store.moveMessage(stumbled, { states: WAITING, attempts: message.attempts })) ? stumbled : undefined;
   }
