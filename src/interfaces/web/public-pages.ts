@@ -30,6 +30,8 @@ export interface PublicPagesOptions {
 /** A transparent GIF of one pixel, 43 octets. */
 const PIXEL = Buffer.from('R0lGODlhAQABAPAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==', 'base64');
 const RETRY_SECONDS = '60';
+const ONE_CLICK_TEST = 'This is the link of a test mail. Nobody was unsubscribed.\n';
+const ONE_CLICK_BROKEN = 'This link is not known here, so nobody was unsubscribed. Reply to the mail instead.\n';
 
 /** Routes `/u/:token`, `/u/:token/undo`, `/c/:messageToken/:linkToken` and `/o/:token`, to be mounted at the root of the public URL. */
 export function publicPages(actions: PublicActions, options: PublicPagesOptions = {}): Hono {
@@ -64,9 +66,17 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
     const person = isPerson(context);
     try {
       const known = await actions.unsubscribe(token, factsOf(context));
-      if (!person) return context.text('You are unsubscribed.\n', 200, PLAIN_HEADERS);
+      if (!person && known) return context.text('You are unsubscribed.\n', 200, PLAIN_HEADERS);
       const details = await detailsAfterwards(token);
-      if (!known) return answerWithoutDetails(context, details === 'test' ? details : undefined);
+      if (!known) {
+        const kind = details === 'test' ? details : undefined;
+        // Success is said only of what was kept: a provider that hears it offers its user no other way out.
+        if (!person)
+          return kind === 'test'
+            ? context.text(ONE_CLICK_TEST, 200, PLAIN_HEADERS)
+            : context.text(ONE_CLICK_BROKEN, 404, PLAIN_HEADERS);
+        return answerWithoutDetails(context, kind);
+      }
       const named = details === 'test' ? undefined : details;
       const language = languageOf(context, named);
       return answer(context, language, donePage(language, named, undoUrl(context)));
