@@ -47,6 +47,7 @@ export const moment = z
   })
   .openapi({
     type: 'string',
+    format: 'moment',
     pattern: MOMENT_PATTERN.source,
     description: "RFC 3339, or a local time: in the zone that is named behind it, else in the project's. Years 1900 to 9998.",
     examples: ['2026-11-22T10:00:00Z', '2026-11-22 10:00', '2026-11-22 10:00 Europe/Berlin', '2026-11-22'],
@@ -71,17 +72,99 @@ export function idsOf(kind: ObjectKind) {
     .openapi({ type: 'string', description: 'Ids, separated by commas.', 'x-object': kind, example: EXAMPLE_ID });
 }
 
+/** What no line may hold: C0, DEL, C1 and the separators of lines. Written out, because generators and validators of other languages read it too. */
+export const CONTROL = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029';
+const NUL = '\\u0000';
+
+/** A text of one line that is more than blanks, such as a name. The verbs count after trimming. */
+export function line(most: number) {
+  const pattern = new RegExp(`^[^${CONTROL}]*[^\\s${CONTROL}][^${CONTROL}]*$`);
+  return z.string().min(1).max(most).regex(pattern, `A text of 1 to ${most} characters on one line is expected`);
+}
+
+/** A text of one line that may be empty. */
+export function inline(most: number) {
+  return z
+    .string()
+    .max(most)
+    .regex(new RegExp(`^[^${CONTROL}]*$`), 'The text holds a line break or control character');
+}
+
+/** A text of any lines without NUL. */
+export function lines(most: number) {
+  return z
+    .string()
+    .max(most)
+    .regex(new RegExp(`^[^${NUL}]*$`), 'The text holds a NUL character');
+}
+
+/** A text that is more than blanks, without NUL. */
+export function filled(most: number) {
+  return z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(new RegExp(`^[^${NUL}]*[^\\s${NUL}][^${NUL}]*$`), 'A text that is not blank is expected');
+}
+
+/** A handle for scripts. */
+export const slug = z
+  .string()
+  .max(63)
+  .regex(
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+    'A slug is 1 to 63 of a-z, 0-9 and hyphens, and neither starts nor ends with a hyphen',
+  );
+
+/*
+ * Formats: the verbs read these, and explain what is wrong better than a pattern could. Stated here, so that no client is
+ * surprised by the refusal.
+ */
+/** An address that can be mailed (RFC 5321, RFC 6531): without comments, quoted local parts and address literals. */
+export const email = z.string().openapi({
+  format: 'email',
+  description: 'One address that can be mailed: RFC 5321 and 6531, without comments, quoted local parts and address literals.',
+  example: 'ada@example.com',
+});
+/** BCP 47. */
+export const languageTag = z
+  .string()
+  .openapi({ format: 'language-tag', maxLength: 35, description: 'BCP 47.', example: 'de-AT' });
+/** IANA. */
+export const timeZoneName = z.string().openapi({
+  format: 'time-zone',
+  description: 'IANA name; offsets are refused, they know no summer time.',
+  example: 'Europe/Berlin',
+});
+/** A domain of a sender. */
+export const domainName = z
+  .string()
+  .openapi({ format: 'idn-hostname', maxLength: 253, description: 'With two labels at least.', example: 'news.example.com' });
+
+/** Attributes of a person, checked further inside. */
+export const attributes = z.record(z.string(), z.unknown()).openapi({
+  type: 'object',
+  additionalProperties: true,
+  maxProperties: 500,
+  propertyNames: { type: 'string', minLength: 1, maxLength: 100, pattern: `^[^${CONTROL}]+$`, not: { const: '__proto__' } },
+  description:
+    'JSON values, nested 16 levels deep at most, 64 kB together. A value replaces, null removes, what is not named stays.',
+} as object);
+
 /** An object of names and JSON values, checked further inside. */
 export const jsonObject = z.record(z.string(), z.unknown()).openapi({ type: 'object', additionalProperties: true });
 
 /** How we know of a person's will; `evidenceIn` makes its time one of the project's zone. */
 export const evidenceSchema = z.strictObject({
-  source: z.string().openapi({ description: 'Where it was said.', example: 'signup form /spring' }),
-  ip: z.string().optional(),
+  source: filled(200).openapi({ description: 'Where it was said.', example: 'signup form /spring' }),
+  ip: z
+    .string()
+    .regex(/^[0-9a-fA-F:.]{2,45}$/, 'This is not an IP address')
+    .optional(),
   userAgent: z.string().optional(),
-  text: z.string().optional().openapi({ description: 'The words that the person agreed to.' }),
+  text: z.string().max(10_000).optional().openapi({ description: 'The words that the person agreed to.' }),
   textVersion: z.string().optional(),
-  at: moment.optional().openapi({ description: 'Default: now.' }),
+  at: moment.optional().openapi({ description: 'Not in the future. Default: now.' }),
 });
 
 /** Evidence as the verbs take it. */

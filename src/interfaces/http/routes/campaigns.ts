@@ -2,7 +2,21 @@ import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { guarded } from '../field-scopes.ts';
 import { type Call, type Route, routesOf } from '../route.ts';
-import { flag, id, idOf, moment, named, orNull, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
+import {
+  email,
+  flag,
+  id,
+  idOf,
+  line,
+  moment,
+  named,
+  orNull,
+  pageOf,
+  pageOfItems,
+  pageQuery,
+  timestamp,
+  timestampOrNull,
+} from '../schemas.ts';
 import { CONTENT_BODY_BYTES, contentExample, contentInput, contentSchema, problemSchema, renderedSchema } from './content.ts';
 import { messageSchema, shownMessage } from './messages.ts';
 
@@ -38,7 +52,7 @@ const listedCampaignSchema = z.object(campaignShape).openapi('ListedCampaign');
 const params = z.object({ campaignId: idOf('campaign') });
 
 const draft = z.strictObject({
-  name: z.string(),
+  name: line(200),
   content: contentInput.optional().openapi({ description: 'Either this or a template.' }),
   templateId: idOf('template').optional().openapi({ description: 'A stored template, whose content is copied.' }),
   lists: z.array(idOf('list')).max(100),
@@ -147,9 +161,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
       'One transactional message each, with `[Test]` before the subject, otherwise as recipients get it; links are not tracked, and the unsubscribe link unsubscribes nobody. Counts in no report. As a subscriber, the key needs the scope `audience.read` too.',
     permission: 'campaign.send',
     params,
-    body: z
-      .strictObject({ to: z.array(z.string()).min(1).max(20), ...asSubscriber })
-      .openapi({ example: { to: ['me@example.com'] } }),
+    body: z.strictObject({ to: z.array(email).min(1).max(20), ...asSubscriber }).openapi({ example: { to: ['me@example.com'] } }),
     status: 202,
     reply: z.object({ messages: z.array(messageSchema).readonly() }),
     async handle({ application, caller, projectId, params: { campaignId }, body: { to, subscriberId } }) {

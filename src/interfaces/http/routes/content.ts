@@ -1,22 +1,32 @@
 import { z } from '@hono/zod-openapi';
-import { jsonObject } from '../schemas.ts';
+import { email, filled, inline, jsonObject, line, lines } from '../schemas.ts';
 
 /** A source may have 1,000,000 characters of up to three bytes, and JSON escapes what it quotes. */
 export const CONTENT_BODY_BYTES = 8 * 1024 * 1024;
 
-const mailbox = z.strictObject({ name: z.string().max(320).optional(), address: z.string() });
+/** Further header fields; those that pennypost writes itself are refused with their name. */
+const headers = z.record(z.string(), z.string()).openapi({
+  type: 'object',
+  maxProperties: 50,
+  propertyNames: { type: 'string', pattern: '^[A-Za-z0-9][!-9;-~]{0,75}$' },
+  additionalProperties: { type: 'string', maxLength: 900, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' },
+  description: 'Not those that pennypost writes itself, such as From, To, Subject, Date, Message-ID and List-Unsubscribe.',
+  example: { 'X-Shop': 'Oslo' },
+} as object);
+
+const mailbox = z.strictObject({ name: inline(320).optional(), address: email });
 
 /** Content as a caller gives it; `subject`, `preheader`, `source` and `text` are Liquid. */
 export const contentInput = z
   .strictObject({
     kind: z.enum(['mjml', 'html', 'markdown', 'text']),
-    source: z.string().max(1_000_000),
-    text: z.string().max(250_000).optional().openapi({ description: 'The plain-text part; absent: made from the HTML.' }),
-    subject: z.string().max(2_000),
-    preheader: z.string().max(2_000).optional(),
+    source: filled(1_000_000),
+    text: lines(250_000).optional().openapi({ description: 'The plain-text part; absent: made from the HTML.' }),
+    subject: line(2_000),
+    preheader: lines(2_000).optional(),
     author: mailbox.openapi({ description: 'The From: address that people see.' }),
     replyTo: mailbox.optional(),
-    headers: z.record(z.string(), z.string()).optional(),
+    headers: headers.optional(),
     defaults: jsonObject.optional().openapi({ description: 'Values for variables that a recipient may lack.' }),
     footer: z.enum(['project', 'none']).optional().openapi({ default: 'project' }),
     layout: z.enum(['default', 'none']).optional().openapi({

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import type { Scope } from '../authentication.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, idOf, moment, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
+import { id, idOf, line, moment, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
 
 const SCOPES = [
   'audience.read',
@@ -49,9 +49,9 @@ export const keyRoutes: readonly Route<Application>[] = [
     permission: 'admin',
     body: z
       .strictObject({
-        name: z.string().min(1).max(100),
+        name: line(100),
         scopes: z.array(z.enum(SCOPES)).min(1),
-        expiresAt: moment.optional(),
+        expiresAt: moment.optional().openapi({ description: 'In the future. Default: never.' }),
         requestsPerSecond: z.int().min(1).max(10_000).optional().openapi({ default: 50 }),
       })
       .openapi({ example: { name: 'deployment', scopes: ['audience.read'] } }),

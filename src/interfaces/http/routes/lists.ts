@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { type Route, routesOf } from '../route.ts';
-import { flag, id, idOf, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
+import { flag, id, idOf, line, lines, pageOf, pageOfItems, pageQuery, slug, timestamp, timestampOrNull } from '../schemas.ts';
 
 const route = routesOf<Application>();
 
@@ -21,8 +21,8 @@ const countedListSchema = z.object({ ...listShape, subscribers: countsSchema }).
 const params = z.object({ listId: idOf('list') });
 
 const changes = {
-  name: z.string(),
-  description: z.string(),
+  name: line(200),
+  description: lines(2_000),
   doubleOptIn: z.boolean(),
 };
 
@@ -45,7 +45,7 @@ export const listRoutes: readonly Route<Application>[] = [
     body: z
       .strictObject({
         ...changes,
-        slug: z.string().optional(),
+        slug: slug.optional(),
         description: changes.description.optional(),
         doubleOptIn: changes.doubleOptIn.optional(),
       })

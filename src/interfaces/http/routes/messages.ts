@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, idOf, jsonObject, orNull, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
+import { email, id, idOf, jsonObject, orNull, pageOf, pageOfItems, pageQuery, timestamp, timestampOrNull } from '../schemas.ts';
 import { CONTENT_BODY_BYTES, contentExample, contentInput } from './content.ts';
 
 const route = routesOf<Application>();
@@ -48,7 +48,7 @@ export const messageRoutes: readonly Route<Application>[] = [
     maxBodyBytes: CONTENT_BODY_BYTES,
     body: z
       .strictObject({
-        to: z.string(),
+        to: email,
         templateId: idOf('template').optional(),
         content: contentInput.optional(),
         variables: jsonObject.optional(),

@@ -1,9 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, orNull, timestamp } from '../schemas.ts';
+import { CONTROL, domainName, id, languageTag, line, orNull, timestamp, timeZoneName } from '../schemas.ts';
 
 const route = routesOf<Application>();
+
+/** Several lines, and no other control characters. */
+const POSTAL = new RegExp(`^(\\r\\n|\\n|[^${CONTROL}])*$`);
 
 const projectSchema = z
   .object({
@@ -37,16 +40,22 @@ export const projectRoutes: readonly Route<Application>[] = [
     permission: 'admin',
     body: z
       .strictObject({
-        name: z.string(),
-        senderDomain: z.string().openapi({ description: 'Domain of Message-ID, List-Id and return paths, and of authors.' }),
+        name: line(100),
+        senderDomain: domainName.openapi({ description: 'Domain of Message-ID, List-Id and return paths, and of authors.' }),
         authorDomains: z
-          .array(z.string())
+          .array(z.string().openapi({ format: 'idn-hostname' }))
           .max(50)
           .openapi({ description: 'Further domains that authors may have, each with its subdomains; `*` is any domain.' }),
-        trackingBaseUrl: z.string().nullable().openapi({ description: "Null goes back to the instance's own public URL." }),
-        postalAddress: z.string(),
-        timeZone: z.string().openapi({ description: 'IANA name.' }),
-        defaultLanguage: z.string().openapi({ description: 'BCP 47.' }),
+        trackingBaseUrl: z
+          .string()
+          .nullable()
+          .openapi({ format: 'uri', description: "Null goes back to the instance's own public URL." }),
+        postalAddress: z
+          .string()
+          .max(500)
+          .regex(POSTAL, 'A postal address of several lines is expected, without other control characters'),
+        timeZone: timeZoneName,
+        defaultLanguage: languageTag,
       })
       .partial()
       .openapi({ example: { timeZone: 'Europe/Berlin', authorDomains: ['example.com'] } }),

@@ -3,11 +3,14 @@ import type { Application } from '../../../application/application.ts';
 import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
 import {
+  attributes,
+  email,
   evidenceIn,
   evidenceSchema,
   id,
   idOf,
   jsonObject,
+  languageTag,
   named,
   orNull,
   pageOf,
@@ -15,6 +18,7 @@ import {
   pageQuery,
   timestamp,
   timestampOrNull,
+  timeZoneName,
 } from '../schemas.ts';
 
 const route = routesOf<Application>();
@@ -39,9 +43,9 @@ const params = z.object({ subscriberId: idOf('subscriber') });
 const subscriptionParams = z.object({ listId: idOf('list'), subscriberId: idOf('subscriber') });
 
 const changes = {
-  locale: z.string().nullable().optional().openapi({ description: 'BCP 47; null clears.' }),
-  timeZone: z.string().nullable().optional().openapi({ description: 'IANA name; null clears.' }),
-  attributes: jsonObject.optional().openapi({ description: 'A value replaces, null removes, what is not named stays.' }),
+  locale: languageTag.nullable().optional().openapi({ description: 'BCP 47; null clears.' }),
+  timeZone: timeZoneName.nullable().optional().openapi({ description: 'IANA name; null clears.' }),
+  attributes: attributes.optional(),
 };
 const joining = {
   consent: evidenceSchema
@@ -97,7 +101,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
       'With `lists` the person joins these as well, confirmed, or unconfirmed where a list wants double opt-in. All of it or nothing.',
     permission: 'audience.write',
     body: z
-      .strictObject({ email: z.string(), ...changes, lists: z.array(idOf('list')).max(100).optional(), ...joining })
+      .strictObject({ email, ...changes, lists: z.array(idOf('list')).max(100).optional(), ...joining })
       .refine(({ lists = [], consent, confirmed }) => lists.length > 0 || (consent ?? confirmed) === undefined, {
         path: ['lists'],
         message: 'A consent needs the lists that it is for',
@@ -130,9 +134,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     summary: 'Change a subscriber',
     permission: 'audience.write',
     params,
-    body: z
-      .strictObject({ email: z.string().optional(), ...changes })
-      .openapi({ example: { attributes: { first_name: 'Ada' } } }),
+    body: z.strictObject({ email: email.optional(), ...changes }).openapi({ example: { attributes: { first_name: 'Ada' } } }),
     reply: subscriberSchema,
     handle: async ({ application, projectId, params: { subscriberId }, body }) =>
       shown(await application.audience.updateSubscriber(projectId, subscriberId, named(body))),

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
-import { pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+import { email, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
 
 const route = routesOf<Application>();
 
@@ -11,6 +11,7 @@ const scope = z
   .or(z.templateLiteral(['list:', z.guid()]).transform((text): `list:${string}` => `list:${text.slice(5).toLowerCase()}`))
   .openapi({
     type: 'string',
+    pattern: '^(project|marketing|list:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$',
     description: '`project`: no mail at all. `marketing`: no campaigns. `list:<id>`: nothing of that list.',
     example: 'project',
   });
@@ -49,8 +50,8 @@ export const suppressionRoutes: readonly Route<Application>[] = [
     permission: 'audience.write',
     body: z
       .strictObject({
-        email: z.string(),
-        scope: z.string().optional().openapi({ default: 'project' }),
+        email,
+        scope: scope.optional().openapi({ default: 'project' }),
         reason: z.enum(reasons).optional().openapi({ default: 'manual' }),
         evidence: z.record(z.string().max(100), z.string().max(1000)).optional(),
       })
@@ -67,7 +68,7 @@ export const suppressionRoutes: readonly Route<Application>[] = [
     path: '/v1/suppressions/lookup',
     summary: 'What stands against an address',
     permission: 'audience.read',
-    body: z.strictObject({ email: z.string() }).openapi({ example: { email: 'ada@example.com' } }),
+    body: z.strictObject({ email }).openapi({ example: { email: 'ada@example.com' } }),
     reply: allOf,
     handle: async ({ application, projectId, body }) => ({
       items: await application.audience.suppressionsOf(projectId, body.email),
@@ -80,7 +81,7 @@ export const suppressionRoutes: readonly Route<Application>[] = [
     description: "Lifts what stands against it in one scope, an erasure included. Only on the person's own word.",
     permission: 'audience.write',
     body: z
-      .strictObject({ email: z.string(), scope: z.string().optional().openapi({ default: 'project' }) })
+      .strictObject({ email, scope: scope.optional().openapi({ default: 'project' }) })
       .openapi({ example: { email: 'ada@example.com' } }),
     reply: z.object({ lifted: z.boolean().openapi({ description: 'False when nothing stood against it.' }) }),
     handle: async ({ application, projectId, body }) => ({

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, idOf, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+import { id, idOf, line, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
 import { CONTENT_BODY_BYTES, contentExample, contentInput, contentSchema } from './content.ts';
 
 const route = routesOf<Application>();
@@ -38,7 +38,7 @@ export const templateRoutes: readonly Route<Application>[] = [
     permission: 'campaign.write',
     maxBodyBytes: CONTENT_BODY_BYTES,
     body: z
-      .strictObject({ name: z.string(), content: contentInput })
+      .strictObject({ name: line(200), content: contentInput })
       .openapi({ example: { name: 'Welcome', content: contentExample } }),
     status: 201,
     reply: templateSchema,
@@ -62,7 +62,7 @@ export const templateRoutes: readonly Route<Application>[] = [
     params,
     maxBodyBytes: CONTENT_BODY_BYTES,
     body: z
-      .strictObject({ name: z.string(), content: contentInput })
+      .strictObject({ name: line(200), content: contentInput })
       .partial()
       .openapi({ example: { name: 'Welcome back' } }),
     reply: templateSchema,
