@@ -1,6 +1,7 @@
 import { DriverException } from '@mikro-orm/core';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { queueTrouble } from '../../src/infrastructure/jobs/pg-boss.ts';
 import { readableLog, wordsOf } from '../../src/infrastructure/log-lines.ts';
 import { DatabaseUnavailable } from '../../src/infrastructure/postgres/errors.ts';
 
@@ -105,6 +106,28 @@ describe('a log', () => {
       'TypeError: x',
     ]);
     expect(lines.map(({ facts }) => typeof facts.stack)).toEqual(['undefined', 'string', 'string', 'string']);
+  });
+
+  it('says once what every poller of the job queue says while the database is away', () => {
+    const said = log();
+    for (const queue of ['bulk.wake', 'transactional.send', 'background.tend']) {
+      for (let poller = 0; poller < 5; poller += 1) {
+        const message = `the database system is starting up (Queue: ${queue}, Worker: ${crypto.randomUUID()})`;
+        const plain = { ...withCode('', '57P03'), message, stack: 'x', queue };
+        said.warn({ reason: queueTrouble(poller % 2 === 0 ? withCode(message, '57P03') : plain) }, 'the job queue has trouble');
+      }
+    }
+    expect(lines.map(({ facts }) => facts)).toEqual([
+      { reason: 'The database cannot be used now: the database system is starting up (57P03). (database.unavailable)' },
+    ]);
+    vi.advanceTimersByTime(10_000);
+    expect(lines.map(({ facts }) => facts['repeated'])).toEqual([undefined, 14]);
+  });
+
+  it('keeps what the job queue emits and what is no fault of the database as it is', () => {
+    expect(wordsOf(queueTrouble(new Error('Queue x does not exist')))).toBe('Queue x does not exist');
+    expect(wordsOf(queueTrouble(new Error('outer', { cause: new Error('inner') })))).toBe('outer; because: inner');
+    expect(wordsOf(queueTrouble({ status: 'odd' }))).toBe("{ status: 'odd' }");
   });
 
   it('says lines without a reason as they are, each time', () => {

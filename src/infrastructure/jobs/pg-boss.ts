@@ -60,7 +60,7 @@ export class Jobs {
       schedule: deps.works,
       ...(deps.works ? { useListenNotify: true } : {}),
     });
-    this.#boss.on('error', (error) => this.#log.warn({ reason: error }, 'the job queue has trouble'));
+    this.#boss.on('error', (error) => this.#log.warn({ reason: queueTrouble(error) }, 'the job queue has trouble'));
   }
 
   /** Installs or upgrades the schema, and makes every queue. */
@@ -159,6 +159,17 @@ export class Jobs {
       return { id: job.id, status: 'failed', output: { reason: wordsOf(error) } };
     }
   }
+}
+
+/**
+ * What pg-boss emits, as the rest of the engine says it. Each of its pollers adds its queue and its own id to the words, so that one
+ * outage would be a line for each of them.
+ */
+export function queueTrouble(emitted: object): unknown {
+  const { message, code, stack } = emitted as { readonly message?: unknown; readonly code?: unknown; readonly stack?: string };
+  if (typeof message !== 'string') return emitted;
+  const error = new Error(message.replace(/ \(Queue: [^()]*, Worker: [^()]*\)$/, ''), { cause: Reflect.get(emitted, 'cause') });
+  return asDatabaseError(Object.assign(error, { stack, ...(code === undefined ? {} : { code }) }));
 }
 
 /** `short`, the policy of all queues: at most one waiting job per key, so that a sweep that finds the same message again adds nothing. */
