@@ -15,7 +15,7 @@ import {
 } from './thread-program.ts';
 
 export interface ThreadLimits {
-  /** Milliseconds for one request. */
+  /** Milliseconds of CPU time for one request; six times as long by the clock where the machine is busy. */
   readonly time: number;
   /** Megabytes of heap. */
   readonly memory: number;
@@ -47,6 +47,11 @@ const MOST_WAITING = 100;
 const IDLE_MS = 60_000;
 /** Loading takes half a second; a machine that needs this long is broken. */
 const START_MS = 60_000;
+
+/** By how much the clock may run ahead of the thread's CPU time. */
+const MOST_STRETCH = 6;
+/** A thread that does not tell its CPU time within this is inside one long native call. */
+const TELL_MS = 1_000;
 
 /** A text, because no compiler or bundler changes it; the module is loaded from wherever it is: sources, build, package. */
 const PROGRAM = `
@@ -163,7 +168,7 @@ class RenderingThread {
   }
 
   #hear(reply: ThreadReply): void {
-    if (reply.kind === 'begun') this.#allow(this.#time);
+    if (reply.kind === 'begun') void this.#measure();
     else if (reply.kind === 'done') this.#finish(({ resolve }) => resolve(reply.value));
     else if (reply.kind === 'invalid') this.#finish(({ reject }) => reject(new ContentInvalid(reply.problems)));
     else if (reply.kind === 'failed') this.#finish(({ reject }) => reject(new RenderFailed(reply.message)));
@@ -173,6 +178,30 @@ class RenderingThread {
   #allow(milliseconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#stop(new ThreadOverrun('time')), milliseconds);
+  }
+
+  /** Stops the request that is under way when it has used its time. On a busy machine ordinary content gets little of the CPU. */
+  async #measure(): Promise<void> {
+    const waiting = this.#settle;
+    this.#allow(this.#time * MOST_STRETCH);
+    const begun = performance.now();
+    const before = (await this.#cpuTime()) ?? 0;
+    for (let left = this.#time; ; ) {
+      await new Promise((resolve) => setTimeout(resolve, left).unref());
+      if (this.#settle !== waiting || this.ended) return;
+      const used = await this.#cpuTime();
+      if (this.#settle !== waiting || this.ended) return;
+      left = used === undefined ? 0 : this.#time - (used - before);
+      if (left < 1 || performance.now() - begun >= this.#time * MOST_STRETCH) return this.#stop(new ThreadOverrun('time'));
+    }
+  }
+
+  /** Milliseconds that the thread has used; undefined where Node cannot say (before 22.20) or the thread does not answer. */
+  async #cpuTime(): Promise<number | undefined> {
+    if (!('cpuUsage' in this.#worker)) return undefined;
+    const silent = new Promise<undefined>((resolve) => setTimeout(resolve, TELL_MS, undefined).unref());
+    const usage = await Promise.race([this.#worker.cpuUsage().catch(() => undefined), silent]);
+    return usage === undefined ? undefined : (usage.user + usage.system) / 1_000;
   }
 
   #finish(tell: (waiting: Waiting) => void): void {
