@@ -22,7 +22,7 @@ import type { Reports } from './analytics/reports.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
 import { ListDesk, type Retiring } from './audience/list-desk.ts';
 import { type SubscribersFilter, subscribersCsv } from './audience/subscribers-file.ts';
-import type { CampaignDesk, WrittenCampaign } from './campaign/campaign-desk.ts';
+import type { CampaignDesk, Writing, WrittenCampaign } from './campaign/campaign-desk.ts';
 import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './campaign/explain-campaign.ts';
 import { type CampaignRecipient, recipientsPage } from './campaign/recipients.ts';
 import { recipientsCsv } from './campaign/recipients-file.ts';
@@ -39,6 +39,7 @@ type Methods<Service> = {
     : never;
 };
 
+export { ContentInvalid } from '../domain/campaign/index.ts';
 export { MOMENT_PATTERN, type Moment, parseMoment } from '../domain/shared/moment.ts';
 export { networkOf } from '../domain/tracking/index.ts';
 export { LEFT_OUT_REASONS } from './campaign/explain-campaign.ts';
@@ -77,8 +78,11 @@ export interface Application {
     subscribersCsv(projectId: Id, filter: SubscribersFilter): AsyncIterable<string>;
   };
   readonly campaign: {
-    create(projectId: Id, input: CampaignInput): Promise<WrittenCampaign>;
-    edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<WrittenCampaign>;
+    /** All of it or nothing. */
+    create(projectId: Id, input: CampaignInput, writing?: Writing): Promise<WrittenCampaign>;
+    edit(projectId: Id, id: Id, change: Partial<Omit<CampaignInput, 'slug'>>, writing?: Writing): Promise<WrittenCampaign>;
+    /** A draft only: of everything else there is something to remember. */
+    delete(projectId: Id, id: Id): Promise<void>;
     get(projectId: Id, id: Id): Promise<WrittenCampaign>;
     /** Without content, like everything below: content may have megabytes. */
     list(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
@@ -171,8 +175,9 @@ export function createApplication(parts: ApplicationParts): Application {
       subscribersCsv: (projectId, filter) => subscribersCsv(work, projectId, filter),
     }),
     campaign: checkedVerbs<'campaign', Application['campaign']>('campaign', {
-      create: (projectId, input) => desk.create(projectId, input),
-      edit: (projectId, id, change) => desk.edit(projectId, id, change),
+      create: (projectId, input, writing) => desk.create(projectId, input, writing),
+      edit: (projectId, id, change, writing) => desk.edit(projectId, id, change, writing),
+      delete: (projectId, id) => work.run((scope) => scope.campaign.delete(projectId, id)),
       get: (projectId, id) => desk.get(projectId, id),
       list: (projectId, filter) => work.run((scope) => scope.campaign.list(projectId, filter)),
       check: (projectId, id) => desk.check(projectId, id),

@@ -9,6 +9,7 @@ import type { DaysAsked } from './analytics/reports.ts';
 import type { ImportRequest } from './audience/import-subscribers.ts';
 import type { Retiring } from './audience/list-desk.ts';
 import type { SubscribersFilter } from './audience/subscribers-file.ts';
+import type { Writing } from './campaign/campaign-desk.ts';
 import type { LeftOutSearch } from './campaign/explain-campaign.ts';
 import type { SendInput } from './delivery/send-transactional.ts';
 
@@ -70,7 +71,7 @@ const content = strict<ContentInput>({
   footer: z.enum(['project', 'none']).optional(),
   layout: z.enum(['default', 'none']).optional(),
 });
-const campaign = strict<CampaignInput>({
+const campaignFields = {
   name: z.string(),
   content: content.optional(),
   templateId: id('template').optional(),
@@ -78,7 +79,10 @@ const campaign = strict<CampaignInput>({
   excludeLists: ids('list').optional(),
   trackOpens: flag,
   trackClicks: flag,
-});
+};
+const campaign = strict<CampaignInput>({ ...campaignFields, slug: z.string().optional() });
+const campaignChanges = strict<Omit<CampaignInput, 'slug'>>(campaignFields).partial();
+const writing = strict<Writing>({ checked: flag, scheduleAt: time.optional() }).optional();
 const as = strict<{ readonly subscriberId?: string }>({ subscriberId: id('subscriber').optional() }).optional();
 
 const evidence = strict<Audience['confirm'][3]>({
@@ -227,14 +231,17 @@ export const VERB_INPUTS = {
   ],
   'imports.rejectionsCsv': [project, id('import')],
   'exports.subscribersCsv': [project, strict<SubscribersFilter>(subscriberFilter)],
-  'campaign.create': [project, campaign],
-  'campaign.edit': [project, id('campaign'), campaign.partial()],
+  'campaign.create': [project, campaign, writing],
+  'campaign.edit': [project, id('campaign'), campaignChanges, writing],
+  'campaign.delete': [project, id('campaign')],
   'campaign.get': [project, id('campaign')],
   'campaign.list': [
     project,
     strict<CampaignFilter>({
       ...pageFields,
       state: z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']).optional(),
+      name: text.optional(),
+      slug: text.optional(),
       archived: flag,
     }),
   ],

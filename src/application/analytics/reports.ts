@@ -13,6 +13,7 @@ import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 const DAILY_KINDS: readonly CounterKind[] = ['submitted', 'opened_unique', 'clicked_unique', 'unsubscribed'];
 
 export interface CampaignFigures extends CampaignReport {
+  readonly slug: string;
   readonly state: Campaign['state'];
   readonly launchedAt: Date | null;
   readonly submittedAt: Date | null;
@@ -55,10 +56,10 @@ export class Reports {
         states,
         links: await scope.campaign.links(projectId, campaignId),
       });
-      const { state, pauseReason, launchedAt, submittedAt, settledAt } = campaign;
+      const { slug, state, pauseReason, launchedAt, submittedAt, settledAt } = campaign;
       const reasons = await scope.delivery.reasons(projectId, campaignId);
       const times = { launchedAt, submittedAt, settledAt };
-      return { ...report, state, pauseReason, ...times, repeated, possibleRepeats, reasons };
+      return { ...report, slug, state, pauseReason, ...times, repeated, possibleRepeats, reasons };
     });
   }
 

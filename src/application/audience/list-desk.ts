@@ -21,7 +21,7 @@ export class ListInUse extends DomainError {
   readonly code = 'list.in_use';
   readonly kind = 'conflict';
   constructor(list: List, uses: readonly ListUse[], step: keyof typeof FORCED) {
-    const named = uses.slice(0, NAMED).map(({ name, state, id }) => `"${name}" (${state}, ${id})`);
+    const named = uses.slice(0, NAMED).map(({ name, state, slug }) => `"${name}" (${state}, ${slug})`);
     const more = uses.length > NAMED ? ` and ${uses.length - NAMED} more` : '';
     super(
       `The list "${list.name}" is used by ${uses.length === 1 ? 'a campaign that is' : 'campaigns that are'} not done: ${named.join(', ')}${more}. ` +

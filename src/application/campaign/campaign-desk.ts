@@ -1,11 +1,12 @@
-import type {
-  Campaign,
-  CampaignFacts,
-  CampaignInput,
-  Content,
-  ContentProblem,
-  RenderedMessage,
-  Renderer,
+import {
+  type Campaign,
+  type CampaignFacts,
+  type CampaignInput,
+  type Content,
+  ContentInvalid,
+  type ContentProblem,
+  type RenderedMessage,
+  type Renderer,
 } from '../../domain/campaign/index.ts';
 import type { MessageFacts } from '../../domain/delivery/index.ts';
 import { parseEmailAddress } from '../../domain/shared/email-address.ts';
@@ -24,6 +25,13 @@ const MOST_TESTS = 20;
 
 /** A campaign with its content, for those who want to read or change it. */
 export type WrittenCampaign = CampaignFacts & { readonly content: Content };
+
+/** What is done with a draft in the same step: refused together, or done together. */
+export interface Writing {
+  /** Content that could not be sent is refused. Default: it is kept, and `check` says what is wrong with it. */
+  readonly checked?: boolean | undefined;
+  readonly scheduleAt?: Date | undefined;
+}
 
 type As = { readonly subscriberId?: Id | undefined } | undefined;
 
@@ -49,18 +57,38 @@ export class CampaignDesk {
     this.#tend = deps.tend;
   }
 
-  create(projectId: Id, input: CampaignInput): Promise<WrittenCampaign> {
+  /** All of it or nothing. */
+  create(projectId: Id, input: CampaignInput, writing: Writing = {}): Promise<WrittenCampaign> {
     return this.#work.run(async (scope) => {
       await checkLists(scope, projectId, input);
-      return written(scope, await checkedAuthor(scope, await scope.campaign.create(projectId, input)));
+      return this.#written(scope, await scope.campaign.create(projectId, input), writing);
     });
   }
 
-  edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<WrittenCampaign> {
+  /** All of it or nothing. */
+  edit(projectId: Id, id: Id, change: Partial<Omit<CampaignInput, 'slug'>>, writing: Writing = {}): Promise<WrittenCampaign> {
     return this.#work.run(async (scope) => {
       await checkLists(scope, projectId, change);
-      return written(scope, await checkedAuthor(scope, await scope.campaign.edit(projectId, id, change)));
+      return this.#written(scope, await scope.campaign.edit(projectId, id, change), writing);
     });
+  }
+
+  /** The transaction ends with nothing kept when the author, the content or the time is refused. */
+  async #written(scope: Scope, campaign: Campaign, { checked, scheduleAt }: Writing): Promise<WrittenCampaign> {
+    const { projectId, id } = campaign;
+    const project = await scope.access.getProject(projectId);
+    project.requireAuthor(campaign.author.address);
+    const content = await scope.campaign.content(projectId, id);
+    if (checked === true) {
+      const problems = await this.#renderer.check(content, marketingPlanContext(campaign, project, undefined));
+      if (problems.some(({ severity }) => severity === 'error')) throw new ContentInvalid(problems);
+    }
+    if (scheduleAt !== undefined) {
+      await this.#launch.checkDraft({ draft: campaign, content, project });
+      await scope.campaign.schedule(projectId, id, scheduleAt);
+      await holdCampaignLists(scope, campaign);
+    }
+    return { ...campaign, content };
   }
 
   get(projectId: Id, id: Id): Promise<WrittenCampaign> {
@@ -175,12 +203,6 @@ export class CampaignDesk {
 /** With what it says, as it is stored now. */
 async function written(scope: Scope, campaign: Campaign): Promise<WrittenCampaign> {
   return { ...campaign, content: await scope.campaign.content(campaign.projectId, campaign.id) };
-}
-
-/** The transaction ends with nothing kept when the author is not one of the project's. @throws AuthorRefused */
-async function checkedAuthor(scope: Scope, campaign: Campaign): Promise<Campaign> {
-  (await scope.access.getProject(campaign.projectId)).requireAuthor(campaign.author.address);
-  return campaign;
 }
 
 /** Every list named must be one of this project's. @throws NotFound */

@@ -44,6 +44,12 @@ export interface LaunchOptions {
   readonly shardSize: number;
 }
 
+interface Draft {
+  readonly draft: Campaign;
+  readonly content: Content;
+  readonly project: Project;
+}
+
 /**
  * Fixes content and people of a campaign and starts its first run. The slow part (rendering, checking) happens before the
  * transaction; the transaction then refuses if the campaign was edited meanwhile, or launched by somebody else.
@@ -104,11 +110,16 @@ export class LaunchCampaign {
       const content = await scope.campaign.content(projectId, campaignId);
       return { draft, content, project: await scope.access.getProject(projectId) };
     });
+    return { draft, frozen: await this.checkDraft({ draft, content, project }) };
+  }
+
+  /** What launching would refuse of this draft, but for its lists and audience. @returns what would be fixed */
+  async checkDraft({ draft, content, project }: Draft): Promise<FrozenContent> {
     // The project's domains may have changed since the draft was written.
     project.requireAuthor(draft.author.address);
     const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
     if (!this.#options.localTransport) refuseInsecure(publicUrl);
-    return { draft, frozen: await this.#freeze(draft, content, project, publicUrl) };
+    return this.#freeze(draft, content, project, publicUrl);
   }
 
   async #freeze(draft: Campaign, written: Content, project: Project, publicUrl: string): Promise<FrozenContent> {

@@ -1,5 +1,6 @@
 import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
+import { parseSlug, slugOf } from '../shared/slug.ts';
 
 /** What people say about a project. */
 export interface ProjectProfile {
@@ -64,7 +65,7 @@ export class Project implements ProjectState {
     return new Project({
       id,
       name: parseName(wish.name),
-      slug: parseSlug(wish.slug ?? slugOf(wish.name)),
+      slug: wish.slug === undefined ? slugFrom(wish.name) : parseSlug(wish.slug),
       senderDomain: parseDomain(wish.senderDomain, '/senderDomain'),
       authorDomains: parseAuthorDomains(wish.authorDomains ?? []),
       trackingBaseUrl: wish.trackingBaseUrl == null ? null : parseBaseUrl(wish.trackingBaseUrl),
@@ -129,24 +130,11 @@ function parseName(text: string): string {
   return name;
 }
 
-function slugOf(name: string): string {
-  const plain = name.normalize('NFKD').replace(/\p{M}+/gu, '');
-  const slug = plain
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 63)
-    .replace(/-+$/, '');
-  if (slug === '')
+function slugFrom(name: string): string {
+  const slug = slugOf(name);
+  if (slug === undefined)
     throw new InvalidInput(`No slug can be made from "${name.slice(0, 60)}". Give one: a-z, 0-9 and hyphens.`, '/slug');
   return slug;
-}
-
-function parseSlug(text: string): string {
-  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) {
-    throw new InvalidInput('A slug is 1 to 63 of a-z, 0-9 and hyphens, and neither starts nor ends with a hyphen.', '/slug');
-  }
-  return text;
 }
 
 /** A host name with at least two labels, as A-labels in lower case (RFC 5890); the URL parser does the IDNA part. */

@@ -46,10 +46,11 @@ export class AudienceService {
 
   /** A slug made from the name gets a number when it is taken. @throws InvalidInput, ListSlugTaken */
   async createList(projectId: Id, wish: NewList): Promise<List> {
-    const list = List.create(projectId, this.ids.next(), wish, this.clock.now());
+    const wished = List.create(projectId, this.ids.next(), wish, this.clock.now());
+    let list = wished;
     for (let number = 2; !(await this.store.addList(list)); number++) {
       if (wish.slug !== undefined || number > 100) throw new ListSlugTaken(list.slug);
-      list.renumber(number);
+      list = wished.numbered(number);
     }
     return list;
   }

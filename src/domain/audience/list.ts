@@ -1,5 +1,6 @@
 import { InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
+import { numberedSlug, parseSlug, slugOf } from '../shared/slug.ts';
 import { ListArchived } from './audience-errors.ts';
 
 export interface NewList {
@@ -55,7 +56,7 @@ export class List implements ListState {
       projectId,
       id,
       name: parseName(wish.name),
-      slug: wish.slug === undefined ? slugOf(wish.name) : parseSlug(wish.slug),
+      slug: wish.slug === undefined ? (slugOf(wish.name) ?? 'list') : parseSlug(wish.slug),
       description: parseDescription(wish.description ?? ''),
       doubleOptIn: wish.doubleOptIn ?? false,
       archivedAt: null,
@@ -89,10 +90,9 @@ export class List implements ListState {
     if (this.archivedAt !== null) throw new ListArchived(this.name);
   }
 
-  /** The slug with a number, for a name that another list has already: `news-2`. */
-  renumber(number: number): void {
-    const stem = this.slug.replace(/-\d+$/, '').slice(0, 63 - String(number).length - 1);
-    Object.assign(this, { slug: `${stem}-${number}` });
+  /** The same with another slug, for a name that another list has already: `news-2`. */
+  numbered(number: number): List {
+    return new List({ ...this, slug: numberedSlug(this.slug, number) });
   }
 }
 
@@ -110,25 +110,4 @@ function parseDescription(text: string): string {
     throw new InvalidInput('A description may have 2,000 characters, without NUL.', '/description');
   }
   return description;
-}
-
-function parseSlug(text: string): string {
-  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) {
-    throw new InvalidInput('A slug is 1 to 63 of a-z, 0-9 and hyphens, and neither starts nor ends with a hyphen.', '/slug');
-  }
-  return text;
-}
-
-/** `list` for a name without a single Latin letter: a slug is a handle for scripts, not a title. */
-function slugOf(name: string): string {
-  const plain = name
-    .replaceAll('ß', 'ss')
-    .normalize('NFKD')
-    .replace(/\p{M}+/gu, '')
-    .toLowerCase();
-  const slug = plain
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, 63)
-    .replace(/^-+|-+$/g, '');
-  return slug === '' ? 'list' : slug;
 }

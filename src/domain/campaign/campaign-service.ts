@@ -2,7 +2,8 @@ import type { Clock } from '../shared/clock.ts';
 import { InvalidInput, NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
-import { Campaign, type CampaignDraft, type FrozenContent, type FrozenLink } from './campaign.ts';
+import { numberedSlug } from '../shared/slug.ts';
+import { Campaign, type CampaignDraft, CampaignSlugTaken, type FrozenContent, type FrozenLink } from './campaign.ts';
 import type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
 import type { Content } from './content.ts';
 import { type ContentInput, parseContent } from './content-input.ts';
@@ -10,6 +11,8 @@ import { Template } from './template.ts';
 
 export interface CampaignInput {
   readonly name: string;
+  /** 1 to 63 of `a-z`, `0-9` and inner hyphens; made from the name when absent. */
+  readonly slug?: string | undefined;
   /** Either content or a template, whose content is copied: what is edited in the template later changes no campaign. */
   readonly content?: ContentInput | undefined;
   readonly templateId?: Id | undefined;
@@ -33,17 +36,36 @@ export class CampaignService {
     this.#ids = deps.ids;
   }
 
-  /** @throws InvalidInput, NotFound for the template */
+  /** A slug made from the name gets a number when it is taken. @throws InvalidInput, CampaignSlugTaken, NotFound for the template */
   async create(projectId: Id, input: CampaignInput): Promise<Campaign> {
     const content = await this.contentOf(projectId, input);
     if (content === undefined) throw new InvalidInput('Give either content or a template.', '/content');
     const campaign = new Campaign(projectId, this.#ids.next(), toDraft(input, content), this.#clock.now());
-    await this.#store.addCampaign(campaign, content);
-    return campaign;
+    await this.#add(campaign, content, input.slug);
+    return this.get(projectId, campaign.id);
+  }
+
+  async #add(campaign: Campaign, content: Content, wished: string | undefined): Promise<void> {
+    const { slug } = campaign;
+    const taken = wished === undefined ? new Set(await this.#store.slugsLike(campaign.projectId, slug)) : new Set<string>();
+    for (let number = 1; ; number += 1) {
+      campaign.slug = number === 1 ? slug : numberedSlug(slug, number);
+      if (taken.has(campaign.slug)) continue;
+      // False where another process was quicker.
+      if (await this.#store.addCampaign(campaign, content)) return;
+      if (wished !== undefined) throw new CampaignSlugTaken(wished);
+    }
+  }
+
+  /** @throws NotFound, CampaignTransitionRefused unless it is a draft */
+  async delete(projectId: Id, id: Id): Promise<void> {
+    const campaign = await this.#locked(projectId, id);
+    campaign.requireDraft('delete');
+    this.#store.removeCampaign(campaign);
   }
 
   /** @throws NotFound, CampaignNotEditable */
-  async edit(projectId: Id, id: Id, change: Partial<CampaignInput>): Promise<Campaign> {
+  async edit(projectId: Id, id: Id, change: Partial<Omit<CampaignInput, 'slug'>>): Promise<Campaign> {
     const campaign = await this.get(projectId, id);
     const content = await this.contentOf(projectId, change);
     const draft: Partial<CampaignDraft> = {
@@ -231,6 +253,7 @@ export class CampaignService {
 
 const toDraft = (input: CampaignInput, content: Content): CampaignDraft => ({
   name: input.name,
+  slug: input.slug,
   content,
   audience: { lists: [...new Set(input.lists)], excludeLists: [...new Set(input.excludeLists ?? [])] },
   trackOpens: input.trackOpens ?? true,

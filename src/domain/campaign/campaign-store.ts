@@ -16,6 +16,8 @@ export interface ListedTemplate {
 
 export interface CampaignFilter extends PageRequest {
   readonly state?: CampaignState | undefined;
+  readonly name?: string | undefined;
+  readonly slug?: string | undefined;
   /** Default false: archived ones are left out. */
   readonly archived?: boolean | undefined;
 }
@@ -23,6 +25,7 @@ export interface CampaignFilter extends PageRequest {
 /** A campaign that is scheduled, or has mail left to send. */
 export interface ListUse {
   readonly id: Id;
+  readonly slug: string;
   readonly name: string;
   readonly state: CampaignState;
 }
@@ -32,7 +35,11 @@ export interface ListUse {
  * transaction commits. Content is read by `content`, `frozen` and `template` and by nothing else.
  */
 export interface CampaignStore {
-  addCampaign(campaign: Campaign, content: Content): Promise<void>;
+  /** False when the slug is taken; then nothing happened. What is read afterwards is saved, not what was given. */
+  addCampaign(campaign: Campaign, content: Content): Promise<boolean>;
+  removeCampaign(campaign: Campaign): void;
+  /** Slugs in use that begin like this one, of archived campaigns too. */
+  slugsLike(projectId: Id, slug: string): Promise<readonly string[]>;
   campaign(projectId: Id, id: Id, options?: { readonly lock?: boolean }): Promise<Campaign | undefined>;
   campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
   /** Scheduled for a time that is past, by the database's clock. */

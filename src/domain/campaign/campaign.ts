@@ -1,5 +1,6 @@
 import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
+import { parseSlug, slugOf } from '../shared/slug.ts';
 import type { Content, ContentKind, Mailbox } from './content.ts';
 
 /**
@@ -20,9 +21,10 @@ const TRANSITIONS: Readonly<Record<CampaignState, readonly CampaignState[]>> = {
   cancelled: [],
 };
 
-type CampaignStep = 'schedule' | 'unschedule' | 'launch' | 'pause' | 'resume' | 'cancel' | 'finish' | 'resend';
+type CampaignStep = 'delete' | 'schedule' | 'unschedule' | 'launch' | 'pause' | 'resume' | 'cancel' | 'finish' | 'resend';
 
 const NEEDED: Readonly<Record<CampaignStep, string>> = {
+  delete: 'Only a draft can be deleted. Unschedule what is scheduled, and archive what is over.',
   schedule: 'Only a draft can be scheduled; to change the time of a scheduled campaign, unschedule it first.',
   unschedule: 'Only a scheduled campaign can become a draft again.',
   launch: 'A campaign is launched once: resume one that is paused, resend one that is submitted.',
@@ -59,6 +61,14 @@ export class CampaignTransitionRefused extends DomainError {
   }
 }
 
+export class CampaignSlugTaken extends DomainError {
+  readonly code = 'campaign.slug_taken';
+  readonly kind = 'conflict';
+  constructor(slug: string) {
+    super(`There is a campaign "${slug}" in this project already. Choose another slug.`, '/slug');
+  }
+}
+
 /** What was fixed when the campaign was launched: sending processes read nothing else. */
 export interface FrozenContent {
   /** MJML already turned into HTML. */
@@ -85,6 +95,8 @@ export interface Audience {
 
 export interface CampaignDraft {
   readonly name: string;
+  /** Made from the name where none is given. */
+  readonly slug?: string | undefined;
   readonly content: Content;
   readonly audience: Audience;
   readonly trackOpens: boolean;
@@ -99,6 +111,8 @@ export class Campaign {
   projectId: Id;
   id: Id;
   name: string;
+  /** Names it in commands; unique in the project, and never changes: scripts rely on it. */
+  slug: string;
   subject: string;
   author: Mailbox;
   contentKind: ContentKind;
@@ -129,6 +143,7 @@ export class Campaign {
     this.projectId = projectId;
     this.id = id;
     this.name = checkName(draft.name);
+    this.slug = draft.slug === undefined ? (slugOf(this.name) ?? 'campaign') : parseSlug(draft.slug);
     this.subject = draft.content.subject;
     this.author = draft.content.author;
     this.contentKind = draft.content.kind;
@@ -140,7 +155,7 @@ export class Campaign {
   }
 
   /** @throws CampaignNotEditable unless it is a draft. */
-  edit(change: Partial<CampaignDraft>): void {
+  edit(change: Partial<Omit<CampaignDraft, 'slug'>>): void {
     if (this.state !== 'draft') throw new CampaignNotEditable(this.state);
     if (change.name !== undefined) this.name = checkName(change.name);
     if (change.content !== undefined) {
@@ -222,6 +237,11 @@ export class Campaign {
     this.archivedAt ??= now;
   }
 
+  /** @throws CampaignTransitionRefused unless it is a draft: of everything else there is something to remember. */
+  requireDraft(step: 'delete'): void {
+    if (this.state !== 'draft') throw new CampaignTransitionRefused(this.state, step);
+  }
+
   private requireList(): void {
     if (this.lists.length === 0) throw new InvalidInput('The campaign has no list to send to. Add at least one list.', '/lists');
   }
@@ -239,7 +259,7 @@ export type CampaignFacts = {
 };
 
 function checkName(name: string): string {
-  const trimmed = name.trim().toWellFormed();
+  const trimmed = name.normalize('NFC').trim().toWellFormed();
   if (trimmed === '' || trimmed.length > 200 || /\p{Cc}/u.test(trimmed))
     throw new InvalidInput('A campaign needs a name of 1 to 200 printable characters.', '/name');
   return trimmed;

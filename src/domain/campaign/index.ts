@@ -14,6 +14,7 @@ export {
   Campaign,
   type CampaignFacts,
   CampaignNotEditable,
+  CampaignSlugTaken,
   type CampaignState,
   CampaignTransitionRefused,
   type FrozenContent,

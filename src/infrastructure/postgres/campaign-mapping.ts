@@ -9,6 +9,7 @@ const CampaignMapping = defineEntity({
     projectId: p.uuid().primary(),
     id: p.uuid().primary(),
     name: p.text(),
+    slug: p.text(),
     subject: p.text(),
     author: p.json().$type<Campaign['author']>(),
     contentKind: p.text().$type<Campaign['contentKind']>(),

@@ -23,12 +23,40 @@ export class PostgresCampaignStore implements CampaignStore {
     this.#session = session;
   }
 
-  async addCampaign(campaign: Campaign, content: Content): Promise<void> {
-    this.#session.em.persist(campaign);
+  /** Index: campaign_slug. */
+  async addCampaign(campaign: Campaign, content: Content): Promise<boolean> {
+    const { projectId, id, name, slug, subject, author, contentKind, contentVersion } = campaign;
+    const { lists, excludeLists, trackOpens, trackClicks, state, createdAt } = campaign;
+    const added = await this.#session.sql.query(
+      `insert into pennypost_campaign.campaign (project_id, id, name, slug, subject, author, content_kind, content_version,
+         lists, exclude_lists, track_opens, track_clicks, state, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9::uuid[], $10::uuid[], $11, $12, $13, $14)
+       on conflict (project_id, slug) do nothing returning 1 as added`,
+      [
+        ...[projectId, id, name, slug, subject, JSON.stringify(author), contentKind, contentVersion],
+        ...[lists, excludeLists, trackOpens, trackClicks, state, createdAt],
+      ],
+    );
+    if (added.length === 0) return false;
     await this.#session.sql.query(
       'insert into pennypost_campaign.campaign_content (project_id, campaign_id, content) values ($1, $2, $3)',
-      [campaign.projectId, campaign.id, JSON.stringify(content)],
+      [projectId, id, JSON.stringify(content)],
     );
+    return true;
+  }
+
+  /** Its content goes with it. */
+  removeCampaign(campaign: Campaign): void {
+    this.#session.em.remove(campaign);
+  }
+
+  /** Index: campaign_slug. A number takes the last characters of a long slug, hence the shorter beginning. */
+  async slugsLike(projectId: Id, slug: string): Promise<readonly string[]> {
+    const rows = await this.#session.sql.query<{ slug: string }>(
+      'select slug from pennypost_campaign.campaign where project_id = $1 and slug like $2',
+      [projectId, `${slug.slice(0, 50)}%`],
+    );
+    return rows.map((row) => row.slug);
   }
 
   async campaign(projectId: Id, id: Id, options: { lock?: boolean } = {}): Promise<Campaign | undefined> {
@@ -36,7 +64,7 @@ export class PostgresCampaignStore implements CampaignStore {
     return (await this.#session.em.findOne(Campaign, { projectId, id }, lock)) ?? undefined;
   }
 
-  /** Newest first (UUIDv7 sorts by time). Index: primary key. */
+  /** Newest first (UUIDv7 sorts by time). Index: primary key; campaign_slug, campaign_name. */
   async campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>> {
     const limit = pageLimit(filter);
     const before = idAfter(filter);
@@ -46,6 +74,8 @@ export class PostgresCampaignStore implements CampaignStore {
         projectId,
         ...(before === undefined ? {} : { id: { $lt: before } }),
         ...(filter.state === undefined ? {} : { state: filter.state }),
+        ...(filter.name === undefined ? {} : { name: filter.name.normalize('NFC').trim() }),
+        ...(filter.slug === undefined ? {} : { slug: filter.slug }),
         ...(filter.archived === true ? {} : { archivedAt: null }),
       },
       { orderBy: { id: 'desc' }, limit: limit + 1 },
@@ -65,7 +95,7 @@ export class PostgresCampaignStore implements CampaignStore {
   /** Index: primary key. Content is not read. */
   usesOfList(projectId: Id, listId: Id): Promise<readonly ListUse[]> {
     return this.#session.sql.query<ListUse>(
-      `select id, name, state from pennypost_campaign.campaign
+      `select id, slug, name, state from pennypost_campaign.campaign
        where project_id = $1 and ($2::uuid = any(lists) or $2::uuid = any(exclude_lists))
          and (state in ('scheduled', 'sending', 'paused') or state = 'submitted' and settled_at is null)
        order by id`,

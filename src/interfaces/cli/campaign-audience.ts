@@ -17,7 +17,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
         'who gets it, and who is left out and why: by the lists as they are now or, once launched, by what became of it',
       ),
   )
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .option('--people', 'person by person')
     .option('--reason <reason>', `only these people: ${LEFT_OUT_REASONS.join(', ')}`)
     .action(async (wanted: string, options: PageOptions & { people?: boolean; reason?: string }) => {
@@ -50,7 +50,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
   const resend = campaign
     .command('resend')
     .description('send a submitted campaign again to those whom it did not reach')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .argument(
       '<target>',
       'failed (rejected, expired or failed), in_doubt (acceptance unknown; marked as possible repeats), or new (joined the lists since)',

@@ -3,31 +3,36 @@ import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
 import type { Project } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
 
-/** By id, or by a name that only one campaign has. @throws NotFound, InvalidInput */
+/** Of campaigns that have one name, as many as are listed. */
+const MOST_NAMED = 8;
+
+/**
+ * By id, by slug, or by a name that only one unarchived campaign has. A slug comes before a name, except that of an archived one.
+ * @throws NotFound, InvalidInput
+ */
 export async function campaignOf(application: Application, project: Project, wanted: string): Promise<Campaign> {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(wanted))
-    return application.campaign.get(project.id, wanted.toLowerCase());
-  const found: Campaign[] = [];
-  for (let after: string | undefined; ; ) {
-    const page = await application.campaign.list(project.id, { limit: 500, after, archived: true });
-    found.push(...page.items.filter(({ name }) => name === wanted.trim()));
-    if (page.next === undefined) break;
-    after = page.next;
+  const text = wanted.trim();
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return application.campaign.get(project.id, text.toLowerCase());
+  const find = async (filter: { name: string } | { slug: string }, archived: boolean) =>
+    (await application.campaign.list(project.id, { limit: MOST_NAMED + 1, archived, ...filter })).items;
+  const [bySlug] = await find({ slug: text }, true);
+  if (bySlug !== undefined && bySlug.archivedAt === null) return bySlug;
+  const [first, ...others] = await find({ name: text }, false);
+  if (first === undefined) {
+    if (bySlug !== undefined) return bySlug;
+    const [archived] = await find({ name: text }, true);
+    if (archived === undefined) throw new NotFound('campaign', text.slice(0, 200));
+    throw new InvalidInput(`"${archived.name}" is archived. Give its slug: ${archived.slug}`);
   }
-  const [first, second] = found;
-  if (first === undefined) throw new NotFound('campaign', wanted.slice(0, 200));
-  if (second !== undefined)
-    throw new InvalidInput(
-      `Several campaigns are named "${first.name}". Name one by its id: ${found
-        .map(({ id }) => id)
-        .slice(0, 5)
-        .join(', ')}`,
-    );
-  return first;
+  if (others.length === 0) return first;
+  const slugs = [first, ...others].slice(0, MOST_NAMED).map(({ slug, state }) => `${slug} (${state})`);
+  const more = others.length >= MOST_NAMED ? ', ...' : '';
+  throw new InvalidInput(`Several campaigns are named "${first.name}". Give a slug: ${slugs.join(', ')}${more}`);
 }
 
 export const campaignShown = (campaign: Campaign) => ({
   id: campaign.id,
+  slug: campaign.slug,
   name: campaign.name,
   state: campaign.state,
   pauseReason: campaign.pauseReason,
@@ -47,6 +52,7 @@ export const campaignShown = (campaign: Campaign) => ({
 export const fieldsOf = (campaign: Campaign): string =>
   renderFields([
     ['campaign', campaign.name],
+    ['slug', campaign.slug],
     ['id', campaign.id],
     ['state', campaign.state],
     ['paused because', campaign.pauseReason],

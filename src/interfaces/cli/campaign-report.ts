@@ -22,7 +22,7 @@ export function reportCommands(campaign: Command, cli: Cli): void {
   const report = campaign
     .command('report')
     .description('what became of it: every state, opens, clicks, links, unsubscribes, and days as charts')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -34,7 +34,7 @@ export function reportCommands(campaign: Command, cli: Cli): void {
   example(report, 'pennypost campaign report "November letter"', 'pennypost campaign report "November letter" --json');
 
   const recipients = paged(campaign.command('recipients').description('who has an outcome, and which: one row per recipient'))
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .option('--state <state>', STATES.join(', '))
     .option('--csv', 'everybody, as CSV on standard output')
     .action(async (wanted: string, options: PageOptions & { state?: string; csv?: boolean }) => {

@@ -15,7 +15,7 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
   const check = campaign
     .command('check')
     .description('everything that would stand in the way of a launch; exit code 2 when something does')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -33,7 +33,7 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
   const preview = campaign
     .command('preview')
     .description('the message as one subscriber would see it, or with the defaults of the content')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .option('--as <who>', 'address or id of a subscriber')
     .option('--html <file>', 'write the HTML part to this file')
     .action(async (wanted: string, options: { as?: string; html?: string }) => {
@@ -64,7 +64,7 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
   const test = campaign
     .command('test')
     .description('send it to a few addresses with [Test] before the subject; counted in no report')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .requiredOption('--to <address>', 'up to 20; may be repeated', gather)
     .option('--as <who>', 'as this subscriber would see it (address or id)')
     .option('--wait', 'until it was handed over')

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import type { Application, Campaign, Moment } from '../../application/application.ts';
+import type { Application, Campaign } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { campaignOf, campaignShown, fieldsOf, problemsText } from './campaign-lookup.ts';
 import { type Cli, example, gather, inProject, type PageOptions, type Project, paged, pageOf, resultPage } from './cli.ts';
-import type { ContentFile } from './content-file.ts';
-import { EXIT } from './exit-codes.ts';
+import { byLines, type ContentFile, inFile } from './content-file.ts';
 import { readContent } from './read-content.ts';
 import { listIds } from './subscriber.ts';
 import { renderTable } from './table.ts';
@@ -17,6 +16,7 @@ interface CreateOptions {
   readonly file?: string;
   readonly template?: string;
   readonly name?: string;
+  readonly slug?: string;
   readonly list?: readonly string[];
 }
 
@@ -24,10 +24,13 @@ interface CreateOptions {
 export function draftCommands(campaign: Command, cli: Cli): void {
   const create = campaign
     .command('create')
-    .description('make a draft from a file (YAML front matter, then MJML, HTML, Markdown or plain text) or from a template')
+    .description(
+      'make a draft from a file (YAML front matter, then MJML, HTML, Markdown or plain text) or from a template; what cannot be sent makes none',
+    )
     .option('--file <file>', 'the file, or - for standard input')
     .option('--template <template>', 'a stored template instead of a file (id or name); needs --name')
     .option('--name <name>', 'instead of the name in the file')
+    .option('--slug <slug>', 'names it in commands; default: made from the name, with a number when it is taken')
     .option('--list <list>', 'instead of the lists in the file (id or slug); may be repeated', gather)
     .action(async (options: CreateOptions) => {
       if ((options.file === undefined) === (options.template === undefined))
@@ -38,12 +41,12 @@ export function draftCommands(campaign: Command, cli: Cli): void {
           file === undefined
             ? await fromTemplate(application, project, options)
             : await campaignInput(application, project, file, options);
-        const made = await application.campaign.create(project.id, input);
-        await tellDraft(cli, application, project, made, {
-          schedule: file?.schedule,
-          offset: file?.offset ?? 0,
-          path: options.file,
-        });
+        const offset = file?.offset ?? 0;
+        const writing = { checked: true, scheduleAt: file?.schedule?.in(project.timeZone) };
+        const made = await byLines(offset, () =>
+          application.campaign.create(project.id, { ...input, slug: options.slug }, writing),
+        );
+        await tellDraft(cli, application, made, offset);
       });
     });
   example(
@@ -55,20 +58,18 @@ export function draftCommands(campaign: Command, cli: Cli): void {
 
   const update = campaign
     .command('update')
-    .description('replace a draft by a file')
-    .argument('<campaign>', 'id or name')
+    .description('replace a draft by a file; what cannot be sent changes nothing')
+    .argument('<campaign>', 'id, slug or name')
     .requiredOption('--file <file>', 'the file, or - for standard input')
     .option('--list <list>', 'instead of the lists in the file (id or slug); may be repeated', gather)
     .action(async (wanted: string, options: { file: string; list?: readonly string[] }) => {
       const file = await readContent(cli, options.file);
       await inProject(cli, async (application, project) => {
         const { id, name } = await campaignOf(application, project, wanted);
-        const edited = await application.campaign.edit(
-          project.id,
-          id,
-          await campaignInput(application, project, file, { name: file.name ?? name, ...options }),
-        );
-        await tellDraft(cli, application, project, edited, { ...file, path: options.file });
+        const input = await campaignInput(application, project, file, { name: file.name ?? name, ...options });
+        const writing = { checked: true, scheduleAt: file.schedule?.in(project.timeZone) };
+        const edited = await byLines(file.offset, () => application.campaign.edit(project.id, id, input, writing));
+        await tellDraft(cli, application, edited, file.offset);
       });
     });
   example(update, 'pennypost campaign update "November letter" --file november.mjml');
@@ -87,9 +88,11 @@ export function draftCommands(campaign: Command, cli: Cli): void {
           renderTable(
             [
               { title: 'Name', value: (one) => one.name },
+              { title: 'Slug', value: (one) => one.slug },
               { title: 'State', value: (one) => (one.launchFailure === null ? one.state : `${one.state}, not launched`) },
               { title: 'Audience', value: (one) => (one.launchedAt === null ? null : one.audience) },
-              { title: 'Launched', value: (one) => one.launchedAt ?? one.scheduledAt },
+              { title: 'Scheduled', value: (one) => one.scheduledAt },
+              { title: 'Launched', value: (one) => one.launchedAt },
               { title: 'Subject', value: (one) => one.subject },
               { title: 'Id', value: (one) => one.id },
             ],
@@ -104,7 +107,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
   const show = campaign
     .command('show')
     .description('one campaign')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const found = await campaignOf(application, project, wanted);
@@ -117,7 +120,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
   const archive = campaign
     .command('archive')
     .description('leave it out of listings; its report stays')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -125,7 +128,27 @@ export function draftCommands(campaign: Command, cli: Cli): void {
         cli.output.result(campaignShown(archived), () => fieldsOf(archived));
       });
     });
-  example(archive, 'pennypost campaign archive "November letter"');
+  example(archive, 'pennypost campaign archive november-letter');
+  deleteCommand(campaign, cli);
+}
+
+function deleteCommand(campaign: Command, cli: Cli): void {
+  const remove = campaign
+    .command('delete')
+    .description('delete a draft; what was scheduled or launched is archived instead')
+    .argument('<campaign>', 'id, slug or name')
+    .option('--yes', 'confirm the deletion')
+    .action(async (wanted: string, options: { yes?: boolean }) => {
+      await inProject(cli, async (application, project) => {
+        const { id, slug, name, state } = await campaignOf(application, project, wanted);
+        // Whoever is asked to repeat it should not find that it was no draft.
+        if (options.yes !== true && state === 'draft')
+          throw new InvalidInput(`This deletes the draft "${name}" (${slug}). Repeat it with --yes.`);
+        await application.campaign.delete(project.id, id);
+        cli.output.result({ id, slug, deleted: true }, () => `The draft "${name}" is deleted.`);
+      });
+    });
+  example(remove, 'pennypost campaign delete november-letter-2 --yes');
 }
 
 async function campaignInput(
@@ -155,32 +178,12 @@ async function fromTemplate(application: Application, project: Project, options:
   return { name, templateId, lists: await listIds(application, project, list) };
 }
 
-/** A draft that cannot be sent yet is kept all the same, and the command says so by its exit code. */
-async function tellDraft(
-  cli: Cli,
-  application: Application,
-  project: Project,
-  draft: Campaign,
-  written: { readonly schedule: Moment | undefined; readonly offset: number; readonly path: string | undefined },
-): Promise<void> {
-  const { path = '<file>' } = written;
-  const problems = await application.campaign.check(project.id, draft.id);
-  const faulty = problems.some(({ severity }) => severity === 'error');
-  const told =
-    written.schedule === undefined || faulty
-      ? draft
-      : await application.campaign.schedule(project.id, draft.id, written.schedule.in(project.timeZone));
-  const inFile = problems.map((problem) =>
-    problem.part === 'source' && problem.line !== undefined ? { ...problem, line: problem.line + written.offset } : problem,
+/** What it is now, and what could still be better. */
+async function tellDraft(cli: Cli, application: Application, draft: Campaign, offset: number): Promise<void> {
+  const problems = (await application.campaign.check(draft.projectId, draft.id)).map(inFile(offset));
+  cli.output.result({ ...campaignShown(draft), problems }, () =>
+    problems.length === 0 ? fieldsOf(draft) : `${fieldsOf(draft)}\n\n${problemsText(problems, cli.output.width)}`,
   );
-  cli.output.result({ ...campaignShown(told), problems: inFile }, () =>
-    problems.length === 0 ? fieldsOf(told) : `${fieldsOf(told)}\n\n${problemsText(inFile, cli.output.width)}`,
-  );
-  if (!faulty) return;
-  cli.output.warn(
-    `it is kept as a draft, and cannot be launched. Correct ${written.path ?? 'its content in a file'} and run: pennypost campaign update ${draft.id} --file ${path}`,
-  );
-  cli.endWith(EXIT.usage);
 }
 
 function stateOf(text: string | undefined): Filter['state'] {

@@ -14,7 +14,7 @@
  */
 import { extname } from 'node:path';
 import { z } from 'zod';
-import type { ContentInput, Moment } from '../../application/application.ts';
+import { type ContentInput, ContentInvalid, type ContentProblem, type Moment } from '../../application/application.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { moment } from './cli.ts';
 import { type Fault, readFrontMatter } from './front-matter.ts';
@@ -159,4 +159,19 @@ export function mailboxOf(
   if (match === null) return { address: written.trim() };
   const name = match[1] ?? match[2] ?? '';
   return { ...(name !== '' && { name }), address: match[3] ?? '' };
+}
+
+/** The same fault by the line of the file, which begins with the front matter. */
+export const inFile =
+  (offset: number) =>
+  (problem: ContentProblem): ContentProblem =>
+    problem.part === 'source' && problem.line !== undefined ? { ...problem, line: problem.line + offset } : problem;
+
+/** Faults of content are told by the lines of the file. */
+export async function byLines<T>(offset: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof ContentInvalid ? new ContentInvalid(error.problems.map(inFile(offset))) : error;
+  }
 }

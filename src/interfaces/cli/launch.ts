@@ -13,8 +13,8 @@ import { checkWayOut, someoneWorks, TroubleWatch, untilDone } from './working.ts
 class NotLaunched extends DomainError {
   readonly code = 'campaign.not_launched';
   readonly kind = 'conflict';
-  constructor(name: string, state: string) {
-    super(`"${name}" is ${state}: it was not launched. Launch and follow it with: pennypost campaign launch "${name}" --watch`);
+  constructor({ name, slug, state }: Campaign) {
+    super(`"${name}" is ${state}: it was not launched. Launch and follow it with: pennypost campaign launch ${slug} --watch`);
   }
 }
 
@@ -23,7 +23,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
   const launch = campaign
     .command('launch')
     .description('fix content and recipients, and send; launching twice sends once')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .option('--watch', 'follow it until everybody has an outcome; does the work itself when no worker runs')
     .action(async (wanted: string, { watch = false }: { watch?: boolean }) => {
       await inProject(
@@ -47,13 +47,13 @@ export function launchCommands(campaign: Command, cli: Cli): void {
   const watch = campaign
     .command('watch')
     .description('follow a launched campaign until everybody has an outcome')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .action(async (wanted: string) => {
       await inProject(
         cli,
         async (application, project, instance) => {
           const found = await campaignOf(application, project, wanted);
-          if (found.launchedAt === null) throw new NotLaunched(found.name, found.state);
+          if (found.launchedAt === null) throw new NotLaunched(found);
           await follow(cli, instance, project, found);
         },
         { works: true },
@@ -64,14 +64,14 @@ export function launchCommands(campaign: Command, cli: Cli): void {
   const pause = campaign
     .command('pause')
     .description('hand nothing more over within two seconds; nobody is lost')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .action((wanted: string) => step(cli, wanted, 'pause'));
   example(pause, 'pennypost campaign pause "November letter"');
 
   const resume = campaign
     .command('resume')
     .description('go on with a paused campaign; nobody is skipped, nobody is mailed again')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .option('--watch', 'follow it until everybody has an outcome')
     .action(async (wanted: string, { watch: follows = false }: { watch?: boolean }) => {
       await inProject(
@@ -88,14 +88,14 @@ export function launchCommands(campaign: Command, cli: Cli): void {
   const cancel = campaign
     .command('cancel')
     .description('hand nothing more over, for good; what was handed over stays so')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .action((wanted: string) => step(cli, wanted, 'cancel'));
   example(cancel, 'pennypost campaign cancel "November letter"');
 
   const schedule = campaign
     .command('schedule')
     .description('launch a draft later, by whichever background worker runs then')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .requiredOption('--at <time>', "such as '2026-12-01 08:00' in the project's time zone, or 2026-12-01T08:00:00+01:00")
     .action(async (wanted: string, { at }: { at: string }) => {
       await inProject(cli, async (application, project) => {
@@ -111,7 +111,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
   const unschedule = campaign
     .command('unschedule')
     .description('make a scheduled campaign a draft again')
-    .argument('<campaign>', 'id or name')
+    .argument('<campaign>', 'id, slug or name')
     .action((wanted: string) => step(cli, wanted, 'unschedule'));
   example(unschedule, 'pennypost campaign unschedule "November letter"');
 }
@@ -128,7 +128,7 @@ async function after(cli: Cli, instance: Instance, project: Project, campaign: C
   if (watch) return follow(cli, instance, project, campaign);
   if (!(await someoneWorks(instance.application, 'bulk')))
     cli.output.warn(
-      `no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs. This process does it with: pennypost campaign watch ${campaign.id}`,
+      `no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs. This process does it with: pennypost campaign watch ${campaign.slug}`,
     );
   cli.output.result(campaignShown(campaign), () => fieldsOf(campaign));
 }

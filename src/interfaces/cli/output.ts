@@ -65,7 +65,10 @@ export class Output {
     else {
       const field = described.pointer === undefined ? '' : ` [${described.pointer}]`;
       this.stderr.write(`error: ${oneLine(described.message)}${field} (${described.code})\n`);
-      for (const problem of described.problems ?? []) this.stderr.write(`  ${oneLine(problemText(problem))}\n`);
+      // The first fault is the message already.
+      const told = (problem: unknown): boolean => described.message.includes(messageOf(problem));
+      for (const problem of described.problems ?? [])
+        if (!told(problem)) this.stderr.write(`  ${oneLine(problemText(problem))}\n`);
       if (!(error instanceof DomainError) && error instanceof Error) this.stderr.write(`${error.stack ?? ''}\n`);
     }
     return exitCodeOf(error);
@@ -93,6 +96,9 @@ function describeError(error: unknown): DescribedError {
     ...('problems' in error && Array.isArray(error.problems) && { problems: error.problems }),
   };
 }
+
+const messageOf = (problem: unknown): string =>
+  typeof problem === 'object' && problem !== null && 'message' in problem ? String(problem.message) : String(problem);
 
 /** `subject, line 3: unknown variable "naem"`. */
 function problemText(problem: unknown): string {

@@ -19,6 +19,7 @@ export function renderReport(report: Report, daily: DailySeries | undefined, wid
   return [
     renderFields([
       ['campaign', report.name],
+      ['slug', report.slug],
       ['id', report.campaignId],
       ['state', report.state],
       ['paused because', report.pauseReason],

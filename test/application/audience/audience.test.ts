@@ -18,6 +18,8 @@ describe('a list', () => {
     const first = await audience((a) => a.createList(project, { name: 'Weekly News' }));
     const second = await audience((a) => a.createList(project, { name: 'Weekly news!', doubleOptIn: true }));
     expect([first.slug, second.slug]).toEqual(['weekly-news', 'weekly-news-2']);
+    const yearly = async () => (await audience((a) => a.createList(project, { name: 'News 2026' }))).slug;
+    expect([await yearly(), await yearly(), await yearly()]).toEqual(['news-2026', 'news-2026-2', 'news-2026-3']);
     await audience((a) => a.updateList(project, 'weekly-news', { name: 'Daily News', description: 'every day' }));
     expect(await audience((a) => a.getList(project, first.id))).toMatchObject({
       name: 'Daily News',

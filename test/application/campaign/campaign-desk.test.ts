@@ -46,6 +46,64 @@ describe('a campaign', () => {
     expect((await world.campaign({ lists: [list, list] })).lists).toEqual([list]);
   });
 
+  it('has a slug of its own, also when many of one name are made at once, and keeps it', async () => {
+    const lists = [await world.list(0)];
+    const create = (name: string, slug?: string) =>
+      world.application.campaign.create(world.projectId, { name, slug, lists, content: CampaignWorld.content });
+    const made = await Promise.all(Array.from({ length: 6 }, () => create('Été à Straße 2026')));
+    const stem = 'ete-a-strasse-2026';
+    expect(made.map(({ slug }) => slug).sort()).toEqual([stem, ...[2, 3, 4, 5, 6].map((number) => `${stem}-${number}`)]);
+    expect((await create('Новости')).slug).toBe('campaign');
+    expect((await create('x'.repeat(200))).slug).toHaveLength(63);
+    expect((await create('x'.repeat(200))).slug).toMatch(/^x{61}-2$/);
+    expect((await create(made[0]!.id)).slug).toBe('campaign-2');
+    await expect(create('y', stem)).rejects.toMatchObject({ code: 'campaign.slug_taken', pointer: '/slug' });
+    await expect(create('y', 'Not one')).rejects.toMatchObject({ code: 'input.invalid', pointer: '/slug' });
+    await world.application.campaign.archive(world.projectId, made[0]!.id);
+    await expect(create('y', made[0]!.slug)).rejects.toMatchObject({ code: 'campaign.slug_taken' });
+    expect(await world.application.campaign.edit(world.projectId, made[1]!.id, { name: 'Other' })).toMatchObject({
+      slug: made[1]!.slug,
+    });
+  });
+
+  it('is deleted as a draft only, and then with its content', async () => {
+    const list = await world.list(1);
+    const remove = (id: string) => world.application.campaign.delete(world.projectId, id);
+    const draft = await world.campaign({ lists: [list] });
+    await remove(draft.id);
+    await expect(remove(draft.id)).rejects.toMatchObject({ code: 'resource.not_found' });
+    expect(await world.sql('select 1 from pennypost_campaign.campaign_content where campaign_id = $1', [draft.id])).toEqual([]);
+    const { application, projectId } = world;
+    for (const reach of [
+      (id: string) => application.campaign.schedule(projectId, id, new Date('2199-01-01')),
+      (id: string) => application.campaign.launch(projectId, id),
+      (id: string) => application.campaign.cancel(projectId, id),
+    ]) {
+      const { id } = await world.campaign({ lists: [list] });
+      await reach(id);
+      await expect(remove(id)).rejects.toMatchObject({ code: 'campaign.transition_refused' });
+    }
+  });
+
+  it('is made and scheduled in one step, or not at all', async () => {
+    const lists = [await world.list(1)];
+    const all = async () => (await world.application.campaign.list(world.projectId, {})).items.length;
+    const create = (source: string, writing: { checked?: boolean; scheduleAt?: Date }) =>
+      world.application.campaign.create(
+        world.projectId,
+        { name: 'One', lists, content: { ...CampaignWorld.content, source } },
+        writing,
+      );
+    await expect(create('{{ nobody }}', { checked: true })).rejects.toMatchObject({ code: 'content.invalid' });
+    await expect(create('{{ nobody }}', { scheduleAt: new Date('2199-01-01') })).rejects.toMatchObject({
+      code: 'content.invalid',
+    });
+    await expect(create('x', { scheduleAt: new Date('2001-01-01') })).rejects.toMatchObject({ pointer: '/at' });
+    expect(await all()).toBe(0);
+    const { id } = await create('x', { checked: true, scheduleAt: new Date('2199-01-01') });
+    expect(await world.get(id)).toMatchObject({ state: 'scheduled', scheduledAt: new Date('2199-01-01') });
+  });
+
   it('keeps a text that PostgreSQL would refuse out, with a pointer', async () => {
     const list = await world.list(0);
     await expect(world.campaign({ lists: [list], content: { ...CampaignWorld.content, source: 'a\0b' } })).rejects.toMatchObject({
@@ -191,7 +249,7 @@ describe('a list that a campaign uses', () => {
       for (const step of steps) {
         await expect(lists()[step](world.projectId, used)).rejects.toMatchObject({
           code: 'list.in_use',
-          message: expect.stringContaining(`"Spring" (${state}, ${campaign.id})`),
+          message: expect.stringContaining(`"Spring" (${state}, ${campaign.slug})`),
         });
         expect(await lists().getList(world.projectId, used)).toMatchObject({ archivedAt: null });
       }

@@ -83,44 +83,89 @@ describe('a campaign from a file', () => {
     });
   });
 
-  it('is found by its name, as long as that names one', async () => {
+  it('is found by its slug, and by its name as long as that names one that is not archived', async () => {
     expect((await run(['campaign', 'show', 'November letter', '--json'])).json).toMatchObject({
+      slug: 'november-letter',
       content: { kind: 'mjml', author: { name: 'Harbour Books' } },
     });
-    await run(['campaign', 'create', '--file', path]);
-    expect(await run(['campaign', 'show', 'November letter'])).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining('Several campaigns are named "November letter". Name one by its id: '),
-    });
-    const { json } = await run(['campaign', 'list', '--json']);
-    const [newest] = json.items as { id: string }[];
-    expect((await run(['campaign', 'archive', newest!.id])).status).toBe(0);
+    expect((await run(['campaign', 'create', '--file', path])).stdout).toMatch(/^slug +november-letter-2$/m);
+    for (const command of ['show', 'launch', 'check', 'archive', 'report', 'explain', 'delete'])
+      expect(await run(['campaign', command, 'November letter'])).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining(
+          'Several campaigns are named "November letter". Give a slug: november-letter-2 (draft), november-letter (draft)',
+        ),
+      });
+    expect((await run(['campaign', 'show', 'november-letter-2', '--json'])).json).toMatchObject({ slug: 'november-letter-2' });
+    expect((await run(['campaign', 'list'])).stdout).toContain('november-letter-2');
+    expect((await run(['campaign', 'archive', 'november-letter-2'])).status).toBe(0);
+    expect((await run(['campaign', 'show', 'November letter', '--json'])).json).toMatchObject({ slug: 'november-letter' });
+    expect((await run(['campaign', 'show', 'november-letter-2'])).status).toBe(0);
     expect(await run(['campaign', 'show', 'December letter'])).toMatchObject({ status: 3 });
   });
 
-  it('that cannot be sent is kept, its faults named by lines of the file, and the exit code says so', async () => {
-    const faulty = join(directory, 'faulty.mjml');
-    await writeFile(
-      faulty,
-      LETTER.replace('{{ first_name }}, <a', '{{ nick }},\n<a').replace('November letter', 'Faulty').replace('footer', ''),
-    );
-    const { status, json, stderr } = await run(['campaign', 'create', '--file', faulty, '--json']);
-    expect(status).toBe(2);
-    expect(json).toMatchObject({
-      state: 'draft',
-      problems: [{ severity: 'error', code: 'template.unknown_variable', part: 'source', line: 9 }],
-    });
-    expect(stderr).toContain(`pennypost campaign update ${json.id} --file ${faulty}`);
-    expect(await run(['campaign', 'check', 'Faulty'])).toMatchObject({
+  it('of the name of an archived one is meant by that name, also where it is the slug of the archived one', async () => {
+    const file = ['--file', '-', '--json'];
+    const stdin = LETTER.replace('November letter', 'again');
+    await run(['campaign', 'create', ...file], { stdin });
+    await run(['campaign', 'archive', 'again']);
+    expect((await run(['campaign', 'show', 'again', '--json'])).json).toMatchObject({ slug: 'again' });
+    await run(['campaign', 'create', ...file], { stdin });
+    expect((await run(['campaign', 'show', 'again', '--json'])).json).toMatchObject({ slug: 'again-2' });
+    await run(['campaign', 'create', '--name', 'Old one', ...file], { stdin });
+    await run(['campaign', 'archive', 'old-one']);
+    expect(await run(['campaign', 'show', 'Old one'])).toMatchObject({
       status: 2,
-      stdout: expect.stringContaining('template.unknown_variable'),
+      stderr: expect.stringContaining('"Old one" is archived. Give its slug: old-one'),
     });
-    expect(await run(['campaign', 'launch', 'Faulty'])).toMatchObject({
+  });
+
+  it('is deleted as a draft, once that is confirmed, and its slug is free again', async () => {
+    const create = ['campaign', 'create', '--file', path, '--name', 'Short life', '--json'];
+    await run(create);
+    expect(await run(['campaign', 'delete', 'short-life'])).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('(content.invalid)'),
+      stderr: expect.stringContaining('This deletes the draft "Short life" (short-life). Repeat it with --yes.'),
     });
-    await writeFile(faulty, LETTER.replace('November letter', 'Faulty'));
-    expect((await run(['campaign', 'update', 'Faulty', '--file', faulty])).status).toBe(0);
+    expect((await run(['campaign', 'delete', 'Short life', '--yes'])).stdout).toBe('The draft "Short life" is deleted.\n');
+    expect(await run(['campaign', 'show', 'short-life'])).toMatchObject({ status: 3 });
+    expect((await run([...create, '--slug', 'short-life'])).json).toMatchObject({ slug: 'short-life' });
+    expect(await run([...create, '--slug', 'short-life'])).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('campaign.slug_taken'),
+    });
+    await run(['campaign', 'schedule', 'short-life', '--at', '2199-01-01T08:00:00Z']);
+    expect(await run(['campaign', 'delete', 'short-life', '--yes'])).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('Only a draft can be deleted.'),
+    });
+    await run(['campaign', 'unschedule', 'short-life']);
+    expect((await run(['campaign', 'delete', 'short-life', '--yes'])).status).toBe(0);
+  });
+
+  it.each([
+    ['content that cannot be sent', LETTER.replace('{{ first_name }}, <a', '{{ nick }},\n<a'), 'source, line 9'],
+    ['a list that is not there', LETTER.replace('---\n', '---\nexclude_lists: [nowhere]\n'), 'nowhere'],
+    ['a time that has passed', LETTER.replace('---\n', '---\nschedule: 2001-01-01T08:00:00+01:00\n'), 'has passed'],
+  ])('with %s makes no draft, and changes none', async (_, stdin, said) => {
+    const before = (await run(['campaign', 'list', '--json'])).json;
+    const { status, stderr } = await run(['campaign', 'create', '--file', '-'], { stdin });
+    expect(stderr).toContain(said);
+    expect([2, 3]).toContain(status);
+    expect((await run(['campaign', 'list', '--json'])).json).toEqual(before);
+    const shown = (await run(['campaign', 'show', 'november-letter', '--json'])).json;
+    expect((await run(['campaign', 'update', 'november-letter', '--file', '-'], { stdin })).status).toBe(status);
+    expect((await run(['campaign', 'show', 'november-letter', '--json'])).json).toEqual(shown);
+  });
+
+  it('that cannot be sent says each fault once, by lines of the file, for people and programs', async () => {
+    const stdin = LETTER.replace('{{ first_name }}, <a', '{{ nick }},\n<a').replace('footer', '');
+    const { stderr } = await run(['campaign', 'create', '--file', '-'], { stdin });
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    const faults = JSON.parse((await run(['campaign', 'create', '--file', '-', '--json'], { stdin })).stderr);
+    expect(faults.error.problems).toMatchObject([{ code: 'template.unknown_variable', part: 'source', line: 9 }]);
+    const mended = LETTER.replace('November letter', 'Faulty');
+    expect((await run(['campaign', 'create', '--file', '-'], { stdin: mended })).status).toBe(0);
     expect((await run(['campaign', 'check', 'Faulty'])).stdout).toBe('Nothing stands in the way.\n2 people would get it.\n');
   });
 
@@ -191,7 +236,7 @@ describe('sending', () => {
   it('warns after a plain launch that nobody works, and launching twice is refused', async () => {
     const { status, json, stderr } = await run(['campaign', 'launch', 'Faulty', '--json']);
     expect({ status, state: json.state, audience: json.audience }).toEqual({ status: 0, state: 'sending', audience: 2 });
-    expect(stderr).toContain(`This process does it with: pennypost campaign watch ${json.id}`);
+    expect(stderr).toContain(`This process does it with: pennypost campaign watch ${json.slug}`);
     expect(await run(['campaign', 'launch', 'Faulty'])).toMatchObject({
       status: 4,
       stderr: expect.stringContaining('(campaign.transition_refused)'),

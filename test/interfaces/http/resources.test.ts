@@ -311,3 +311,30 @@ describe('the state of the instance', () => {
     expect(instance.reported).toEqual([]);
   });
 });
+
+describe('a campaign', () => {
+  it('has a slug, by which and by whose name it is listed, and is deleted as a draft only', async () => {
+    const { senderDomain } = (await call('GET', '/v1/project')).body as { senderDomain: string };
+    const content = { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: `a@${senderDomain}` } };
+    const list = await call('POST', '/v1/lists', { name: 'Twins' });
+    const { id: listId } = list.body as { id: string };
+    const wish = { name: 'Twin', content, lists: [listId] };
+    const [first, second] = [await call('POST', '/v1/campaigns', wish), await call('POST', '/v1/campaigns', wish)];
+    expect([first, second]).toMatchObject([{ body: { slug: 'twin' } }, { body: { slug: 'twin-2' } }]);
+    expect(await call('POST', '/v1/campaigns', { ...wish, slug: 'twin' })).toMatchObject({
+      status: 409,
+      body: { code: 'campaign.slug_taken' },
+    });
+    const { id } = second.body as { id: string };
+    const slugs = async (query: string) =>
+      ((await call('GET', `/v1/campaigns?${query}`)).body as { items: { slug: string }[] }).items.map(({ slug }) => slug);
+    expect(await slugs('name=Twin')).toEqual(['twin-2', 'twin']);
+    expect(await slugs('slug=twin-2')).toEqual(['twin-2']);
+    expect(await call('PATCH', `/v1/campaigns/${id}`, { slug: 'other' })).toMatchObject({ status: 422 });
+    await call('POST', `/v1/campaigns/${id}/schedule`, { at: '2199-01-01T08:00:00Z' });
+    expect(await call('DELETE', `/v1/campaigns/${id}`)).toMatchObject({ status: 409 });
+    await call('POST', `/v1/campaigns/${id}/unschedule`);
+    expect(await call('DELETE', `/v1/campaigns/${id}`)).toMatchObject({ status: 204 });
+    expect(await call('GET', `/v1/campaigns/${id}`)).toMatchObject({ status: 404 });
+  });
+});

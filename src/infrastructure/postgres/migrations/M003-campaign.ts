@@ -8,6 +8,7 @@ export class M003Campaign extends Migration {
       project_id uuid not null,
       id uuid not null,
       name text not null,
+      slug text not null,
       subject text not null,
       author jsonb not null,
       content_kind text not null,
@@ -29,6 +30,8 @@ export class M003Campaign extends Migration {
       version int not null default 1,
       primary key (project_id, id)
     )`);
+    this.addSql('create unique index campaign_slug on pennypost_campaign.campaign (project_id, slug)');
+    this.addSql('create index campaign_name on pennypost_campaign.campaign (project_id, name)');
     // Apart, so that no listing, lock or step reads it: a content may have megabytes.
     this.addSql(`create table pennypost_campaign.campaign_content (
       project_id uuid not null,

@@ -14,6 +14,7 @@ import {
   pageOf,
   pageOfItems,
   pageQuery,
+  slug,
   timestamp,
   timestampOrNull,
 } from '../schemas.ts';
@@ -25,6 +26,7 @@ const route = routesOf<Application>();
 const state = z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']);
 const campaignShape = {
   id,
+  slug: z.string().openapi({ description: 'Names it in commands; unique in the project, and never changes.' }),
   name: z.string(),
   state,
   pauseReason: guarded('campaign.pauseReason', orNull(z.string()), 'When a rule paused it, and not a person.'),
@@ -51,7 +53,7 @@ const campaignSchema = z.object({ ...campaignShape, content: contentSchema }).op
 const listedCampaignSchema = z.object(campaignShape).openapi('ListedCampaign');
 const params = z.object({ campaignId: idOf('campaign') });
 
-const draft = z.strictObject({
+const changes = z.strictObject({
   name: line(200),
   content: contentInput.optional().openapi({ description: 'Either this or a template.' }),
   templateId: idOf('template').optional().openapi({ description: 'A stored template, whose content is copied.' }),
@@ -59,6 +61,9 @@ const draft = z.strictObject({
   excludeLists: z.array(idOf('list')).max(100).optional(),
   trackOpens: z.boolean().optional().openapi({ default: true }),
   trackClicks: z.boolean().optional().openapi({ default: true }),
+});
+const draft = changes.extend({
+  slug: slug.optional().openapi({ description: 'Default: made from the name, with a number when it is taken.' }),
 });
 const asSubscriber = { subscriberId: idOf('subscriber').optional() };
 const ledgerStates = ['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled'] as const;
@@ -88,11 +93,19 @@ export const campaignRoutes: readonly Route<Application>[] = [
     permission: 'campaign.read',
     query: pageQuery.extend({
       state: state.optional(),
+      name: z.string().max(200).optional().openapi({ description: 'Those with this very name.' }),
+      slug: slug.optional(),
       archived: flag.optional().openapi({ description: 'Whether archived ones are shown too.' }),
     }),
     reply: pageOfItems(listedCampaignSchema),
     handle: ({ application, projectId, query }) =>
-      application.campaign.list(projectId, { ...pageOf(query), state: query.state, archived: query.archived }),
+      application.campaign.list(projectId, {
+        ...pageOf(query),
+        state: query.state,
+        name: query.name,
+        slug: query.slug,
+        archived: query.archived,
+      }),
   }),
   route({
     method: 'post',
@@ -123,10 +136,22 @@ export const campaignRoutes: readonly Route<Application>[] = [
     permission: 'campaign.write',
     params,
     maxBodyBytes: CONTENT_BODY_BYTES,
-    body: draft.partial().openapi({ example: { name: 'December news' } }),
+    body: changes.partial().openapi({ example: { name: 'December news' } }),
     reply: campaignSchema,
     handle: ({ application, projectId, params: { campaignId }, body }) =>
       application.campaign.edit(projectId, campaignId, named(body)),
+  }),
+  route({
+    method: 'delete',
+    path: '/v1/campaigns/{campaignId}',
+    summary: 'Delete a draft',
+    description: 'Only a draft: unschedule what is scheduled, archive what is over.',
+    permission: 'campaign.write',
+    params,
+    handle: async ({ application, projectId, params: { campaignId } }) => {
+      await application.campaign.delete(projectId, campaignId);
+      return undefined;
+    },
   }),
   route({
     method: 'get',

@@ -13,6 +13,7 @@ const states = ['pending', 'submitted', 'deferred', 'rejected', 'in_doubt', 'exp
 const reportSchema = z
   .object({
     campaignId: id,
+    slug: z.string(),
     name: z.string(),
     state: z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']),
     launchedAt: timestampOrNull,
