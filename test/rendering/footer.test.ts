@@ -92,6 +92,14 @@ describe('a way out and an address that not every reader sees', () => {
     `<p style="position:absolute;left:-9999px">${both}</p>`,
     `<style>.gone, b { display:none }</style><div class="x gone">${both}</div>`,
     `<style>@media (max-width: 480px) { td.desktop { display: none } }</style><table><tr><td class="desktop">${both}</td></tr></table>`,
+    `<style>div[data-h], p[class*="pre"] { display:none }</style><div data-h="1">${both}</div>`,
+    `<div style="background:#FFFFFF"><p style="color:white">${plain}</p></div>`,
+    `<table bgcolor="#fff"><tr><td><font color="#ffffff">${plain}</font></td></tr></table>`,
+    `<p style="clip:rect(1px,1px,1px,1px)">${both}</p>`,
+    `<p style="color:rgb(0 0 0 / 0)">${plain}</p>`,
+    `<svg><desc>${plain}</desc></svg>`,
+    '<a href="https://a.example/?to={{ unsubscribe_url }}">x</a><b hidden>{{ postal_address }}</b>',
+    '<a href="{{ unsubscribe_url }}"><img src="s.gif" width="1" height="1"></a><b hidden>{{ postal_address }}</b>',
     `<!--[if mso]>${both}<![endif]-->`,
     `<!--[if !mso]><!-->${both}<!--<![endif]-->`,
     `<![if !mso]>${both}<![endif]>`,
@@ -136,6 +144,10 @@ describe('a way out and an address that not every reader sees', () => {
     `<div style="display:none">preheader</div><div style="display:block;font-size:11px">${both}</div>`,
     `<html><head><style>.gone { display:none } a:hover { visibility:hidden }</style></head><body><table><tr><td>${both}</td></tr></table></body></html>`,
     `<div hidden>x</div><p hidden>x<p>${both}`,
+    `<div style="overflow:hidden;height:auto;max-height:none;opacity:inherit">${both}</div>`,
+    `<body bgcolor="#ffffff"><table class="dark"><tr><td style="color:#fff">${both}</td></tr></table></body>`,
+    `<div style="background:#fff"><div style="background:#000;color:#fff">${both}</div></div>`,
+    `<style>a[x-apple-data-detectors] { opacity: 0 } div[style*="margin: 16px"] { display: none }</style>${both}`,
     '<a href={{ unsubscribe_url }}><img src="x.png" alt="Leave"></a>{{ postal_address }}',
     '<p>{{ unsubscribe_url }}<br>1 Main Street,<br>12345&nbsp;<b>TOWN</b></p>',
   ];
@@ -233,5 +245,13 @@ describe('the text part made from HTML', () => {
       `<table><tr><td>{% if vip %}<p>VIP</p>{% endif %}<p>${'long '.repeat(40)}</p></td></tr></table><img src="https://example.com/x.png" alt="A cat"></body></html>`;
     const { parts } = await read({ source, defaults: { name: 'Ann', vip: false } }, transactional());
     expect(parts[0]?.body).toBe(`Big Ann\n\n${'long '.repeat(40).trim()}\n\nA cat`);
+  });
+
+  it('holds what is hidden on certain screens only, and what is cut off at an edge', async () => {
+    const source =
+      '<style>@media (max-width:600px) { .x { color:red } .wide { display:none } } .off { display:none }</style>' +
+      '<p class="wide">Wide</p><p class="off">Off</p><p style="overflow:hidden;height:auto">Cut</p>';
+    const { parts } = await read({ source }, transactional());
+    expect(parts[0]?.body).toBe('Wide\n\nCut');
   });
 });

@@ -12,7 +12,7 @@ import {
   UnlessTag,
   type Value,
 } from 'liquidjs';
-import { decodeValue, type ScannedAttribute, scanHtml } from './html-scan.ts';
+import { decodeValue, type ScannedAttribute, type ScannedTag, scanHtml } from './html-scan.ts';
 import { findRegions, mask } from './liquid-regions.ts';
 import { childrenOf } from './variables.ts';
 import { HidingRules, type Reader, type Stretch, stretchesFor } from './visibility.ts';
@@ -55,7 +55,7 @@ function htmlReadings(engine: Liquid, source: string): readonly Reading[] {
   const readers: readonly Reader[] = scan.comments.some(({ hiddenIf, revealedIf }) => hiddenIf ?? revealedIf)
     ? ['others', 'outlook']
     : ['others'];
-  return readers.map((reader) => new HtmlReading(stretchesFor(reader, source, scan, hiding), masked));
+  return readers.map((reader) => new HtmlReading(stretchesFor(reader, source, scan, hiding), masked, source));
 }
 
 /** Where that begins which keeps the end of the HTML from being seen. */
@@ -70,11 +70,13 @@ export function hiddenFrom(engine: Liquid, html: string): number | undefined {
 
 class HtmlReading implements Reading {
   private readonly stretches: readonly Stretch[];
+  private readonly source: string;
   /** Targets of links with something to click on. */
   private readonly links: readonly ScannedAttribute[];
 
-  constructor(stretches: readonly Stretch[], masked: string) {
+  constructor(stretches: readonly Stretch[], masked: string, source: string) {
     this.stretches = stretches;
+    this.source = source;
     this.links = linksWithContent(stretches, masked);
   }
 
@@ -84,7 +86,16 @@ class HtmlReading implements Reading {
   }
 
   link(position: number): boolean {
-    return this.links.some(({ valueBegin, valueEnd }) => position >= valueBegin && position < valueEnd);
+    return this.links.some(({ valueBegin, valueEnd }) => {
+      if (position < valueBegin || position >= valueEnd) return false;
+      // `https://a.example/?to={{ unsubscribe_url }}` leads elsewhere.
+      return (
+        this.source
+          .slice(valueBegin, position)
+          .replace(/\{%.*?%\}/gs, '')
+          .trim() === ''
+      );
+    });
   }
 
   words(begin: number, end: number, source: string): string {
@@ -114,6 +125,14 @@ const CLICKABLE = /^(?:a|area|v:[a-z]+)$/;
 /** What stands on a page without being seen. */
 const BLANK = /(?:[\s\p{Cc}\p{Cf}\u2800\u3164]|\u034f)+/gu;
 
+/** A picture of one pixel. */
+const isSpacer = (tag: ScannedTag): boolean =>
+  tag.attributes.some(
+    ({ name, value }) =>
+      (/^(?:width|height)$/.test(name) && /^\s*0*[01](?:px)?\s*$/.test(value)) ||
+      (name === 'style' && /(?:^|[;\s])(?:width|height)\s*:\s*0*[01](?:px)?\s*(?:!|;|$)/i.test(value)),
+  );
+
 function linksWithContent(stretches: readonly Stretch[], masked: string): ScannedAttribute[] {
   const links: ScannedAttribute[] = [];
   let open: ScannedAttribute | undefined;
@@ -129,7 +148,7 @@ function linksWithContent(stretches: readonly Stretch[], masked: string): Scanne
     } else if (CLICKABLE.test(tag.name)) {
       open = shown ? tag.attributes.find(({ name }) => name === 'href') : undefined;
       if (tag.name === 'area') seen();
-    } else if (tag.name === 'img' && shown) {
+    } else if (tag.name === 'img' && shown && !isSpacer(tag)) {
       seen();
     }
   }

@@ -114,7 +114,7 @@ function shownOnly(html: string, found: LiquidRegions): string {
   const masked = mask(html, found);
   const scan = scanHtml(masked);
   let out = '';
-  for (const { begin, end, tag, shown } of stretchesFor('others', html, scan, new HidingRules(masked, scan))) {
+  for (const { begin, end, tag, shown } of stretchesFor('others', html, scan, new HidingRules(masked, scan, false))) {
     const liquid = (): string =>
       tagsIn(found, begin, end)
         .filter((region) => region.begin >= begin && region.end <= end)

@@ -14,7 +14,9 @@ export interface Stretch {
 
 /** Elements whose content is not shown in a mail. */
 const NEVER_SHOWN = new Set(
-  'head title style script template noframes noembed iframe object audio video canvas datalist select textarea'.split(' '),
+  'head title style script template noframes noembed iframe object audio video canvas datalist select textarea desc metadata defs'.split(
+    ' ',
+  ),
 );
 /** Elements that may stand in `<head>`; any other one ends it. */
 const HEAD_CONTENT = new Set('title style script template base link meta noscript head'.split(' '));
@@ -42,7 +44,7 @@ export function stretchesFor(reader: Reader, html: string, scan: ScannedHtml, hi
   /** Conditions that are open, and whether this reader reads on inside. */
   const conditions: boolean[] = [];
   let at = 0;
-  const shown = (): boolean => elements.shown && !elements.tiny && conditions.every(Boolean);
+  const shown = (): boolean => elements.shown && !elements.tiny && !elements.faint && conditions.every(Boolean);
   const upTo = (position: number, visible: boolean): void => {
     if (position > at) stretches.push({ begin: at, end: position, tag: undefined, shown: visible });
     at = Math.max(at, position);
@@ -81,7 +83,8 @@ const outlookReads = (condition: string): boolean =>
 
 class OpenElements {
   private readonly hiding: HidingRules;
-  private readonly stack: { readonly name: string; readonly hides: boolean; readonly tiny: boolean }[] = [];
+  private readonly stack: { readonly name: string; readonly hides: boolean; readonly tiny: boolean; readonly paint: Paint }[] =
+    [];
   private hidden = 0;
 
   constructor(hiding: HidingRules) {
@@ -97,13 +100,23 @@ class OpenElements {
     return this.stack.at(-1)?.tiny ?? false;
   }
 
+  /** Text has the colour of what is behind it. */
+  get faint(): boolean {
+    const { colour, background } = this.paint;
+    return this.hiding.everywhere && colour !== undefined && colour === background;
+  }
+
+  private get paint(): Paint {
+    return this.stack.at(-1)?.paint ?? { colour: undefined, background: undefined };
+  }
+
   /** True when the element itself is shown. */
   open(tag: ScannedTag): boolean {
     if (!HEAD_CONTENT.has(tag.name) && this.stack.some(({ name }) => name === 'head')) this.popTo('head');
     for (const [begins, closed, within] of CLOSES) if (begins.test(tag.name)) this.popImplied(closed, within);
     const hides = NEVER_SHOWN.has(tag.name) || this.hiding.hides(tag);
     if (!VOID.has(tag.name) && !(tag.selfClosing && tag.name.includes(':'))) {
-      this.stack.push({ name: tag.name, hides, tiny: hasTinyText(tag) ?? this.tiny });
+      this.stack.push({ name: tag.name, hides, tiny: hasTinyText(tag) ?? this.tiny, paint: paintOf(tag, this.paint) });
       if (hides) this.hidden += 1;
       return this.shown;
     }
@@ -144,12 +157,17 @@ class OpenElements {
   }
 }
 
-/** Style sheets and attributes that keep an element from being seen. White on white is not among them. */
+/** Style sheets and attributes that keep an element from being seen. White on white is told by `paintOf`. */
 export class HidingRules {
-  private readonly selectors: readonly { readonly name?: string; readonly parts: readonly string[] }[];
+  readonly everywhere: boolean;
+  private readonly selectors: readonly Selector[];
 
-  /** @param html with its Liquid made harmless */
-  constructor(html: string, scan: ScannedHtml) {
+  /**
+   * @param html with its Liquid made harmless
+   * @param everywhere false: what is hidden on certain screens or by its colour only counts as shown
+   */
+  constructor(html: string, scan: ScannedHtml, everywhere = true) {
+    this.everywhere = everywhere;
     const sheets: string[] = [];
     let begin: number | undefined;
     for (const tag of scan.tags) {
@@ -157,7 +175,7 @@ export class HidingRules {
       if (tag.closing && begin !== undefined) sheets.push(html.slice(begin, tag.begin));
       begin = tag.closing ? undefined : tag.end;
     }
-    this.selectors = sheets.flatMap(hidingSelectors).slice(0, 1_000);
+    this.selectors = sheets.flatMap((sheet) => hidingSelectors(everywhere ? sheet : withoutScreens(sheet))).slice(0, 1_000);
   }
 
   /** Not by a tiny font of its own style attribute, see `hasTinyText`. */
@@ -168,33 +186,59 @@ export class HidingRules {
     if (this.selectors.length === 0) return false;
     const marks = new Set([...(value('class') ?? '').split(/\s+/).map((name) => `.${name}`), `#${value('id') ?? ''}`]);
     return this.selectors.some(
-      ({ name, parts }) => (name === undefined || name === tag.name) && parts.every((part) => marks.has(part)),
+      ({ name, parts, attributes }) =>
+        (name === undefined || name === tag.name) &&
+        parts.every((part) => marks.has(part)) &&
+        attributes.every((attribute) => {
+          const given = value(attribute.name);
+          return given !== undefined && (attribute.value === undefined || matches(given, attribute.operator, attribute.value));
+        }),
     );
   }
 }
 
+/** A sheet without its rules for certain screens. */
+const withoutScreens = (sheet: string): string => sheet.replace(/@media\b[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}/gi, ' ');
+
+interface Selector {
+  readonly name: string | undefined;
+  readonly parts: readonly string[];
+  readonly attributes: readonly { readonly name: string; readonly operator: string; readonly value: string | undefined }[];
+}
+
+function matches(given: string, operator: string, value: string): boolean {
+  if (operator === '*=') return given.includes(value);
+  if (operator === '^=') return given.startsWith(value);
+  if (operator === '$=') return given.endsWith(value);
+  if (operator === '~=') return given.split(/\s+/).includes(value);
+  return given === value || (operator === '|=' && given.startsWith(`${value}-`));
+}
+
 /** The elements that the rules of a sheet hide, by the last part of each selector; those on certain screens only as well. */
-function hidingSelectors(sheet: string): { name?: string; parts: string[] }[] {
-  const found: { name?: string; parts: string[] }[] = [];
+function hidingSelectors(sheet: string): Selector[] {
+  const found: Selector[] = [];
   const plain = sheet.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/<!--|-->/g, ' ');
   for (const [, selectors = '', declarations = ''] of plain.matchAll(/([^{}]*)\{([^{}]*)\}/g)) {
     const style = declared(declarations);
     if (!hidesBy(style) && tinyBy(style) !== true) continue;
     for (const selector of selectors.split(',')) {
-      const last =
-        selector
-          .trim()
-          .split(/[\s>+~]+/)
-          .at(-1) ?? '';
-      const [, name, marks = ''] = /^([a-z][a-z0-9:-]*|\*)?((?:[.#][\w-]+)*)$/i.exec(last) ?? [];
-      const parts = marks.match(/[.#][\w-]+/g) ?? [];
-      // `a:hover`, `[x]` and `*` say nothing about a certain element.
-      if (parts.length === 0 && (name === undefined || name === '*')) continue;
-      found.push({ ...(name === undefined || name === '*' ? {} : { name: name.toLowerCase() }), parts });
+      const last = /(?:[^\s>+~[\]]|\[[^\]]*\])*$/.exec(selector.trim())?.[0] ?? '';
+      const [, name, marks = ''] = /^([a-z][a-z0-9:-]*|\*)?((?:[.#][\w-]+|\[[^\]]*\])*)$/i.exec(last) ?? [];
+      const attributes = [...marks.matchAll(ATTRIBUTE)].map(([, attribute = '', operator = '=', value]) => ({
+        name: attribute.toLowerCase(),
+        operator,
+        value: value?.replace(/^["']|["']$/g, ''),
+      }));
+      const parts = marks.replaceAll(ATTRIBUTE, '').match(/[.#][\w-]+/g) ?? [];
+      // `a:hover` and `*` say nothing about a certain element.
+      if (parts.length + attributes.length === 0 && (name === undefined || name === '*')) continue;
+      found.push({ name: name === '*' ? undefined : name?.toLowerCase(), parts, attributes });
     }
   }
   return found;
 }
+
+const ATTRIBUTE = /\[\s*([\w-]+)\s*(?:([~|^$*]?=)\s*([^\]]*?)\s*)?\]/g;
 
 type Style = ReadonlyMap<string, string>;
 
@@ -227,23 +271,54 @@ function tinyBy(style: Style): boolean | undefined {
   return /^x{5,}$/.test(size) || /^(?:0*(?:\.\d*)?|1(?:\.0*)?)(?:px|pt|em|rem|%)?$/.test(size);
 }
 
+interface Paint {
+  readonly colour: string | undefined;
+  readonly background: string | undefined;
+}
+
+/** The plain colours of text in an element and of what is behind it; undefined where only drawing tells. */
+function paintOf(tag: ScannedTag, around: Paint): Paint {
+  const value = (name: string): string | undefined => tag.attributes.find((attribute) => attribute.name === name)?.value;
+  const style = declared(value('style') ?? '');
+  const own = style.get('color') ?? value(tag.name === 'font' ? 'color' : 'text')?.toLowerCase();
+  const behind = style.get('background-color') ?? style.get('background') ?? value('bgcolor')?.toLowerCase();
+  // A class may paint anything, and so may a picture.
+  const unknown = value('class') ?? value('id') ?? value('background') ?? style.get('background-image');
+  return {
+    colour: own !== undefined ? plainColour(own) : tag.name === 'a' || unknown !== undefined ? undefined : around.colour,
+    background: behind !== undefined ? plainColour(behind) : unknown === undefined ? around.background : undefined,
+  };
+}
+
+const NAMED: Readonly<Record<string, string>> = { white: '#ffffff', black: '#000000', transparent: '' };
+
+function plainColour(value: string): string | undefined {
+  const colour = NAMED[value] ?? value.replace(/^#([0-9a-f])([0-9a-f])([0-9a-f])$/, '#$1$1$2$2$3$3');
+  const channels = /^rgb\(\s*(\d+)[,\s]+(\d+)[,\s]+(\d+)\s*\)$/.exec(colour)?.slice(1);
+  if (channels !== undefined) return `#${channels.map((channel) => Number(channel).toString(16).padStart(2, '0')).join('')}`;
+  return /^#[0-9a-f]{6}$/.test(colour) ? colour : undefined;
+}
+
 /** True for declarations that leave nothing to see; a value that only Liquid knows counts as hiding. */
 function hidesBy(style: Style): boolean {
   const is = (name: string, pattern: RegExp): boolean => {
     const value = style.get(name);
     return value !== undefined && (pattern.test(value) || /^x{5,}$/.test(value));
   };
-  const zero = /^0*(?:\.0*)?(?:[a-z%]*)$/;
+  const zero = /^(?:0+(?:\.0*)?|\.0+)[a-z%]*$/;
   const clipped = is('overflow', /hidden/) || is('overflow-y', /hidden/);
   return (
     is('display', /\bnone\b/) ||
     is('visibility', /hidden|collapse/) ||
     is('opacity', zero) ||
     is('mso-hide', /all/) ||
-    is('color', /^transparent$|^rgba\([^)]*,\s*0(?:\.0*)?\)$/) ||
-    is('clip', /rect\(0/) ||
-    is('transform', /scale\(0\)/) ||
+    is('color', /^transparent$|^(?:rgb|hsl)a?\([^)]*[,/]\s*0(?:\.0*)?%?\)$|^#(?:...0|.{6}00)$/) ||
+    is('clip', /^rect\(\s*[01](?:px)?[\s,]/) ||
+    is('clip-path', /^inset\(\s*(?:[5-9]\d|100)%/) ||
+    is('filter', /opacity\(0(?:\.0*)?%?\)/) ||
+    is('transform', /scale[xy]?\(0\)|translate[xy]?\([^)]*-\d{4,}px/) ||
     is('text-indent', /^-\d{3,}/) ||
+    is('margin-left', /^-\d{4,}/) ||
     (is('position', /absolute|fixed/) && (is('left', /^-\d{3,}/) || is('top', /^-\d{3,}/))) ||
     (clipped && (is('max-height', zero) || is('height', zero) || is('max-width', zero) || is('width', zero)))
   );
