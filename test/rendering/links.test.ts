@@ -218,6 +218,8 @@ describe('a bare URL in a text', () => {
       '**https://example.com/a** *https://example.com/b* ~~https://example.com/c~~',
       '**<https://example.com/a>** *<https://example.com/b>* ~~<https://example.com/c>~~',
     ],
+    ['_see https://example.com/a_ https://example.com/ann_', '_see <https://example.com/a> _ <https://example.com/ann> _'],
+    ['https://example.com/ann_ https://example.com/b·', '<https://example.com/ann_> <https://example.com/b>·'],
     ['|https://example.com/a|https://example.com/b|', '|<https://example.com/a>|<https://example.com/b>|'],
     ['https://a.example,https://b.example;https://c.example', '<https://a.example>,<https://b.example>;<https://c.example>'],
     ['https://example.com/?a[]=1&b[c]=2|3', '<https://example.com/?a[]=1&b[c]=2|3>'],
@@ -238,6 +240,20 @@ describe('a bare URL in a text', () => {
     expect((await textOf({ kind: 'text', source, defaults: { a: true } })).trim()).toBe(read);
   });
 
+  it.each([
+    ['„https://example.com/angebot“ «https://example.com»', '„<https://example.com/angebot>“ «<https://example.com>»'],
+    [
+      'https://example.com/a… https://example.com/ann_ www.example.com/b”',
+      '<https://example.com/a>… <https://example.com/ann_> www.example.com/b [<http://www.example.com/b>]”',
+    ],
+    [
+      '{% if true %}https://example.com/a{% endif %} https://example.com/{% if true %}b{% endif %}/c',
+      '<https://example.com/a> https://example.com/b/c',
+    ],
+  ])('ends in Markdown as in plain text: %s', async (source, expected) => {
+    expect(await textOf({ kind: 'markdown', source })).toBe(expected);
+  });
+
   it('stays whole, however long it is: tracked up to 4,000 octets, as it is beyond', async () => {
     const [long, longest] = [`https://example.com/${'a'.repeat(3_500)}`, `https://example.com/${'b'.repeat(4_500)}`];
     expect(await textOf({ kind: 'text', source: `1 ${long} 2 ${longest} 3` })).toBe(`1 <${long}> 2 ${longest} 3\n`);
@@ -256,6 +272,20 @@ describe('the text part made from HTML', () => {
       'Shampoo  2  $10.00\nSoap  1  $5.00\n\n[<https://a.example/Jg>]  [<http://b.example/>]\n\n' +
         '[<https://c.example>] D [<https://d.example>] after E [<https://e.example>]',
     );
+  });
+
+  it('has a line for what stands on one in HTML: blocks of every name, and what a style makes a block', async () => {
+    const source =
+      '<center>Head</center>in<dl><dt>Term</dt><dd>Meaning</dd></dl><figure><img alt="Cat"><figcaption>A cat</figcaption></figure>' +
+      '<span style="color:red; DISPLAY: block">One</span><a style="display:block" href="https://a.example">Two</a>Three';
+    expect(await textOf({ source })).toBe('Head\nin\nTerm\nMeaning\nCat\nA cat\nOne\nTwo [<https://a.example>]\nThree');
+  });
+
+  it('leaves out the links of what is left out', async () => {
+    const source =
+      '<!--[if mso]><v:rect href="https://a.example"><center>Buy</center></v:rect><![endif]--><p style="display:none"><a href="https://b.example">Hidden</a></p>' +
+      '<!--[if !mso]><!--><a href="https://a.example">Buy</a><!--<![endif]-->';
+    expect(await textOf({ source })).toBe('Buy [<https://a.example>]');
   });
 
   it('has what MJML puts into sections, whose own letters have no size', async () => {

@@ -15,7 +15,9 @@ const LONGEST = 8_000;
 /** In ASCII only these can stand in a host with its port. */
 const NO_HOST = /[^A-Za-z0-9.:%@_[\]\u0080-\u{10ffff}-]/u;
 /** Punctuation and markup behind a URL are not part of it. */
-const TRAILING = /[.,;:!?'*_~|\\]+$/;
+const TRAILING = /[.,;:!?'*~|\\\u00b7\u30fb]+$/;
+/** `_see https://a.example_` is markup, the last letter of `https://a.example/ann_` is not. */
+const OPENED = /(?:^|[\s"'(*>[~])_+\S[^\n]*$|(?:^|[\s"'(*>[~])_+$/;
 /** `https://a.example,https://b.example` are two. */
 const NEXT_URL = /[,;'|*]+(?=https?:\/\/)/gi;
 
@@ -38,6 +40,14 @@ export function* bareUrls(text: string, found: LiquidRegions): Generator<BareUrl
     if (whole - begin > LONGEST || (cut !== undefined && goesOn(text, tags, cut))) continue;
     if (end > begin + match[0].length) yield { begin, end };
   }
+}
+
+/** The URL that a text without Liquid begins with. */
+export function leadingUrl(text: string): string | undefined {
+  const scheme = /^https?:\/\//i.exec(text)?.[0];
+  if (scheme === undefined) return undefined;
+  const end = urlEnd(text, 0, scheme.length);
+  return end > scheme.length && end <= LONGEST ? text.slice(0, end) : undefined;
 }
 
 function urlEnd(masked: string, begin: number, from: number): number {
@@ -74,9 +84,11 @@ function urlEnd(masked: string, begin: number, from: number): number {
 /** Without the punctuation behind it, and without a bracket that is not closed. */
 function trimmed(masked: string, begin: number, end: number): number {
   let url = masked.slice(begin, end);
+  const opened = url.includes('_') && OPENED.test(masked.slice(masked.lastIndexOf('\n', begin) + 1, begin));
   for (let before = ''; before !== url; ) {
     before = url;
     url = url.replace(TRAILING, '').replace(/[([]+$/, '');
+    if (opened) url = url.replace(/_+$/, '');
   }
   return begin + url.length;
 }

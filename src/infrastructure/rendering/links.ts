@@ -145,7 +145,9 @@ export function placeTextLinks(engine: Liquid, text: string, book: LinkBook): st
     if (dynamic ? !parses(engine, written) : webTarget(written) === undefined) continue;
     const tracked = dynamic || isTrackable(webTarget(written) ?? written);
     const slot = book.place(written, written, dynamic, tracked);
-    out += text.slice(from, begin) + (raw ? `{% endraw %}${slot}{% raw %}` : slot);
+    // An underline behind a token would be read as its last letter.
+    const apart = text[end] === '_' ? ' ' : '';
+    out += text.slice(from, begin) + (raw ? `{% endraw %}${slot}{% raw %}` : slot) + apart;
     from = end;
   }
   return out + text.slice(from);

@@ -1,4 +1,6 @@
 import type { Liquid } from 'liquidjs';
+import type { MarkedExtension, Tokens } from 'marked';
+import { leadingUrl } from './bare-urls.ts';
 import { findRegions, protect } from './liquid-regions.ts';
 
 /**
@@ -14,9 +16,9 @@ export async function markdownToHtml(engine: Liquid, source: string): Promise<st
     kind === 'tag' ? (/^\{%-?\s*([\w#]+)/.exec(source.slice(begin, end))?.[1] ?? '') : undefined,
   );
   const { Marked } = await import('marked');
-  const html = attempt(() =>
-    String(new Marked({ gfm: true, async: false }).parse(placeTags(liquid.text.split('\n'), stem, names))),
-  );
+  const isTag = (index: number): boolean => names[index] !== undefined;
+  const marked = new Marked({ gfm: true, async: false }, bareLinks(stem, isTag));
+  const html = attempt(() => String(marked.parse(placeTags(liquid.text.split('\n'), stem, names))));
   if (html === undefined) return undefined;
   const words = (mark: string): string => `(?:${stem}${mark}\\d+z)+`;
   const plain = (marked: string): string => marked.replaceAll(new RegExp(`${stem}[ab](\\d+z)`, 'g'), `${stem}$1`);
@@ -38,6 +40,43 @@ export async function markdownToHtml(engine: Liquid, source: string): Promise<st
     .replaceAll('<table>\n', '<table class="rows">\n');
   return liquid.restore(plain(placed));
 }
+
+/** Bare links end where they end in plain text, and every target stays as it is written. */
+function bareLinks(stem: string, isTag: (index: number) => boolean): MarkedExtension {
+  const words = new RegExp(`${stem}(\\d+)z`, 'g');
+  /** Without the Liquid tags behind it; undefined where it goes on behind one. */
+  const withoutTags = (url: string): string | undefined => {
+    const first = [...url.matchAll(words)].find((match) => isTag(Number(match[1])));
+    if (first === undefined) return url;
+    const rest = url.slice(first.index).replace(words, (word, index: string) => (isTag(Number(index)) ? '' : word));
+    return rest === '' ? url.slice(0, first.index) : undefined;
+  };
+  return {
+    tokenizer: {
+      url(source): Tokens.Link | undefined | false {
+        const scheme = /^www\./i.test(source) ? 'http://' : '';
+        if (!/^https?:\/\//i.test(scheme + source)) return false;
+        const href = withoutTags(leadingUrl(scheme + source) ?? '');
+        if (href === undefined || href.length <= 'https://'.length) return undefined;
+        const raw = href.slice(scheme.length);
+        return { type: 'link', raw, href, text: raw, autolink: true, tokens: [{ type: 'text', raw, text: raw }] };
+      },
+    },
+    renderer: {
+      link({ href, title, text, tokens, autolink }) {
+        const shown = autolink === true ? escaped(text) : this.parser.parseInline(tokens);
+        return `<a href="${escaped(href)}"${title ? ` title="${escaped(title)}"` : ''}>${shown}</a>`;
+      },
+    },
+  };
+}
+
+const escaped = (text: string): string =>
+  text
+    .replace(/&(?!#?\w+;)/g, '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 
 function attempt<T>(read: () => T): T | undefined {
   try {

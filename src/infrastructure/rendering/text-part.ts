@@ -1,6 +1,6 @@
 import type { FormatCallback } from 'html-to-text';
 import type { Liquid } from 'liquidjs';
-import { type ScannedAttribute, scanHtml } from './html-scan.ts';
+import { type ScannedAttribute, type ScannedTag, scanHtml } from './html-scan.ts';
 import type { LinkSlot } from './links.ts';
 import { findRegions, type LiquidRegions, mask, protect, tagsIn } from './liquid-regions.ts';
 import { HidingRules, stretchesFor } from './visibility.ts';
@@ -23,6 +23,11 @@ export async function textFromHtml(engine: Liquid, html: string, slots: readonly
         if (alternative !== '') builder.addInline(` ${alternative} `);
       },
       link: formatLink,
+      linkRow: (element, walk, builder, options) => {
+        builder.openBlock({ leadingLineBreaks: 1 });
+        formatLink(element, walk, builder, options);
+        builder.closeBlock({ trailingLineBreaks: 1 });
+      },
       row: (element, walk, builder) => {
         builder.openBlock({ leadingLineBreaks: 1 });
         walk(element.children, builder);
@@ -37,6 +42,10 @@ export async function textFromHtml(engine: Liquid, html: string, slots: readonly
     selectors: [
       ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
       { selector: 'img', format: 'alternative' },
+      ...BLOCKS.map((selector) => ({ selector, format: 'block', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } })),
+      // Whatever it is otherwise, a style draws it as a block.
+      { selector: `[${BLOCK}]`, format: 'row' },
+      { selector: `a[${BLOCK}]`, format: 'linkRow' },
       { selector: 'a', format: 'link' },
       { selector: 'area', format: 'link' },
       { selector: 'tr', format: 'row' },
@@ -66,6 +75,10 @@ export async function textFromHtml(engine: Liquid, html: string, slots: readonly
     .trim();
   return linksApart(collapseRepeated(liquid.restore(tidy), slots));
 }
+
+/** Elements on lines of their own that html-to-text takes for part of a line. */
+const BLOCKS = 'center address dl dt dd figure figcaption fieldset legend details summary menu dir'.split(' ');
+const BLOCK = 'data-pennypost-block';
 
 /** Text behind its link in brackets; a mail address or number that is its own text stands once. */
 const formatLink: FormatCallback = (element, walk, builder) => {
@@ -115,11 +128,7 @@ function shownOnly(html: string, found: LiquidRegions): string {
   const scan = scanHtml(masked);
   let out = '';
   for (const { begin, end, tag, shown } of stretchesFor('others', html, scan, new HidingRules(masked, scan, false))) {
-    const liquid = (): string =>
-      tagsIn(found, begin, end)
-        .filter((region) => region.begin >= begin && region.end <= end)
-        .map((region) => html.slice(region.begin, region.end))
-        .join('');
+    const liquid = (): string => liquidIn(found, html, [], begin, end);
     // html-to-text would leave out what stands outside of <body>.
     if (!shown || (tag !== undefined && OUTER.has(tag.name))) out += liquid();
     else if (tag === undefined) out += html.slice(begin, end);
@@ -133,21 +142,29 @@ function shownOnly(html: string, found: LiquidRegions): string {
         begin,
         end,
       );
-      out += `<${tag.name}${kept.join('')}>${inside}`;
+      const block = INLINE.has(tag.name) && isBlock(tag) ? ` ${BLOCK}` : '';
+      out += `<${tag.name}${kept.join('')}${block}>${inside}`;
     }
   }
   return out;
 }
 
-/** The Liquid tags of a tag that are not part of an attribute that is kept. */
+/** The Liquid tags in a stretch that are not part of an attribute that is kept; the links of what is left out are left out. */
 function liquidIn(found: LiquidRegions, html: string, kept: readonly ScannedAttribute[], begin: number, end: number): string {
   return tagsIn(found, begin, end)
     .filter((region) => region.begin >= begin && region.end <= end)
     .filter((region) => !kept.some((attribute) => region.begin >= attribute.valueBegin && region.end <= attribute.valueEnd))
     .map((region) => html.slice(region.begin, region.end))
+    .filter((tag) => !LINK_TAG.test(tag))
     .join('');
 }
 
+const LINK_TAG = /^\{% pennypost_link \d+ %\}$/;
+const INLINE = new Set('a abbr b big button cite code em font i ins label mark s small span strong sub sup u'.split(' '));
+const isBlock = (tag: ScannedTag): boolean =>
+  tag.attributes.some(
+    ({ name, value }) => name === 'style' && /\bdisplay\s*:\s*(?:block|table|flex|grid|list-item)\b/i.test(value),
+  );
 const OUTER = new Set(['html', 'head', 'body']);
 /** What the text part is made of. */
 const KEPT = new Set(['href', 'alt', 'start', 'type']);
@@ -177,6 +194,6 @@ const LINK = '\\{% pennypost_link \\d+ %\\}';
 function linksApart(text: string): string {
   return text
     .replace(new RegExp(`(\\[${LINK}\\])(?=[\\p{L}\\p{N}[]|\\{\\{)`, 'gu'), '$1 ')
-    .replace(new RegExp(`([^\\s[(<%}])(${LINK})`, 'gu'), '$1 $2')
-    .replace(new RegExp(`(${LINK})(?=[\\p{L}\\p{N}[/?&=#%]|\\{\\{|${LINK})`, 'gu'), '$1 ');
+    .replace(new RegExp(`([^\\s[<%}\\p{Ps}\\p{Pi}\\p{Pf}"'])(${LINK})`, 'gu'), '$1 $2')
+    .replace(new RegExp(`(${LINK})(?=[\\p{L}\\p{N}[/?&=#%_]|\\{\\{|${LINK})`, 'gu'), '$1 ');
 }
