@@ -40,8 +40,6 @@ export async function listen(
     hostname: host,
     // The process may be somebody else's: its Request and Response stay what they are. Costs 0.03 ms a request.
     overrideGlobalObjects: false,
-    // refused-connection.ts reads on after a refusal, longer than this library would.
-    autoCleanupIncoming: false,
     // A Host header or target that is no URL never reaches the app.
     errorHandler: (error) => problemResponse(error instanceof RequestError ? malformed(error) : error, OUTSIDE),
   });

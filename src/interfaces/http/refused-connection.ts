@@ -21,9 +21,10 @@ export function refuseUnreadable(
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     running.set(request.socket, response);
     const problem = refusalOf(request);
-    if (problem === undefined) void listener(request, response);
-    else answer(response, problem);
-    response.once('finish', () => lingerOver(request));
+    // What the app refuses, the listener reads on for half a second.
+    if (problem === undefined) return void listener(request, response);
+    answer(response, problem);
+    lingerOver(request);
   };
   server.on('request', handle);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
