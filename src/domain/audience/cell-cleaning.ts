@@ -1,11 +1,13 @@
 import { type EmailAddress, parseEmailAddress } from '../shared/email-address.ts';
 
-/** Characters that nobody sees: zero width, direction marks, soft hyphen, byte order mark, zero byte. */
-const INVISIBLE = '\\u0000\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u206f\\ufeff';
-const AROUND = new RegExp(`^[\\s${INVISIBLE}]+|[\\s${INVISIBLE}]+$`, 'g');
-const BLANK = new RegExp(`^[\\s${INVISIBLE}]*$`);
+/** Characters that nobody sees: zero width, direction marks, fillers, soft hyphen, zero byte, the end of a DOS file. */
+const INVISIBLE = '[\\0\\x1a\\x85\\u2800\\p{Default_Ignorable_Code_Point}]';
+/** Without what makes an emoji of the character before it. */
+const BESIDE = `(?:\\s|(?![\\ufe0e\\ufe0f])${INVISIBLE})`;
+const AROUND = new RegExp(`^${BESIDE}+|${BESIDE}+$`, 'gu');
+const BLANK = new RegExp(`^(?:\\s|${INVISIBLE})*$`, 'u');
 /** Within an address as well; U+200C and U+200D may be letters of a name in Persian or Hindi. */
-const INSIDE = new RegExp(`(?![\u200c\u200d])[${INVISIBLE}]`, 'g');
+const INSIDE = new RegExp(`(?![\u200c\u200d])${INVISIBLE}`, 'gu');
 
 /** What spreadsheets and databases write for a cell without a value. */
 const NO_VALUE = /^(?:NULL|null|\\N|#N\/A|#NV|#REF!|#NAME\?|#VALUE!|#WERT!|#DIV\/0!|#NULL!|#NUM!)$/;
@@ -21,6 +23,8 @@ interface Rule {
 export const CELL_RULES: readonly Rule[] = [
   { found: '\u200e Ann\u00a0\u200b', cleaned: 'Ann', pattern: AROUND, replacement: '' },
   { found: '"Oslo, Norway" ', cleaned: 'Oslo, Norway', pattern: /^"((?:[^"]|"")*)"$/, replacement: '$1' },
+  // How exports keep a spreadsheet from reading it as a number.
+  { found: '="0123"', cleaned: '0123', pattern: /^="((?:[^"]|"")*)"$/, replacement: '$1' },
   { found: '" Ann "', cleaned: 'Ann', pattern: AROUND, replacement: '' },
 ];
 

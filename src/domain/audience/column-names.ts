@@ -16,21 +16,21 @@ const NAMES: readonly (readonly [target: Target, rank: number, names: string])[]
     1,
     `email, e-mail, mail, email address, mail address, electronic mail, e-mail-adresse, mailadresse, elektronische adresse,
      adresse e-mail, adresse mail, adresse courriel, adresse de courriel, adresse électronique, adresse de courrier électronique, courriel,
-     courrier électronique, mél, correo, correo electrónico, dirección de correo, dirección de correo electrónico, dirección email,
+     courrier électronique, mél, adresse mél, adresse de messagerie, correo, correo-e, correo electrónico, dirección de correo, dirección de correo electrónico, dirección email,
      correu electrònic, adreça electrònica, indirizzo e-mail, indirizzo mail, indirizzo di posta elettronica, posta elettronica,
      endereço de e-mail, endereço email, correio eletrônico, correio electrónico, e-mailadres, mailadres, e-mail adres, e-postadress, e-post,
      epost, e-postadresse, mejladress, mejl, mailadresse, sähköposti, sähköpostiosoite, netfang, tölvupóstfang, adres e-mail, adres mailowy,
      poczta elektroniczna, e-mailová adresa, emailová adresa, elektronická pošta, e-mail adresa, adresa e-mail, adresă de e-mail, adresă email,
      e-mail cím, email cím, e-posta, e-posta adresi, eposta adresi, el. paštas, e-pasts, e-posti aadress, meiliaadress, e-naslov,
-     elektronski naslov, adresa elektroničke pošte, e-pošta, ηλεκτρονική διεύθυνση, ηλεκτρονικό ταχυδρομείο, διεύθυνση email,
+     elektronski naslov, adresa elektroničke pošte, adresa elektronske pošte, e-pošta, ηλεκτρονική διεύθυνση, ηλεκτρονικό ταχυδρομείο, διεύθυνση email,
      электронная почта, адрес электронной почты, эл. почта, почта, имейл, емейл, электронный адрес, електронна пошта, адреса електронної пошти,
-     пошта, имейл адрес, メールアドレス, メール, Eメール, 电子邮件, 电子邮箱, 邮箱, 邮箱地址, 邮件地址, 電子郵件, 電子信箱, 電郵, 電郵地址,
+     пошта, имейл адрес, メールアドレス, メール, Eメール, 电子邮件, 电子邮件地址, 电子邮箱, 邮箱, 邮箱地址, 邮件地址, 電子郵件, 電子信箱, 電郵, 電郵地址,
      이메일, 이메일 주소, 전자우편, אימייל, דואר אלקטרוני, כתובת אימייל, البريد الإلكتروني, عنوان البريد الإلكتروني, ईमेल, อีเมล, địa chỉ email`,
   ],
   [
     { kind: 'email' },
     2,
-    `e-mail 1 - value, email 1, e-mail 1, email address 1, e-mail 1 address, primary email, primary e-mail address, email primary, main email,
+    `e-mail 1 - value, email 1, mail 1, smtp address, primary smtp address, e-mail 1, email address 1, e-mail 1 address, primary email, primary e-mail address, email primary, main email,
      default email, user email, user_email, subscriber email, customer email, contact email, person email, member email, email id, your email,
      your email address, attendee email, recipient email, account email, email_address_1, emails`,
   ],
@@ -84,5 +84,37 @@ const RECOGNISED: ReadonlyMap<string, RecognisedName> = new Map(
   ).toReversed(),
 );
 
+/**
+ * Words that stand around the name of an address and change nothing: "Your email address (required)",
+ * "Customer Email", "Correo del cliente". Whose address it is they may say; words such as "manager" or "second" are not among them.
+ */
+const AROUND: ReadonlySet<string> = new Set(
+  `a, the, your, my, here, below, required, optional, mandatory, valid, best, current, address, addr, contact, contacts, customer, customers, client, clients, subscriber, user, member, attendee, guest, invitee, participant, registrant,
+   lead, prospect, person, people, donor, student, player, buyer, purchaser, shopper, account, profile, properties, field,
+   main, primary, preferred, default, shipping, billing, order, login, registration,
+   ihre, deine, bitte, angeben, eingeben, pflichtfeld, erforderlich, kunde, kunden, kundin, kontakt, kontakte, mitglied, mitglieder, teilnehmer,
+   abonnent, abonnenten, empfänger, der, des, die, du, de, la, le, les, votre, obligatoire, facultatif, client, abonné, messagerie, contact, membre,
+   del, el, los, su, tu, obligatorio, opcional, cliente, clientes, suscriptor, contacto, usuario, di, il, tuo, tua, obbligatorio, cliente, iscritto,
+   contatto, utente, do, da, o, seu, obrigatório, assinante, contato, usuário, uw, je, verplicht, klant, klanten, lid, din, obligatorisk, kund, kunde,
+   medlem, ваш, адрес, клиента, контактный, контакт, контакта, пользователя, twój, klienta, váš, zákazníka, korespondenční`
+    .split(',')
+    .map(plainName),
+);
+/** They say which of a person's addresses it is. */
+const PLACES: ReadonlySet<string> = new Set(
+  `work, business, office, company, personal, private, home, other, privat, private, geschäftlich, geschäftliche, dienstlich, firma, professionnel,
+   professionnelle, personnel, personnelle, trabajo, personal, aziendale, personale, lavoro, zakelijk, prive, jobb, arbejde`
+    .split(',')
+    .map(plainName),
+);
+
 /** What a column of this name is about by itself; undefined where the name says nothing. */
-export const recognisedName = (name: string): RecognisedName | undefined => RECOGNISED.get(plainName(name));
+export function recognisedName(name: string): RecognisedName | undefined {
+  const known = RECOGNISED.get(plainName(name));
+  if (known !== undefined || name.length > 100) return known;
+  const words = name.split(/(?<=\p{Ll})(?=\p{Lu})|[^\p{L}\p{M}\p{N}]+/u).map(plainName);
+  const places = words.some((word) => PLACES.has(word));
+  const core = words.filter((word) => !AROUND.has(word) && !PLACES.has(word)).join('');
+  const found = RECOGNISED.get(core);
+  return found?.target.kind === 'email' ? { target: found.target, rank: places ? 3 : Math.max(2, found.rank) } : undefined;
+}

@@ -1,11 +1,11 @@
 import type { EmailAddress } from '../shared/email-address.ts';
 import { InvalidInput } from '../shared/errors.ts';
 import { ATTRIBUTES_OCTETS, type Attributes, cleanText, parseAttributes } from './attributes.ts';
-import { addressOf, cleanCell, isBlank } from './cell-cleaning.ts';
-import { recognisedName, type Target } from './column-names.ts';
+import { addressOf, cleanCell, holdsAddress, isBlank } from './cell-cleaning.ts';
+import { type RecognisedName, recognisedName, type Target } from './column-names.ts';
 import { type FileHeader, type ImportPlan, type PlannedColumn, parseMap, planColumns, type StatedMap } from './import-plan.ts';
 import { ImportWarnings } from './import-warnings.ts';
-import { type LeftBecause, leftBecause, statusKind } from './mail-status.ts';
+import { type LeftBecause, leftBecause, type StatusKind, statusKind, unmistakably } from './mail-status.ts';
 import { LanguageReader, readTimeZone } from './optional-values.ts';
 
 export interface ImportedPerson {
@@ -30,6 +30,8 @@ export class ImportColumns {
   private readonly languages = new LanguageReader();
   private readonly locales = new Map<string, string | undefined>();
   private readonly timeZones = new Map<string, string | undefined>();
+  private readonly statuses = new Map<string, StatusKind | undefined>();
+  private readonly meanings = new Map<string, RecognisedName | undefined>();
 
   /**
    * @param header undefined for JSON Lines
@@ -77,18 +79,33 @@ export class ImportColumns {
     for (const [name, value] of Object.entries(record)) {
       if (value === null || value === '') continue;
       const stated = this.map.get(name);
-      const target: Target = stated ?? (name === email ? { kind: 'email' } : ownTarget(name));
+      const target: Target = stated ?? (name === email ? { kind: 'email' } : ownTarget(name, this.meaningOf(name)));
       const named = target.kind === 'attribute' ? target.name : name;
-      this.take(person, { name, target, status: target.kind === 'ignored' ? undefined : statusKind(named) }, value);
+      this.take(person, { name, target, status: target.kind === 'ignored' ? undefined : this.statusOf(named) }, value);
     }
-    return person.finish(this.warnings, names);
+    return person.finish(this.warnings, record);
+  }
+
+  /** Every row of JSON Lines repeats the names. */
+  private meaningOf(name: string): RecognisedName | undefined {
+    if (this.meanings.has(name)) return this.meanings.get(name);
+    const meaning = recognisedName(name);
+    if (this.meanings.size < 1_000) this.meanings.set(name, meaning);
+    return meaning;
+  }
+
+  private statusOf(name: string): StatusKind | undefined {
+    if (this.statuses.has(name)) return this.statuses.get(name);
+    const status = statusKind(name);
+    if (this.statuses.size < 1_000) this.statuses.set(name, status);
+    return status;
   }
 
   /** The key that names the address, before others that could: `email` before `work_email`. */
   private emailKey(names: readonly string[]): string | undefined {
     if (names.some((name) => this.map.get(name)?.kind === 'email')) return undefined;
     const ranked = names.flatMap((name) => {
-      const recognised = this.map.has(name) ? undefined : recognisedName(name);
+      const recognised = this.map.has(name) ? undefined : this.meaningOf(name);
       return recognised?.target.kind === 'email' ? [{ name, rank: recognised.rank }] : [];
     });
     return ranked.toSorted((one, other) => one.rank - other.rank)[0]?.name;
@@ -96,10 +113,7 @@ export class ImportColumns {
 
   private take(person: Person, { name, target, status }: PlannedColumn, value: unknown): void {
     if (target.kind === 'ignored') return;
-    if (status !== undefined && (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number')) {
-      const because = leftBecause(status, String(value));
-      if (because !== undefined) person.leaves(because, name, String(value));
-    }
+    if (target.kind !== 'attributes') this.notice(person, name, status, value);
     if (target.kind === 'email') {
       if (typeof value !== 'string') throw new InvalidInput('A text is expected as email.');
       if (!isBlank(value)) person.email = addressOf(value);
@@ -107,6 +121,20 @@ export class ImportColumns {
     else if (target.kind === 'attribute') this.takeAttribute(person, name, target.name, value);
     else if (target.kind === 'locale') person.locale = this.optional(person, name, value, 'language') ?? person.locale;
     else if (target.kind === 'timeZone') person.timeZone = this.optional(person, name, value, 'timeZone') ?? person.timeZone;
+  }
+
+  /** Whether the value says that the person left; within objects as well: `{"email_marketing_consent":{"state":"unsubscribed"}}`. */
+  private notice(person: Person, column: string, status: StatusKind | undefined, value: unknown, depth = 0): void {
+    if (typeof value === 'object' && value !== null && depth < 3) {
+      for (const [name, item] of Object.entries(value)) {
+        this.notice(person, `${column}.${name}`, Array.isArray(value) ? status : this.statusOf(name), item, depth + 1);
+      }
+    }
+    let because: LeftBecause | undefined;
+    if (typeof value === 'string') because = status === undefined ? unmistakably(column, value) : leftBecause(status, value);
+    else if (status !== undefined && (typeof value === 'boolean' || typeof value === 'number'))
+      because = leftBecause(status, String(value));
+    if (because !== undefined) person.leaves(because, column, String(value));
   }
 
   private takeAttribute(person: Person, column: string, name: string, value: unknown): void {
@@ -134,7 +162,7 @@ export class ImportColumns {
     }
     for (const [name, item] of Object.entries(value)) {
       if (item === null) continue;
-      this.takeAttribute(person, `${column}.${name}`, name, item);
+      this.take(person, { name: `${column}.${name}`, target: { kind: 'attribute', name }, status: this.statusOf(name) }, item);
     }
   }
 
@@ -157,9 +185,9 @@ export class ImportColumns {
 }
 
 /** What a JSON key means by itself; `first_name` and its like need no renaming there. */
-function ownTarget(name: string): Target {
+function ownTarget(name: string, meaning: RecognisedName | undefined): Target {
   if (name === 'attributes') return { kind: 'attributes' };
-  const target = recognisedName(name)?.target;
+  const target = meaning?.target;
   return target?.kind === 'locale' || target?.kind === 'timeZone' ? target : { kind: 'attribute', name };
 }
 
@@ -188,23 +216,14 @@ class Person {
     this.left = { because, column, value: value.slice(0, 40) };
   }
 
-  finish(warnings: ImportWarnings, seen?: readonly string[]): ImportedPerson {
-    if (this.email === undefined) {
-      const hint =
-        seen === undefined
-          ? ''
-          : ` The row has: ${
-              seen
-                .slice(0, 20)
-                .map((name) => cleanText(name.slice(0, 40)))
-                .join(', ') || 'nothing'
-            }.`;
-      throw new InvalidInput(`The e-mail address is missing.${hint}`);
-    }
+  /** @param record of JSON Lines, where every row chooses its names */
+  finish(warnings: ImportWarnings, record?: Readonly<Record<string, unknown>>): ImportedPerson {
+    if (this.email === undefined)
+      throw new InvalidInput(`The e-mail address is missing.${record === undefined ? '' : seenIn(record)}`);
     let attributes = JSON.stringify(this.attributes);
     if (attributes.length * 3 > ATTRIBUTES_OCTETS) attributes = this.fitting(warnings);
     // Counts and checks names where the file chose them; a header was checked once.
-    if (seen !== undefined) parseAttributes(this.attributes as Attributes);
+    if (record !== undefined) parseAttributes(this.attributes as Attributes);
     return { email: this.email, locale: this.locale, timeZone: this.timeZone, attributes, left: this.left };
   }
 
@@ -227,4 +246,13 @@ class Person {
     }
     return JSON.stringify(this.attributes);
   }
+}
+
+/** What a row without an address has, and which of it is one. */
+function seenIn(record: Readonly<Record<string, unknown>>): string {
+  const shown = (name: string): string => cleanText(name.slice(0, 40));
+  const names = Object.keys(record);
+  const address = names.find((name) => typeof record[name] === 'string' && holdsAddress(record[name]));
+  const proposal = address === undefined ? '' : ` "${shown(address)}" holds one. Say so with a map: ${shown(address)}=email.`;
+  return ` The row has: ${names.slice(0, 20).map(shown).join(', ') || 'nothing'}.${proposal}`;
 }

@@ -1,4 +1,4 @@
-import { ATTRIBUTE_NAME_LENGTH, checkAttributeName } from './attributes.ts';
+import { ATTRIBUTE_COUNT, ATTRIBUTE_NAME_LENGTH, checkAttributeName } from './attributes.ts';
 import { ImportUnreadable } from './audience-errors.ts';
 import { cleanCell, holdsAddress } from './cell-cleaning.ts';
 import { recognisedName, type Target } from './column-names.ts';
@@ -66,8 +66,26 @@ export function planColumns(header: FileHeader, map: StatedMap, warnings: Import
       (index === email ? { kind: 'email' } : planned(name, index, targets[index], { taken, warnings, headerIsRow }));
     return { name, target, status: target.kind === 'ignored' ? undefined : statusOf(name, target) };
   });
+  leaveOutSurplus(columns, stated, warnings);
   if (headerIsRow) warnings.about(null, `The file has no header row: column ${email + 1} was read as e-mail addresses.`);
   return { columns, headerIsRow };
+}
+
+/** The first columns become attributes, those that the map names, and those that say who left; what a person cannot have beside them is left out. */
+function leaveOutSurplus(columns: PlannedColumn[], stated: readonly (Target | undefined)[], warnings: ImportWarnings): void {
+  const own = columns.flatMap(({ target, status }, index) =>
+    target.kind === 'attribute' && status === undefined && stated[index] === undefined ? [index] : [],
+  );
+  const free = ATTRIBUTE_COUNT - columns.filter(({ target }) => target.kind === 'attribute').length + own.length;
+  const surplus = own.slice(Math.max(0, free));
+  for (const index of surplus) columns[index] = { ...columns[index]!, target: { kind: 'ignored' } };
+  const [first] = surplus;
+  if (first === undefined) return;
+  const others = surplus.length === 1 ? '' : ` and ${surplus.length - 1} more`;
+  warnings.about(
+    columns[first]!.name,
+    `A person may have ${ATTRIBUTE_COUNT} attributes, so column ${first + 1}${others} were left out. A map says which are kept: ${first + 1}=name.`,
+  );
 }
 
 /** By the name that the column has, or that the caller gives it. */
@@ -121,11 +139,17 @@ function emailColumn(
     const recognised = header.headerIsRow || stated[index] !== undefined ? undefined : recognisedName(name);
     return recognised?.target.kind === 'email' ? [{ index, rank: recognised.rank }] : [];
   });
-  const least = Math.min(...ranked.map(({ rank }) => rank));
-  const [first, second] = ranked.filter(({ rank }) => rank === least);
+  const holding = ranked.filter(({ index }) => mayHoldAddresses(header.sample, index));
+  const others = names.some(
+    (_, index) => stated[index] === undefined && header.sample.some((row) => holdsAddress(row[index] ?? '')),
+  );
+  // Only a name that its cells belie leads to the error that proposes another column.
+  const candidates = holding.length > 0 || others ? holding : ranked;
+  const least = Math.min(...candidates.map(({ rank }) => rank));
+  const [first, second] = candidates.filter(({ rank }) => rank === least);
   if (first !== undefined && second === undefined) return first.index;
   if (first !== undefined) {
-    const filled = ranked.filter(
+    const filled = candidates.filter(
       ({ rank, index }) => rank === least && header.sample.some((row) => cleanCell(row[index] ?? '') !== ''),
     );
     if (filled.length === 1) return filled[0]!.index;
@@ -135,6 +159,12 @@ function emailColumn(
     );
   }
   throw notFound(names, stated, header);
+}
+
+/** Not of a column such as "Email: yes, no". */
+function mayHoldAddresses(sample: FileHeader['sample'], index: number): boolean {
+  const cells = sample.map((row) => cleanCell(row[index] ?? '')).filter((cell) => cell !== '');
+  return cells.length === 0 || cells.some(holdsAddress);
 }
 
 function notFound(

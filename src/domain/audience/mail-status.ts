@@ -17,13 +17,14 @@ const COLUMNS: readonly (readonly [kind: StatusKind, names: string])[] = [
      marketing status, email marketing status, email marketing: status, email subscription status, mail status, newsletter status, list status,
      delivery status, state, email delivery status, email permission status, permission status, opt-in status, email state, email marketing consent,
      email consent status, marketing consent status, abostatus, abo-status, newsletterstatus, anmeldestatus, statut, statut email,
-     statut d'abonnement, estado, estado de suscripción, stato, stato iscrizione, stav, stan, tilstand, situação, статус`,
+     statut d'abonnement, estado, estado de suscripción, stato, stato iscrizione, stav, stan, tilstand, situação, статус, 状态, 订阅状态, 狀態, 状態, 配信状況, ステータス, 상태, delivery,
+     email validity, verification result, subscriptions`,
   ],
   [
     'agrees',
     `subscribed, is subscribed, subscribed to emails, subscribed_to_emails, accepts marketing, accepts email marketing, opt in, opted in, email opt in,
      email opted in, marketing opt in, newsletter opt in, newsletter, newsletter subscription, newsletter subscriber, email marketing,
-     marketing consent, email consent, consent, gdpr consent, marketing emails, marketing permission, marketing permissions, email permission,
+     marketing consent, email consent, consent, gdpr, gdpr consent, marketing emails, marketing permission, marketing permissions, email permission,
      permission, permission to email, can email, may email, allow email, allow emails, allow marketing, receive emails, receives emails,
      wants newsletter, confirmed, is confirmed, email confirmed, double opt in, doi, enabled, active, is active,
      einwilligung, werbeeinwilligung, newsletter abonniert, newsletter gewünscht, angemeldet, aktiv, bestätigt, abonné, inscrit,
@@ -59,28 +60,28 @@ const WORDS: readonly (readonly [says: LeftBecause | 'stays', beginnings: string
   ['complaint', 'complain, spam, abuse, junk, marked as spam, reported'],
   [
     'hard_bounce',
-    'bounce, hard bounce, soft bounce, clean, undeliver, invalid, non existent, does not exist, unzustellbar, rebot, dead',
+    'bounce, hard bounce, soft bounce, cleaned, undeliver, invalid, non existent, does not exist, unzustellbar, rebot, dead, deceased, verstorben, décédé, fallecido',
   ],
   [
     'unsubscribe',
-    `unsub, un subscribed, not subscribed, non subscribed, nonsubscribed, never subscribed, no longer, block, black, suppress, opt out, opted out, optout,
+    `unsub, un subscribed, not subscribed, non subscribed, nonsubscribed, never subscribed, no longer, blocked, blocklist, blacklist, suppress, erased, dnc, stopped, non marketing, nonmarketing, opt out, opted out, optout,
      disabled, deleted, removed, cancel, canceled, inactive, archived, unconfirmed, not confirmed, pending, awaiting, temporary hold, unverified, do not, dont,
      declin, denied, deny, refus, reject, revok, withdraw, withdrawn, expired, left, transactional, quarantin, no consent, none given, no permission,
      not opted, abgemeldet, abbestellt, ausgetragen, gekündigt, gesperrt, inaktiv, widerruf, nicht, unbestätigt, désabonn, désinscri, non abonn,
      non inscrit, inactif, bloqué, dado de baja, de baja, no suscrito, cancelad, inactiv, bloquead, rechazad, disiscri, non iscritt, cancellat,
      inattiv, bloccat, uitgeschreven, afgemeld, inactief, geblokkeerd, avregistrerad, avslutad, avmeldt, afmeldt, wypisan, odhláš, leiratkozott,
-     descadastr, отписан, отказ`,
+     descadastr, gelöscht, disattivat, отписан, отказ, 退订, 退訂, 已退订, 取消订阅, 配信停止, 解除, 購読解除, 수신거부, 수신 거부`,
   ],
   [
     'stays',
-    `subscrib, active, enabled, confirm, opted in, opt in, optin, verified, valid, yes, true, ok, deliver, engaged, healthy, angemeldet,
+    `subscrib, active, allow, enabled, confirm, opted in, opt in, optin, verified, valid, yes, true, ok, deliver, engaged, healthy, angemeldet,
      aktiv, bestätigt, abonn, inscrit, actif, suscrit, activ, iscritt, attiv, ingeschreven, aangemeld, prenumer, zapisan, подписан`,
   ],
 ];
 const NO =
   'no, n, false, f, 0, off, never, none, nein, non, nej, nei, nie, nee, não, nao, nem, ne, nu, hayır, нет, falsch, faux, falso, unchecked, aus, x0';
 /** Empty as dates and counts are. */
-const NOTHING = /^[-0.:/\s]*$/;
+const NOTHING = /^[-0.:/\s[\]{}]*$/;
 
 const parted = (names: string): string[] => names.split(',').map(plainName);
 const KINDS: ReadonlyMap<string, StatusKind> = new Map(
@@ -89,11 +90,59 @@ const KINDS: ReadonlyMap<string, StatusKind> = new Map(
 const BEGINNINGS = WORDS.flatMap(([says, words]) => parted(words).map((word) => ({ says, word })));
 const DENIALS: ReadonlySet<string> = new Set(parted(NO));
 
+/** About something else than mail, or about mail and not about whether there may be any. */
+const ELSEWHERE =
+  /sms|phone|mobile|whatsapp|push|call|fax|postal|\bletter|direct ?mail|url|link|hash|token|campaign|template|subject|count|rate|score|total|number|ratio|clicks|opens/;
+/** Parts of names by which other systems say it, one pattern a kind, on the words of a name. The first that fits. */
+const PARTS: readonly (readonly [kind: StatusKind, pattern: RegExp])[] = [
+  ['complaint', /\bcomplain|\bspam (?:report|complain)|\babuse\b/],
+  ['hard_bounce', /\bbounced?\b(?! back)|\bhard bounce|\bundeliverable\b/],
+  [
+    'unsubscribe',
+    /\bun ?subscri|\bunsub\b|\bopt(?:ed)? ?out|\b(?:block|black) ?list|\bsuppress|\b(?:do not|dont|don t|no) (?:e ?)?(?:mail|market|contact|allow|bulk|solicit)|\bdonot(?:bulk)?(?:e?mail|contact)|\bdnc\b|\bdeleted at\b|\babmeld|\babgemeldet|\bdésabonn|\bdésinscri|\blista nera\b/,
+  ],
+  [
+    'state',
+    /\b(?:mailing|mailing ?list|list|member|contact|lead) ?status\b|\b(?:e ?mail|mail|marketing|newsletter|subscri\w+|sub|consent|opt ?in) ?(?:list )?(?:consent )?(?:status|state)\b/,
+  ],
+  [
+    'agrees',
+    /\bsubscribed$|\bopt(?:ed)? ?in$|\b(?:accepts?|receives?|wants?|send me|allows?|may|can) (?:e ?)?(?:mails?|marketing|newsletters?)|\b(?:e ?mails?|marketing|newsletter) (?:e ?mails? )?(?:allowed|enabled|consent|permission|accepted|agreed|contact|anmeldung)\b|\b(?:mailable|contactable)\b/,
+  ],
+];
+
 /** What a column of this name says about being mailed; undefined where it says nothing. */
-export const statusKind = (name: string): StatusKind | undefined => KINDS.get(plainName(name));
+export function statusKind(name: string): StatusKind | undefined {
+  const known = KINDS.get(plainName(name));
+  if (known !== undefined || name.length > 60) return known;
+  const words = name
+    .normalize('NFC')
+    .replace(/(?<=\p{Ll})(?=\p{Lu})/gu, ' ')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim();
+  return ELSEWHERE.test(words) ? undefined : PARTS.find(([, pattern]) => pattern.test(words))?.[0];
+}
+
+/** A value that can mean nothing else, in whatever column it stands. */
+const UNMISTAKABLE =
+  /^(?:un[- ]?subscribed|(?:block|black)[- ]?listed|suppressed|opted[- _]?out|hard[- _]?bounced?|spam complaint|complained|do not (?:e-?mail|contact|mail)|abgemeldet|désabonnée?|désinscrite?|dad[oa] de baja|disiscritt[oa]|uitgeschreven|avregistrerad|退订|配信停止)$/i;
+/** States by list, as our own export has them: `letter=unsubscribed`. */
+const BY_LIST = /(?:^|\s)[a-z\d-]+=(?:unsubscribed|unconfirmed)(?:\s|$)/;
+
+/** Columns of which the words are somebody's own. */
+const OWN_WORDS = /name|city|town|ort|street|address|company|note|comment|remark|title|subject|message/i;
+
+/** Why the person is not mailed any more, by a cell of a column whose name says nothing about that. */
+export function unmistakably(column: string, cell: string): LeftBecause | undefined {
+  const text = cell.trim();
+  if (text.length > 40 || !UNMISTAKABLE.test(text) || OWN_WORDS.test(column)) return undefined;
+  return leftBecause('state', text) ?? 'unsubscribe';
+}
 
 /** Why the person is not mailed any more, by one cell of such a column; undefined when the cell does not say so. */
 export function leftBecause(kind: StatusKind, cell: string): LeftBecause | undefined {
+  if (kind === 'state' && BY_LIST.test(cell)) return 'unsubscribe';
   const plain = plainName(cell);
   const denied = DENIALS.has(plain) || NOTHING.test(cell);
   if (kind === 'agrees' && denied) return cell.trim() === '' ? undefined : 'unsubscribe';
@@ -107,13 +156,23 @@ export function leftBecause(kind: StatusKind, cell: string): LeftBecause | undef
 
 /** Files that other systems export for people who left, by their names: `unsubscribed_members_export_8f2.csv`. */
 const FILES: readonly (readonly [LeftBecause, RegExp])[] = [
-  ['hard_bounce', /^(?:cleaned|bounce[sd]?|hard[-_ ]?bounce[sd]?|invalid)(?:[-_ .]|$)/i],
-  ['complaint', /^(?:complain(?:t|ts|ed)|spam)(?:[-_ .]|$)/i],
+  ['hard_bounce', /^cleaned\b|\b(?:bounces?|bounced|invalid)\b/],
+  ['complaint', /\b(?:complaints?|complained|complainers)\b|^spam\b|\bspam reports?\b/],
   [
     'unsubscribe',
-    /^(?:unsubscribe[sd]?|unsubscribers|non-?subscribed|suppress(?:ed|ion|ions)|block(?:ed|list|listed)|blacklist(?:ed)?|opt[-_ ]?outs?|opted[-_ ]out)(?:[-_ .]|$)/i,
+    /\bunsubscribe[sd]?\b|\bunsubscribers\b|\bnon ?subscribed\b|\bsuppress(?:ed|ions?)\b|\b(?:block|black) ?list(?:ed)?\b|^blocked\b|\bopt(?:ed)? ?outs?\b|\bdo not (?:e ?)?(?:mail|contact)\b|\bdnc\b|\babmeldungen\b|\babgemeldete?\b|\bdésabonnée?s\b|\bdésinscrit|\bbajas\b|^archived members\b/,
   ],
 ];
+/** "people-without-bounces.csv" and "subscribed_unsubscribe_test.csv" hold others. */
+const WITHOUT = /^(?:subscribed|active|confirmed)\b|\b(?:no|not|without|ohne|sans|sin|minus|except|excl|excluding)\b/;
 
-export const fileLeftBecause = (fileName: string): LeftBecause | undefined =>
-  FILES.find(([, pattern]) => pattern.test(fileName))?.[0];
+export function fileLeftBecause(fileName: string): LeftBecause | undefined {
+  const words = fileName
+    .normalize('NFC')
+    .replace(/\.[a-z\d]+$/i, '')
+    .replace(/(?<=\p{Ll})(?=\p{Lu})/gu, ' ')
+    .toLowerCase()
+    .replace(/[^\p{L}]+/gu, ' ')
+    .trim();
+  return WITHOUT.test(words.replace('do not', '')) ? undefined : FILES.find(([, pattern]) => pattern.test(words))?.[0];
+}

@@ -47,6 +47,7 @@ const VARIANTS = [
 
 const OTHER_NAMES: readonly (readonly [name: string, code: string])[] = [
   ['castellano', 'es'],
+  ['castilian', 'es'],
   ['flemish', 'nl-BE'],
   ['vlaams', 'nl-BE'],
   ['mandarin', 'zh'],
@@ -70,9 +71,11 @@ export class LanguageReader {
     this.names ??= languageNames();
     const whole = this.names.get(simple(text));
     if (whole !== undefined) return whole;
-    const parts = /^(.+?)\s*(?:[(,/|:]|\s-\s|–)\s*(.+?)\)?$/.exec(text);
+    const parts = /^(.+?)\s*(?:[(,;/|:]|\s-\s|–)\s*(.+?)\)?$/.exec(text);
     const language = parts === null ? undefined : (this.names.get(simple(parts[1]!)) ?? this.tagOf(parts[1]!));
     if (language === undefined) return undefined;
+    // `EN/FR` is two languages.
+    if (/^[^(,:]*[;/|]/.test(text)) return language;
     return this.tagOf(`${language}-${this.regionOf(parts![2]!) ?? 'x'}`) ?? language;
   }
 

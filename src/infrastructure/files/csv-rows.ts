@@ -7,7 +7,7 @@ import type { TextSource } from './text-source.ts';
 
 /** A row longer than this is a quotation mark that is never closed, or no CSV. */
 const ROW_OCTETS = 1024 * 1024;
-const COLUMNS = 500;
+const COLUMNS = 5_000;
 /** Shown to whoever plans the columns, beside the header. */
 const SAMPLE_ROWS = 50;
 const DELIMITERS = [',', ';', '\t', '|'];
@@ -41,7 +41,7 @@ export class CsvRows {
         if (rows === undefined || header === undefined) continue;
         if (header.cells.length > COLUMNS) {
           throw new ImportUnreadable(
-            `The header has ${header.cells.length.toLocaleString('en')} columns; ${COLUMNS} can be imported. Leave out those that are not needed.`,
+            `The header has ${header.cells.length.toLocaleString('en')} columns; ${COLUMNS.toLocaleString('en')} can be read. Leave out those that are not needed.`,
           );
         }
         const behind = rows.slice(1);

@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { ImportUnreadable } from '../../domain/audience/index.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
+import { decoderFor } from './encodings.ts';
 import { accentedWords, type Guess, guessEncoding } from './guess-encoding.ts';
 
 /** Known when the first byte beyond ASCII was seen. */
@@ -34,9 +35,18 @@ export function decodeStream(
   const label = markedEncoding(raw) ?? (stated === undefined ? unicodeByZeros(raw) : encodingNamed(stated));
   const decoded: Decoded = { encoding: label ?? 'utf-8', note: undefined };
   const pieces = joined(raw, rest);
+  // Japanese in seven bits: everything is ASCII, and escape sequences say what it stands for.
+  if (label === undefined && (raw.includes('\x1b$B') || raw.includes('\x1b$@'))) {
+    decoded.encoding = 'iso-2022-jp';
+    decoded.note = assumed('iso-2022-jp');
+    return { pieces: converted(pieces, 'iso-2022-jp', decoded), decoded };
+  }
   if (label === undefined) return { pieces: recognised(pieces, decoded), decoded };
   return { pieces: label === 'utf-8' ? withoutMark(pieces) : converted(pieces, label, decoded), decoded };
 }
+
+const assumed = (label: string): string =>
+  `The file does not state its encoding; it was read as ${label}. If letters look wrong, state the encoding.`;
 
 function markedEncoding(raw: Buffer): string | undefined {
   const [a, b, c, d] = raw;
@@ -64,11 +74,13 @@ function unicodeByZeros(raw: Buffer): string | undefined {
 function encodingNamed(text: string): string {
   if (/^u(tf|cs)[-_ ]?(32|4)/i.test(text.trim())) throw new InvalidInput(UTF_32, '/encoding');
   try {
-    return new TextDecoder(text).encoding;
+    const { encoding } = decoderFor(text);
+    if (encoding !== 'x-user-defined') return encoding;
+    throw new RangeError('It stands for bytes, not for letters.');
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new InvalidInput(
-      `"${text.slice(0, 40)}" is not a known encoding. Try utf-8, windows-1252, windows-1250, macintosh or utf-16le.`,
+      `"${text.slice(0, 40)}" is not a known encoding. Try utf-8, windows-1252, windows-1250, macintosh, cp850 or utf-16le.`,
       '/encoding',
     );
   }
@@ -93,7 +105,7 @@ async function* withoutMark(pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<
 }
 
 async function* converted(pieces: AsyncGenerator<Uint8Array>, label: string, decoded: Decoded): AsyncGenerator<Uint8Array> {
-  const decoder = new TextDecoder(label);
+  const decoder = decoderFor(label);
   let looked = label.startsWith('utf-16');
   for await (const piece of pieces) {
     if (!looked && !isAscii(piece)) {
@@ -127,7 +139,7 @@ async function* recognised(pieces: AsyncGenerator<Uint8Array>, decoded: Decoded)
         return;
       }
       decoded.encoding = label;
-      decoded.note = `The file does not state its encoding; it was read as ${label}. If letters look wrong, state the encoding.`;
+      decoded.note = assumed(label);
       yield* guessed(sample, pieces, label);
       return;
     }
@@ -175,7 +187,7 @@ function unclear(guess: Guess | undefined): string {
 }
 
 async function* guessed(sample: Uint8Array, pieces: AsyncGenerator<Uint8Array>, label: string): AsyncGenerator<Uint8Array> {
-  const decoder = new TextDecoder(label);
+  const decoder = decoderFor(label);
   const known = new Set(accentedWords(sample));
   const later = new Set<string>();
   yield Buffer.from(decoder.decode(sample, { stream: true }));

@@ -26,7 +26,40 @@ export const CANDIDATES: readonly Candidate[] = [
   { label: 'gb18030', share: 0.6, detected: 'GB18030' },
   { label: 'big5', share: 0.6, detected: 'Big5' },
   { label: 'euc-kr', share: 0.6, detected: 'EUC-KR' },
+  { label: 'ibm850', share: 0.5, detected: 'CP850' },
+  { label: 'ibm852', share: 0.4, detected: 'CP852' },
+  { label: 'ibm866', share: 0.4, detected: 'IBM866' },
 ];
+
+/** What "CSV (MS-DOS)" of a spreadsheet writes, and the Encoding Standard does not know: the characters from 128. */
+const TABLES: ReadonlyMap<string, string> = new Map([
+  [
+    'ibm850',
+    'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0',
+  ],
+  [
+    'ibm852',
+    'ÇüéâäůćçłëŐőîŹÄĆÉĹĺôöĽľŚśÖÜŤťŁ×čáíóúĄąŽžĘę¬źČş«»░▒▓│┤ÁÂĚŞ╣║╗╝Żż┐└┴┬├─┼Ăă╚╔╩╦╠═╬¤đĐĎËďŇÍÎě┘┌█▄ŢŮ▀ÓßÔŃńňŠšŔÚŕŰýÝţ´\u00ad˝˛ˇ˘§÷¸°¨˙űŘř■\u00a0',
+  ],
+]);
+
+/** Bytes to text, piece by piece. */
+export interface Decoder {
+  readonly encoding: string;
+  decode(piece?: Uint8Array, options?: { readonly stream?: boolean }): string;
+}
+
+/** @throws RangeError for a label that neither the Encoding Standard nor our tables know */
+export function decoderFor(label: string): Decoder {
+  const own = /^(?:cp|ibm|dos|oem)?[-_ ]?(85[02])$/i.exec(label.trim())?.[1];
+  const table = own === undefined ? undefined : TABLES.get(`ibm${own}`);
+  if (own === undefined || table === undefined) return new TextDecoder(label.trim().replace(/^mac[-_ ]?roman$/i, 'macintosh'));
+  const decode = (piece: Uint8Array = new Uint8Array()): string =>
+    Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
+      .toString('latin1')
+      .replace(/[\x80-\xff]/g, (byte) => table[byte.charCodeAt(0) - 0x80]!);
+  return { encoding: `ibm${own}`, decode };
+}
 
 /**
  * Letters beyond ASCII that the names of one language are written with, and a weight for how many people write it. A file is

@@ -1,4 +1,4 @@
-import { ALPHABETS, CANDIDATES, SCRIPTS } from './encodings.ts';
+import { ALPHABETS, CANDIDATES, decoderFor, SCRIPTS } from './encodings.ts';
 
 export interface Guess {
   /** The likeliest encoding. */
@@ -48,7 +48,7 @@ export async function guessEncoding(words: Iterable<string>, expected?: string):
 
 /** As Node does it right in all versions: without `stream`, Node 22 reads windows-1252 as if it were Latin-1. */
 function decodeBytes(label: string, bytes: Uint8Array): string {
-  const decoder = new TextDecoder(label);
+  const decoder = decoderFor(label);
   return decoder.decode(bytes, { stream: true }) + decoder.decode();
 }
 
@@ -89,7 +89,9 @@ function plausibility(label: string, text: string): number {
     }
     count += foreign.length;
   }
-  return count === 0 ? 0 : (sum / count) ** 2 * coverage(letters);
+  // Nobody types the control characters that ISO tables have where others have letters.
+  const typed = /[\x80-\x9f]/.test(text) ? 0.02 : 1;
+  return count === 0 ? 0 : typed * (sum / count) ** 2 * coverage(letters);
 }
 
 /** How well the letters go together: in Latin script by language, in the others by how common they are. */
@@ -120,14 +122,16 @@ function coverage(letters: ReadonlyMap<string, number>): number {
 
 /** Marks that stand before a word, behind it, or in place of one. Inside a word only the apostrophe may stand. */
 const OPENING = /[“„«‘¿¡°–—•]/u;
+/** Unicode calls two accents that stand alone letters. */
+const LETTER = /[[\p{L}\p{M}]--[ˆˇ]]/v;
 const CLOSING = /[”“»’‘…€°ºª®™©–—]/u;
 
 function characterWeight(label: string, character: string, word: string, index: number): number {
   if (/[\p{Cc}\p{Cn}\p{Co}\ufffd]/u.test(character)) return 0;
-  if (/[\p{L}\p{M}]/u.test(character)) return isStray(label, character) ? 0.1 : 1;
+  if (LETTER.test(character)) return isStray(label, character) ? 0.1 : 1;
   const letters = [...word];
-  const before = /[\p{L}\p{M}]/u.test(letters[index - 1] ?? '');
-  const after = /[\p{L}\p{M}]/u.test(letters[index + 1] ?? '');
+  const before = LETTER.test(letters[index - 1] ?? '');
+  const after = LETTER.test(letters[index + 1] ?? '');
   if (character === '’' && before && after) return index <= 2 && /\p{Lu}/u.test(letters[index + 1] ?? '') ? 1 : 0.6;
   if ((OPENING.test(character) && !before) || (CLOSING.test(character) && !after)) return 1;
   if (character === '\u00a0') return 0.8;

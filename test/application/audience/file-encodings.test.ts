@@ -165,6 +165,35 @@ describe('a stated encoding', () => {
   });
 });
 
+describe('tables of MS-DOS, which spreadsheets still write', () => {
+  /** "Jörg Müller", "Käthe Groß" in code page 850; "Łukasz", "Gdańsk", "Małgorzata", "Łódź" in 852. */
+  const WESTERN = Buffer.from('email,name\na@example.com,J\x94rg M\x81ller\nb@example.com,K\x84the Gro\xe1\n', 'latin1');
+  const CENTRAL = Buffer.from(
+    'email,name\na@example.com,\x9dukasz Gda\xe4sk\nb@example.com,Ma\x88gorzata \x9d\xa2d\xab\n',
+    'latin1',
+  );
+
+  it('are recognised', async () => {
+    expect(await read(WESTERN)).toMatchObject({
+      encoding: 'ibm850',
+      rows: ['email,name', 'a@example.com,Jörg Müller', 'b@example.com,Käthe Groß'],
+    });
+    expect(await read(CENTRAL)).toMatchObject({
+      encoding: 'ibm852',
+      rows: ['email,name', 'a@example.com,Łukasz Gdańsk', 'b@example.com,Małgorzata Łódź'],
+    });
+  });
+
+  it('may be stated by their usual names', async () => {
+    for (const label of ['cp850', 'CP850', 'ibm-850']) expect(await read(WESTERN, label)).toMatchObject({ encoding: 'ibm850' });
+  });
+});
+
+it('Japanese in seven bits is recognised by its escape sequences', async () => {
+  const file = await read(Buffer.from('email,name\na@example.com,\x1b$B;3ED\x1b(B\n', 'latin1'));
+  expect([file.encoding, file.rows[1]]).toEqual(['iso-2022-jp', 'a@example.com,山田']);
+});
+
 describe('what is no table', () => {
   const utf32 = (text: string, big: boolean): Buffer => {
     const units = Buffer.alloc([...text].length * 4);

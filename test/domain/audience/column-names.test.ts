@@ -167,4 +167,30 @@ describe('the column of the address', () => {
     const importing = new ImportColumns({ cells: ['id', ` ${name}\u00a0`], line: 1, sample: [] }, {});
     expect(importing.readCells(['7', 'ada@example.com'], 2).email.address).toBe('ada@example.com');
   });
+
+  it.each([
+    'Your Email Address (required)',
+    'Customer Email Address',
+    'properties.email',
+    'EmailAddr',
+    'Email del cliente',
+    'E-Mail-Adresse (privat)',
+    'Adresse email (obligatoire)',
+  ])('may be called %s, with words around it that change nothing', (name) => {
+    const importing = new ImportColumns({ cells: ['id', name], line: 1, sample: [] }, {});
+    expect(importing.readCells(['7', 'ada@example.com'], 2).email.address).toBe('ada@example.com');
+  });
+
+  it.each(['Manager Email', 'Emergency contact email', 'Second email', 'Email Status', 'Email Type', 'Email Marketing'])(
+    'is not taken to be %s',
+    (name) => {
+      const header = { cells: ['id', name], line: 1, sample: [['7', 'ada@example.com']] };
+      expect(() => new ImportColumns(header, {})).toThrow(/column 2 .* holds addresses/);
+    },
+  );
+
+  it('is another one than the name says, where only that one holds addresses', () => {
+    const header = { cells: ['Email', 'Contact'], line: 1, sample: [['yes', 'ada@example.com']] };
+    expect(() => new ImportColumns(header, {})).toThrow('column 2 ("Contact") holds addresses. Say so with a map: 2=email.');
+  });
 });

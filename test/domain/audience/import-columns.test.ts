@@ -308,3 +308,21 @@ describe('a line of JSON', () => {
     });
   });
 });
+
+describe('what a file has too much of, or not at all', () => {
+  const names = Array.from({ length: 600 }, (_, index) => `c${index}`);
+
+  it('costs no CSV file: columns behind the first 500 are left out, but not what says who left', () => {
+    const importing = opened(['email', ...names, 'status']);
+    const { attributes, left } = importing.readCells(['a@example.com', ...names, 'unsubscribed'], 2);
+    expect([Object.keys(JSON.parse(attributes)).length, left?.because]).toEqual([500, 'unsubscribe']);
+    expect(importing.warnings.all()).toEqual([
+      expect.objectContaining({ column: 'c499', message: expect.stringContaining('column 501 and 100 more were left out') }),
+    ]);
+  });
+
+  it('is said with the key that holds an address, where no key is called so', () => {
+    const read = () => new ImportColumns(undefined, {}).readRecord({ id: 7, contact: 'ada@example.com' }, 1);
+    expect(read).toThrow('The row has: id, contact. "contact" holds one. Say so with a map: contact=email.');
+  });
+});

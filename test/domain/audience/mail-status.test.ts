@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ImportColumns } from '../../../src/domain/audience/import-columns.ts';
+import { fileLeftBecause } from '../../../src/domain/audience/mail-status.ts';
 
 const because = (column: string, cell: string) =>
   new ImportColumns({ cells: ['email', column], line: 1, sample: [] }, {}).readCells(['a@example.com', cell], 2).left?.because;
@@ -28,6 +29,22 @@ const EXPORTS: readonly (readonly [system: string, column: string, left: string,
   ['Substack', 'email_disabled', 'true', 'unsubscribe', 'false'],
   ['Constant Contact', 'Email permission status', 'Unsubscribed', 'unsubscribe', 'Explicit'],
   ['Campaign Monitor', 'State', 'Deleted', 'unsubscribe', 'Active'],
+  ['Shopify API', 'email_marketing_consent_state', 'unsubscribed', 'unsubscribe', 'subscribed'],
+  ['HubSpot', 'Marketing contact status', 'Non-marketing contact', 'unsubscribe', 'Marketing contact'],
+  ['Dynamics', 'Do not allow Bulk Emails', 'Do Not Allow', 'unsubscribe', 'Allow'],
+  ['Dynamics', 'donotbulkemail', 'true', 'unsubscribe', 'false'],
+  ['ActiveCampaign', 'Global Opt Out', 'true', 'unsubscribe', 'false'],
+  ['a shop', 'newsletter_subscribed', '0', 'unsubscribe', '1'],
+  ['a shop', 'Receive newsletter?', 'No', 'unsubscribe', 'Yes'],
+  ['a shop', 'is_mailable', '0', 'unsubscribe', '1'],
+  ['a shop', 'Date unsubscribed', '2026-01-02', 'unsubscribe', ''],
+  ['a shop', 'On suppression list', 'true', 'unsubscribe', 'false'],
+  ['a shop', 'mailing_status', 'unsubscribed', 'unsubscribe', 'subscribed'],
+  ['a shop', 'phase', 'Unsubscribed', 'unsubscribe', 'won'],
+  ['a shop', 'Kennzeichen', 'hard bounced', 'hard_bounce', 'Blackburn'],
+  ['a shop', 'Status', 'deceased', 'hard_bounce', 'VIP'],
+  ['a Chinese list', '状态', '退订', 'unsubscribe', '正常'],
+  ['pennypost', 'subscriptions', 'news=confirmed letter=unsubscribed', 'unsubscribe', 'letter=confirmed'],
   ['a shop', 'opt-in', 'no', 'unsubscribe', 'yes'],
   ['a shop', 'Newsletter', 'nein', 'unsubscribe', 'ja'],
   ['a shop', 'email_status', 'cleaned', 'hard_bounce', 'valid'],
@@ -76,5 +93,41 @@ describe('people who left elsewhere', () => {
       'complaint',
     );
     expect(importing.readRecord({ email: 'a@example.com', subscribed: true, complained: false }, 1).left).toBeNull();
+  });
+
+  it.each([
+    [{ attributes: { status: 'blocklisted' } }, 'attributes.status'],
+    [{ attributes: { subscribed: false } }, 'attributes.subscribed'],
+    [{ email_marketing_consent: { state: 'unsubscribed', opt_in_level: null } }, 'email_marketing_consent.state'],
+    [{ lists: [{ name: 'News', status: 'unsubscribed' }] }, 'lists.0.status'],
+  ])('are seen within the objects of JSON Lines: %j', (record, column) => {
+    const { left } = new ImportColumns(undefined, {}).readRecord({ email: 'a@example.com', ...record }, 1);
+    expect(left).toMatchObject({ because: 'unsubscribe', column });
+  });
+
+  it.each([
+    ['Mailing State', 'Indiana'],
+    ['Unsubscribe URL', 'https://example.com/u/1'],
+    ['Bounce rate', '3'],
+    ['SMS opt-in', 'no'],
+    ['Do not call', 'true'],
+    ['Number of unsubscribes', '2'],
+    ['Opt-in date', ''],
+  ])('are not seen in a column about something else: %s = %s', (column, cell) => {
+    expect(because(column, cell)).toBeUndefined();
+  });
+
+  it.each([
+    ['2026-unsubscribed.csv', 'unsubscribe'],
+    ['SuppressionList.csv', 'unsubscribe'],
+    ['mailing_bounces.csv', 'hard_bounce'],
+    ['do-not-mail.csv', 'unsubscribe'],
+    ['Abgemeldete.csv', 'unsubscribe'],
+    ['spam_reports.csv', 'complaint'],
+    ['people-without-bounces.csv', undefined],
+    ['newsletter_cleaned.csv', undefined],
+    ['subscribed_members.csv', undefined],
+  ])('may be said by the name of the file, %s', (name, says) => {
+    expect(fileLeftBecause(name)).toBe(says);
   });
 });
