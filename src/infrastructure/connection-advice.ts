@@ -21,6 +21,11 @@ const CERTIFICATE: readonly AdviceRule[] = [
     advice:
       'The certificate is made for another name than HOST: use a name in it for SETTING, or have the server present one for HOST.',
   },
+  // unsupported certificate purpose; certificate revoked; certificate signature failure
+  {
+    found: /unsupported certificate purpose|certificate (?:revoked|signature failure|rejected)/i,
+    advice: 'The certificate of HOST was revoked, or is not one for servers: have a new one issued.',
+  },
   // self-signed certificate in certificate chain; self-signed certificate
   {
     found: /self.signed certificate|SELF_SIGNED/i,
@@ -35,6 +40,20 @@ const CERTIFICATE: readonly AdviceRule[] = [
   },
 ];
 
+/** Protocols and ciphers. */
+const HANDSHAKE: readonly AdviceRule[] = [
+  // unsupported protocol; dh key too small; ee key too small; no shared cipher; ssl/tls alert handshake failure
+  {
+    found: /unsupported protocol|no protocols|too small|too weak|no shared cipher|alert (?:handshake failure|protocol version)/i,
+    advice: 'HOST and this machine share no TLS that is safe: have HOST offer TLS 1.2 or newer, with keys of 2,048 bits or more.',
+  },
+  // Client network socket disconnected before secure TLS connection was established
+  {
+    found: /before secure TLS connection/i,
+    advice: 'HOST ends the connection during TLS: look at its log, and whether it lets this machine in.',
+  },
+];
+
 const ADDRESS: readonly AdviceRule[] = [
   // getaddrinfo ENOTFOUND relay.example.com; getaddrinfo EAI_AGAIN relay.example.com
   { found: /ENOTFOUND|EAI_AGAIN/, advice: 'The name HOST does not resolve: look at its spelling in SETTING, and at DNS.' },
@@ -43,11 +62,38 @@ const ADDRESS: readonly AdviceRule[] = [
   // connect EHOSTUNREACH 10.0.0.1:587; connect ETIMEDOUT; Connection timeout
   {
     found: /EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|Connection timeout/,
-    advice: 'No way leads to HOST: look at the network and at firewalls. Many providers block port 25; try 587.',
+    advice: 'No way leads to HOST: look at the network and at firewalls.',
+  },
+  // read ECONNRESET; socket hang up
+  {
+    found: /ECONNRESET|EPIPE|socket hang up/,
+    advice: 'HOST breaks the connection off: look at its log, at firewalls, and whether it lets this machine in.',
   },
 ];
 
 const SMTP: readonly AdviceRule[] = [
+  // connect ETIMEDOUT 203.0.113.7:25
+  {
+    found: /EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|Connection timeout/,
+    advice: 'No way leads to HOST: look at the network and at firewalls. Many providers block port 25; try 587.',
+  },
+  // 530 5.7.0 Must issue a STARTTLS command first
+  {
+    found: /\b5\d\d\b.*(?:STARTTLS|TLS|encryption).*(?:first|required)|must issue a STARTTLS/i,
+    advice: 'The server wants TLS before everything else: leave ?tls=none out of SETTING.',
+  },
+  // Invalid login: 454 4.7.0 Temporary authentication failure
+  {
+    found: /\b4[25]\d 4\.\d\.\d .*authentication/i,
+    advice: 'The server cannot check passwords at present: wait, or ask its operator. SETTING may be right.',
+  },
+  // Missing credentials for "PLAIN"
+  { found: /Missing credentials/i, advice: 'Only one of user and password stands in SETTING: smtp://user:password@HOST.' },
+  // Invalid greeting. response=421 4.7.0 too many connections
+  {
+    found: /Invalid greeting\. response=4/,
+    advice: 'The server takes no more connections at present: try again later, or ask its operator.',
+  },
   // Invalid login: 535 5.7.8 Authentication failed; Invalid login: 534-5.7.9 Application-specific password required
   {
     found: /Invalid login|\b53[045] /,
@@ -80,7 +126,7 @@ const SMTP: readonly AdviceRule[] = [
     advice: 'No SMTP server listens there: correct host and port in SETTING.',
   },
   // Invalid greeting. response=554 5.7.1 no access from your address
-  { found: /Invalid greeting\. response=[45]/, advice: 'The server refuses this machine: have its operator allow its address.' },
+  { found: /Invalid greeting\. response=5/, advice: 'The server refuses this machine: have its operator allow its address.' },
   // Greeting never received; Connection closed unexpectedly
   {
     found: /Greeting never received|closed unexpectedly/,
@@ -99,6 +145,16 @@ const DATABASE: readonly AdviceRule[] = [
   // no pg_hba.conf entry for host "10.0.0.7", user "pennypost", database "pennypost", no encryption
   { found: /pg_hba\.conf.*no encryption/, advice: 'The server wants TLS: add ?sslmode=verify-full to SETTING.' },
   { found: /pg_hba\.conf/, advice: 'The server does not let this machine in: add a line for it to pg_hba.conf there.' },
+  // sorry, too many clients already; remaining connection slots are reserved
+  {
+    found: /too many (?:clients|connections)|connection slots/,
+    advice: 'The server has no connection left: raise max_connections there, or end what holds them.',
+  },
+  { found: /is starting up|is shutting down|in recovery/, advice: 'The server starts or ends: wait, and look at its log.' },
+  {
+    found: /permission denied/,
+    advice: 'The user of SETTING may not do this: let it own the database (alter database ... owner to ...).',
+  },
   // The database is encoded as SQL_ASCII; names from all over the world need UTF8.
   {
     found: /is encoded as/,
@@ -107,9 +163,19 @@ const DATABASE: readonly AdviceRule[] = [
   },
 ];
 
-export const SMTP_RULES: readonly AdviceRule[] = [...CERTIFICATE, ...SMTP, ...ADDRESS];
-export const DATABASE_RULES: readonly AdviceRule[] = [...DATABASE, ...CERTIFICATE];
-export const HTTPS_RULES: readonly AdviceRule[] = CERTIFICATE;
+const HTTPS: readonly AdviceRule[] = [
+  // wrong version number
+  {
+    found: /wrong version number|WRONG_VERSION_NUMBER|packet length too long/i,
+    advice:
+      'HOST speaks plain HTTP on this port: let a proxy in front of "pennypost serve" do TLS (docs/operations.md), and name it in SETTING.',
+  },
+  ...ADDRESS.filter(({ found }) => found.test('ENOTFOUND')),
+];
+
+export const SMTP_RULES: readonly AdviceRule[] = [...CERTIFICATE, ...SMTP, ...HANDSHAKE, ...ADDRESS];
+export const DATABASE_RULES: readonly AdviceRule[] = [...DATABASE, ...CERTIFICATE, ...HANDSHAKE, ...ADDRESS];
+export const HTTPS_RULES: readonly AdviceRule[] = [...CERTIFICATE, ...HTTPS, ...HANDSHAKE];
 
 /** The first rule that fits; undefined when none does. */
 export function adviceFor(

@@ -20,7 +20,7 @@ export interface UnknownSetting {
 
 export function unknownAmong(names: readonly string[]): readonly UnknownSetting[] {
   return names
-    .filter((name) => /^pennypost[_-]/i.test(name) && !NAMES.includes(name) && !FOREIGN.test(name))
+    .filter((name) => looksLikeOurs(name) && !NAMES.includes(name) && !FOREIGN.test(name))
     .sort()
     .map((name) => {
       const near = nearest(name);
@@ -29,9 +29,47 @@ export function unknownAmong(names: readonly string[]): readonly UnknownSetting[
     });
 }
 
+/** Also with a slip in the first word: `PENYPOST_PORT`, `PENNY_POST_PORT`. */
+function looksLikeOurs(name: string): boolean {
+  const spelled = name
+    .toUpperCase()
+    .replaceAll('-', '_')
+    .replace(/^PENNY_POST_/, 'PENNYPOST_');
+  const [first, rest] = spelled.split('_', 2);
+  return rest !== undefined && first !== undefined && Math.abs(first.length - 9) <= 2 && changesBetween(first, 'PENNYPOST') <= 2;
+}
+
+/** What other programs call it, by the first word or the whole name. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  DB: 'DATABASE_URL',
+  PG: 'DATABASE_URL',
+  POSTGRES: 'DATABASE_URL',
+  POSTGRESQL: 'DATABASE_URL',
+  MAIL: 'SMTP_URL',
+  MAILER: 'SMTP_URL',
+  EMAIL: 'SMTP_URL',
+  RELAY: 'SMTP_URL',
+  URL: 'PUBLIC_URL',
+  BASE: 'PUBLIC_URL',
+  SITE: 'PUBLIC_URL',
+  APP: 'PUBLIC_URL',
+  EXTERNAL: 'PUBLIC_URL',
+  DOMAIN: 'PUBLIC_URL',
+  HOSTNAME: 'PUBLIC_URL',
+  LISTEN: 'HOST',
+  BIND: 'HOST',
+  DEBUG: 'LOG_LEVEL',
+  VERBOSE: 'LOG_LEVEL',
+  RATE: 'MESSAGES_PER_SECOND',
+  STORAGE: 'DATA_DIR',
+};
+
 /** By its first word, as in PENNYPOST_SMTP_HOST, else by its letters. */
 function nearest(name: string): string | undefined {
-  const spelled = name.toUpperCase().replaceAll('-', '_');
+  const spelled = name
+    .toUpperCase()
+    .replaceAll('-', '_')
+    .replace(/^(?:PENNY_POST|[A-Z]+)_/, 'PENNYPOST_');
   const word = (one: string): string | undefined => one.split('_')[1];
   const ranked = NAMES.map((known) => ({ known, distance: changesBetween(spelled, known) })).sort(
     (one, other) => one.distance - other.distance,
@@ -39,5 +77,6 @@ function nearest(name: string): string | undefined {
   const akin = ranked.find(({ known }) => word(known) === word(spelled));
   const [close] = ranked;
   if (close !== undefined && close.distance <= Math.min(SLIP, (spelled.length - 'PENNYPOST_'.length) / 3)) return close.known;
-  return akin?.known;
+  const elsewhere = ELSEWHERE[word(spelled) ?? ''];
+  return akin?.known ?? (elsewhere === undefined ? undefined : `PENNYPOST_${elsewhere}`);
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/infrastructure/config.ts';
+import { adviceFor, DATABASE_RULES, HTTPS_RULES, SMTP_RULES } from '../../src/infrastructure/connection-advice.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { examine, type Finding } from '../../src/infrastructure/doctor.ts';
 import { readServingNote, writeServingNote } from '../../src/infrastructure/serving-note.ts';
@@ -33,6 +34,28 @@ async function findingsOf(environment: Readonly<Record<string, string>>): Promis
   );
   return Object.fromEntries(found.map((finding) => [finding.what, finding]));
 }
+
+describe('the advice on a failed connection', () => {
+  const on = { setting: 'PENNYPOST_X_URL', host: 'mail.example.com' };
+  it.each([
+    [SMTP_RULES, '530 5.7.0 Must issue a STARTTLS command first', /leave \?tls=none out of PENNYPOST_X_URL/],
+    [SMTP_RULES, 'Invalid login: 535 5.7.8 Authentication failed', /does not accept user or password/],
+    [SMTP_RULES, 'Invalid login: 454 4.7.0 Temporary authentication failure', /at present/],
+    [SMTP_RULES, 'Error upgrading connection with STARTTLS: 454 4.7.0 TLS not available', /offers no TLS on this port/],
+    [SMTP_RULES, 'Invalid greeting. response=421 4.7.0 too many connections', /no more connections at present/],
+    [SMTP_RULES, 'Invalid greeting. response=554 5.7.1 no access', /refuses this machine/],
+    [SMTP_RULES, 'error:0A00018A:SSL routines::dh key too small', /TLS 1\.2 or newer/],
+    [SMTP_RULES, 'certificate revoked', /have a new one issued/],
+    [SMTP_RULES, 'read ECONNRESET', /mail\.example\.com breaks the connection off/],
+    [SMTP_RULES, 'connect ETIMEDOUT 203.0.113.7:25', /try 587/],
+    [DATABASE_RULES, 'connect ETIMEDOUT 203.0.113.7:5432', /firewalls\.$/],
+    [DATABASE_RULES, 'getaddrinfo ENOTFOUND mail.example.com', /does not resolve/],
+    [DATABASE_RULES, 'sorry, too many clients already', /max_connections/],
+    [HTTPS_RULES, 'ssl3_get_record:wrong version number', /plain HTTP/],
+  ])('fits its cause: %#', (rules, failure, advice) => {
+    expect(adviceFor(rules, failure, on)).toMatch(advice);
+  });
+});
 
 describe('the doctor', () => {
   it('finds what is well without a word of advice', async () => {

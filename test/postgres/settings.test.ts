@@ -113,6 +113,12 @@ describe('a variable that is no setting', () => {
     ['PENNYPOST_MAX_CONN', 'PENNYPOST_MAX_CONNECTIONS'],
     ['pennypost_public_url', 'PENNYPOST_PUBLIC_URL'],
     ['PENNYPOST-PORT', 'PENNYPOST_PORT'],
+    ['PENNYPOST_BASE_URL', 'PENNYPOST_PUBLIC_URL'],
+    ['PENNYPOST_DB_URL', 'PENNYPOST_DATABASE_URL'],
+    ['PENNYPOST_MAIL_URL', 'PENNYPOST_SMTP_URL'],
+    ['PENNYPOST_DEBUG', 'PENNYPOST_LOG_LEVEL'],
+    ['PENYPOST_SMTP_URL', 'PENNYPOST_SMTP_URL'],
+    ['PENNY_POST_PORT', 'PENNYPOST_PORT'],
   ])('%s is reported with the nearest one, %s', (name, near) => {
     expect(adviceOn(name)).toBe(`${name} is not used. Did you mean ${near}? All settings are in docs/operations.md.`);
   });
