@@ -28,19 +28,17 @@ export class OutputFile {
     try {
       const there = await stat(wanted).catch(missing);
       if (there?.isDirectory()) throw new InvalidInput(`${option} names ${wanted}, which is a directory. Name a file.`);
+      for (const input of there?.isFile() ? inputs : []) {
+        const other = await stat(input === '-' ? '/dev/stdin' : input).catch(missing);
+        // Device and inode are the same for a link, a hard link and a name in other case.
+        if (other?.isFile() && other.dev === there?.dev && other.ino === there.ino)
+          throw new InvalidInput(`${option} names ${wanted}, which is the file that is read. Name another file.`);
+      }
       // Renaming over what a shell has opened for us would leave it writing into a file without a name.
       if (/^\/(?:dev|proc)\//.test(wanted) || (there !== undefined && !there.isFile())) {
         return new OutputFile(wanted, undefined, await open(wanted, 'a'));
       }
-      if (there !== undefined) {
-        for (const input of inputs) {
-          const other = await stat(input === '-' ? '/dev/stdin' : input).catch(missing);
-          // Device and inode are the same for a link, a hard link and a name in other case.
-          if (other?.isFile() && other.dev === there.dev && other.ino === there.ino)
-            throw new InvalidInput(`${option} names ${wanted}, which is the file that is read. Name another file.`);
-        }
-        await access(wanted, constants.W_OK);
-      }
+      if (there !== undefined) await access(wanted, constants.W_OK);
       const path = there === undefined ? wanted : await realpath(wanted);
       const beside = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID().slice(0, 8)}.tmp`);
       return new OutputFile(path, beside, await open(beside, 'wx', there === undefined ? 0o666 : there.mode & 0o777));

@@ -243,6 +243,12 @@ describe('an import over a real connection', () => {
     expect((await call('GET', `/v1/imports/${imported.id}/rejections`)).body).toMatchObject({ items: [{ line: rows + 2 }] });
   });
 
+  it('takes the encoding and the delimiter that the type states', async () => {
+    const bytes = ReadableStream.from([Buffer.from('email\tcity\na@example.com\tSaint-\xc9tienne, Loire\n', 'latin1')]);
+    const imported = await post('dryRun=true', bytes, 'text/tab-separated-values; charset=windows-1252');
+    expect(await imported.json()).toMatchObject({ encoding: 'windows-1252', warnings: [], columns: ['email', 'city'] });
+  });
+
   it('of JSON Lines, as a dry run, changes nobody', async () => {
     const response = await post('dryRun=true', '{"email":"dry@example.com"}\n', 'application/x-ndjson');
     expect(await response.json()).toMatchObject({ state: 'done', dryRun: true, totals: { rows: 1, imported: 1 } });

@@ -86,7 +86,7 @@ const options = z
       }),
     encoding: z.string().max(40).optional().openapi({
       description:
-        'A label such as `windows-1252`; default: recognised, and refused where it is unclear. A byte order mark wins over it.',
+        'A label such as `windows-1252`; default: the charset of the Content-Type unless that is UTF-8, else recognised, and refused where it is unclear. A byte order mark wins over it.',
     }),
     delimiter: z.string().max(3).optional().openapi({ description: 'One character, or `tab`; default: recognised.' }),
     fileName: z.string().max(300).optional(),
@@ -105,6 +105,12 @@ function parsedJson(text: string): unknown {
   }
 }
 
+/** Of the Content-Type. Many clients add UTF-8 to whatever they send, so that says nothing. */
+function statedCharset(request: Request): string | undefined {
+  const charset = /;\s*charset="?([^\s;"]+)/i.exec(request.headers.get('content-type') ?? '')?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;
+}
+
 export const importRoutes: readonly Route<Application>[] = [
   route({
     method: 'post',
@@ -113,13 +119,22 @@ export const importRoutes: readonly Route<Application>[] = [
     description: 'The body is the file, read as it arrives. Answered when everybody is imported, or nobody.',
     permission: 'audience.write',
     query: options,
-    upload: { types: ['text/csv', 'application/x-ndjson', 'application/jsonl'] },
+    upload: { types: ['text/csv', 'text/tab-separated-values', 'application/x-ndjson', 'application/jsonl'] },
     reply: importSchema,
     handle({ application, projectId, query, upload, request }) {
       const { lists = [], consentSource, consentText, ...rest } = query;
-      const format = declaredType(request) === 'text/csv' ? 'csv' : 'jsonl';
+      const type = declaredType(request);
+      const format = type.startsWith('text/') ? 'csv' : 'jsonl';
+      const tab = type === 'text/tab-separated-values' ? { delimiter: 'tab' } : {};
       const consent = consentSource === undefined ? undefined : { source: consentSource, text: consentText };
-      return application.imports.run(projectId, upload, { ...rest, lists, consent, format });
+      return application.imports.run(projectId, upload, {
+        encoding: statedCharset(request),
+        ...tab,
+        ...rest,
+        lists,
+        consent,
+        format,
+      });
     },
   }),
   route({
