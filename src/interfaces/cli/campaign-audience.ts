@@ -36,7 +36,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
             { title: 'Left out because', value: (row: (typeof page.items)[number]) => row.reason.replace('_', ' ') },
             { title: 'Detail', value: (row: (typeof page.items)[number]) => row.detail },
           ];
-          const table = renderTable(columns, page.items, cli.output.width);
+          const table = renderTable(columns, page.items, cli.output.view);
           return page.next === undefined ? table : `${table}\n\nMore: --after ${page.next}`;
         });
       });

@@ -1,7 +1,7 @@
 import type { Application, Campaign, ContentProblem } from '../../application/application.ts';
 import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
 import type { Project } from './cli.ts';
-import { renderFields, renderTable } from './table.ts';
+import { renderFields, renderTable, type View } from './table.ts';
 
 /** Of campaigns that have one name, as many as are listed. */
 const MOST_NAMED = 8;
@@ -49,27 +49,30 @@ export const campaignShown = (campaign: Campaign) => ({
   archivedAt: campaign.archivedAt,
 });
 
-export const fieldsOf = (campaign: Campaign): string =>
-  renderFields([
-    ['campaign', campaign.name],
-    ['slug', campaign.slug],
-    ['id', campaign.id],
-    ['state', campaign.state],
-    ['paused because', campaign.pauseReason],
-    ['not launched', campaign.launchFailure],
-    ['subject', campaign.subject],
-    ['author', mailboxText(campaign.author)],
-    ['content', campaign.contentKind],
-    ['audience', campaign.launchedAt === null ? undefined : campaign.audience],
-    ['created', campaign.createdAt],
-    ['scheduled', campaign.scheduledAt],
-    ['launched', campaign.launchedAt],
-    ['submitted', campaign.submittedAt],
-    ['settled', campaign.settledAt],
-    ['archived', campaign.archivedAt],
-  ]);
+export const fieldsOf = (campaign: Campaign, view: View): string =>
+  renderFields(
+    [
+      ['campaign', campaign.name],
+      ['slug', campaign.slug],
+      ['id', campaign.id],
+      ['state', campaign.state],
+      ['paused because', campaign.pauseReason],
+      ['not launched', campaign.launchFailure],
+      ['subject', campaign.subject],
+      ['author', mailboxText(campaign.author)],
+      ['content', campaign.contentKind],
+      ['audience', campaign.launchedAt === null ? undefined : campaign.audience],
+      ['created', campaign.createdAt],
+      ['scheduled', campaign.scheduledAt],
+      ['launched', campaign.launchedAt],
+      ['submitted', campaign.submittedAt],
+      ['settled', campaign.settledAt],
+      ['archived', campaign.archivedAt],
+    ],
+    view,
+  );
 
-export function problemsText(problems: readonly ContentProblem[], width: number | undefined): string {
+export function problemsText(problems: readonly ContentProblem[], view: View): string {
   if (problems.length === 0) return 'Nothing stands in the way.';
   return renderTable(
     [
@@ -80,7 +83,7 @@ export function problemsText(problems: readonly ContentProblem[], width: number 
       { title: 'Code', value: (problem) => problem.code },
     ],
     problems,
-    width,
+    view,
   );
 }
 

@@ -23,7 +23,7 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
         const audience = await audienceOf(application, project, id);
         cli.output.result(
           { problems, audience },
-          () => `${problemsText(problems, cli.output.width)}\n${audience.toLocaleString('en-US')} people would get it.`,
+          () => `${problemsText(problems, cli.output.view)}\n${audience.toLocaleString('en-US')} people would get it.`,
         );
         if (problems.some(({ severity }) => severity === 'error')) cli.endWith(EXIT.usage);
       });

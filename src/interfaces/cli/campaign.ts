@@ -42,7 +42,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
             ? await fromTemplate(application, project, options)
             : await campaignInput(application, project, file, options);
         const offset = file?.offset ?? 0;
-        const writing = { checked: true, scheduleAt: file?.schedule?.in(project.timeZone) };
+        const writing = { checked: true, scheduleAt: file?.schedule?.in(project.timeZone, cli.clock.now()) };
         const made = await byLines(offset, () =>
           application.campaign.create(project.id, { ...input, slug: options.slug }, writing),
         );
@@ -67,7 +67,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const { id, name } = await campaignOf(application, project, wanted);
         const input = await campaignInput(application, project, file, { name: file.name ?? name, ...options });
-        const writing = { checked: true, scheduleAt: file.schedule?.in(project.timeZone) };
+        const writing = { checked: true, scheduleAt: file.schedule?.in(project.timeZone, cli.clock.now()) };
         const edited = await byLines(file.offset, () => application.campaign.edit(project.id, id, input, writing));
         await tellDraft(cli, application, edited, file.offset);
       });
@@ -97,7 +97,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
               { title: 'Id', value: (one) => one.id },
             ],
             items,
-            cli.output.width,
+            cli.output.view,
           ),
         );
       });
@@ -112,7 +112,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const found = await campaignOf(application, project, wanted);
         const { content } = await application.campaign.get(project.id, found.id);
-        cli.output.result({ ...campaignShown(found), content }, () => fieldsOf(found));
+        cli.output.result({ ...campaignShown(found), content }, () => fieldsOf(found, cli.output.view));
       });
     });
   example(show, 'pennypost campaign show "November letter"');
@@ -125,7 +125,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
         const archived = await application.campaign.archive(project.id, id);
-        cli.output.result(campaignShown(archived), () => fieldsOf(archived));
+        cli.output.result(campaignShown(archived), () => fieldsOf(archived, cli.output.view));
       });
     });
   example(archive, 'pennypost campaign archive november-letter');
@@ -182,7 +182,9 @@ async function fromTemplate(application: Application, project: Project, options:
 async function tellDraft(cli: Cli, application: Application, draft: Campaign, offset: number): Promise<void> {
   const problems = (await application.campaign.check(draft.projectId, draft.id)).map(inFile(offset));
   cli.output.result({ ...campaignShown(draft), problems }, () =>
-    problems.length === 0 ? fieldsOf(draft) : `${fieldsOf(draft)}\n\n${problemsText(problems, cli.output.width)}`,
+    problems.length === 0
+      ? fieldsOf(draft, cli.output.view)
+      : `${fieldsOf(draft, cli.output.view)}\n\n${problemsText(problems, cli.output.view)}`,
   );
 }
 

@@ -38,7 +38,11 @@ export function inProject<T>(
 ): Promise<T> {
   return withInstance(
     cli,
-    async (instance) => work(instance.application, await projectOf(cli, instance.application), instance),
+    async (instance) => {
+      const project = await projectOf(cli, instance.application);
+      cli.output.showTimesIn(project.timeZone);
+      return work(instance.application, project, instance);
+    },
     wish,
   );
 }

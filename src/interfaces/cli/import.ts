@@ -151,7 +151,7 @@ async function tell(
         { title: 'Not imported because', value: (row) => row.reason },
       ],
       items,
-      cli.output.width,
+      cli.output.view,
     );
     const rest = totals.rejected - items.length;
     const more = rest > 0 ? [`... and ${rest.toLocaleString('en-US')} more.`] : [];

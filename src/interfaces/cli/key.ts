@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { type Cli, example, gather, inProject, moment, type PageOptions, paged, pageOf, resultPage, whole } from './cli.ts';
-import { renderFields, renderTable } from './table.ts';
+import { renderFields, renderTable, type View } from './table.ts';
 
 type Key = Awaited<ReturnType<Application['access']['revokeKey']>>;
 
@@ -24,13 +24,16 @@ export function keyCommands(program: Command, cli: Cli): void {
         const made = await application.access.createKey(project.id, {
           name: options.name,
           scopes: options.scope.flatMap((scope) => scope.split(',')),
-          expiresAt: options.expires === undefined ? undefined : moment(options.expires, '--expires').in(project.timeZone),
+          expiresAt:
+            options.expires === undefined
+              ? undefined
+              : moment(options.expires, '--expires').in(project.timeZone, cli.clock.now()),
           requestsPerSecond: options.rate === undefined ? undefined : whole(options.rate, '--rate', 1, 10_000),
         });
         const shown = keyShown(made.key, cli.clock.now());
         cli.output.result(
           { ...shown, secret: made.secret },
-          () => `${fieldsOf(shown)}\n\nSecret, shown only now: ${made.secret}`,
+          () => `${fieldsOf(shown, cli.output.view)}\n\nSecret, shown only now: ${made.secret}`,
         );
       });
     });
@@ -54,7 +57,7 @@ export function keyCommands(program: Command, cli: Cli): void {
                 { title: 'Id', value: (one) => one.id },
               ],
               items,
-              cli.output.width,
+              cli.output.view,
             ),
         ),
       );
@@ -69,7 +72,7 @@ export function keyCommands(program: Command, cli: Cli): void {
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => {
         const shown = keyShown(await application.access.revokeKey(project.id, id), cli.clock.now());
-        cli.output.result(shown, () => fieldsOf(shown));
+        cli.output.result(shown, () => fieldsOf(shown, cli.output.view));
       });
     });
   example(revoke, 'pennypost key revoke 0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b');
@@ -88,14 +91,17 @@ const keyShown = (key: Key, now: Date) => ({
   lastUsedAt: key.lastUsedAt,
 });
 
-const fieldsOf = (key: ReturnType<typeof keyShown>): string =>
-  renderFields([
-    ['key', key.name],
-    ['id', key.id],
-    ['status', key.status],
-    ['scopes', key.scopes.join(' ')],
-    ['requests per second', key.requestsPerSecond],
-    ['created', key.createdAt],
-    ['expires', key.expiresAt],
-    ['revoked', key.revokedAt],
-  ]);
+const fieldsOf = (key: ReturnType<typeof keyShown>, view: View): string =>
+  renderFields(
+    [
+      ['key', key.name],
+      ['id', key.id],
+      ['status', key.status],
+      ['scopes', key.scopes.join(' ')],
+      ['requests per second', key.requestsPerSecond],
+      ['created', key.createdAt],
+      ['expires', key.expiresAt],
+      ['revoked', key.revokedAt],
+    ],
+    view,
+  );

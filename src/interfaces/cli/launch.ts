@@ -96,17 +96,28 @@ export function launchCommands(campaign: Command, cli: Cli): void {
     .command('schedule')
     .description('launch a draft later, by whichever background worker runs then')
     .argument('<campaign>', 'id, slug or name')
-    .requiredOption('--at <time>', "such as '2026-12-01 08:00' in the project's time zone, or 2026-12-01T08:00:00+01:00")
+    .requiredOption(
+      '--at <time>',
+      "such as '2026-12-01 08:00' or 'tomorrow 8:00' in the project's time zone, or '2026-12-01 08:00 Europe/Berlin'",
+    )
     .action(async (wanted: string, { at }: { at: string }) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
-        const scheduled = await application.campaign.schedule(project.id, id, moment(at, '--at').in(project.timeZone));
+        const scheduled = await application.campaign.schedule(
+          project.id,
+          id,
+          moment(at, '--at').in(project.timeZone, cli.clock.now()),
+        );
         if (!(await someoneWorks(application, 'background')))
           cli.output.warn('no worker is running. One must run at that time: "pennypost serve" or "pennypost work".');
-        cli.output.result(campaignShown(scheduled), () => fieldsOf(scheduled));
+        cli.output.result(campaignShown(scheduled), () => fieldsOf(scheduled, cli.output.view));
       });
     });
-  example(schedule, 'pennypost campaign schedule "November letter" --at 2026-12-01T08:00:00+01:00');
+  example(
+    schedule,
+    'pennypost campaign schedule "November letter" --at "2026-12-01 08:00"',
+    'pennypost campaign schedule november-letter --at "tomorrow 9:00"',
+  );
 
   const unschedule = campaign
     .command('unschedule')
@@ -120,7 +131,7 @@ async function step(cli: Cli, wanted: string, verb: 'pause' | 'cancel' | 'unsche
   await inProject(cli, async (application, project) => {
     const { id } = await campaignOf(application, project, wanted);
     const changed = await application.campaign[verb](project.id, id);
-    cli.output.result(campaignShown(changed), () => fieldsOf(changed));
+    cli.output.result(campaignShown(changed), () => fieldsOf(changed, cli.output.view));
   });
 }
 
@@ -130,7 +141,7 @@ async function after(cli: Cli, instance: Instance, project: Project, campaign: C
     cli.output.warn(
       `no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs. This process does it with: pennypost campaign watch ${campaign.slug}`,
     );
-  cli.output.result(campaignShown(campaign), () => fieldsOf(campaign));
+  cli.output.result(campaignShown(campaign), () => fieldsOf(campaign, cli.output.view));
 }
 
 async function follow(cli: Cli, instance: Instance, project: Project, campaign: Campaign): Promise<void> {
@@ -159,7 +170,7 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
     cli.output.warn(`the campaign is ${report.state}${report.pauseReason === null ? '.' : `: ${report.pauseReason}`}`);
   if (report.states.deferred > 0)
     cli.output.note(`${report.states.deferred.toLocaleString('en-US')} are deferred and are tried again while a worker runs.`);
-  cli.output.result(report, () => renderReport(report, undefined, cli.output.width));
+  cli.output.result(report, () => renderReport(report, undefined, cli.output.view));
   if (!done) cli.endWith(EXIT.failed);
   else if (report.state !== 'submitted') cli.endWith(EXIT.conflict);
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
-import { renderFields, renderTable } from './table.ts';
+import { renderFields, renderTable, type View } from './table.ts';
 import { formatCount } from './text.ts';
 
 type List = Awaited<ReturnType<Application['audience']['getList']>>;
@@ -21,7 +21,7 @@ export function listCommands(program: Command, cli: Cli): void {
     .action(async (options: { name: string; slug?: string; description?: string; doubleOptIn?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const made = await application.audience.createList(project.id, options);
-        cli.output.result(listShown(made), () => fieldsOf(listShown(made)));
+        cli.output.result(listShown(made), () => fieldsOf(listShown(made), cli.output.view));
       });
     });
   example(create, 'pennypost list create --name "Harbour letter" --description "Once a month"');
@@ -51,7 +51,7 @@ export function listCommands(program: Command, cli: Cli): void {
               { title: 'Archived', value: (one) => one.archivedAt },
             ],
             items,
-            cli.output.width,
+            cli.output.view,
           ),
         );
       });
@@ -66,7 +66,7 @@ export function listCommands(program: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const found = await application.audience.getList(project.id, idOrSlug);
         const [counts] = await application.audience.listCounts(project.id, [found.id]);
-        cli.output.result(listShown(found, counts), () => fieldsOf(listShown(found, counts)));
+        cli.output.result(listShown(found, counts), () => fieldsOf(listShown(found, counts), cli.output.view));
       });
     });
   example(show, 'pennypost list show harbour-letter');
@@ -74,7 +74,7 @@ export function listCommands(program: Command, cli: Cli): void {
   const shown = async (application: Application, projectId: string, found: List): Promise<void> => {
     const [counts] = await application.audience.listCounts(projectId, [found.id]);
     const changed = listShown(found, counts);
-    cli.output.result(changed, () => fieldsOf(changed));
+    cli.output.result(changed, () => fieldsOf(changed, cli.output.view));
   };
 
   const archive = list
@@ -138,16 +138,19 @@ const listShown = (list: List, counts?: Counts) => ({
   archivedAt: list.archivedAt,
 });
 
-const fieldsOf = (list: ReturnType<typeof listShown>): string =>
-  renderFields([
-    ['list', list.name],
-    ['slug', list.slug],
-    ['id', list.id],
-    ['description', list.description],
-    ['double opt-in', list.doubleOptIn],
-    ['confirmed', list.subscribers.confirmed],
-    ['unconfirmed', list.subscribers.unconfirmed],
-    ['unsubscribed', list.subscribers.unsubscribed],
-    ['created', list.createdAt],
-    ['archived', list.archivedAt],
-  ]);
+const fieldsOf = (list: ReturnType<typeof listShown>, view: View): string =>
+  renderFields(
+    [
+      ['list', list.name],
+      ['slug', list.slug],
+      ['id', list.id],
+      ['description', list.description],
+      ['double opt-in', list.doubleOptIn],
+      ['confirmed', list.subscribers.confirmed],
+      ['unconfirmed', list.subscribers.unconfirmed],
+      ['unsubscribed', list.subscribers.unsubscribed],
+      ['created', list.createdAt],
+      ['archived', list.archivedAt],
+    ],
+    view,
+  );

@@ -20,7 +20,7 @@ export function messageCommands(program: Command, cli: Cli): void {
               { title: 'Id', value: (one) => one.id },
             ],
             items,
-            cli.output.width,
+            cli.output.view,
           ),
         ),
       );
@@ -39,16 +39,19 @@ export function messageCommands(program: Command, cli: Cli): void {
         const shown = { ...messageShown(found), tries };
         cli.output.result(shown, () =>
           [
-            renderFields([
-              ['message', shown.id],
-              ['to', shown.to],
-              ['state', shown.state.replace('_', ' ')],
-              ['since', shown.at],
-              ['accepted', shown.acceptedAt],
-              ['template', shown.templateId],
-              ['next attempt', shown.nextAttemptAt],
-              ['reply', shown.reply],
-            ]),
+            renderFields(
+              [
+                ['message', shown.id],
+                ['to', shown.to],
+                ['state', shown.state.replace('_', ' ')],
+                ['since', shown.at],
+                ['accepted', shown.acceptedAt],
+                ['template', shown.templateId],
+                ['next attempt', shown.nextAttemptAt],
+                ['reply', shown.reply],
+              ],
+              cli.output.view,
+            ),
             '',
             renderTable(
               [
@@ -59,7 +62,7 @@ export function messageCommands(program: Command, cli: Cli): void {
                 { title: 'Reply', value: (one) => one.reply },
               ],
               tries,
-              cli.output.width,
+              cli.output.view,
             ),
           ].join('\n'),
         );

@@ -1,5 +1,6 @@
 import { DomainError } from '../../domain/shared/errors.ts';
 import { type ExitCode, exitCodeOf } from './exit-codes.ts';
+import type { View } from './table.ts';
 import { oneLine } from './text.ts';
 
 /** What is needed of standard output and standard error. */
@@ -17,6 +18,7 @@ export class Output {
   readonly json: boolean;
   private readonly stdout: TextStream;
   private readonly stderr: TextStream;
+  private timeZone: string | undefined;
 
   constructor(deps: { json: boolean; stdout: TextStream; stderr: TextStream }) {
     this.json = deps.json;
@@ -24,9 +26,14 @@ export class Output {
     this.stderr = deps.stderr;
   }
 
-  /** Columns that a table may take; undefined for files and pipes, where nothing is cut. */
-  get width(): number | undefined {
-    return this.stdout.isTTY === true ? this.stdout.columns : undefined;
+  /** What tables are drawn for: a terminal cuts them, times are those of the project. */
+  get view(): View {
+    return { width: this.stdout.isTTY === true ? this.stdout.columns : undefined, timeZone: this.timeZone };
+  }
+
+  /** From now on times for people are by the clocks of this zone; JSON stays UTC. */
+  showTimesIn(timeZone: string): void {
+    this.timeZone = timeZone;
   }
 
   /** Where progress is drawn. */

@@ -11,7 +11,7 @@ import {
   resultPage,
   withInstance,
 } from './cli.ts';
-import { renderFields, renderTable } from './table.ts';
+import { renderFields, renderTable, type View } from './table.ts';
 import type { Instance } from './workbench.ts';
 
 interface ProfileOptions {
@@ -44,7 +44,7 @@ export function projectCommands(program: Command, cli: Cli): void {
         const { key, secret } = await application.access.createKey(made.id, { name: 'first key', scopes: ['admin'] });
         cli.output.result({ ...projectShown(made), key: { id: key.id, name: key.name, scopes: key.scopes, secret } }, () =>
           [
-            fieldsOf(made),
+            fieldsOf(made, cli.output.view),
             '',
             `API key (admin), shown only now: ${secret}`,
             ...(made.postalAddress === ''
@@ -73,7 +73,7 @@ export function projectCommands(program: Command, cli: Cli): void {
             { title: 'Id', value: (one) => one.id },
           ],
           items,
-          cli.output.width,
+          cli.output.view,
         ),
       ),
     );
@@ -84,7 +84,9 @@ export function projectCommands(program: Command, cli: Cli): void {
     .command('show')
     .description('one project: that of --project, or the only one')
     .action(async () => {
-      await inProject(cli, async (_application, found) => cli.output.result(projectShown(found), () => fieldsOf(found)));
+      await inProject(cli, async (_application, found) =>
+        cli.output.result(projectShown(found), () => fieldsOf(found, cli.output.view)),
+      );
     });
   example(show, 'pennypost project show --project harbour-books');
 
@@ -96,7 +98,7 @@ export function projectCommands(program: Command, cli: Cli): void {
     .action(async (options: ProfileOptions) => {
       await inProject(cli, async (application, found) => {
         const updated = await application.access.updateProject(found.id, changesOf(options));
-        cli.output.result(projectShown(updated), () => fieldsOf(updated));
+        cli.output.result(projectShown(updated), () => fieldsOf(updated, cli.output.view));
       });
     });
   profileOptions(update);
@@ -144,16 +146,19 @@ const projectShown = (project: Project) => ({
   createdAt: project.createdAt,
 });
 
-const fieldsOf = (project: Project): string =>
-  renderFields([
-    ['project', project.name],
-    ['slug', project.slug],
-    ['id', project.id],
-    ['domain', project.senderDomain],
-    ['authors also of', project.authorDomains.length === 0 ? undefined : project.authorDomains.join(', ')],
-    ['links', project.trackingBaseUrl],
-    ['postal address', project.postalAddress],
-    ['time zone', project.timeZone],
-    ['language', project.defaultLanguage],
-    ['created', project.createdAt],
-  ]);
+const fieldsOf = (project: Project, view: View): string =>
+  renderFields(
+    [
+      ['project', project.name],
+      ['slug', project.slug],
+      ['id', project.id],
+      ['domain', project.senderDomain],
+      ['authors also of', project.authorDomains.length === 0 ? undefined : project.authorDomains.join(', ')],
+      ['links', project.trackingBaseUrl],
+      ['postal address', project.postalAddress],
+      ['time zone', project.timeZone],
+      ['language', project.defaultLanguage],
+      ['created', project.createdAt],
+    ],
+    view,
+  );

@@ -1,6 +1,6 @@
 import type { Application, CampaignReport, DailySeries } from '../../application/application.ts';
 import { renderChart } from './chart.ts';
-import { type Cell, renderFields, renderTable } from './table.ts';
+import { type Cell, renderFields, renderTable, type View } from './table.ts';
 import { formatCount, formatShare } from './text.ts';
 
 type Report = Awaited<ReturnType<Application['reports']['campaign']>>;
@@ -15,31 +15,34 @@ const MOST_CHARTS = 2;
 const MOST_DOMAINS = 8;
 
 /** A campaign's report for a terminal: states, engagement, rates, links, domains, and days as small charts. */
-export function renderReport(report: Report, daily: DailySeries | undefined, width: number | undefined): string {
+export function renderReport(report: Report, daily: DailySeries | undefined, view: View | undefined): string {
   return [
-    renderFields([
-      ['campaign', report.name],
-      ['slug', report.slug],
-      ['id', report.campaignId],
-      ['state', report.state],
-      ['paused because', report.pauseReason],
-      ['launched', report.launchedAt],
-      ['submitted', report.submittedAt],
-      ['settled', report.settledAt],
-      ['repeated', report.repeated === 0 ? undefined : report.repeated],
-      ['possible repeats', report.possibleRepeats === 0 ? undefined : report.possibleRepeats],
-    ]),
-    section('Messages', statesOf(report), width, ['State', 'Messages', 'Of audience']),
-    reasonsOf(report, width),
-    section('Engagement', engagementOf(report), width, ['', 'People', 'Total', 'Of submitted']),
+    renderFields(
+      [
+        ['campaign', report.name],
+        ['slug', report.slug],
+        ['id', report.campaignId],
+        ['state', report.state],
+        ['paused because', report.pauseReason],
+        ['launched', report.launchedAt],
+        ['submitted', report.submittedAt],
+        ['settled', report.settledAt],
+        ['repeated', report.repeated === 0 ? undefined : report.repeated],
+        ['possible repeats', report.possibleRepeats === 0 ? undefined : report.possibleRepeats],
+      ],
+      view,
+    ),
+    section('Messages', statesOf(report), view, ['State', 'Messages', 'Of audience']),
+    reasonsOf(report, view),
+    section('Engagement', engagementOf(report), view, ['', 'People', 'Total', 'Of submitted']),
     section(
       'Links',
       report.links.map((link) => [link.target, link.unique, link.total]),
-      width,
+      view,
       ['Link', 'People', 'Clicks'],
     ),
-    section('Receiving domains', domainsOf(report), width, ['Domain', 'Submitted', 'Deferred', 'Rejected']),
-    ...(daily === undefined ? [] : chartsOf(daily, width)),
+    section('Receiving domains', domainsOf(report), view, ['Domain', 'Submitted', 'Deferred', 'Rejected']),
+    ...(daily === undefined ? [] : chartsOf(daily, view)),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
@@ -54,7 +57,7 @@ function statesOf(report: Report): Cell[][] {
 }
 
 /** Why, in words: what a state alone does not tell. */
-function reasonsOf(report: Report, width: number | undefined): string {
+function reasonsOf(report: Report, view: View | undefined): string {
   if (report.reasons.length === 0) return '';
   const columns = [
     { title: 'Why', value: (row: Report['reasons'][number]) => row.state.replace('_', ' ') },
@@ -66,7 +69,7 @@ function reasonsOf(report: Report, width: number | undefined): string {
     },
     { title: 'Reason', value: (row: Report['reasons'][number]) => row.reason },
   ];
-  return renderTable(columns, report.reasons, width);
+  return renderTable(columns, report.reasons, view);
 }
 
 function engagementOf(report: Report): Cell[][] {
@@ -95,22 +98,17 @@ function domainsOf(report: CampaignReport): Cell[][] {
   ];
 }
 
-function section(
-  title: string,
-  rows: readonly (readonly Cell[])[],
-  width: number | undefined,
-  titles: readonly string[],
-): string {
+function section(title: string, rows: readonly (readonly Cell[])[], view: View | undefined, titles: readonly string[]): string {
   if (rows.length === 0) return '';
   const columns = titles.map((name, at) => ({
     title: at === 0 ? (name === '' ? title : name) : name,
     value: (row: readonly Cell[]) => row[at],
     align: at === 0 ? ('left' as const) : ('right' as const),
   }));
-  return renderTable(columns, rows, width);
+  return renderTable(columns, rows, view);
 }
 
-function chartsOf(daily: DailySeries, width: number | undefined): string[] {
+function chartsOf(daily: DailySeries, view: View | undefined): string[] {
   const charts = CHARTS.map(([kind, title]) => ({
     title,
     points: daily.days.map(({ day, counts }) => ({ label: day, value: counts[kind] ?? 0 })),
@@ -118,7 +116,7 @@ function chartsOf(daily: DailySeries, width: number | undefined): string[] {
   return charts
     .filter(({ points }) => points.some(({ value }) => value > 0))
     .slice(0, MOST_CHARTS)
-    .map(({ title, points }) => renderChart(title, points, { height: 4, columns: Math.min(width ?? 80, 80) }));
+    .map(({ title, points }) => renderChart(title, points, { height: 4, columns: Math.min(view?.width ?? 80, 80) }));
 }
 
 const WEEK_DAYS = 7;

@@ -109,7 +109,7 @@ export async function followMessages(
         { title: 'Id', value: (one) => one.id },
       ],
       shown,
-      cli.output.width,
+      cli.output.view,
     ),
   );
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Status } from '../../application/application.ts';
 import { type Cli, example, withInstance } from './cli.ts';
 import { stuckText } from './stuck-workers.ts';
-import { renderTable } from './table.ts';
+import { renderTable, type View } from './table.ts';
 import { formatSeconds } from './text.ts';
 
 export function statusCommand(program: Command, cli: Cli): void {
@@ -12,13 +12,13 @@ export function statusCommand(program: Command, cli: Cli): void {
     .action(async () => {
       await withInstance(cli, async ({ application, database }) => {
         const found = await application.status();
-        cli.output.result(found, () => `${database}\n\n${renderStatus(found, cli.clock.now(), cli.output.width)}`);
+        cli.output.result(found, () => `${database}\n\n${renderStatus(found, cli.clock.now(), cli.output.view)}`);
       });
     });
   example(status, 'pennypost status', 'pennypost status --json');
 }
 
-export function renderStatus({ databaseEnds, lanes, campaigns, workers }: Status, now: Date, width: number | undefined): string {
+export function renderStatus({ databaseEnds, lanes, campaigns, workers }: Status, now: Date, view: View | undefined): string {
   const age = (milliseconds: number): string => (milliseconds <= 0 ? '–' : formatSeconds(milliseconds / 1_000));
   const waiting = renderTable(
     [
@@ -31,7 +31,7 @@ export function renderStatus({ databaseEnds, lanes, campaigns, workers }: Status
       ...lanes.map((lane) => ({ ...lane, age: age(lane.oldestAgeMs) })),
       { lane: 'campaign recipients', waiting: campaigns.recipients, active: null, age: age(campaigns.oldestAgeMs) },
     ],
-    width,
+    view,
   );
   const ended = databaseEnds === undefined || databaseEnds.count === 0 ? [] : [endedText(databaseEnds)];
   if (workers.length === 0)
@@ -47,7 +47,7 @@ export function renderStatus({ databaseEnds, lanes, campaigns, workers }: Status
       { title: 'Unrecorded', value: (row) => row.progress.unrecorded },
     ],
     workers,
-    width,
+    view,
   );
   const troubles = workers.flatMap(({ host, pid, progress }) =>
     progress.trouble === undefined ? [] : [`${host}:${pid} cannot hand over, and tries again: ${progress.trouble}`],

@@ -3,6 +3,7 @@ import type { Application } from '../../application/application.ts';
 import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
 import { type Cli, example, gather, inProject, type PageOptions, type Project, paged, pageOf, pairs, resultPage } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
+import { formatDay } from './text.ts';
 
 type Subscriber = Awaited<ReturnType<Application['audience']['getSubscriber']>>;
 type Search = NonNullable<Parameters<Application['audience']['searchSubscribers']>[1]>;
@@ -165,7 +166,7 @@ function listCommand(subscriber: Command, cli: Cli): void {
               { title: 'Id', value: (one) => one.id },
             ],
             items,
-            cli.output.width,
+            cli.output.view,
           ),
         );
       });
@@ -195,18 +196,21 @@ async function showPerson(cli: Cli, application: Application, project: Project, 
     suppressions: suppressions.map(({ scope, reason, evidence, at }) => ({ scope, reason, evidence, at })),
   };
   cli.output.result(shown, () =>
-    renderFields([
-      ['subscriber', shown.email ?? '(erased)'],
-      ['id', shown.id],
-      ['locale', shown.locale],
-      ['time zone', shown.timeZone],
-      ['attributes', attributesText(shown.attributes)],
-      ['created', shown.createdAt],
-      ...named.map(({ list, state, at }) => [`list ${list}`, `${state} since ${at.toISOString().slice(0, 10)}`] as const),
-      ...shown.suppressions.map(
-        ({ scope, reason, at }) => ['suppressed', `${scope}, ${reason}, since ${at.toISOString().slice(0, 10)}`] as const,
-      ),
-    ]),
+    renderFields(
+      [
+        ['subscriber', shown.email ?? '(erased)'],
+        ['id', shown.id],
+        ['locale', shown.locale],
+        ['time zone', shown.timeZone],
+        ['attributes', attributesText(shown.attributes)],
+        ['created', shown.createdAt],
+        ...named.map(({ list, state, at }) => [`list ${list}`, `${state} since ${formatDay(at, project.timeZone)}`] as const),
+        ...shown.suppressions.map(
+          ({ scope, reason, at }) => ['suppressed', `${scope}, ${reason}, since ${formatDay(at, project.timeZone)}`] as const,
+        ),
+      ],
+      cli.output.view,
+    ),
   );
 }
 

@@ -1,4 +1,4 @@
-import { formatCount, oneLine, pad, textWidth, truncate } from './text.ts';
+import { formatCount, formatTime, oneLine, pad, textWidth, truncate } from './text.ts';
 
 export type Cell = string | number | Date | boolean | null | undefined;
 
@@ -9,22 +9,29 @@ export interface Column<Row> {
   readonly align?: 'left' | 'right' | undefined;
 }
 
+/** For where something is shown. */
+export interface View {
+  /** Columns of the terminal. Absent, for files and pipes: nothing is cut. */
+  readonly width?: number | undefined;
+  /** Whose clocks times are shown by. Default UTC. */
+  readonly timeZone?: string | undefined;
+}
+
 /** No column is made narrower than this; a terminal that is too small for that wraps. */
 const LEAST = 8;
 const GAP = '  ';
 
 /**
  * Rows under titles, aligned by what a terminal shows (wide characters and emoji take two columns). Without rows it says so.
- * @param width columns of the terminal: the widest columns of text are cut with an ellipsis until the table fits. Absent, for
- *   files and pipes: nothing is cut.
+ * In a terminal the widest columns of text are cut with an ellipsis until the table fits.
  */
-export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width?: number): string {
+export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], view: View = {}): string {
   if (rows.length === 0) return '(none)';
   const cells = rows.map((row) => columns.map((column) => column.value(row)));
-  const texts = cells.map((row) => row.map(cellText));
+  const texts = cells.map((row) => row.map((cell) => cellText(cell, view)));
   const aligns = columns.map((column, at) => column.align ?? (cells.every((row) => isFigure(row[at])) ? 'right' : 'left'));
   const widths = columns.map((column, at) => Math.max(textWidth(column.title), ...texts.map((row) => textWidth(row[at]!))));
-  if (width !== undefined) narrow(widths, aligns, width);
+  if (view.width !== undefined) narrow(widths, aligns, view.width);
 
   const line = (row: readonly string[]): string =>
     row
@@ -39,17 +46,17 @@ export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly
 }
 
 /** One thing, a field a line: `name    Weekly news`. Fields without a value are left out. */
-export function renderFields(fields: readonly (readonly [name: string, value: Cell])[]): string {
+export function renderFields(fields: readonly (readonly [name: string, value: Cell])[], view: View = {}): string {
   const present = fields.filter(([, value]) => value !== undefined && value !== null && value !== '');
   const width = Math.max(0, ...present.map(([name]) => textWidth(name)));
-  return present.map(([name, value]) => `${pad(name, width, 'left')}${GAP}${cellText(value)}`).join('\n');
+  return present.map(([name, value]) => `${pad(name, width, 'left')}${GAP}${cellText(value, view)}`).join('\n');
 }
 
-function cellText(value: Cell): string {
+function cellText(value: Cell, { timeZone = 'UTC' }: View): string {
   if (value === undefined || value === null) return '–';
   if (typeof value === 'number') return Number.isInteger(value) ? formatCount(value) : String(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return value instanceof Date ? `${value.toISOString().slice(0, 16).replace('T', ' ')} UTC` : oneLine(value);
+  return value instanceof Date ? formatTime(value, timeZone) : oneLine(value);
 }
 
 const isFigure = (value: Cell): boolean => typeof value === 'number' || value === undefined || value === null;

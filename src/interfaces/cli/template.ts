@@ -37,7 +37,7 @@ export function templateCommands(program: Command, cli: Cli): void {
               { title: 'Id', value: (one) => one.id },
             ],
             items,
-            cli.output.width,
+            cli.output.view,
           ),
       ),
     );
@@ -88,15 +88,18 @@ const EXAMPLE_ID = '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b';
 function shown(cli: Cli, template: Template): void {
   cli.output.result(template, () =>
     [
-      renderFields([
-        ['template', template.name],
-        ['id', template.id],
-        ['kind', template.content.kind],
-        ['subject', template.content.subject],
-        ['author', template.content.author.address],
-        ['created', template.createdAt],
-        ['changed', template.updatedAt],
-      ]),
+      renderFields(
+        [
+          ['template', template.name],
+          ['id', template.id],
+          ['kind', template.content.kind],
+          ['subject', template.content.subject],
+          ['author', template.content.author.address],
+          ['created', template.createdAt],
+          ['changed', template.updatedAt],
+        ],
+        cli.output.view,
+      ),
       '',
       template.content.source,
     ].join('\n'),

@@ -80,3 +80,21 @@ export function formatSeconds(seconds: number): string {
   const minutes = Math.trunc(whole / 60);
   return minutes < 60 ? `${minutes}:${two(whole % 60)}` : `${Math.trunc(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }
+
+/** `2026-11-29 09:00 +01:00`: by the clocks of the zone, and in a form that options take as well. */
+export function formatTime(time: Date, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    hourCycle: 'h23',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZoneName: 'longOffset',
+  }).formatToParts(time);
+  const part = (type: Intl.DateTimeFormatPartTypes): string => parts.find((one) => one.type === type)?.value ?? '';
+  const offset = part('timeZoneName').slice('GMT'.length);
+  return `${formatDay(time, timeZone)} ${part('hour')}:${part('minute')} ${offset === '' || offset === '+00:00' ? 'UTC' : offset}`;
+}
+
+/** `2026-11-29`, by the clocks of the zone. */
+export const formatDay = (time: Date, timeZone: string): string =>
+  new Intl.DateTimeFormat('sv-SE', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(time);

@@ -49,8 +49,9 @@ export const moment = z
     type: 'string',
     format: 'moment',
     pattern: MOMENT_PATTERN.source,
-    description: "RFC 3339, or a local time: in the zone that is named behind it, else in the project's. Years 1900 to 9998.",
-    examples: ['2026-11-22T10:00:00Z', '2026-11-22 10:00', '2026-11-22 10:00 Europe/Berlin', '2026-11-22'],
+    description:
+      "RFC 3339, or a local time: in the zone that is named behind it, else in the project's. The day may be `today` or `tomorrow`. Years 1900 to 9998.",
+    examples: ['2026-11-22T10:00:00Z', '2026-11-22 10:00', '2026-11-22 10:00 Europe/Berlin', 'tomorrow 9:00', '2026-11-22'],
     example: '2026-11-22T10:00:00Z',
   });
 
@@ -169,7 +170,7 @@ export const evidenceSchema = z.strictObject({
 
 /** Evidence as the verbs take it. */
 export function evidenceIn<Given extends { readonly at?: Moment | undefined }>(timeZone: string, evidence: Given | undefined) {
-  return evidence === undefined ? undefined : { ...evidence, at: evidence.at?.in(timeZone) };
+  return evidence === undefined ? undefined : { ...evidence, at: evidence.at?.in(timeZone, new Date()) };
 }
 
 /** The query of every listing: `limit` 1 to 500 (default 50), `cursor` = the `next` of the page before. */

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseMoment } from '../../../src/domain/shared/moment.ts';
 
-const at = (text: string, zone = 'Europe/Berlin') => parseMoment(text, '/at').in(zone).toISOString();
+/** A quarter to one in the night of the 24th in Berlin, and the evening of the 23rd in New York. */
+const NOW = new Date('2026-10-23T22:45:00Z');
+const at = (text: string, zone = 'Europe/Berlin') => parseMoment(text, '/at').in(zone, NOW).toISOString();
 
 describe('a time as people write it', () => {
   it.each([
@@ -19,6 +21,13 @@ describe('a time as people write it', () => {
     ['2026-11-22 10:00 UTC', '2026-11-22T10:00:00.000Z'],
     ['2026-11-22 10:00 America/Argentina/Buenos_Aires', '2026-11-22T13:00:00.000Z'],
     ['2028-02-29', '2028-02-28T23:00:00.000Z'],
+    ['2026-11-22 9:00', '2026-11-22T08:00:00.000Z'],
+    ['today 18:30', '2026-10-24T16:30:00.000Z'],
+    ['Tomorrow 9:00', '2026-10-25T08:00:00.000Z'],
+    ['tomorrow', '2026-10-24T22:00:00.000Z'],
+    ['tomorrow 09:00 America/New_York', '2026-10-24T13:00:00.000Z'],
+    ['today 23:50 -04:00', '2026-10-24T03:50:00.000Z'],
+    ['tomorrow 9:00Z', '2026-10-24T09:00:00.000Z'],
     ['9998-12-31T23:59:59Z', '9998-12-31T23:59:59.000Z'],
   ])('%s is %s in Berlin', (text, time) => {
     expect(at(text)).toBe(time);
@@ -26,7 +35,12 @@ describe('a time as people write it', () => {
 
   it.each([
     '',
-    'tomorrow',
+    'yesterday',
+    'tomorrow at 9',
+    'today 24:00',
+    'tomorrow2026-11-22',
+    'tomorrow 9:00 Z Europe/Berlin',
+    '2026-11-22 9',
     '22.11.2026',
     '2026-11-22T25:00Z',
     '2026-11-22T10:60Z',
@@ -67,13 +81,21 @@ describe('a time as people write it', () => {
       fc.property(times, fc.constantFrom(...zones), (time, zone) => {
         const shown = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' }).format(time);
         try {
-          expect(parseMoment(shown).in(zone).getTime()).toBe(time);
+          expect(parseMoment(shown).in(zone, NOW).getTime()).toBe(time);
         } catch (error) {
           expect(String(error)).toContain('comes twice');
         }
-        expect(parseMoment(new Date(time).toISOString()).in(zone).getTime()).toBe(time);
+        expect(parseMoment(new Date(time).toISOString()).in(zone, NOW).getTime()).toBe(time);
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('a day that is counted from now', () => {
+  it('has the gaps and overlaps of its zone like any other', () => {
+    expect(() => at('tomorrow 2:30')).toThrow('comes twice in Europe/Berlin');
+    const beforeSpring = new Date('2026-03-28T12:00:00Z');
+    expect(() => parseMoment('tomorrow 2:30').in('Europe/Berlin', beforeSpring)).toThrow('clocks skip it in Europe/Berlin');
   });
 });

@@ -40,11 +40,11 @@ describe('a content file', () => {
         '<mjml>',
       ].join('\r\n'),
     );
+    expect(file.schedule?.in('UTC', new Date(0))).toEqual(new Date('2026-12-01T07:00:00Z'));
     expect(file).toMatchObject({
       name: 'November letter',
       lists: ['harbour-letter', 'friends'],
       excludeLists: ['gone'],
-      schedule: new Date('2026-12-01T07:00:00Z'),
       trackOpens: false,
       trackClicks: undefined,
       offset: 16,
@@ -264,8 +264,8 @@ describe('a fault in a content file', () => {
     ['no footer', front('name: x', 'footer: off'), 'x.mjml, line 5: "footer": one of project and none is expected.'],
     [
       'no time',
-      front('schedule: tomorrow'),
-      'x.mjml, line 4: schedule: "tomorrow" is not a time. Write it like 2026-11-22T10:00:00+01:00, like 2026-11-22 10:00 for',
+      front('schedule: next week'),
+      'x.mjml, line 4: schedule: "next week" is not a time. Write it like 2026-11-22T10:00:00+01:00, like 2026-11-22 10:00 or tomorrow 10:00 for',
     ],
     [
       'no day',

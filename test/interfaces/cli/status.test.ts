@@ -71,7 +71,7 @@ describe('status', () => {
       },
     ];
     expect(
-      renderStatus({ ...quiet, workers }, now, 80)
+      renderStatus({ ...quiet, workers }, now, { width: 80 })
         .split('\n')
         .slice(-5),
     ).toEqual([

@@ -204,7 +204,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     body: z.strictObject({ at: moment }).openapi({ example: { at: '2030-01-01T08:00:00+01:00' } }),
     reply: listedCampaignSchema,
     handle: ({ application, caller, projectId, params: { campaignId }, body }) =>
-      application.campaign.schedule(projectId, campaignId, body.at.in(caller.project.timeZone)),
+      application.campaign.schedule(projectId, campaignId, body.at.in(caller.project.timeZone, new Date())),
   }),
   step(
     'launch',

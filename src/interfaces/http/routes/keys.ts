@@ -62,7 +62,7 @@ export const keyRoutes: readonly Route<Application>[] = [
       if (body.scopes.includes('instance.read')) caller.requireScope('instance.read');
       const { key, secret } = await application.access.createKey(projectId, {
         ...body,
-        expiresAt: body.expiresAt?.in(caller.project.timeZone),
+        expiresAt: body.expiresAt?.in(caller.project.timeZone, new Date()),
       });
       return { ...key, secret };
     },
