@@ -58,18 +58,19 @@ describe('an embedded database that ends under the process that runs it', () => 
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
   it.each([
-    ['postgres', (parts: Parts) => [parts.postmaster]],
-    ['its supervising shell', (parts: Parts) => [parts.shell]],
-  ])('serves again after kill -9 of %s, says so as an error and in the status, and ends in order', async (_, victims) => {
+    ['kill -9 of postgres', 'SIGKILL', ({ postmaster }: Parts) => process.kill(postmaster, 'SIGKILL')],
+    ['kill -9 of its supervising shell', 'SIGKILL', ({ shell }: Parts) => process.kill(shell, 'SIGKILL')],
+    ['the loss of its socket', 'its socket was removed', () => rm(join(dataDir, 'run', '.s.PGSQL.5432'))],
+  ])('serves again after %s, says so as an error and in the status, and ends in order', async (_, reason, happens) => {
     const { process: serving, url } = await serve();
-    for (const pid of victims(await partsOf(dataDir))) process.kill(pid, 'SIGKILL');
+    await happens(await partsOf(dataDir));
     await eventually('an error in the log', () => errorsOf(serving).length > 0);
     expect(errorsOf(serving)[0]).toBe('The embedded PostgreSQL ended by itself and is started again.');
     expect(await status(`${url}/health/live`)).toBe(200);
     await eventually('serve to be ready', async () => (await status(`${url}/health/ready`)) === 200);
     const told = start(MAIN, ['status', '--json']);
     expect(JSON.parse(await told.line((line) => line.startsWith('{')))).toMatchObject({
-      databaseEnds: { count: 1, lastReason: expect.stringContaining('SIGKILL') },
+      databaseEnds: { count: 1, lastReason: expect.stringContaining(reason) },
       workers: [{ pid: serving.child.pid }],
     });
     serving.kill('SIGTERM');

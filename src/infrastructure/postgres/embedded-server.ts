@@ -1,9 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chown, open, rename, stat, statfs } from 'node:fs/promises';
+import { chown, lstat, open, rename, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type ConnectionSettings, withDatabase } from './connection.ts';
+import { codeOf } from './database-faults.ts';
 import { ENVIRONMENT, type Program } from './embedded-program.ts';
 import { DatabaseStartFailed, NoSpace } from './errors.ts';
 
@@ -32,6 +33,8 @@ exit "$status"`;
 /** Rotated at start, so that it cannot fill the disk over the years. */
 const LOG_LIMIT = 10_000_000;
 const START_SECONDS = 60;
+/** How often the socket is looked for. */
+const LOOK_MS = 1_000;
 
 /**
  * Runs `initdb` into an existing empty directory.
@@ -140,7 +143,33 @@ export async function startServer(
   }
   // postgres must not keep this process alive: who is done closes its pools, calls stop or just ends.
   shell.unref();
-  return { stop, ended: ended.then((how) => reasonOf(how, cluster, logFile, start)) };
+  let socketGone = false;
+  const watch = watchSocket(connection, () => {
+    socketGone = true;
+    void stop();
+  });
+  const ending = ended.then((how) => {
+    clearInterval(watch);
+    return reasonOf(socketGone ? 'its socket was removed' : how, cluster, logFile, start);
+  });
+  return { stop, ended: ending };
+}
+
+/**
+ * A server without its socket runs on and can be reached by nobody new, for instance once a cleaner of temporary files has been there
+ * (a socket that a long path does not fit stands in /tmp). Looks twice, because a server that ends takes its socket along.
+ */
+function watchSocket({ host, port }: ConnectionSettings, onGone: () => void): NodeJS.Timeout {
+  let missed = 0;
+  const look = async (): Promise<void> => {
+    const there = await lstat(join(host, `.s.PGSQL.${port}`)).then(
+      () => true,
+      (error: Error) => codeOf(error) !== 'ENOENT',
+    );
+    missed = there ? 0 : missed + 1;
+    if (missed === 2) onGone();
+  };
+  return setInterval(() => void look(), LOOK_MS).unref();
 }
 
 /** Names no path: it is told to clients of the API. */
