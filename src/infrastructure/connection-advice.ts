@@ -57,8 +57,6 @@ const HANDSHAKE: readonly AdviceRule[] = [
 const ADDRESS: readonly AdviceRule[] = [
   // getaddrinfo ENOTFOUND relay.example.com; getaddrinfo EAI_AGAIN relay.example.com
   { found: /ENOTFOUND|EAI_AGAIN/, advice: 'The name HOST does not resolve: look at its spelling in SETTING, and at DNS.' },
-  // connect ECONNREFUSED 127.0.0.1:587
-  { found: /ECONNREFUSED/, advice: 'Nothing listens there: start the server, or correct host and port in SETTING.' },
   // connect EHOSTUNREACH 10.0.0.1:587; connect ETIMEDOUT; Connection timeout
   {
     found: /EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|Connection timeout/,
@@ -72,6 +70,8 @@ const ADDRESS: readonly AdviceRule[] = [
 ];
 
 const SMTP: readonly AdviceRule[] = [
+  // connect ECONNREFUSED 127.0.0.1:587
+  { found: /ECONNREFUSED/, advice: 'Nothing listens there: start the server, or correct host and port in SETTING.' },
   // connect ETIMEDOUT 203.0.113.7:25
   {
     found: /EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|Connection timeout/,
