@@ -40,6 +40,7 @@ type Methods<Service> = {
 };
 
 export { ContentInvalid } from '../domain/campaign/index.ts';
+export { mailboxParts } from '../domain/shared/email-address.ts';
 export { MOMENT_PATTERN, type Moment, parseMoment } from '../domain/shared/moment.ts';
 export { networkOf } from '../domain/tracking/index.ts';
 export { LEFT_OUT_REASONS } from './campaign/explain-campaign.ts';

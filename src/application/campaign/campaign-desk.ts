@@ -9,7 +9,7 @@ import {
   type Renderer,
 } from '../../domain/campaign/index.ts';
 import type { MessageFacts } from '../../domain/delivery/index.ts';
-import { parseEmailAddress } from '../../domain/shared/email-address.ts';
+import { parseAddressee } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
@@ -117,7 +117,7 @@ export class CampaignDesk {
   async test(projectId: Id, id: Id, to: readonly string[], as?: As): Promise<readonly MessageFacts[]> {
     if (to.length === 0 || to.length > MOST_TESTS) throw new InvalidInput(`Give 1 to ${MOST_TESTS} addresses for a test.`, '/to');
     // All of them first: nobody gets a test when one address is wrong.
-    for (const address of to) parseEmailAddress(address, '/to');
+    for (const address of to) parseAddressee(address, '/to');
     const { campaign, content, person } = await this.#open(projectId, id, as);
     const { id: campaignId, name, lists } = campaign;
     const testOf: PlannedCampaign = { projectId, id: campaignId, name, lists, trackOpens: false, trackClicks: false };

@@ -9,7 +9,7 @@ import {
   type Withdrawn,
 } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
-import { parseEmailAddress } from '../../domain/shared/email-address.ts';
+import { parseAddressee } from '../../domain/shared/email-address.ts';
 import { DomainError, InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { storableJson } from '../../domain/shared/json.ts';
@@ -109,7 +109,7 @@ export class SendTransactional {
    * @throws InvalidInput, NotFound, IdempotencyConflict, ContentInvalid
    */
   async accept(projectId: Id, input: SendInput, testOf?: PlannedCampaign): Promise<MessageFacts> {
-    const address = parseEmailAddress(input.to, '/to');
+    const address = parseAddressee(input.to, '/to');
     const { idempotencyKey } = input;
     if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 256))
       throw new InvalidInput('An idempotency key has 1 to 256 characters.', '/idempotencyKey');

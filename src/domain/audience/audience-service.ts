@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.ts';
-import { parseEmailAddress } from '../shared/email-address.ts';
+import { parseAddressee } from '../shared/email-address.ts';
 import { InvalidInput, NotFound } from '../shared/errors.ts';
 import { type Id, type Ids, isId } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
@@ -114,7 +114,7 @@ export class AudienceService {
     projectId: Id,
     wish: SubscriberWish,
   ): Promise<{ readonly subscriber: Subscriber; readonly created: boolean }> {
-    const email = parseEmailAddress(wish.email, '/email');
+    const email = parseAddressee(wish.email, '/email');
     const changes = changesOf(wish);
     const now = this.clock.now();
     const known = await this.store.findSubscriberByKey(projectId, email.key, { lock: true });
@@ -147,7 +147,7 @@ export class AudienceService {
     if (subscriber.status === 'erased') throw new SubscriberErased();
     const now = this.clock.now();
     if (wish.email !== undefined) {
-      const email = parseEmailAddress(wish.email, '/email');
+      const email = parseAddressee(wish.email, '/email');
       const before = subscriber.emailKey;
       if (email.key !== before && (await this.store.findSubscriberByKey(projectId, email.key)) !== undefined)
         throw new AddressTaken(email.address);
@@ -171,7 +171,7 @@ export class AudienceService {
 
   /** @throws InvalidInput for what is no address. */
   findByAddress(projectId: Id, address: string): Promise<Subscriber | undefined> {
-    return this.store.findSubscriberByKey(projectId, parseEmailAddress(address, '/email').key);
+    return this.store.findSubscriberByKey(projectId, parseAddressee(address, '/email').key);
   }
 
   /** Newest first. @throws InvalidInput, InvalidCursor */
@@ -240,7 +240,7 @@ export class AudienceService {
 
   /** Refuses to mail an address from now on. Idempotent: false when it was refused for as grave a reason before. @throws InvalidInput */
   async suppress(projectId: Id, address: string, wish: Suppressing = {}): Promise<boolean> {
-    const email = parseEmailAddress(address, '/email');
+    const email = parseAddressee(address, '/email');
     const scope = parseScope(wish.scope ?? 'project');
     if (scope.startsWith('list:')) await this.getList(projectId, scope.slice('list:'.length));
     const reason = parseReason(wish.reason ?? 'manual');
@@ -253,13 +253,13 @@ export class AudienceService {
 
   /** Lifts what stands against an address in this scope (default `project`), an erasure included; false when nothing did. @throws InvalidInput */
   async unsuppress(projectId: Id, address: string, scope = 'project'): Promise<boolean> {
-    const keys = this.erasure.keysOf(projectId, parseEmailAddress(address, '/email'));
+    const keys = this.erasure.keysOf(projectId, parseAddressee(address, '/email'));
     return (await this.store.removeSuppressions(projectId, keys, parseScope(scope))) > 0;
   }
 
   /** Everything that stands against this address, in any scope. @throws InvalidInput */
   suppressionsOf(projectId: Id, address: string): Promise<readonly Suppression[]> {
-    return this.store.suppressionsOf(projectId, this.erasure.keysOf(projectId, parseEmailAddress(address, '/email')));
+    return this.store.suppressionsOf(projectId, this.erasure.keysOf(projectId, parseAddressee(address, '/email')));
   }
 
   /** Why one person's own mail (a receipt, a new password) may not go to this address: only the scope `project` stops that. */

@@ -1,4 +1,4 @@
-import { parseEmailAddress } from '../shared/email-address.ts';
+import { mailboxParts, parseEmailAddress } from '../shared/email-address.ts';
 import { InvalidInput } from '../shared/errors.ts';
 import { storableJson } from '../shared/json.ts';
 import type { Content, ContentKind, Mailbox } from './content.ts';
@@ -68,7 +68,10 @@ function storable(text: string, pointer: string): string {
   return text.toWellFormed();
 }
 
-function parseMailbox(input: { name?: string | undefined; address: string }, pointer: string): Mailbox {
+/** A name that is written with the address counts where none is given beside it. */
+function parseMailbox(given: { name?: string | undefined; address: string }, pointer: string): Mailbox {
+  const parts = mailboxParts(given.address);
+  const input = { name: given.name ?? parts.name, address: parts.address };
   if (input.name !== undefined && hasControl(input.name)) {
     throw new InvalidInput('The name contains a line break or control character.', `${pointer}/name`);
   }

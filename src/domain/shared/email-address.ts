@@ -73,6 +73,22 @@ export function parseEmailAddress(text: string, pointer?: string): EmailAddress 
   return { address, key, domain, smtputf8: /[^\0-\x7f]/.test(local) };
 }
 
+/** Mailbox as people write and copy it: `Ada Lee <ada@example.com>`, `"Lee, Ada" <ada@example.com>` or the address alone. */
+const NAMED = /^\s*(?:"([^"\p{Cc}]*)"|([^<>"\p{Cc}]*?))\s*<([^<>\p{Cc}]*)>\s*$/u;
+
+/** The parts of a mailbox (RFC 5322 `name-addr`), unchecked; without angle brackets all of it is the address. */
+export function mailboxParts(text: string): { readonly name?: string; readonly address: string } {
+  const match = NAMED.exec(text);
+  if (match === null) return { address: text.trim() };
+  const name = match[1] ?? match[2] ?? '';
+  return { ...(name !== '' && { name }), address: match[3] ?? '' };
+}
+
+/** The same as `parseEmailAddress` where people write the address themselves: a name before it is left out. @throws InvalidInput */
+export function parseAddressee(text: string, pointer?: string): EmailAddress {
+  return parseEmailAddress(mailboxParts(text).address, pointer);
+}
+
 /** Lower-case A-labels of a mailable domain. The URL parser does UTS-46; what it lets pass for hosts is refused here. */
 function parseDomain(text: string, refuse: (reason: string) => InvalidInput): string {
   if (text === '') throw refuse('nothing stands after the "@".');

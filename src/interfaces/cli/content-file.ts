@@ -14,7 +14,13 @@
  */
 import { extname } from 'node:path';
 import { z } from 'zod';
-import { type ContentInput, ContentInvalid, type ContentProblem, type Moment } from '../../application/application.ts';
+import {
+  type ContentInput,
+  ContentInvalid,
+  type ContentProblem,
+  type Moment,
+  mailboxParts,
+} from '../../application/application.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import { moment } from './cli.ts';
 import { type Fault, readFrontMatter } from './front-matter.ts';
@@ -155,10 +161,7 @@ export function mailboxOf(
   written: string | { readonly name?: string | undefined; readonly address: string },
 ): ContentInput['author'] {
   if (typeof written !== 'string') return written;
-  const match = /^\s*(?:"([^"]*)"|([^<"]*?))\s*<([^<>]*)>\s*$/.exec(written);
-  if (match === null) return { address: written.trim() };
-  const name = match[1] ?? match[2] ?? '';
-  return { ...(name !== '' && { name }), address: match[3] ?? '' };
+  return mailboxParts(written);
 }
 
 /** The same fault by the line of the file, which begins with the front matter. */

@@ -124,7 +124,8 @@ export const slug = z
 /** An address that can be mailed (RFC 5321, RFC 6531): without comments, quoted local parts and address literals. */
 export const email = z.string().openapi({
   format: 'email',
-  description: 'One address that can be mailed: RFC 5321 and 6531, without comments, quoted local parts and address literals.',
+  description:
+    'One address that can be mailed: RFC 5321 and 6531, without comments, quoted local parts and address literals. `Ada Lee <ada@example.com>` is taken as well.',
   example: 'ada@example.com',
 });
 /** BCP 47. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseEmailAddress } from '../../../src/domain/shared/email-address.ts';
+import { parseAddressee, parseEmailAddress } from '../../../src/domain/shared/email-address.ts';
 import { InvalidInput } from '../../../src/domain/shared/errors.ts';
 
 const refusal = (text: string): string => {
@@ -195,5 +195,31 @@ describe('any text', () => {
         },
       ),
     );
+  });
+});
+
+describe('an addressee as people write it', () => {
+  it.each([
+    'ada@example.com',
+    'Ada Lee <ada@example.com>',
+    '"Lee, Ada" <ada@example.com>',
+    '"c <x@y.example>" < ada@example.com >',
+    'boss@example.org <ada@example.com>',
+    '<ada@example.com>',
+    '  Ада   <ada@Example.com>  ',
+  ])('%s is ada@example.com', (text) => {
+    expect(parseAddressee(text).address).toBe('ada@example.com');
+  });
+
+  it.each([
+    'Ada <ada@example.com>, Bob <bob@example.com>',
+    'Ada <ada@example.com> (home)',
+    'Ada <ada@example.com',
+    'Ada\r\nBcc: x <ada@example.com>',
+    'Ada <>',
+    'Ada <Bob <bob@example.com>>',
+    'Ada ada@example.com',
+  ])('%j is refused', (text) => {
+    expect(() => parseAddressee(text, '/to')).toThrow(InvalidInput);
   });
 });

@@ -344,3 +344,28 @@ describe('a campaign', () => {
     expect(await call('GET', `/v1/campaigns/${id}`)).toMatchObject({ status: 404 });
   });
 });
+
+describe('an address', () => {
+  it('is taken with the name before it wherever one is given, and kept without', async () => {
+    const named = 'Ada Lee <Ada.Lee@example.com>';
+    const { senderDomain } = (await call('GET', '/v1/project')).body as { senderDomain: string };
+    const content = { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: `Shop <a@${senderDomain}>` } };
+    expect(await call('POST', '/v1/subscribers', { email: named })).toMatchObject({ body: { email: 'Ada.Lee@example.com' } });
+    expect(await call('POST', '/v1/messages', { to: named, content })).toMatchObject({
+      status: 202,
+      body: { to: 'Ada.Lee@example.com' },
+    });
+    const draft = await call('POST', '/v1/campaigns', { name: 'Named', content, lists: [] });
+    expect(draft).toMatchObject({ body: { content: { author: { name: 'Shop', address: `a@${senderDomain}` } } } });
+    const { id } = draft.body as { id: string };
+    expect(await call('POST', `/v1/campaigns/${id}/test`, { to: [named] })).toMatchObject({
+      body: { messages: [{ to: 'Ada.Lee@example.com' }] },
+    });
+    expect(await call('POST', '/v1/suppressions', { email: named })).toMatchObject({
+      body: { items: [{ emailKey: 'ada.lee@example.com' }] },
+    });
+    expect(await call('POST', '/v1/messages', { to: 'Ada <a@b.example>, Bob <b@b.example>', content })).toMatchObject({
+      status: 422,
+    });
+  });
+});
