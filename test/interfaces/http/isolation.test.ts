@@ -262,8 +262,13 @@ async function requestFor(
     const named = place?.where === 'body' && place.steps.join('/') === own.steps.join('/');
     if (named || has(body, own.steps)) body = withAt(body, own.steps, named ? id : await ours.make(own.kind));
   }
+  // A body names a content or a template, never both.
+  if (has(body, ['templateId']) && has(body, ['content']))
+    body = Object.fromEntries(entriesOf(body).filter(([key]) => key !== 'content'));
   return new Request(url, { method, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) });
 }
+
+const entriesOf = (body: unknown): [string, unknown][] => (typeof body === 'object' && body !== null ? Object.entries(body) : []);
 
 function placesOf(operation: Operation): Place[] {
   const parameters = (operation.parameters ?? []).flatMap(({ name, in: where, schema }) => {
