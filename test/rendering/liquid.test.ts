@@ -93,6 +93,12 @@ describe('a merge tag of another system', () => {
     ['~Contact.FirstName~', '{{ first_name }}'],
     ['##FNAME##', '{{ first_name }}'],
     ['«First_Name»', '{{ first_name }}'],
+    ['%mailing_list_unsubscribe_url%', '{{ unsubscribe_url }}'],
+    ['<unsubscribe>', '{{ unsubscribe_url }}'],
+    ['<%= name %>', '{{ name }}'],
+    ['<?php echo $name ?>', '{{ name }}'],
+    ['{first_name|there}', '{{ first_name }}'],
+    ['#FNAME#', '{{ first_name }}'],
   ])('is a warning that names the form to write: %s', async (tag, form) => {
     for (const found of [
       await problems({ kind: 'text', source: `Hello\n${tag}, read on` }),
@@ -134,6 +140,7 @@ describe('a merge tag of another system', () => {
     '{ }',
     '<!--[if mso]>x<![endif]-->',
     'Costs $5 {about}',
+    'color: #ABCDEF; #SALE# <unsubscribed>',
   ])('is not what only looks like one: %s', async (source) => {
     expect((await problems({ source })).filter((one) => one.code === 'template.foreign_tag')).toEqual([]);
   });

@@ -17,9 +17,10 @@ const NO_HOST = /[^A-Za-z0-9.:%@_[\]\u0080-\u{10ffff}-]/u;
 /** Punctuation and markup behind a URL are not part of it. */
 const TRAILING = /[.,;:!?'*~|\\\u00b7\u30fb]+$/;
 /** `_see https://a.example_` is markup, the last letter of `https://a.example/ann_` is not. */
-const OPENED = /(?:^|[\s"'(*>[~])_+\S[^\n]*$|(?:^|[\s"'(*>[~])_+$/;
+const OPENED = /(?:^|[\s"'(*>[~])_/;
 /** `https://a.example,https://b.example` are two. */
-const NEXT_URL = /[,;'|*]+(?=https?:\/\/)/gi;
+const NEXT_URL = /[,;'|*]+(?=https?:\/\/)/iy;
+const BEFORE_NEXT = /[,;'|*]/;
 
 /**
  * The http and https URLs in a text. A value inside a URL is part of it; so is a whole `{% if %}...{% endif %}`. Any other tag
@@ -47,7 +48,7 @@ export function leadingUrl(text: string): string | undefined {
   const scheme = /^https?:\/\//i.exec(text)?.[0];
   if (scheme === undefined) return undefined;
   const end = urlEnd(text, 0, scheme.length);
-  return end > scheme.length && end <= LONGEST ? text.slice(0, end) : undefined;
+  return end > scheme.length ? text.slice(0, end) : undefined;
 }
 
 function urlEnd(masked: string, begin: number, from: number): number {
@@ -62,6 +63,10 @@ function urlEnd(masked: string, begin: number, from: number): number {
       continue;
     }
     if (ENDS.test(character)) break;
+    if (BEFORE_NEXT.test(character) && !BEFORE_NEXT.test(masked[end - 1] ?? '')) {
+      NEXT_URL.lastIndex = end;
+      if (NEXT_URL.test(masked)) break;
+    }
     if (inHost && /[/?#\\]/.test(character)) inHost = false;
     // `example.comを見て`: no top-level domain begins in ASCII and goes on in another script.
     if (inHost && (NO_HOST.test(character) || (character === '[' && end > from))) break;
@@ -75,16 +80,13 @@ function urlEnd(masked: string, begin: number, from: number): number {
     if ((character === ')' || character === ']') && open.pop() !== character) break;
     end += character.length;
   }
-  NEXT_URL.lastIndex = from;
-  const next = NEXT_URL.exec(masked.slice(0, end + 'https://'.length));
-  if (next !== null && next.index < end) end = next.index;
   return trimmed(masked, begin, end);
 }
 
 /** Without the punctuation behind it, and without a bracket that is not closed. */
 function trimmed(masked: string, begin: number, end: number): number {
   let url = masked.slice(begin, end);
-  const opened = url.includes('_') && OPENED.test(masked.slice(masked.lastIndexOf('\n', begin) + 1, begin));
+  const opened = url.includes('_') && OPENED.test(/[^\n]*$/.exec(masked.slice(Math.max(0, begin - 100), begin))?.[0] ?? '');
   for (let before = ''; before !== url; ) {
     before = url;
     url = url.replace(TRAILING, '').replace(/[([]+$/, '');

@@ -22,6 +22,11 @@ const FORMS: readonly Form[] = [
   { pattern: /\[\[\s*(?:data:|var:|contact\.)?([A-Za-z][\w. ]{0,60})(?::[^\]\n]{0,60})?\s*\]\](?!\()/g, sure: true },
   // Mailgun: %recipient.name%, %unsubscribe_url%
   { pattern: /%recipient[._]([\w.]{1,60})%/gi, sure: true },
+  { pattern: /%(?:mailing_list|tag)_(unsubscribe(?:_url|_email)?)%/gi, sure: true },
+  // Campaign Monitor: <unsubscribe>Leave</unsubscribe>; ERB, EJS and lodash: <%= name %>; PHP: <?= $name ?>
+  { pattern: /<(unsubscribe)>/gi, sure: true },
+  { pattern: /<%[=-]?\s*([A-Za-z][\w.]{0,60})\s*-?%>/g, sure: true },
+  { pattern: /<\?(?:=|php\s+echo)\s*\$([A-Za-z]\w{0,60})\s*;?\s*\?>/g, sure: true },
   // Salesforce, Iterable, Sendy: %%name%%, %%=v(@name)=%%
   { pattern: /%%\s*=?\s*(?:v\(@)?([A-Za-z][\w. ]{1,60})\)?\s*=?\s*%%/g, sure: true },
   // ActiveCampaign: %FIRSTNAME%
@@ -41,8 +46,9 @@ const FORMS: readonly Form[] = [
   { pattern: /\{[$!]([A-Za-z][\w.]{0,60})(?:\|[^}\n]{0,60})?\}/g, sure: true },
   { pattern: /\$\{\s*([A-Za-z][\w.]{0,60})\s*\}/g, sure: true },
   { pattern: /~([A-Z][A-Za-z]{1,30}\.[A-Z]\w{1,40})~/g, sure: true },
-  { pattern: /(?<![{$])\{([A-Za-z_]{2,40}|[A-Z][a-z]+ [A-Z][a-z]+)\}(?!\})/g, sure: false },
-  // ##name##, @@name@@, __name__ is Markdown
+  { pattern: /(?<![{$])\{([A-Za-z_]{2,40}|[A-Z][a-z]+ [A-Z][a-z]+)(?:\|[^{}|\n]{0,60})?\}(?!\})/g, sure: false },
+  // ##name##, @@name@@, #FNAME#; __name__ is Markdown
+  { pattern: /(?<![#\w&])#([A-Z_]{4,40})#(?!\w)/g, sure: false },
   { pattern: /(?:##|@@)([A-Za-z_]{2,40})(?:##|@@)/g, sure: false },
 ];
 

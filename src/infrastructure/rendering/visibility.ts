@@ -200,6 +200,8 @@ export class HidingRules {
 /** A sheet without its rules for certain screens. */
 const withoutScreens = (sheet: string): string => sheet.replace(/@media\b[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}/gi, ' ');
 
+const LONGEST_SELECTOR = 500;
+
 interface Selector {
   readonly name: string | undefined;
   readonly parts: readonly string[];
@@ -222,6 +224,7 @@ function hidingSelectors(sheet: string): Selector[] {
     const style = declared(declarations);
     if (!hidesBy(style) && tinyBy(style) !== true) continue;
     for (const selector of selectors.split(',')) {
+      if (selector.length > LONGEST_SELECTOR) continue;
       const last = /(?:[^\s>+~[\]]|\[[^\]]*\])*$/.exec(selector.trim())?.[0] ?? '';
       const [, name, marks = ''] = /^([a-z][a-z0-9:-]*|\*)?((?:[.#][\w-]+|\[[^\]]*\])*)$/i.exec(last) ?? [];
       const attributes = [...marks.matchAll(ATTRIBUTE)].map(([, attribute = '', operator = '=', value]) => ({

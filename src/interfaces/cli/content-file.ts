@@ -122,7 +122,9 @@ function readFront(yaml: string, fault: Fault) {
   const parsed = frontMatter.safeParse(front.values);
   const { lineOf } = front;
   if (parsed.success) return { values: parsed.data, lineOf };
-  const issue = parsed.error.issues[0]!;
+  // `Subject:` explains why "subject" is missing.
+  const { issues } = parsed.error;
+  const issue = issues.find(({ code, path }) => code === 'unrecognized_keys' && path.length === 0) ?? issues[0]!;
   if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
     const key = issue.keys[0] ?? '';
     throw fault(lineOf(key), `"${key}" is not known here. Known: ${KEYS.join(', ')}.`);

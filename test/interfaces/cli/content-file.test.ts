@@ -258,6 +258,7 @@ describe('a fault in a content file', () => {
     ['bad YAML', front('defaults: { a: 1', 'footer: none'), 'x.mjml, line 5: the YAML cannot be read: '],
     ['a key twice', front('subject: Again'), 'x.mjml, line 4: the YAML cannot be read: Map keys must be unique'],
     ['an unknown key', front('name: x', 'sujet: y'), 'x.mjml, line 5: "sujet" is not known here. Known: kind, name, subject'],
+    ['a key in capitals', front().replace('subject:', 'Subject:'), '"Subject" is not known here. Known: kind, name, subject'],
     ['a missing key', front().replace('subject: News\n', ''), 'x.mjml, line 1: "subject" is missing.'],
     ['no text', front('preheader: 5'), 'x.mjml, line 4: "preheader": a text is expected; put it in quotation marks.'],
     ['no list', front('lists: { a: 1 }'), 'x.mjml, line 4: "lists": a list of ids or slugs is expected.'],
