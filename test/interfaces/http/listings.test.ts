@@ -44,7 +44,7 @@ describe('a listing, a step and whatever watches', () => {
   const LARGE = 60;
 
   beforeAll(async () => {
-    const content = { kind: 'html', subject: 'Large', source: 'x'.repeat(MEGABYTE), author: { address: 'news@example.com' } };
+    const content = { kind: 'html', subject: 'Large', source: 'x'.repeat(1_000_000), author: { address: 'news@example.com' } };
     // Text that does not compress, the same in each: making it anew would take most of the time.
     await instance.sql('create table large (content jsonb)');
     await instance.sql(
@@ -54,9 +54,9 @@ describe('a listing, a step and whatever watches', () => {
     const many = `generate_series(1, ${LARGE}) n`;
     await instance.sql(
       `with more as (
-         insert into pennypost_campaign.campaign (project_id, id, name, subject, author, content_kind, content_version, lists,
+         insert into pennypost_campaign.campaign (project_id, id, name, slug, subject, author, content_kind, content_version, lists,
            exclude_lists, track_opens, track_clicks, state, created_at)
-         select project_id, gen_random_uuid(), 'Large ' || n, subject, author, content_kind, 1, lists, exclude_lists, track_opens,
+         select project_id, gen_random_uuid(), 'Large ' || n, 'large-' || n, subject, author, content_kind, 1, lists, exclude_lists, track_opens,
            track_clicks, state, created_at from pennypost_campaign.campaign, ${many} where id = $1
          returning project_id, id)
        insert into pennypost_campaign.campaign_content (project_id, campaign_id, content) select project_id, id, content from more, large`,
