@@ -15,7 +15,7 @@ const MAY_STAND_BEFORE = /[^\p{L}\p{M}\p{N}._%+-]/gu;
  */
 export function addressesIn(texts: readonly string[]): readonly string[] | undefined {
   const keys = new Set<string>();
-  for (const text of texts) {
+  for (const text of texts.flatMap(readingsOf)) {
     for (const [, local = '', run = ''] of text.matchAll(CANDIDATE)) {
       const domain = run.replace(/\.[.-].*$|[.-]+$/u, '');
       for (const start of startsOf(local)) {
@@ -26,6 +26,16 @@ export function addressesIn(texts: readonly string[]): readonly string[] | undef
     }
   }
   return [...keys];
+}
+
+/** As it stands, and as people and links mean it: `ada%40example.com`, `ada @ example.com`, wide characters, invisible ones within. */
+function readingsOf(text: string): readonly string[] {
+  const meant = text
+    .replace(/%40|&#0*64;|&#x0*40;|&commat;/gi, '@')
+    .normalize('NFKC')
+    .replace(/\p{Cf}/gu, '')
+    .replace(/"?\s{0,3}@\s{0,3}/g, '@');
+  return meant === text ? [text] : [text, meant];
 }
 
 /** `name=ada` may be the whole local part, or end in one. */

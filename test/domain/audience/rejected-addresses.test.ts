@@ -16,6 +16,13 @@ describe('the addresses in a rejected row', () => {
     ["o'neil@b\u00fccher.example", ["o'neil@xn--bcher-kva.example", 'neil@xn--bcher-kva.example']],
     ['\u200bada@example.com\u200b', ['ada@example.com']],
     ['…ada@example.com…', ['…ada@example.com', 'ada@example.com']],
+    ['unsubscribe?e%3Dx;ada%40example.com', ['ada@example.com']],
+    ['ada&#64;example.com', ['ada@example.com']],
+    ['ada @ example.com', ['ada@example.com']],
+    ['"ada"@example.com', ['ada@example.com']],
+    ['ada\uff20example.com', ['ada@example.com']],
+    ['ada@exa\u200bmple.com', ['ada@example.com']],
+    ['ada@example.com\nbob@example.com', ['ada@example.com', 'bob@example.com']],
     ['nonsense, @, a@, @b, a@b', []],
   ])('%s', (text, keys) => {
     expect(new Set(addressesIn([text]))).toEqual(new Set(keys));
