@@ -7,7 +7,9 @@ export interface LocalAccess {
   readonly direct?: boolean | undefined;
 }
 
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
+/** Headers that proxies, tunnels and load balancers add. */
+const FORWARDED =
+  /^(?:forwarded|via|cdn-loop|true-client-ip|x-(?:forwarded|original|envoy|amzn|cluster)-.+|x-(?:real|client)-ip|(?:cf|fly|tailscale|fastly)-.+)$/;
 
 /**
  * For pages that ask for no key. A site that makes its own name resolve to this machine (DNS rebinding) gets a browser here to send
@@ -24,7 +26,7 @@ export function localAccess({ names = [], direct = false }: LocalAccess): Middle
         `This page is not shown under the name "${shown}". Open it under localhost or the server's IP address.`,
       );
     }
-    if (direct && FORWARDED.some((name) => context.req.header(name) !== undefined))
+    if (direct && [...context.req.raw.headers.keys()].some((name) => FORWARDED.test(name)))
       return refused(
         context,
         'This page is not shown through a proxy. Set PENNYPOST_PUBLIC_URL; "pennypost serve --show-inbox" shows the inbox.',

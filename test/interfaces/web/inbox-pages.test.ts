@@ -261,13 +261,13 @@ describe('who sees the development inbox', () => {
     expect((await ask({ host: 'other.example.com' }, { names: ['mail.example.com'] })).status).toBe(403);
   });
 
-  it.each(['x-forwarded-for', 'forwarded', 'x-real-ip', 'via', 'x-forwarded-host'])(
-    'is no client of a proxy on this machine, which says %s',
-    async (name) => {
-      expect((await ask({ host: '127.0.0.1', [name]: '203.0.113.9' }, { direct: true })).status).toBe(403);
-      expect((await ask({ host: '127.0.0.1', [name]: '203.0.113.9' })).status).toBe(200);
-    },
-  );
+  it.each([
+    ...['x-forwarded-for', 'forwarded', 'x-real-ip', 'via', 'x-forwarded-host', 'x-forwarded-proto'],
+    ...['cf-connecting-ip', 'true-client-ip', 'x-envoy-external-address', 'tailscale-user-login'],
+  ])('is no client of a proxy on this machine, which says %s', async (name) => {
+    expect((await ask({ host: '127.0.0.1', [name]: '203.0.113.9' }, { direct: true })).status).toBe(403);
+    expect((await ask({ host: '127.0.0.1', [name]: '203.0.113.9' })).status).toBe(200);
+  });
 });
 
 describe('what is read by people', () => {
