@@ -65,23 +65,38 @@ export function foreignTags(part: ContentProblem['part'], text: string, masked: 
     for (const { 0: written, 1: name = '', index } of where.matchAll(pattern)) {
       if (found.size >= MOST) break;
       if (found.has(written) || (!sure && !known(name))) continue;
-      const message = `${written} is a merge tag of another system and goes out as it is written. Here it is ${nameHere(name)}.`;
+      const message = `${written} is a merge tag of another system and goes out as it is written. ${adviceFor(name)}`;
       found.set(written, { severity: 'warning', code: 'template.foreign_tag', part, line: lineOf(index), message });
     }
   }
   return [...found.values()].sort((one, other) => one.line - other.line);
 }
 
-function nameHere(name: string): string {
-  const plain = name
+/** Pages that only the other system has. */
+const ELSEWHERE =
+  /^(?:update_profile|preferences?|archive|webversion|forward|rewards|translate|mc_\w+|list_(?:name|description|phone|url|email|subscribe))$/;
+
+function adviceFor(name: string): string {
+  const plain = plainName(name);
+  return ELSEWHERE.test(plain) ? 'There is nothing like it here; remove it.' : `Here it is ${nameHere(plain)}.`;
+}
+
+function plainName(name: string): string {
+  return name
     .trim()
+    .replace(/^html:/i, '')
     .replace(/^(?:contact|subscriber|recipient|user)\./i, '')
     .replace(/([a-z])([A-Z])/g, '$1_$2')
     .replaceAll(/[\s.:-]+/g, '_')
     .toLowerCase();
+}
+
+function nameHere(plain: string): string {
   if (/^(?:f|first)_?name$/.test(plain)) return '{{ first_name }}';
   if (/^(?:l|last)_?name$/.test(plain)) return '{{ last_name }}';
   if (/^e_?mail(?:_?address)?$/.test(plain)) return '{{ subscriber.email }}';
+  if (plain === 'current_year') return '{{ "now" | date: "%Y" }}';
+  if (/^(?:list_)?company$/.test(plain)) return '{{ project.name }}';
   if (/unsub/.test(plain)) return '{{ unsubscribe_url }}';
   if (/^list_address|^(?:company_|sender_)?address/.test(plain)) return '{{ postal_address }}';
   if (/^(?:if|else|elseif|end|endif|unless|each|with|ifnot)(?:_|$)/.test(plain)) return '{% if name %} ... {% endif %}';

@@ -49,10 +49,12 @@ export function inLayout(letter: string): string {
 </head>
 <body class="page" style="margin:0;padding:0;">
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr><td align="center">
+<!--[if mso]><table role="presentation" width="600" cellpadding="0" cellspacing="0" border="0"><tr><td><![endif]-->
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:600px;"><tr>
 <td class="frame letter" align="left" style="padding:36px 24px 12px;font-family:${FONT};font-size:16px;line-height:1.6;text-align:left;">
 ${letter.trim()}
 </td></tr></table>
+<!--[if mso]></td></tr></table><![endif]-->
 </td></tr></table>
 </body>
 </html>
