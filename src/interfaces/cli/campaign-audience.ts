@@ -4,6 +4,7 @@ import { InvalidInput } from '../../domain/shared/errors.ts';
 import { campaignOf } from './campaign-lookup.ts';
 import { type Cli, example, inProject, type PageOptions, type Project, paged, pageOf } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
+import { formatCounted } from './text.ts';
 import { someoneWorks } from './working.ts';
 
 type Counts = Awaited<ReturnType<Application['campaign']['explain']>>;
@@ -36,7 +37,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
             { title: 'Left out because', value: (row: (typeof page.items)[number]) => row.reason.replace('_', ' ') },
             { title: 'Detail', value: (row: (typeof page.items)[number]) => row.detail },
           ];
-          const table = renderTable(columns, page.items, cli.output.view);
+          const table = renderTable(columns, page.items, cli.output.display);
           return page.next === undefined ? table : `${table}\n\nMore: --after ${page.next}`;
         });
       });
@@ -62,7 +63,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
         const { audience } = await application.campaign.resend(project.id, id, to);
         if (audience > 0 && !(await someoneWorks(application, 'bulk')))
           cli.output.warn('no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs.');
-        cli.output.result({ target: to, audience }, () => `${audience.toLocaleString('en-US')} people get it again.`);
+        cli.output.result({ target: to, audience }, () => `${formatCounted(audience, 'person gets', 'people get')} it again.`);
       });
     });
   example(resend, 'pennypost campaign resend "November letter" failed');

@@ -1,7 +1,7 @@
 import type { Application, Campaign, ContentProblem } from '../../application/application.ts';
 import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
 import type { Project } from './cli.ts';
-import { renderFields, renderTable, type View } from './table.ts';
+import { type Display, renderFields, renderTable } from './table.ts';
 
 /** Of campaigns that have one name, as many as are listed. */
 const MOST_NAMED = 8;
@@ -49,7 +49,7 @@ export const campaignShown = (campaign: Campaign) => ({
   archivedAt: campaign.archivedAt,
 });
 
-export const fieldsOf = (campaign: Campaign, view: View): string =>
+export const fieldsOf = (campaign: Campaign, display: Display): string =>
   renderFields(
     [
       ['campaign', campaign.name],
@@ -69,10 +69,10 @@ export const fieldsOf = (campaign: Campaign, view: View): string =>
       ['settled', campaign.settledAt],
       ['archived', campaign.archivedAt],
     ],
-    view,
+    display,
   );
 
-export function problemsText(problems: readonly ContentProblem[], view: View): string {
+export function problemsText(problems: readonly ContentProblem[], display: Display): string {
   if (problems.length === 0) return 'Nothing stands in the way.';
   return renderTable(
     [
@@ -83,7 +83,7 @@ export function problemsText(problems: readonly ContentProblem[], view: View): s
       { title: 'Code', value: (problem) => problem.code },
     ],
     problems,
-    view,
+    display,
   );
 }
 

@@ -28,7 +28,7 @@ export function reportCommands(campaign: Command, cli: Cli): void {
         const { id } = await campaignOf(application, project, wanted);
         const found = await application.reports.campaign(project.id, id);
         const daily = await daysOf(application, project.id, found, cli.clock.now());
-        cli.output.result({ ...found, daily: daily ?? null }, () => renderReport(found, daily, cli.output.view));
+        cli.output.result({ ...found, daily: daily ?? null }, () => renderReport(found, daily, cli.output.display));
       });
     });
   example(report, 'pennypost campaign report "November letter"', 'pennypost campaign report "November letter" --json');
@@ -58,7 +58,7 @@ export function reportCommands(campaign: Command, cli: Cli): void {
               { title: 'Since', value: (row) => row.at },
             ],
             page.items,
-            cli.output.view,
+            cli.output.display,
           );
           return page.next === undefined ? table : `${table}\n\nMore: --after ${page.next}`;
         });

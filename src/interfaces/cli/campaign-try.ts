@@ -8,6 +8,7 @@ import { withOutputFile } from './output-file.ts';
 import { followMessages } from './send.ts';
 import { subscriberOf } from './subscriber.ts';
 import { renderFields } from './table.ts';
+import { formatCounted } from './text.ts';
 import { checkWayOut } from './working.ts';
 
 /** Looking at a campaign before it goes out. */
@@ -23,7 +24,7 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
         const audience = await audienceOf(application, project, id);
         cli.output.result(
           { problems, audience },
-          () => `${problemsText(problems, cli.output.view)}\n${audience.toLocaleString('en-US')} people would get it.`,
+          () => `${problemsText(problems, cli.output.display)}\n${formatCounted(audience, 'person', 'people')} would get it.`,
         );
         if (problems.some(({ severity }) => severity === 'error')) cli.endWith(EXIT.usage);
       });

@@ -97,7 +97,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
               { title: 'Id', value: (one) => one.id },
             ],
             items,
-            cli.output.view,
+            cli.output.display,
           ),
         );
       });
@@ -112,7 +112,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const found = await campaignOf(application, project, wanted);
         const { content } = await application.campaign.get(project.id, found.id);
-        cli.output.result({ ...campaignShown(found), content }, () => fieldsOf(found, cli.output.view));
+        cli.output.result({ ...campaignShown(found), content }, () => fieldsOf(found, cli.output.display));
       });
     });
   example(show, 'pennypost campaign show "November letter"');
@@ -125,7 +125,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
         const archived = await application.campaign.archive(project.id, id);
-        cli.output.result(campaignShown(archived), () => fieldsOf(archived, cli.output.view));
+        cli.output.result(campaignShown(archived), () => fieldsOf(archived, cli.output.display));
       });
     });
   example(archive, 'pennypost campaign archive november-letter');
@@ -183,8 +183,8 @@ async function tellDraft(cli: Cli, application: Application, draft: Campaign, of
   const problems = (await application.campaign.check(draft.projectId, draft.id)).map(inFile(offset));
   cli.output.result({ ...campaignShown(draft), problems }, () =>
     problems.length === 0
-      ? fieldsOf(draft, cli.output.view)
-      : `${fieldsOf(draft, cli.output.view)}\n\n${problemsText(problems, cli.output.view)}`,
+      ? fieldsOf(draft, cli.output.display)
+      : `${fieldsOf(draft, cli.output.display)}\n\n${problemsText(problems, cli.output.display)}`,
   );
 }
 

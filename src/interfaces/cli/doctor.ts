@@ -31,7 +31,7 @@ export function doctorCommand(program: Command, cli: Cli): void {
             { title: 'Found', value: (finding) => finding.found },
           ],
           findings,
-          cli.output.view,
+          cli.output.display,
         );
         const advice = findings.flatMap(({ what, advice: todo }) => (todo === undefined ? [] : [`${what}: ${todo}`]));
         return advice.length === 0 ? table : `${table}\n\nWhat to do\n${advice.map((line) => `- ${line}`).join('\n')}`;

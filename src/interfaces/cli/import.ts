@@ -77,7 +77,7 @@ async function importFile(
   const lists = await listIds(application, project, options.list ?? []);
   if (lists.length === 0 && options.dryRun !== true && (options.as === undefined || options.as === 'subscribed'))
     cli.output.warn('no --list: these people join none, and no campaign reaches them.');
-  const source = await sourceOf(cli, file);
+  const source = await sourceOf(cli, file, options.dryRun === true);
   const progress = new Progress({
     stream: cli.output.progressStream,
     clock: cli.clock,
@@ -107,6 +107,7 @@ async function importFile(
       },
     )
     .finally(() => progress.finish());
+  cli.interruption.heed('The file was imported.');
   await rejectedFile?.write(application.imports.rejectionsCsv(project.id, imported.id));
   await tell(cli, application, project, imported, options.rejected);
   const { rows, rejected } = imported.totals;
@@ -151,7 +152,7 @@ async function tell(
         { title: 'Not imported because', value: (row) => row.reason },
       ],
       items,
-      cli.output.view,
+      cli.output.display,
     );
     const rest = totals.rejected - items.length;
     const more = rest > 0 ? [`... and ${rest.toLocaleString('en-US')} more.`] : [];
@@ -180,9 +181,11 @@ interface Source {
   readonly size: number | undefined;
 }
 
-async function sourceOf(cli: Cli, file: string): Promise<Source> {
+async function sourceOf(cli: Cli, file: string, dryRun: boolean): Promise<Source> {
   // Ctrl-C breaks the file off; the import is then recorded as failed, and nobody was changed.
-  const signal = cli.interruption.heed();
+  const signal = cli.interruption.heed(
+    dryRun ? 'A dry run changes nobody.' : 'Nobody was imported or changed; the import is recorded as failed. Run it again.',
+  );
   if (file === '-') return { bytes: interruptible(cli.stdin, signal), size: undefined };
   try {
     const found = await stat(file);

@@ -55,6 +55,7 @@ export class Interruption {
   private readonly exit: (status: number) => void;
   private heeded = false;
   private supervised = false;
+  private fate = '';
   private readonly lastWords: (() => void)[] = [];
   private first: InterruptReason | undefined;
   private firstAt = 0;
@@ -75,9 +76,18 @@ export class Interruption {
     return this.first === undefined ? undefined : STATUS[this.first];
   }
 
-  /** From now on the command ends by itself once `signal` is aborted. */
-  heed(): AbortSignal {
+  /** What has become of the command's work, for people; empty when it says so itself. */
+  get outcome(): string {
+    return this.fate;
+  }
+
+  /**
+   * From now on the command ends by itself once `signal` is aborted.
+   * @param outcome what will have become of its work when it ends by an error then
+   */
+  heed(outcome = ''): AbortSignal {
     this.heeded = true;
+    this.fate = outcome;
     return this.signal;
   }
 

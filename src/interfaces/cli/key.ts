@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { type Cli, example, gather, inProject, moment, type PageOptions, paged, pageOf, resultPage, whole } from './cli.ts';
-import { renderFields, renderTable, type View } from './table.ts';
+import { type Display, renderFields, renderTable } from './table.ts';
 
 type Key = Awaited<ReturnType<Application['access']['revokeKey']>>;
 
@@ -33,7 +33,7 @@ export function keyCommands(program: Command, cli: Cli): void {
         const shown = keyShown(made.key, cli.clock.now());
         cli.output.result(
           { ...shown, secret: made.secret },
-          () => `${fieldsOf(shown, cli.output.view)}\n\nSecret, shown only now: ${made.secret}`,
+          () => `${fieldsOf(shown, cli.output.display)}\n\nSecret, shown only now: ${made.secret}`,
         );
       });
     });
@@ -57,7 +57,7 @@ export function keyCommands(program: Command, cli: Cli): void {
                 { title: 'Id', value: (one) => one.id },
               ],
               items,
-              cli.output.view,
+              cli.output.display,
             ),
         ),
       );
@@ -72,7 +72,7 @@ export function keyCommands(program: Command, cli: Cli): void {
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => {
         const shown = keyShown(await application.access.revokeKey(project.id, id), cli.clock.now());
-        cli.output.result(shown, () => fieldsOf(shown, cli.output.view));
+        cli.output.result(shown, () => fieldsOf(shown, cli.output.display));
       });
     });
   example(revoke, 'pennypost key revoke 0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b');
@@ -91,7 +91,7 @@ const keyShown = (key: Key, now: Date) => ({
   lastUsedAt: key.lastUsedAt,
 });
 
-const fieldsOf = (key: ReturnType<typeof keyShown>, view: View): string =>
+const fieldsOf = (key: ReturnType<typeof keyShown>, display: Display): string =>
   renderFields(
     [
       ['key', key.name],
@@ -103,5 +103,5 @@ const fieldsOf = (key: ReturnType<typeof keyShown>, view: View): string =>
       ['expires', key.expiresAt],
       ['revoked', key.revokedAt],
     ],
-    view,
+    display,
   );

@@ -6,6 +6,7 @@ import { type Cli, example, inProject, moment, type Project } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
 import { Progress } from './progress.ts';
 import { renderReport } from './report.ts';
+import { formatCounted } from './text.ts';
 import type { Instance } from './workbench.ts';
 import { checkWayOut, someoneWorks, TroubleWatch, untilDone } from './working.ts';
 
@@ -36,7 +37,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
               `nobody serves, and PENNYPOST_PUBLIC_URL is not set: links of this campaign lead to ${instance.publicUrl}, for good.`,
             );
           const launched = await application.campaign.launch(project.id, id);
-          cli.output.note(`Launched: ${launched.audience.toLocaleString('en-US')} recipients.`);
+          cli.output.note(`Launched: ${formatCounted(launched.audience, 'recipient', 'recipients')}.`);
           await after(cli, instance, project, launched, watch);
         },
         { works: watch },
@@ -110,7 +111,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
         );
         if (!(await someoneWorks(application, 'background')))
           cli.output.warn('no worker is running. One must run at that time: "pennypost serve" or "pennypost work".');
-        cli.output.result(campaignShown(scheduled), () => fieldsOf(scheduled, cli.output.view));
+        cli.output.result(campaignShown(scheduled), () => fieldsOf(scheduled, cli.output.display));
       });
     });
   example(
@@ -131,7 +132,7 @@ async function step(cli: Cli, wanted: string, verb: 'pause' | 'cancel' | 'unsche
   await inProject(cli, async (application, project) => {
     const { id } = await campaignOf(application, project, wanted);
     const changed = await application.campaign[verb](project.id, id);
-    cli.output.result(campaignShown(changed), () => fieldsOf(changed, cli.output.view));
+    cli.output.result(campaignShown(changed), () => fieldsOf(changed, cli.output.display));
   });
 }
 
@@ -141,7 +142,7 @@ async function after(cli: Cli, instance: Instance, project: Project, campaign: C
     cli.output.warn(
       `no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs. This process does it with: pennypost campaign watch ${campaign.slug}`,
     );
-  cli.output.result(campaignShown(campaign), () => fieldsOf(campaign, cli.output.view));
+  cli.output.result(campaignShown(campaign), () => fieldsOf(campaign, cli.output.display));
 }
 
 async function follow(cli: Cli, instance: Instance, project: Project, campaign: Campaign): Promise<void> {
@@ -162,17 +163,23 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
     return state !== 'sending';
   }).finally(() => progress.finish());
   const report = await reports.campaign(project.id, campaign.id);
-  if (!done)
-    cli.output.note(
-      'Interrupted. What is not handed over yet goes on when a worker runs: nobody is skipped, nobody mailed again.',
-    );
+  if (!done) cli.output.note(interruptedText(campaign, report.states.pending));
   else if (report.state !== 'submitted')
     cli.output.warn(`the campaign is ${report.state}${report.pauseReason === null ? '.' : `: ${report.pauseReason}`}`);
   if (report.states.deferred > 0)
-    cli.output.note(`${report.states.deferred.toLocaleString('en-US')} are deferred and are tried again while a worker runs.`);
-  cli.output.result(report, () => renderReport(report, undefined, cli.output.view));
+    cli.output.note(
+      `${formatCounted(report.states.deferred, 'message is deferred and is', 'messages are deferred and are')} tried again while a worker runs.`,
+    );
+  cli.output.result(report, () => renderReport(report, undefined, cli.output.display));
   if (!done) cli.endWith(EXIT.failed);
   else if (report.state !== 'submitted') cli.endWith(EXIT.conflict);
+}
+
+/** What became of the work. */
+function interruptedText({ slug }: Campaign, pending: number): string {
+  if (pending === 0) return 'Interrupted. Everybody has an outcome already.';
+  const left = formatCounted(pending, 'message is', 'messages are');
+  return `Interrupted. ${left} left, for the next worker: "pennypost serve", "pennypost work" or "pennypost campaign watch ${slug}". Nobody is skipped, nobody mailed again.`;
 }
 
 /** States that people want to hear of while it runs. */

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
-import { renderFields, renderTable, type View } from './table.ts';
-import { formatCount } from './text.ts';
+import { type Display, renderFields, renderTable } from './table.ts';
+import { formatCounted } from './text.ts';
 
 type List = Awaited<ReturnType<Application['audience']['getList']>>;
 type Counts = Awaited<ReturnType<Application['audience']['listCounts']>>[number];
@@ -21,7 +21,7 @@ export function listCommands(program: Command, cli: Cli): void {
     .action(async (options: { name: string; slug?: string; description?: string; doubleOptIn?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const made = await application.audience.createList(project.id, options);
-        cli.output.result(listShown(made), () => fieldsOf(listShown(made), cli.output.view));
+        cli.output.result(listShown(made), () => fieldsOf(listShown(made), cli.output.display));
       });
     });
   example(create, 'pennypost list create --name "Harbour letter" --description "Once a month"');
@@ -51,7 +51,7 @@ export function listCommands(program: Command, cli: Cli): void {
               { title: 'Archived', value: (one) => one.archivedAt },
             ],
             items,
-            cli.output.view,
+            cli.output.display,
           ),
         );
       });
@@ -66,7 +66,7 @@ export function listCommands(program: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const found = await application.audience.getList(project.id, idOrSlug);
         const [counts] = await application.audience.listCounts(project.id, [found.id]);
-        cli.output.result(listShown(found, counts), () => fieldsOf(listShown(found, counts), cli.output.view));
+        cli.output.result(listShown(found, counts), () => fieldsOf(listShown(found, counts), cli.output.display));
       });
     });
   example(show, 'pennypost list show harbour-letter');
@@ -74,7 +74,7 @@ export function listCommands(program: Command, cli: Cli): void {
   const shown = async (application: Application, projectId: string, found: List): Promise<void> => {
     const [counts] = await application.audience.listCounts(projectId, [found.id]);
     const changed = listShown(found, counts);
-    cli.output.result(changed, () => fieldsOf(changed, cli.output.view));
+    cli.output.result(changed, () => fieldsOf(changed, cli.output.display));
   };
 
   const archive = list
@@ -113,7 +113,7 @@ export function listCommands(program: Command, cli: Cli): void {
         const { confirmed, unconfirmed, unsubscribed } = listShown(found, counts).subscribers;
         if (options.yes !== true)
           throw new InvalidInput(
-            `This deletes the list "${found.name}" and its ${formatCount(confirmed + unconfirmed + unsubscribed)} subscriptions. Repeat it with --yes.`,
+            `This deletes the list "${found.name}" and its ${formatCounted(confirmed + unconfirmed + unsubscribed, 'subscription', 'subscriptions')}. Repeat it with --yes.`,
           );
         await application.audience.deleteList(project.id, found.id, { force: options.force });
         cli.output.result({ id: found.id, slug: found.slug, deleted: true }, () => `The list "${found.name}" is deleted.`);
@@ -138,7 +138,7 @@ const listShown = (list: List, counts?: Counts) => ({
   archivedAt: list.archivedAt,
 });
 
-const fieldsOf = (list: ReturnType<typeof listShown>, view: View): string =>
+const fieldsOf = (list: ReturnType<typeof listShown>, display: Display): string =>
   renderFields(
     [
       ['list', list.name],
@@ -152,5 +152,5 @@ const fieldsOf = (list: ReturnType<typeof listShown>, view: View): string =>
       ['created', list.createdAt],
       ['archived', list.archivedAt],
     ],
-    view,
+    display,
   );

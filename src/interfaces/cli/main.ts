@@ -7,8 +7,12 @@ import { join } from 'node:path';
 import { Interruption } from './interruption.ts';
 import { watchParents } from './parents.ts';
 import { runCommandLine } from './program.ts';
+import { WholeLines } from './whole-lines.ts';
 import { type Instance, type Log, NoWayOut, type OpenWish, type Workbench } from './workbench.ts';
 
+/** Progress, notes and the log share one terminal. */
+const stderr = new WholeLines(process.stderr);
+process.on('exit', () => stderr.end());
 const interruption = new Interruption((status) => process.exit(status));
 process.on('SIGINT', () => interruption.receive('SIGINT'));
 process.on('SIGTERM', () => interruption.receive('SIGTERM'));
@@ -25,14 +29,14 @@ for (const stream of [process.stdout, process.stderr]) {
 if (process.channel === undefined) {
   const { startedBy } = await import('../../infrastructure/config.ts');
   watchParents(startedBy(), () => {
-    process.stderr.write('The process that started this command has ended, so this one ends as well.\n');
+    stderr.write('The process that started this command has ended, so this one ends as well.\n');
     interruption.receive('SIGTERM');
   });
 }
 
 const status = await runCommandLine(process.argv.slice(2), {
   stdout: process.stdout,
-  stderr: process.stderr,
+  stderr,
   stdin: process.stdin,
   workbench: createWorkbench(),
   interruption,
@@ -79,7 +83,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     publicUrl: isolated ? wish.publicUrl : (configured.publicUrl ?? wish.publicUrl ?? running?.publicUrl),
   };
   const destination = smtpUrl !== undefined ? 'smtp' : wish.ownInbox === true ? 'inbox' : 'none';
-  const log = wish.log === 'json' ? createLogger(config.logLevel) : readableLog(linesOn(process.stderr));
+  const log = wish.log === 'json' ? createLogger(config.logLevel) : readableLog(linesOn(stderr));
   // The worker processes of a fleet have the surroundings of their parent.
   if (wish.oneOf === undefined) for (const { advice } of unknownSettings()) log.warn({}, advice);
   const { promise: broken, reject } = Promise.withResolvers<never>();

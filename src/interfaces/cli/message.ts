@@ -20,7 +20,7 @@ export function messageCommands(program: Command, cli: Cli): void {
               { title: 'Id', value: (one) => one.id },
             ],
             items,
-            cli.output.view,
+            cli.output.display,
           ),
         ),
       );
@@ -50,7 +50,7 @@ export function messageCommands(program: Command, cli: Cli): void {
                 ['next attempt', shown.nextAttemptAt],
                 ['reply', shown.reply],
               ],
-              cli.output.view,
+              cli.output.display,
             ),
             '',
             renderTable(
@@ -62,7 +62,7 @@ export function messageCommands(program: Command, cli: Cli): void {
                 { title: 'Reply', value: (one) => one.reply },
               ],
               tries,
-              cli.output.view,
+              cli.output.display,
             ),
           ].join('\n'),
         );

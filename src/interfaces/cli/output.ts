@@ -1,6 +1,6 @@
 import { DomainError } from '../../domain/shared/errors.ts';
 import { type ExitCode, exitCodeOf } from './exit-codes.ts';
-import type { View } from './table.ts';
+import type { Display } from './table.ts';
 import { oneLine } from './text.ts';
 
 /** What is needed of standard output and standard error. */
@@ -27,7 +27,7 @@ export class Output {
   }
 
   /** What tables are drawn for: a terminal cuts them, times are those of the project. */
-  get view(): View {
+  get display(): Display {
     return { width: this.stdout.isTTY === true ? this.stdout.columns : undefined, timeZone: this.timeZone };
   }
 

@@ -64,7 +64,7 @@ export async function runCommandLine(words: readonly string[], terminal: Termina
       return error.code === 'commander.help' && !output.json ? EXIT.usage : output.failure(misused(error));
     }
     if (interruption.status !== undefined) {
-      output.note('Interrupted.');
+      output.note(`Interrupted. ${interruption.outcome}`.trim());
       return interruption.status;
     }
     return output.failure(error);

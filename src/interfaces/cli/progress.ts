@@ -1,5 +1,6 @@
 import type { TextStream } from './output.ts';
 import { formatCount, formatSeconds, pad, truncate } from './text.ts';
+import { REWIND } from './whole-lines.ts';
 
 export interface ProgressOptions {
   readonly stream: TextStream;
@@ -21,9 +22,6 @@ const LINE_MS = 5_000;
 const WINDOW_MS = 10_000;
 const BAR_COLUMNS = 24;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-/** To the first column, and everything right of it gone. */
-const REWIND = '\r\u001b[2K';
-
 /**
  * How far something has got, with its rate and the time left: a bar that is redrawn on a terminal, a plain line every few
  * seconds in a log. It owns no timer; it draws when it is told something.

@@ -11,7 +11,7 @@ import {
   resultPage,
   withInstance,
 } from './cli.ts';
-import { renderFields, renderTable, type View } from './table.ts';
+import { type Display, renderFields, renderTable } from './table.ts';
 import type { Instance } from './workbench.ts';
 
 interface ProfileOptions {
@@ -44,7 +44,7 @@ export function projectCommands(program: Command, cli: Cli): void {
         const { key, secret } = await application.access.createKey(made.id, { name: 'first key', scopes: ['admin'] });
         cli.output.result({ ...projectShown(made), key: { id: key.id, name: key.name, scopes: key.scopes, secret } }, () =>
           [
-            fieldsOf(made, cli.output.view),
+            fieldsOf(made, cli.output.display),
             '',
             `API key (admin), shown only now: ${secret}`,
             ...(made.postalAddress === ''
@@ -73,7 +73,7 @@ export function projectCommands(program: Command, cli: Cli): void {
             { title: 'Id', value: (one) => one.id },
           ],
           items,
-          cli.output.view,
+          cli.output.display,
         ),
       ),
     );
@@ -85,7 +85,7 @@ export function projectCommands(program: Command, cli: Cli): void {
     .description('one project: that of --project, or the only one')
     .action(async () => {
       await inProject(cli, async (_application, found) =>
-        cli.output.result(projectShown(found), () => fieldsOf(found, cli.output.view)),
+        cli.output.result(projectShown(found), () => fieldsOf(found, cli.output.display)),
       );
     });
   example(show, 'pennypost project show --project harbour-books');
@@ -98,7 +98,7 @@ export function projectCommands(program: Command, cli: Cli): void {
     .action(async (options: ProfileOptions) => {
       await inProject(cli, async (application, found) => {
         const updated = await application.access.updateProject(found.id, changesOf(options));
-        cli.output.result(projectShown(updated), () => fieldsOf(updated, cli.output.view));
+        cli.output.result(projectShown(updated), () => fieldsOf(updated, cli.output.display));
       });
     });
   profileOptions(update);
@@ -146,7 +146,7 @@ const projectShown = (project: Project) => ({
   createdAt: project.createdAt,
 });
 
-const fieldsOf = (project: Project, view: View): string =>
+const fieldsOf = (project: Project, display: Display): string =>
   renderFields(
     [
       ['project', project.name],
@@ -160,5 +160,5 @@ const fieldsOf = (project: Project, view: View): string =>
       ['language', project.defaultLanguage],
       ['created', project.createdAt],
     ],
-    view,
+    display,
   );

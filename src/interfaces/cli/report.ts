@@ -1,6 +1,6 @@
 import type { Application, CampaignReport, DailySeries } from '../../application/application.ts';
 import { renderChart } from './chart.ts';
-import { type Cell, renderFields, renderTable, type View } from './table.ts';
+import { type Cell, type Display, renderFields, renderTable } from './table.ts';
 import { formatCount, formatShare } from './text.ts';
 
 type Report = Awaited<ReturnType<Application['reports']['campaign']>>;
@@ -15,7 +15,7 @@ const MOST_CHARTS = 2;
 const MOST_DOMAINS = 8;
 
 /** A campaign's report for a terminal: states, engagement, rates, links, domains, and days as small charts. */
-export function renderReport(report: Report, daily: DailySeries | undefined, view: View | undefined): string {
+export function renderReport(report: Report, daily: DailySeries | undefined, display: Display | undefined): string {
   return [
     renderFields(
       [
@@ -30,19 +30,20 @@ export function renderReport(report: Report, daily: DailySeries | undefined, vie
         ['repeated', report.repeated === 0 ? undefined : report.repeated],
         ['possible repeats', report.possibleRepeats === 0 ? undefined : report.possibleRepeats],
       ],
-      view,
+      display,
     ),
-    section('Messages', statesOf(report), view, ['State', 'Messages', 'Of audience']),
-    reasonsOf(report, view),
-    section('Engagement', engagementOf(report), view, ['', 'People', 'Total', 'Of submitted']),
+    section('Messages', statesOf(report), display, ['State', 'Messages', 'Of audience']),
+    wordsOf(report, display),
+    reasonsOf(report, display),
+    section('Engagement', engagementOf(report), display, ['', 'People', 'Total', 'Of submitted']),
     section(
       'Links',
       report.links.map((link) => [link.target, link.unique, link.total]),
-      view,
+      display,
       ['Link', 'People', 'Clicks'],
     ),
-    section('Receiving domains', domainsOf(report), view, ['Domain', 'Submitted', 'Deferred', 'Rejected']),
-    ...(daily === undefined ? [] : chartsOf(daily, view)),
+    section('Receiving domains', domainsOf(report), display, ['Domain', 'Submitted', 'Deferred', 'Rejected']),
+    ...(daily === undefined ? [] : chartsOf(daily, display)),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
@@ -56,8 +57,31 @@ function statesOf(report: Report): Cell[][] {
   ];
 }
 
+/** What the states mean, those that there are. */
+const MEANINGS: Readonly<Record<keyof Report['states'], string>> = {
+  pending: 'not handed over yet',
+  submitted: 'taken by the next mail server',
+  deferred: 'refused for now; tried again for 72 hours',
+  rejected: 'refused for good by the next mail server',
+  in_doubt: 'handed over, answer lost; it may have arrived',
+  expired: 'deferred until its time was over',
+  failed: 'could not be made or handed over',
+  skipped: 'unsubscribed or suppressed since the launch',
+  cancelled: 'the campaign was cancelled before its turn',
+};
+
+function wordsOf(report: Report, display: Display | undefined): string {
+  const states = (Object.keys(MEANINGS) as (keyof Report['states'])[]).filter((state) => report.states[state] > 0);
+  if (states.length === 0) return '';
+  const settled = report.settledAt === null ? 'not yet: some are pending or deferred' : 'nobody is pending or deferred any more';
+  return renderFields(
+    [...states.map((state) => [state.replace('_', ' '), MEANINGS[state]] as const), ['settled', settled]],
+    display,
+  );
+}
+
 /** Why, in words: what a state alone does not tell. */
-function reasonsOf(report: Report, view: View | undefined): string {
+function reasonsOf(report: Report, display: Display | undefined): string {
   if (report.reasons.length === 0) return '';
   const columns = [
     { title: 'Why', value: (row: Report['reasons'][number]) => row.state.replace('_', ' ') },
@@ -69,7 +93,7 @@ function reasonsOf(report: Report, view: View | undefined): string {
     },
     { title: 'Reason', value: (row: Report['reasons'][number]) => row.reason },
   ];
-  return renderTable(columns, report.reasons, view);
+  return renderTable(columns, report.reasons, display);
 }
 
 function engagementOf(report: Report): Cell[][] {
@@ -98,17 +122,22 @@ function domainsOf(report: CampaignReport): Cell[][] {
   ];
 }
 
-function section(title: string, rows: readonly (readonly Cell[])[], view: View | undefined, titles: readonly string[]): string {
+function section(
+  title: string,
+  rows: readonly (readonly Cell[])[],
+  display: Display | undefined,
+  titles: readonly string[],
+): string {
   if (rows.length === 0) return '';
   const columns = titles.map((name, at) => ({
     title: at === 0 ? (name === '' ? title : name) : name,
     value: (row: readonly Cell[]) => row[at],
     align: at === 0 ? ('left' as const) : ('right' as const),
   }));
-  return renderTable(columns, rows, view);
+  return renderTable(columns, rows, display);
 }
 
-function chartsOf(daily: DailySeries, view: View | undefined): string[] {
+function chartsOf(daily: DailySeries, display: Display | undefined): string[] {
   const charts = CHARTS.map(([kind, title]) => ({
     title,
     points: daily.days.map(({ day, counts }) => ({ label: day, value: counts[kind] ?? 0 })),
@@ -116,7 +145,7 @@ function chartsOf(daily: DailySeries, view: View | undefined): string[] {
   return charts
     .filter(({ points }) => points.some(({ value }) => value > 0))
     .slice(0, MOST_CHARTS)
-    .map(({ title, points }) => renderChart(title, points, { height: 4, columns: Math.min(view?.width ?? 80, 80) }));
+    .map(({ title, points }) => renderChart(title, points, { height: 4, columns: Math.min(display?.width ?? 80, 80) }));
 }
 
 const WEEK_DAYS = 7;

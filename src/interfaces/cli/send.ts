@@ -7,6 +7,7 @@ import { messageShown } from './message.ts';
 import { readContent } from './read-content.ts';
 import { objectOf } from './subscriber.ts';
 import { renderTable } from './table.ts';
+import { formatCounted } from './text.ts';
 import type { Instance } from './workbench.ts';
 import { checkWayOut, someoneWorks, untilDone } from './working.ts';
 
@@ -91,7 +92,12 @@ export async function followMessages(
       );
       return !messages.some(waiting);
     });
-    if (!done) cli.output.note('Interrupted. What is not handed over yet stays accepted, and goes out when a worker runs.');
+    const left = messages.filter(waiting).length;
+    if (!done && left === 0) cli.output.note('Interrupted. Everything was handed over already.');
+    else if (!done)
+      cli.output.note(
+        `Interrupted. ${formatCounted(left, 'message stays accepted, and goes', 'messages stay accepted, and go')} out when a worker runs.`,
+      );
     cli.endWith(exitOf(messages));
   } else if (!(await someoneWorks(application, 'transactional'))) {
     cli.output.warn(
@@ -109,7 +115,7 @@ export async function followMessages(
         { title: 'Id', value: (one) => one.id },
       ],
       shown,
-      cli.output.view,
+      cli.output.display,
     ),
   );
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Status } from '../../application/application.ts';
 import { type Cli, example, withInstance } from './cli.ts';
 import { stuckText } from './stuck-workers.ts';
-import { renderTable, type View } from './table.ts';
+import { type Display, renderTable } from './table.ts';
 import { formatSeconds } from './text.ts';
 
 export function statusCommand(program: Command, cli: Cli): void {
@@ -12,13 +12,17 @@ export function statusCommand(program: Command, cli: Cli): void {
     .action(async () => {
       await withInstance(cli, async ({ application, database }) => {
         const found = await application.status();
-        cli.output.result(found, () => `${database}\n\n${renderStatus(found, cli.clock.now(), cli.output.view)}`);
+        cli.output.result(found, () => `${database}\n\n${renderStatus(found, cli.clock.now(), cli.output.display)}`);
       });
     });
   example(status, 'pennypost status', 'pennypost status --json');
 }
 
-export function renderStatus({ databaseEnds, lanes, campaigns, workers }: Status, now: Date, view: View | undefined): string {
+export function renderStatus(
+  { databaseEnds, lanes, campaigns, workers }: Status,
+  now: Date,
+  display: Display | undefined,
+): string {
   const age = (milliseconds: number): string => (milliseconds <= 0 ? '–' : formatSeconds(milliseconds / 1_000));
   const waiting = renderTable(
     [
@@ -31,7 +35,7 @@ export function renderStatus({ databaseEnds, lanes, campaigns, workers }: Status
       ...lanes.map((lane) => ({ ...lane, age: age(lane.oldestAgeMs) })),
       { lane: 'campaign recipients', waiting: campaigns.recipients, active: null, age: age(campaigns.oldestAgeMs) },
     ],
-    view,
+    display,
   );
   const ended = databaseEnds === undefined || databaseEnds.count === 0 ? [] : [endedText(databaseEnds)];
   if (workers.length === 0)
@@ -47,7 +51,7 @@ export function renderStatus({ databaseEnds, lanes, campaigns, workers }: Status
       { title: 'Unrecorded', value: (row) => row.progress.unrecorded },
     ],
     workers,
-    view,
+    display,
   );
   const troubles = workers.flatMap(({ host, pid, progress }) =>
     progress.trouble === undefined ? [] : [`${host}:${pid} cannot hand over, and tries again: ${progress.trouble}`],

@@ -30,7 +30,7 @@ export function subscriberRecordCommands(subscriber: Command, cli: Cli): void {
               { title: 'Text', value: (one) => one.text },
             ],
             items,
-            cli.output.view,
+            cli.output.display,
           ),
         );
       });

@@ -166,7 +166,7 @@ function listCommand(subscriber: Command, cli: Cli): void {
               { title: 'Id', value: (one) => one.id },
             ],
             items,
-            cli.output.view,
+            cli.output.display,
           ),
         );
       });
@@ -209,7 +209,7 @@ async function showPerson(cli: Cli, application: Application, project: Project, 
           ({ scope, reason, at }) => ['suppressed', `${scope}, ${reason}, since ${formatDay(at, project.timeZone)}`] as const,
         ),
       ],
-      cli.output.view,
+      cli.output.display,
     ),
   );
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { type Cli, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
-import { renderTable, type View } from './table.ts';
+import { type Display, renderTable } from './table.ts';
 
 type Suppression = Awaited<ReturnType<Application['audience']['suppressionsOf']>>[number];
 
@@ -15,7 +15,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const search = { ...pageOf(options), scope: options.scope, reason: options.reason };
         resultPage(cli, await application.audience.listSuppressions(project.id, search), suppressionShown, (items) =>
-          tableOf(items, cli.output.view),
+          tableOf(items, cli.output.display),
         );
       });
     });
@@ -29,7 +29,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const items = (await application.audience.suppressionsOf(project.id, address)).map(suppressionShown);
         cli.output.result({ items }, () =>
-          items.length === 0 ? `${address} is not suppressed.` : tableOf(items, cli.output.view),
+          items.length === 0 ? `${address} is not suppressed.` : tableOf(items, cli.output.display),
         );
       });
     });
@@ -38,7 +38,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
 
 const suppressionShown = ({ emailKey, scope, reason, evidence, at }: Suppression) => ({ emailKey, scope, reason, evidence, at });
 
-function tableOf(items: readonly ReturnType<typeof suppressionShown>[], view: View): string {
+function tableOf(items: readonly ReturnType<typeof suppressionShown>[], display: Display): string {
   return renderTable(
     [
       { title: 'Address', value: (one) => one.emailKey },
@@ -54,6 +54,6 @@ function tableOf(items: readonly ReturnType<typeof suppressionShown>[], view: Vi
       { title: 'Since', value: (one) => one.at },
     ],
     items,
-    view,
+    display,
   );
 }

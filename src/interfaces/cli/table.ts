@@ -10,7 +10,7 @@ export interface Column<Row> {
 }
 
 /** For where something is shown. */
-export interface View {
+export interface Display {
   /** Columns of the terminal. Absent, for files and pipes: nothing is cut. */
   readonly width?: number | undefined;
   /** Whose clocks times are shown by. Default UTC. */
@@ -25,13 +25,13 @@ const GAP = '  ';
  * Rows under titles, aligned by what a terminal shows (wide characters and emoji take two columns). Without rows it says so.
  * In a terminal the widest columns of text are cut with an ellipsis until the table fits.
  */
-export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], view: View = {}): string {
+export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], display: Display = {}): string {
   if (rows.length === 0) return '(none)';
   const cells = rows.map((row) => columns.map((column) => column.value(row)));
-  const texts = cells.map((row) => row.map((cell) => cellText(cell, view)));
+  const texts = cells.map((row) => row.map((cell) => cellText(cell, display)));
   const aligns = columns.map((column, at) => column.align ?? (cells.every((row) => isFigure(row[at])) ? 'right' : 'left'));
   const widths = columns.map((column, at) => Math.max(textWidth(column.title), ...texts.map((row) => textWidth(row[at]!))));
-  if (view.width !== undefined) narrow(widths, aligns, view.width);
+  if (display.width !== undefined) narrow(widths, aligns, display.width);
 
   const line = (row: readonly string[]): string =>
     row
@@ -46,13 +46,13 @@ export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly
 }
 
 /** One thing, a field a line: `name    Weekly news`. Fields without a value are left out. */
-export function renderFields(fields: readonly (readonly [name: string, value: Cell])[], view: View = {}): string {
+export function renderFields(fields: readonly (readonly [name: string, value: Cell])[], display: Display = {}): string {
   const present = fields.filter(([, value]) => value !== undefined && value !== null && value !== '');
   const width = Math.max(0, ...present.map(([name]) => textWidth(name)));
-  return present.map(([name, value]) => `${pad(name, width, 'left')}${GAP}${cellText(value, view)}`).join('\n');
+  return present.map(([name, value]) => `${pad(name, width, 'left')}${GAP}${cellText(value, display)}`).join('\n');
 }
 
-function cellText(value: Cell, { timeZone = 'UTC' }: View): string {
+function cellText(value: Cell, { timeZone = 'UTC' }: Display): string {
   if (value === undefined || value === null) return '–';
   if (typeof value === 'number') return Number.isInteger(value) ? formatCount(value) : String(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';

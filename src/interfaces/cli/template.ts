@@ -37,7 +37,7 @@ export function templateCommands(program: Command, cli: Cli): void {
               { title: 'Id', value: (one) => one.id },
             ],
             items,
-            cli.output.view,
+            cli.output.display,
           ),
       ),
     );
@@ -98,7 +98,7 @@ function shown(cli: Cli, template: Template): void {
           ['created', template.createdAt],
           ['changed', template.updatedAt],
         ],
-        cli.output.view,
+        cli.output.display,
       ),
       '',
       template.content.source,

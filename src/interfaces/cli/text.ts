@@ -62,6 +62,10 @@ const counts = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 /** `12,345`. */
 export const formatCount = (count: number): string => counts.format(count);
 
+/** `1 person gets`, `2,500 people get`. */
+export const formatCounted = (count: number, one: string, many: string): string =>
+  `${formatCount(count)} ${count === 1 ? one : many}`;
+
 /** `4.2 %`; a dash when there is nothing to take a share of, never a rounded 100.0 % or 0.0 % that is not one. */
 export function formatShare(part: number, whole: number): string {
   if (whole === 0) return '–';

@@ -280,6 +280,7 @@ describe('the report', () => {
   it('is tables and a chart for people, that fit the terminal', async () => {
     const { stdout } = await run(['campaign', 'report', 'Faulty'], { columns: 60 });
     expect(stdout).toMatch(/submitted +2 +100\.0 %/);
+    expect(stdout).toContain('taken by the next mail server');
     expect(stdout).toMatch(/clicked +0 +0 +0\.0 %/);
     expect(stdout).toContain('https://harbour.example/new');
     expect(stdout).toContain('Submitted a day');

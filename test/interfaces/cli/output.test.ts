@@ -51,8 +51,8 @@ describe('a result', () => {
 
   it('is cut to the terminal only when there is one', () => {
     const stdout = new RecordedStream({ columns: 100 });
-    expect(new Output({ json: false, stdout, stderr: stdout }).view.width).toBe(100);
-    expect(streams(false).output.view.width).toBeUndefined();
+    expect(new Output({ json: false, stdout, stderr: stdout }).display.width).toBe(100);
+    expect(streams(false).output.display.width).toBeUndefined();
   });
 });
 

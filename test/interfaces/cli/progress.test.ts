@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Progress } from '../../../src/interfaces/cli/progress.ts';
 import { textWidth } from '../../../src/interfaces/cli/text.ts';
+import { WholeLines } from '../../../src/interfaces/cli/whole-lines.ts';
 import { HeldClock, RecordedStream } from './terminal.ts';
 
 function started({ columns, total }: { columns?: number; total?: number }) {
@@ -107,5 +108,33 @@ describe('progress in a log', () => {
     const { stream, progress } = started({ total: 0 });
     progress.finish();
     expect(stream.lines).toEqual(['campaign: 0 of 0 in 0.0 s']);
+  });
+});
+
+describe('what others write while a bar is drawn', () => {
+  it.each(['warning: the relay is away\n', 'No worker is running.\n'])(
+    '%j has a line of its own, and the bar goes on below',
+    (said) => {
+      const [clock, stream] = [new HeldClock(), new RecordedStream({ columns: 120 })];
+      const shared = new WholeLines(stream);
+      const progress = new Progress({ stream: shared, clock, label: 'import' });
+      progress.update(1);
+      shared.write(said);
+      expect(stream.lines).toEqual([said.trim()]);
+      clock.advance(1_000);
+      progress.update(500);
+      expect(stream.current).toContain('import  500');
+      shared.end();
+      shared.end();
+      expect(stream.lines).toHaveLength(2);
+    },
+  );
+
+  it('is passed on as it is in a log', () => {
+    const stream = new RecordedStream();
+    const shared = new WholeLines(stream);
+    shared.write('a');
+    shared.write('b\n');
+    expect(stream.written).toBe('ab\n');
   });
 });

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatCount, formatSeconds, formatShare, oneLine, pad, textWidth, truncate } from '../../../src/interfaces/cli/text.ts';
+import {
+  formatCount,
+  formatCounted,
+  formatSeconds,
+  formatShare,
+  oneLine,
+  pad,
+  textWidth,
+  truncate,
+} from '../../../src/interfaces/cli/text.ts';
 
 /** Any code points, lone surrogates and control characters included. */
 const anything = fc.array(fc.oneof(fc.nat(0x9f), fc.nat(0x10ffff))).map((points) => String.fromCodePoint(...points));
@@ -89,4 +98,15 @@ describe('figures', () => {
     [187, '3:07'],
     [3_723, '1:02:03'],
   ])('say %d seconds as %s', (seconds, expected) => expect(formatSeconds(seconds)).toBe(expected));
+});
+
+describe('a number with what it counts', () => {
+  it.each([
+    [0, '0 people'],
+    [1, '1 person'],
+    [2, '2 people'],
+    [12_345, '12,345 people'],
+  ])('of %i is %s', (count, shown) => {
+    expect(formatCounted(count, 'person', 'people')).toBe(shown);
+  });
 });

@@ -139,7 +139,7 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
   };
   const report = await application.reports.campaign(project.id, campaign.id);
   const daily = await daysOf(application, project.id, report, cli.clock.now());
-  cli.output.result(result, () => `\n${renderReport(report, daily, cli.output.view)}\n`);
+  cli.output.result(result, () => `\n${renderReport(report, daily, cli.output.display)}\n`);
   for (const fault of differences(result, recipients, acted)) {
     cli.output.warn(fault);
     cli.endWith(EXIT.failed);
