@@ -103,6 +103,8 @@ export interface AudienceStore {
   optOutFacts(projectId: Id, subscriberId: Id, campaignId: Id, listIds: readonly Id[], undoSince: Date): Promise<OptOutFacts>;
   /** Gives the lists that this campaign's link left their state from before; those that are subscribed to again. */
   returnTo(projectId: Id, subscriberId: Id, campaignId: Id, since: Date, at: Date): Promise<readonly Id[]>;
+  /** Lifts the refusal of marketing that the person asked for, by whatever means; bounces and complaints stay. */
+  liftMarketingOptOut(projectId: Id, emailKey: string): Promise<void>;
   /** Lifts the refusal of marketing that this campaign's link made. */
   liftOptOut(projectId: Id, emailKey: string, campaignId: Id, since: Date): Promise<boolean>;
   removeSubscriptions(projectId: Id, subscriberId: Id): Promise<void>;

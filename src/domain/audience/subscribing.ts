@@ -62,7 +62,11 @@ export class Subscribing {
           : { projectId, listId, subscriberId: held.id, state, createdAt: before?.createdAt ?? now, at: now };
       if (changed && !(await this.store.moveSubscription(subscription, before?.state))) continue;
       const action = event === 'confirm' ? 'confirm' : 'subscribe';
-      if (evidence !== undefined) await this.record(projectId, held.id, [listId], action, evidence, now);
+      if (evidence !== undefined) {
+        await this.record(projectId, held.id, [listId], action, evidence, now);
+        // The person's own later word: without this it would be kept, and no campaign would reach the person.
+        if (state === 'confirmed') await this.store.liftMarketingOptOut(projectId, held.emailKey);
+      }
       return { subscription, changed };
     }
   }

@@ -144,3 +144,12 @@ export async function liftOptOut(sql: Sql, projectId: Id, emailKey: string, camp
   );
   return rows.length > 0;
 }
+
+/** By the primary key. */
+export async function liftMarketingOptOut(sql: Sql, projectId: Id, emailKey: string): Promise<void> {
+  await sql.query(
+    `delete from pennypost_audience.suppression
+     where project_id = $1 and email_key = $2 and scope = 'marketing' and reason = 'unsubscribe'`,
+    [projectId, emailKey],
+  );
+}

@@ -250,6 +250,10 @@ export class PostgresAudienceStore implements AudienceStore {
     return opting.liftOptOut(this.session.sql, projectId, emailKey, campaignId, since);
   }
 
+  liftMarketingOptOut(projectId: Id, emailKey: string): Promise<void> {
+    return opting.liftMarketingOptOut(this.session.sql, projectId, emailKey);
+  }
+
   async removeSubscriptions(projectId: Id, subscriberId: Id): Promise<void> {
     await this.session.sql.query('delete from pennypost_audience.subscription where project_id = $1 and subscriber_id = $2', [
       projectId,

@@ -140,7 +140,9 @@ function describe(error: unknown): Description {
   if (error instanceof HttpProblem) {
     const { status, code, message: detail, headers, errors } = error;
     if (errors.length === 0) return { status, code, detail, headers };
-    return { status, code, detail, headers, ...(errors.length === 1 && { pointer: errors[0]!.pointer }), errors };
+    // One field may break several rules.
+    const fields = new Set(errors.map(({ in: part, pointer }) => `${part} ${pointer}`));
+    return { status, code, detail, headers, ...(fields.size === 1 && { pointer: errors[0]!.pointer }), errors };
   }
   if (error instanceof DomainError) {
     return {

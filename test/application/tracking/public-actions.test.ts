@@ -108,6 +108,23 @@ describe('an unsubscribe by a link', () => {
     expect(consents.filter(({ source }) => source.includes(campaign.campaignId))).toHaveLength(1);
   });
 
+  it('ends with the later word of the person, and with no word of others', async () => {
+    const { listIds, subscriberId, token } = await mailed();
+    await deleteLists(listIds);
+    await recipients().unsubscribe(token, REQUEST);
+    const next = await world.list(0);
+    await world.application.audience.subscribe(world.projectId, next, subscriberId, {});
+    expect(await isMailable(subscriberId, [next])).toBe(false);
+    await world.application.audience.subscribe(world.projectId, next, subscriberId, { consent: { source: 'signup form' } });
+    expect(await refusalsOf(subscriberId)).toEqual([]);
+    expect(await isMailable(subscriberId, [next])).toBe(true);
+
+    const address = await world.addressOf(subscriberId);
+    await world.application.audience.suppress(world.projectId, address, { scope: 'marketing', reason: 'complaint' });
+    await world.application.audience.subscribe(world.projectId, next, subscriberId, { consent: { source: 'signup form' } });
+    expect(await refusalsOf(subscriberId)).toEqual(['marketing complaint']);
+  });
+
   it('is kept when the person gets another address', async () => {
     const { listIds, subscriberId, token } = await mailed();
     await deleteLists(listIds);
