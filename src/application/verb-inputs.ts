@@ -199,7 +199,7 @@ export const VERB_INPUTS = {
     strict<NonNullable<Audience['listSuppressions'][1]>>({
       ...pageFields,
       scope: text.optional(),
-      reason: z.enum(['hard_bounce', 'complaint', 'unsubscribe', 'erased', 'manual']).optional(),
+      reason: z.string().optional(),
     }).optional(),
   ],
   'audience.audiencePage': [project, audienceFilter, id('subscriber').optional(), z.int().min(1)],
