@@ -121,7 +121,7 @@ describe('a log', () => {
       { reason: 'The database cannot be used now: the database system is starting up (57P03). (database.unavailable)' },
     ]);
     vi.advanceTimersByTime(10_000);
-    expect(lines.map(({ facts }) => facts['repeated'])).toEqual([undefined, 14]);
+    expect(lines.map(({ facts }) => facts.repeated)).toEqual([undefined, 14]);
   });
 
   it('keeps what the job queue emits and what is no fault of the database as it is', () => {

@@ -11,7 +11,8 @@ const scope = z
   .or(z.templateLiteral(['list:', z.guid()]).transform((text): `list:${string}` => `list:${text.slice(5).toLowerCase()}`))
   .openapi({
     type: 'string',
-    pattern: '^(project|marketing|list:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$',
+    pattern:
+      '^(project|marketing|list:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$',
     description: '`project`: no mail at all. `marketing`: no campaigns. `list:<id>`: nothing of that list.',
     example: 'project',
   });
