@@ -145,11 +145,16 @@ export async function liftOptOut(sql: Sql, projectId: Id, emailKey: string, camp
   return rows.length > 0;
 }
 
-/** By the primary key. */
+/** By the primary key. A row that another transaction is changing is left to it: waiting here could close a circle of locks. */
 export async function liftMarketingOptOut(sql: Sql, projectId: Id, emailKey: string): Promise<void> {
   await sql.query(
-    `delete from pennypost_audience.suppression
-     where project_id = $1 and email_key = $2 and scope = 'marketing' and reason = 'unsubscribe'`,
+    `with refusal as (
+       select project_id, email_key, scope from pennypost_audience.suppression
+       where project_id = $1 and email_key = $2 and scope = 'marketing' and reason = 'unsubscribe'
+       for update skip locked
+     )
+     delete from pennypost_audience.suppression s using refusal r
+     where s.project_id = r.project_id and s.email_key = r.email_key and s.scope = r.scope`,
     [projectId, emailKey],
   );
 }
