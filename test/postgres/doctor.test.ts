@@ -113,7 +113,7 @@ describe('the doctor', () => {
     expect((await findingsOf({ PENNYPOST_DATA_DIR: data })).SMTP).toMatchObject({ verdict: 'warn', found: 'no server is set' });
   });
 
-  it.each(['421-at-ehlo', '550-at-ehlo'])('says what to do when the SMTP server refuses our name with %s', async (script) => {
+  it.each(['421-at-ehlo', '550-at-ehlo.550-at-helo'])('says what to do when the SMTP server refuses our name with %s', async (script) => {
     const sink = await startFaultSink({ script: () => script });
     const { SMTP } = await findingsOf({ PENNYPOST_SMTP_URL: `${sink.url}?name=box.example.com` });
     await sink.close();

@@ -141,7 +141,7 @@ export class SinkConnection {
     else if (verb === 'RCPT') this.rcpt(line);
     else if (verb === 'DATA') this.data();
     else if (verb === 'EHLO') this.perform('ehlo', this.greetingLines().join('\n'));
-    else if (verb === 'HELO') this.perform('ehlo', '250 sink.example');
+    else if (verb === 'HELO') this.perform('helo', '250 sink.example');
     else if (verb === 'STAR') this.perform('starttls', '220 2.0.0 Ready to start TLS', () => this.secure());
     else if (verb === 'AUTH') this.authenticate(line);
     else if (verb === 'RSET') {

@@ -13,7 +13,7 @@
  * - `storm-200`: 450 4.7.1 at RCPT to the first 200 whom this script is given for, whoever they are, then as usual
  * - `accept-data`: 354 though RCPT was refused, as some servers do
  */
-export const SINK_STEPS = ['greeting', 'ehlo', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'] as const;
+export const SINK_STEPS = ['greeting', 'ehlo', 'helo', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'] as const;
 export type SinkStep = (typeof SINK_STEPS)[number];
 
 export interface SinkAction {
