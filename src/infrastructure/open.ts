@@ -13,7 +13,7 @@ import type { Inbox } from './inbox/inbox.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { checkServer, openDatabase } from './postgres/database.ts';
 import { databaseClock } from './postgres/database-clock.ts';
-import { DatabaseUnavailable } from './postgres/errors.ts';
+import { DatabaseRestarting } from './postgres/errors.ts';
 import { migrate, pendingMigrations } from './postgres/migrate.ts';
 import { breakSilence, openOrm } from './postgres/orm.ts';
 import { hasEnded, processName } from './postgres/process-mark.ts';
@@ -75,7 +75,7 @@ export interface Opened extends Wired {
   /** Names of the migrations that this opening applied. */
   readonly migrated: readonly string[];
   readonly lifecycle: Lifecycle;
-  /** @throws DatabaseUnavailable when this process cannot serve now */
+  /** @throws DatabaseRestarting, DatabaseUnavailable when this process cannot serve now */
   ready(): Promise<void>;
   close(): Promise<void>;
 }
@@ -155,8 +155,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       lifecycle,
       async ready() {
         const trouble = database.trouble();
-        if (trouble !== undefined)
-          throw new DatabaseUnavailable(`the embedded PostgreSQL has ended and is being started again (${trouble}).`);
+        if (trouble !== undefined) throw new DatabaseRestarting(trouble);
         await wired.get(tokens.work).run((scope) => scope.access.listProjects({ limit: 1 }));
       },
       close: () => lifecycle.close(),

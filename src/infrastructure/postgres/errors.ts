@@ -13,6 +13,15 @@ export class DatabaseUnavailable extends DomainError {
   }
 }
 
+/** The embedded server ended, and the process that runs it starts it again. Clients of the API are told why, so it names no path. */
+export class DatabaseRestarting extends DomainError {
+  readonly code = 'database.restarting';
+  readonly kind = 'unavailable';
+  constructor(reason: string) {
+    super(`The embedded PostgreSQL has ended and is being started again: ${reason}.`);
+  }
+}
+
 /** Somebody else changed the same thing between our reading and our writing. */
 export class ChangedMeanwhile extends DomainError {
   readonly code = 'resource.changed_meanwhile';

@@ -131,6 +131,9 @@ export function isUnexpected(error: unknown): boolean {
 const AWAY =
   'This cannot be answered now. Try again after the seconds in Retry-After. The log of the server has the reason under the id in "instance".';
 
+/** Codes whose message was written for clients. */
+const TOLD: ReadonlySet<string> = new Set(['database.restarting']);
+
 interface Description extends Pick<ProblemDocument, 'code' | 'detail' | 'pointer' | 'errors' | 'problems'> {
   readonly status: ProblemStatus;
   readonly headers: Readonly<Record<string, string>>;
@@ -149,7 +152,7 @@ function describe(error: unknown): Description {
       status: STATUS_OF_CODE[error.code] ?? STATUS[error.kind],
       code: error.code,
       // What is away and where is for the log: to the outside it would name hosts, paths and statements.
-      detail: error.kind === 'unavailable' ? AWAY : error.message,
+      detail: error.kind === 'unavailable' && !TOLD.has(error.code) ? AWAY : error.message,
       headers: headersFor(error),
       ...(error.pointer !== undefined && { pointer: error.pointer }),
       ...('problems' in error && Array.isArray(error.problems) && { problems: error.problems }),

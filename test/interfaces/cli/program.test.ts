@@ -92,7 +92,7 @@ describe('a command line that is wrong', () => {
   it.each([
     ['an unknown command', ['campain'], "unknown command 'campain'. Did you mean campaign?"],
     ['an unknown option', ['status', '--fast'], "unknown option '--fast'"],
-    ['a missing option', ['campaign', 'create'], "required option '--file <file>' not specified."],
+    ['a missing option', ['list', 'create'], "required option '--name <name>' not specified."],
     ['a missing argument', ['campaign', 'show'], "missing required argument 'campaign'."],
     ['too much', ['status', 'now'], "too many arguments for 'status'"],
     ['no number', ['demo', '--recipients', 'many'], '--recipients wants a whole number from 1 to 100,000, not "many".'],
@@ -106,10 +106,10 @@ describe('a command line that is wrong', () => {
   });
 
   it('says it as JSON when asked to', async () => {
-    const { status, stdout, stderr } = await run(['campaign', 'create', '--json']);
+    const { status, stdout, stderr } = await run(['list', 'create', '--json']);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(JSON.parse(stderr)).toEqual({
-      error: { code: 'input.invalid', kind: 'invalid', message: "required option '--file <file>' not specified. See --help." },
+      error: { code: 'input.invalid', kind: 'invalid', message: "required option '--name <name>' not specified. See --help." },
     });
   });
 
