@@ -125,7 +125,7 @@ const BAD_ADDRESSES = [
   'kim@@example.org',
   '',
   'lee park@example.net',
-  'Ann <ann@example.com>',
+  'ann.example.com@',
   'sam@localhost',
   'max@example..org',
   '.dot@example.net',
