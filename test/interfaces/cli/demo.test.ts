@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseEmailAddress } from '../../../src/domain/shared/email-address.ts';
+import { addressOf } from '../../../src/domain/audience/cell-cleaning.ts';
 import { sampleFile } from '../../../src/interfaces/cli/demo/people.ts';
 import { type DemoResult, differences } from '../../../src/interfaces/cli/demo/run.ts';
 import { type RunningProcess, startNode } from '../../support/processes.ts';
@@ -118,7 +118,7 @@ const addressIn = (row: string): string =>
 
 function keyOf(address: string): string[] {
   try {
-    return [parseEmailAddress(address).key];
+    return [addressOf(address).key];
   } catch {
     return [];
   }
