@@ -42,7 +42,7 @@ describe('a worker that is asked to end', () => {
     const worker = stage.start('src/interfaces/cli/main.ts', ['work', '--lanes', 'bulk', '--processes', '1']);
     await worker.line((line) => line.startsWith('lanes'));
     await launch(stage.application, audience);
-    await eventually('a connection that hangs', async () => (await stage.sink.look()).open[0] === 1);
+    await eventually('a message to hang', async () => (await stage.sink.look()).busy === 1);
     worker.kill('SIGTERM');
     await eventually('it to say that it drains', () => worker.errors().includes('Finishing'));
     // Within a second of the first one a signal counts as the same: service managers and npm send it twice.
