@@ -73,7 +73,7 @@ export function checkAttributeName(name: string, pointer: string): void {
     !name.isWellFormed()
   ) {
     throw new InvalidInput(
-      `An attribute needs a name of 1 to ${ATTRIBUTE_NAME_LENGTH} printable characters; "${cleanText(name).slice(0, 40)}" is none.`,
+      `An attribute needs a name of 1 to ${ATTRIBUTE_NAME_LENGTH} printable characters; "${cleanText(name).slice(0, 40)}" is not such a name.`,
       pointer,
     );
   }

@@ -40,7 +40,7 @@ export function parseSmtpUrl(text: string, what = 'The SMTP URL'): SmtpUrl {
     throw new InvalidInput(`${what} says tls=${tls}, and smtps:// is TLS from the first byte. Write smtp:// or leave tls= out.`);
   if (tls === 'offered' && auth !== undefined && !isLoopbackHost(host))
     throw new InvalidInput(
-      `${what} says tls=offered beside a password: whoever stands between could remove the offer and read it. Leave tls= out (TLS is then required), or write tls=none for a network that you trust.`,
+      `${what} says tls=offered beside a password: an attacker on the way could remove the offer and read the password. Leave tls= out (TLS is then required), or write tls=none for a network that you trust.`,
     );
   return {
     host,
