@@ -113,15 +113,18 @@ describe('the doctor', () => {
     expect((await findingsOf({ PENNYPOST_DATA_DIR: data })).SMTP).toMatchObject({ verdict: 'warn', found: 'no server is set' });
   });
 
-  it.each(['421-at-ehlo', '550-at-ehlo.550-at-helo'])('says what to do when the SMTP server refuses our name with %s', async (script) => {
-    const sink = await startFaultSink({ script: () => script });
-    const { SMTP } = await findingsOf({ PENNYPOST_SMTP_URL: `${sink.url}?name=box.example.com` });
-    await sink.close();
-    expect(SMTP).toMatchObject({
-      verdict: 'fail',
-      advice: expect.stringMatching(/^It does not accept box\.example\.com as our name in EHLO\. Add \?name=/),
-    });
-  });
+  it.each(['421-at-ehlo', '550-at-ehlo.550-at-helo'])(
+    'says what to do when the SMTP server refuses our name with %s',
+    async (script) => {
+      const sink = await startFaultSink({ script: () => script });
+      const { SMTP } = await findingsOf({ PENNYPOST_SMTP_URL: `${sink.url}?name=box.example.com` });
+      await sink.close();
+      expect(SMTP).toMatchObject({
+        verdict: 'fail',
+        advice: expect.stringMatching(/^It does not accept box\.example\.com as our name in EHLO\. Add \?name=/),
+      });
+    },
+  );
 
   it('warns of a password that is sent without TLS', async () => {
     const sink = await startFaultSink({ credentials: { user: 'u', pass: 'p' } });
