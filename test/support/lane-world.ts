@@ -4,7 +4,7 @@ import type { ReadPage } from '../../src/application/delivery/recipient-reader.t
 import { SendingCampaign } from '../../src/application/delivery/sending-campaign.ts';
 import { KeyRing } from '../../src/domain/access/index.ts';
 import type { RecipientFacts } from '../../src/domain/audience/index.ts';
-import { Campaign, type PlanRecipient, type Renderer, RenderFailed } from '../../src/domain/campaign/index.ts';
+import { Campaign, type MessagePlan, type PlanRecipient, type Renderer, RenderFailed } from '../../src/domain/campaign/index.ts';
 import {
   LEASE_MS,
   leaseName,
@@ -37,18 +37,23 @@ const NEVER = new Promise<never>(() => undefined);
 
 const KEYS = new KeyRing([Buffer.alloc(32, 7)]);
 
+const NO_PARTS = { text: '', slots: [], links: [] };
+
 /** Composes `Hello <address>`; fails for who has the attribute `poison`. */
+const plainPlan: MessagePlan = {
+  links: [],
+  compose(recipient: PlanRecipient) {
+    if ('poison' in recipient.variables) throw new RenderFailed('the template cannot be rendered with this data');
+    const bytes = Buffer.from(`Message-ID: <${recipient.messageId}>\r\n\r\nHello ${recipient.address}\r\n`);
+    return { bytes, release: () => undefined };
+  },
+};
+
 const plainRenderer: Renderer = {
   check: async () => [],
-  freeze: async (content) => ({ content, links: [] }),
-  compile: async () => ({
-    links: [],
-    compose(recipient: PlanRecipient) {
-      if ('poison' in recipient.variables) throw new RenderFailed('the template cannot be rendered with this data');
-      const bytes = Buffer.from(`Message-ID: <${recipient.messageId}>\r\n\r\nHello ${recipient.address}\r\n`);
-      return { bytes, release: () => undefined };
-    },
-  }),
+  freeze: async (content) => ({ content, parts: NO_PARTS }),
+  compileFrozen: () => plainPlan,
+  compile: async () => plainPlan,
   preview: async () => ({ subject: '', preheader: '', html: undefined, text: '' }),
   faults: async () => [],
 };
@@ -293,7 +298,7 @@ export class LaneWorld {
     const campaign = new Campaign(projectId, campaignId, draft, this.time.clock.now());
     const project = { name: 'Test', postalAddress: '1 Road, Town', senderDomain: 'news.example.com' };
     campaign.launch(this.time.clock.now());
-    const frozen = { content, links: [], keyId: KEYS.keyId, publicUrl: 'https://t.example.com', project };
+    const frozen = { content, parts: NO_PARTS, keyId: KEYS.keyId, publicUrl: 'https://t.example.com', project };
     return SendingCampaign.load(campaign, frozen, plainRenderer, KEYS);
   }
 

@@ -124,8 +124,8 @@ export class LaunchCampaign {
 
   async #freeze(draft: Campaign, written: Content, project: Project, publicUrl: string): Promise<FrozenContent> {
     const context = this.#context(draft, project, publicUrl);
-    const { content, links } = await this.#renderer.freeze(written, context);
-    return { content, links, keyId: this.#keys.keyId, publicUrl, project: context.project };
+    const { content, parts } = await this.#renderer.freeze(written, context);
+    return { content, parts, keyId: this.#keys.keyId, publicUrl, project: context.project };
   }
 
   /** What the messages of a launch have in common, tracked links included. */

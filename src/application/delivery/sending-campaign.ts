@@ -59,7 +59,7 @@ export class SendingCampaign {
       baseUrl: frozen.publicUrl,
       linkToken: (index, target) => issueLinkToken({ kind: 'campaign', projectId, subjectId: campaignId, key }, index, target),
     });
-    const plan = await renderer.compile(frozen.content, context);
+    const plan = renderer.compileFrozen(frozen, context);
     return new SendingCampaign(
       campaign,
       plan,

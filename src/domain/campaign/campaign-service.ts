@@ -3,10 +3,11 @@ import { InvalidInput, NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import { numberedSlug } from '../shared/slug.ts';
-import { Campaign, type CampaignDraft, CampaignSlugTaken, type FrozenContent, type FrozenLink } from './campaign.ts';
+import { Campaign, type CampaignDraft, CampaignSlugTaken, type FrozenContent } from './campaign.ts';
 import type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
 import type { Content } from './content.ts';
 import { type ContentInput, parseContent } from './content-input.ts';
+import type { PlanLink } from './renderer.ts';
 import { Template } from './template.ts';
 
 export interface CampaignInput {
@@ -102,7 +103,7 @@ export class CampaignService {
   }
 
   /** The links of what was fixed at launch; none before it. */
-  links(projectId: Id, id: Id): Promise<readonly FrozenLink[]> {
+  links(projectId: Id, id: Id): Promise<readonly PlanLink[]> {
     return this.#store.links(projectId, id);
   }
 

@@ -1,7 +1,8 @@
 import type { Id } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
-import type { Campaign, CampaignState, FrozenContent, FrozenLink } from './campaign.ts';
+import type { Campaign, CampaignState, FrozenContent } from './campaign.ts';
 import type { Content } from './content.ts';
+import type { PlanLink } from './renderer.ts';
 import type { Template } from './template.ts';
 
 /** A template as listings show it. */
@@ -53,7 +54,7 @@ export interface CampaignStore {
   /** Undefined before the launch. */
   frozen(projectId: Id, campaignId: Id): Promise<FrozenContent | undefined>;
   /** Of frozen content; none before the launch. */
-  links(projectId: Id, campaignId: Id): Promise<readonly FrozenLink[]>;
+  links(projectId: Id, campaignId: Id): Promise<readonly PlanLink[]>;
   addTemplate(template: Template): void;
   template(projectId: Id, id: Id): Promise<Template | undefined>;
   templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>>;

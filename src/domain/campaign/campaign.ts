@@ -2,6 +2,7 @@ import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import { parseSlug, slugOf } from '../shared/slug.ts';
 import type { Content, ContentKind, Mailbox } from './content.ts';
+import type { FinalContent } from './renderer.ts';
 
 /**
  *   draft -> scheduled -> sending <-> paused -> cancelled
@@ -70,21 +71,11 @@ export class CampaignSlugTaken extends DomainError {
 }
 
 /** What was fixed when the campaign was launched: sending processes read nothing else. */
-export interface FrozenContent {
-  /** MJML already turned into HTML. */
-  readonly content: Content;
-  readonly links: readonly FrozenLink[];
+export interface FrozenContent extends FinalContent {
   /** Which generation of the project's keys signs its tokens. */
   readonly keyId: string;
   readonly publicUrl: string;
   readonly project: { readonly name: string; readonly postalAddress: string; readonly senderDomain: string };
-}
-
-/** A link of frozen content as reports name it. */
-export interface FrozenLink {
-  readonly index: number;
-  /** As written, Liquid included. */
-  readonly target: string;
 }
 
 export interface Audience {

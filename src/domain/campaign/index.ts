@@ -18,7 +18,6 @@ export {
   type CampaignState,
   CampaignTransitionRefused,
   type FrozenContent,
-  type FrozenLink,
 } from './campaign.ts';
 export { type CampaignInput, CampaignService } from './campaign-service.ts';
 export type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
@@ -26,10 +25,13 @@ export type { Content, ContentKind, Mailbox } from './content.ts';
 export type { ContentInput } from './content-input.ts';
 export { headerFaults } from './header-fields.ts';
 export {
+  type AssembledParts,
   type ComposedMessage,
   ContentInvalid,
   type ContentProblem,
+  type FinalContent,
   type MessagePlan,
+  type PlacedLink,
   type PlanContext,
   type PlanLink,
   type PlanRecipient,

@@ -69,6 +69,31 @@ export interface RenderedMessage {
   readonly text: string;
 }
 
+/** A place in a template where a link target stands; the tag `{% pennypost_link n %}` points at it by position in a list. */
+export interface PlacedLink {
+  /** As it stood in the template: entities and quotes kept. */
+  readonly written: string;
+  /** Entities decoded; may hold Liquid. */
+  readonly target: string;
+  readonly dynamic: boolean;
+  /** Position in the plan's list of links; absent for a link that is not tracked. */
+  readonly index?: number | undefined;
+}
+
+/** Templates of both parts with links, preheader, footer and pixel in them. Plain data: it is stored with a launched campaign. */
+export interface AssembledParts {
+  readonly html?: string | undefined;
+  readonly text: string;
+  readonly slots: readonly PlacedLink[];
+  readonly links: readonly PlanLink[];
+}
+
+/** What a launch fixes: the content in its final form and its parts, assembled once for all sending processes. */
+export interface FinalContent {
+  readonly content: Content;
+  readonly parts: AssembledParts;
+}
+
 /** Content compiled once; composes one message per recipient. */
 export interface MessagePlan {
   readonly links: readonly PlanLink[];
@@ -93,11 +118,13 @@ export interface Renderer {
   /** Everything wrong with the content; empty when it may be launched (warnings aside). Never throws for bad content. */
   check(content: Content, context: PlanContext): Promise<readonly ContentProblem[]>;
   /**
-   * Turns MJML and Markdown into HTML, in its layout, and leaves Liquid alone, so that sending processes never load MJML. Whole
-   * HTML documents and text come back as they are.
+   * Turns MJML and Markdown into HTML, in its layout, and assembles the parts; Liquid stays as written. Whole HTML documents and
+   * text come back as they are.
    * @throws ContentInvalid when `check` would report an error.
    */
-  freeze(content: Content, context: PlanContext): Promise<{ readonly content: Content; readonly links: readonly PlanLink[] }>;
+  freeze(content: Content, context: PlanContext): Promise<FinalContent>;
+  /** The plan of what `freeze` returned in the same context: nothing is examined again, so a sending process loads no parser. */
+  compileFrozen(frozen: FinalContent, context: PlanContext): MessagePlan;
   /**
    * The same content in the same context without tracking is compiled once.
    * @throws ContentInvalid when `check` would report an error.

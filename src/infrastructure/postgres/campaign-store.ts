@@ -5,9 +5,9 @@ import {
   type CampaignStore,
   type Content,
   type FrozenContent,
-  type FrozenLink,
   type ListedTemplate,
   type ListUse,
+  type PlanLink,
   Template,
 } from '../../domain/campaign/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
@@ -119,26 +119,25 @@ export class PostgresCampaignStore implements CampaignStore {
     );
   }
 
-  async freeze(projectId: Id, campaignId: Id, { links, ...frozen }: FrozenContent): Promise<void> {
+  async freeze(projectId: Id, campaignId: Id, frozen: FrozenContent): Promise<void> {
     await this.#session.sql.query(
       'update pennypost_campaign.campaign_content set frozen = $3, links = $4 where project_id = $1 and campaign_id = $2',
-      [projectId, campaignId, JSON.stringify(frozen), JSON.stringify(links)],
+      [projectId, campaignId, JSON.stringify(frozen), JSON.stringify(frozen.parts.links)],
     );
   }
 
   /** Index: primary key. */
   async frozen(projectId: Id, campaignId: Id): Promise<FrozenContent | undefined> {
-    const [row] = await this.#session.sql.query<{ frozen: Omit<FrozenContent, 'links'>; links: readonly FrozenLink[] }>(
-      `select frozen, links from pennypost_campaign.campaign_content
-       where project_id = $1 and campaign_id = $2 and frozen is not null`,
+    const [row] = await this.#session.sql.query<{ frozen: FrozenContent | null }>(
+      'select frozen from pennypost_campaign.campaign_content where project_id = $1 and campaign_id = $2',
       [projectId, campaignId],
     );
-    return row === undefined ? undefined : { ...row.frozen, links: row.links };
+    return row?.frozen ?? undefined;
   }
 
   /** Index: primary key. */
-  async links(projectId: Id, campaignId: Id): Promise<readonly FrozenLink[]> {
-    const [row] = await this.#session.sql.query<{ links: readonly FrozenLink[] | null }>(
+  async links(projectId: Id, campaignId: Id): Promise<readonly PlanLink[]> {
+    const [row] = await this.#session.sql.query<{ links: readonly PlanLink[] | null }>(
       'select links from pennypost_campaign.campaign_content where project_id = $1 and campaign_id = $2',
       [projectId, campaignId],
     );

@@ -1,17 +1,12 @@
 import type { Liquid } from 'liquidjs';
-import type { Content, ContentProblem, PlanContext, PlanLink } from '../../domain/campaign/index.ts';
+import type { AssembledParts, Content, ContentProblem, PlanContext } from '../../domain/campaign/index.ts';
 import { textFooter } from './footer.ts';
 import { Footers, seamsOf } from './footers.ts';
-import { LinkBook, type LinkSlot, placeHtmlLinks, placeTextLinks } from './links.ts';
+import { LinkBook, placeHtmlLinks, placeTextLinks } from './links.ts';
 import { findRegions } from './liquid-regions.ts';
 import { textFromHtml } from './text-part.ts';
 
-/** Templates of both parts with everything of ours in them: links, preheader, footer, pixel. */
-export interface Assembled {
-  readonly html: string | undefined;
-  readonly text: string;
-  readonly slots: readonly LinkSlot[];
-  readonly links: readonly PlanLink[];
+export interface Assembled extends AssembledParts {
   /** What each part lacked and the content forbids us to add. */
   readonly problems: readonly ContentProblem[];
 }

@@ -1,5 +1,5 @@
 import type { Liquid } from 'liquidjs';
-import type { PlanLink } from '../../domain/campaign/index.ts';
+import type { PlacedLink, PlanLink } from '../../domain/campaign/index.ts';
 import { LONGEST_TRACKED_TARGET } from '../../domain/tracking/index.ts';
 import { bareUrls } from './bare-urls.ts';
 import { decodeValue, type ScannedAttribute, type ScannedTag, scanTags } from './html-scan.ts';
@@ -10,20 +10,9 @@ import { findRegions, type LiquidRegions, lineIndex, mask, tagsIn } from './liqu
 const CLICKABLE = /^(?:a|area|v:[a-z]+)$/;
 const OPT_OUT = 'data-pennypost-track';
 
-/** A place in a template where a link target stands; the tag `{% pennypost_link n %}` points at it by position in a list. */
-export interface LinkSlot {
-  /** As it stood in the template: entities and quotes kept. */
-  readonly written: string;
-  /** Entities decoded; may hold Liquid. */
-  readonly target: string;
-  readonly dynamic: boolean;
-  /** Position in the plan's list of links; absent for a link that is not tracked. */
-  readonly index: number | undefined;
-}
-
 /** Collects links over both parts of a message; the same target is the same link. */
 export class LinkBook {
-  readonly slots: LinkSlot[] = [];
+  readonly slots: PlacedLink[] = [];
   private readonly targets = new Map<string, number>();
 
   get links(): readonly PlanLink[] {

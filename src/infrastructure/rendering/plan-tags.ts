@@ -8,12 +8,11 @@ import {
   type TopLevelToken,
   toValueSync,
 } from 'liquidjs';
-import { type PlanContext, RenderFailed } from '../../domain/campaign/index.ts';
+import { type PlacedLink, type PlanContext, RenderFailed } from '../../domain/campaign/index.ts';
 import { LONGEST_TRACKED_TARGET } from '../../domain/tracking/index.ts';
 import { isLabel, type Label, labelFor } from './footer.ts';
 import type { Frame } from './frame.ts';
 import { isAppLink, webTarget } from './link-target.ts';
-import type { LinkSlot } from './links.ts';
 import { createEngine, type Escaping } from './liquid.ts';
 
 /**
@@ -44,7 +43,7 @@ export interface FixedLink {
 /** Makes the address that a link leads to, in either part. */
 export class LinkWriter {
   private readonly frame: Frame;
-  private readonly slots: readonly LinkSlot[];
+  private readonly slots: readonly PlacedLink[];
   /** Absent: links stay as they are. */
   private readonly tracking: PlanContext['tracking'];
   /** What stands before the open token in the pixel's address. */
@@ -54,7 +53,7 @@ export class LinkWriter {
   /** The link token depends on index and target only, and many recipients share a target. */
   private readonly tokens = new Map<string, string>();
 
-  constructor(frame: Frame, slots: readonly LinkSlot[], tracking: PlanContext['tracking']) {
+  constructor(frame: Frame, slots: readonly PlacedLink[], tracking: PlanContext['tracking']) {
     this.frame = frame;
     this.slots = slots;
     this.tracking = tracking?.clicks === true ? tracking : undefined;

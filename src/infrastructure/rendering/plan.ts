@@ -1,5 +1,6 @@
 import { Context, type Liquid, type Template, toValueSync } from 'liquidjs';
 import {
+  type AssembledParts,
   type ComposedMessage,
   type Content,
   type MessagePlan,
@@ -9,7 +10,6 @@ import {
   type RenderedMessage,
   RenderFailed,
 } from '../../domain/campaign/index.ts';
-import type { Assembled } from './assemble.ts';
 import { Frame } from './frame.ts';
 import { type HardLimit, OutOfTime } from './hard-limit.ts';
 import { collapse } from './headers.ts';
@@ -50,7 +50,7 @@ export class CompiledPlan implements MessagePlan {
   private readonly state = new MessageState();
   private expected = 8_192;
 
-  constructor(content: Content, context: PlanContext, assembled: Assembled, surroundings: PlanSurroundings) {
+  constructor(content: Content, context: PlanContext, assembled: AssembledParts, surroundings: PlanSurroundings) {
     this.links = assembled.links;
     this.surroundings = surroundings;
     const { html, text } = assembled;

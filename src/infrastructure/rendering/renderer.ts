@@ -13,8 +13,8 @@ import {
   type Content,
   ContentInvalid,
   type ContentProblem,
+  type FinalContent,
   type PlanContext,
-  type PlanLink,
   type PlanRecipient,
   type RenderedMessage,
   type Renderer,
@@ -59,12 +59,13 @@ export class MjmlRenderer implements Renderer {
     }
   }
 
-  async freeze(
-    content: Content,
-    context: PlanContext,
-  ): Promise<{ readonly content: Content; readonly links: readonly PlanLink[] }> {
+  async freeze(content: Content, context: PlanContext): Promise<FinalContent> {
     const unified = withLineFeeds(content);
     return this.strictly(this.threads.run(projectOf(context), 'freeze', unified, factsOf(context)));
+  }
+
+  compileFrozen({ content, parts }: FinalContent, context: PlanContext): CompiledPlan {
+    return new CompiledPlan(content, context, parts, { pool: this.pool, hardLimit: this.hardLimit });
   }
 
   /** Plans without links of their own are kept: transactional content is compiled once, not once per message. */

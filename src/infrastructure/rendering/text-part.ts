@@ -1,7 +1,7 @@
 import type { FormatCallback } from 'html-to-text';
 import type { Liquid } from 'liquidjs';
+import type { PlacedLink } from '../../domain/campaign/index.ts';
 import { type ScannedAttribute, type ScannedTag, scanHtml } from './html-scan.ts';
-import type { LinkSlot } from './links.ts';
 import { findRegions, type LiquidRegions, mask, protect, tagsIn } from './liquid-regions.ts';
 import { HidingRules, stretchesFor } from './visibility.ts';
 
@@ -9,7 +9,7 @@ import { HidingRules, stretchesFor } from './visibility.ts';
  * The plain-text part as a template, made once from the HTML template: Liquid stays in it and every link tag stands in square
  * brackets behind its text. Nothing is wrapped or put in capitals: a value may be of any length and language.
  */
-export async function textFromHtml(engine: Liquid, html: string, slots: readonly LinkSlot[]): Promise<string> {
+export async function textFromHtml(engine: Liquid, html: string, slots: readonly PlacedLink[]): Promise<string> {
   const shown = shownOnly(html, findRegions(engine, html));
   const found = findRegions(engine, shown);
   const liquid = protect(shown, found);
@@ -175,7 +175,7 @@ function written(html: string, attribute: ScannedAttribute): string {
 }
 
 /** `https://example.com [link]` with that very target: the link alone says it. */
-function collapseRepeated(text: string, slots: readonly LinkSlot[]): string {
+function collapseRepeated(text: string, slots: readonly PlacedLink[]): string {
   let out = '';
   let from = 0;
   for (const match of text.matchAll(/ \[(\{% pennypost_link (\d+) %\})\]/g)) {

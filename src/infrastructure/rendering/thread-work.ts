@@ -3,8 +3,8 @@ import {
   type Content,
   ContentInvalid,
   type ContentProblem,
+  type FinalContent,
   type PlanContext,
-  type PlanLink,
   type PlanRecipient,
   type RenderedMessage,
   RenderFailed,
@@ -47,15 +47,12 @@ export class ThreadWork {
   }
 
   /** @throws ContentInvalid */
-  async freeze(
-    content: Content,
-    facts: ContextFacts,
-  ): Promise<{ readonly content: Content; readonly links: readonly PlanLink[] }> {
+  async freeze(content: Content, facts: ContextFacts): Promise<FinalContent> {
     const { problems, html, assembled } = await examine(this.reader, this.engine, content, contextOf(facts));
     if (assembled === undefined) throw new ContentInvalid(shortened(problems));
-    if (html === undefined || html === content.source) return { content, links: assembled.links };
+    if (html === undefined || html === content.source) return { content, parts: assembled };
     const frozen: Content = { ...content, kind: 'html', source: html, layout: 'none' };
-    return { content: frozen, links: (await this.assemble(frozen, facts)).links };
+    return { content: frozen, parts: await this.assemble(frozen, facts) };
   }
 
   /** @throws ContentInvalid */

@@ -45,7 +45,7 @@ describe('a launch', () => {
     expect(frozen).toMatchObject({
       publicUrl: 'http://127.0.0.1:8025',
       project: { senderDomain: 'news.example.com' },
-      links: [{ index: 0, target: 'https://example.com/offer' }],
+      parts: { links: [{ index: 0, target: 'https://example.com/offer' }] },
     });
     expect(frozen?.content.kind).toBe('html');
     await expect(world.application.campaign.edit(world.projectId, campaign.id, { name: 'Another' })).rejects.toMatchObject({
