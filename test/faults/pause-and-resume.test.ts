@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/processes.ts';
 import { invite, launch } from './support/audience.ts';
 import { seeded } from './support/seeded.ts';
-import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage, statesIn } from './support/stage.ts';
+import { expectOneCopyEach, expectWholeLedger, openStage, people, type Stage } from './support/stage.ts';
 
 const ALLOWED_MS = 2_000;
 
@@ -34,13 +34,15 @@ describe('a campaign that is paused and resumed while it is sent', () => {
       rests.push({ from, to: Date.now() });
       await campaign.resume(projectId, id);
     }
-    await stage.finished(audience, id);
+    // A pause may come before the turn of a message whose followers had theirs; a further run takes it.
+    await stage.finished(audience, id, 'settled');
 
     const copies = await stage.copies();
     for (const { from, to } of rests)
       expect(copies.filter(({ time }) => Date.parse(time) > from && Date.parse(time) < to)).toEqual([]);
     const ledger = await stage.ledger(audience, id);
-    expect(statesIn(ledger)).toEqual({ submitted: 1_500 });
+    expect([...ledger.values()].filter((row) => row.state !== 'submitted')).toEqual([]);
+    expect(ledger.size).toBe(1_500);
     expectOneCopyEach(copies, audience.addresses);
     await expectWholeLedger(stage, audience, id);
   });

@@ -1,4 +1,4 @@
-import type { Attempt, HeldShard, LedgerState, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
+import type { Attempt, HeldShard, LedgerState, Outcome, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
 import type { RecipientReader } from './recipient-reader.ts';
 import type { SendingCampaign } from './sending-campaign.ts';
 
@@ -59,7 +59,23 @@ export function settleUnsent(held: Held, turn: Turn, at: Date, state: LedgerStat
 
 /** Deferred by ourselves, without an attempt: a later run takes it. */
 export function holdBack(held: Held, turn: Turn, at: Date, domain: string | undefined, reason: string): void {
-  const { position, subscriberId, possibleRepeat } = turn;
-  const outcome = { subscriberId, state: 'deferred', code: undefined, reply: reason, possibleRepeat, at, domain } as const;
-  held.shard.settle(position, { ...outcome, attempted: false });
+  held.shard.settle(turn.position, heldBack(turn, at, domain, reason));
 }
+
+/** The same, where nothing but the end of our sending stands against it: the next run takes it at once. */
+export function leaveToNextRun(held: Held, turn: Turn, at: Date, domain: string | undefined): void {
+  held.shard.settle(turn.position, { ...heldBack(turn, at, domain, LEFT_AT_CLOSE), dueAtOnce: true });
+}
+
+const LEFT_AT_CLOSE = 'held back: sending stopped before its turn, when others behind it had had theirs';
+
+const heldBack = ({ subscriberId, possibleRepeat }: Turn, at: Date, domain: string | undefined, reply: string): Outcome => ({
+  subscriberId,
+  state: 'deferred',
+  code: undefined,
+  reply,
+  possibleRepeat,
+  at,
+  domain,
+  attempted: false,
+});

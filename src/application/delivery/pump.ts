@@ -4,7 +4,7 @@ import { type Attempt, outcomeOf, type Transport, type Withdrawn, withoutAddress
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Log } from '../log.ts';
 import { type Destination, Destinations, onWayTo } from './destinations.ts';
-import { domainOf, failedAttempt, type Held, holdBack, settleUnsent } from './held.ts';
+import { domainOf, failedAttempt, type Held, holdBack, leaveToNextRun, settleUnsent } from './held.ts';
 import * as timing from './lane-timing.ts';
 import { type HandedOver, OnWire } from './on-wire.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
@@ -13,8 +13,6 @@ import { FRESH_MS, type ReadRecipient } from './recipient-reader.ts';
 import type { Refusals } from './refusals.ts';
 import { SetAside, type Waiting } from './set-aside.ts';
 import type { Tally } from './tally.ts';
-
-const HELD_AT_CLOSE = 'held back: sending stopped before its turn, when others behind it had had theirs';
 
 export interface PumpDeps {
   readonly transport: Transport;
@@ -121,11 +119,11 @@ export class Pump {
   part(held: Held): void {
     for (const { turn, domain } of held.left.splice(0)) {
       if (held.fenced || turn.position >= held.shard.settledThrough) held.shard.giveBack(turn.position);
-      else holdBack(held, turn, this.#clock.now(), domain, HELD_AT_CLOSE);
+      else leaveToNextRun(held, turn, this.#clock.now(), domain);
     }
     // Those too that had come back before: too old to be sent, and about to be read again.
     if (held.fenced) return;
-    for (const turn of held.shard.takeReturned()) holdBack(held, turn, this.#clock.now(), undefined, HELD_AT_CLOSE);
+    for (const turn of held.shard.takeReturned()) leaveToNextRun(held, turn, this.#clock.now(), undefined);
   }
 
   /** Hands nothing more over. */

@@ -56,6 +56,8 @@ export interface Outcome {
   readonly at: Date;
   /** False when we deferred it ourselves without asking anybody: its next delay does not grow. Default: as its state says. */
   readonly attempted?: boolean | undefined;
+  /** A deferral that is due at once: nothing but our own end of sending stood against it. Default: after the policy's delay. */
+  readonly dueAtOnce?: boolean | undefined;
   /** Receiving domain, for counters; not kept in the ledger. */
   readonly domain?: string | undefined;
 }
@@ -105,6 +107,9 @@ export function outcomeOf(subscriberId: Id, attempt: Attempt, possibleRepeat: bo
 export const finalOutcome = (outcome: Outcome): Outcome =>
   outcome.state === 'deferred' ? { ...outcome, state: 'cancelled' } : outcome;
 
+const dueAt = (policy: RetryPolicy, attempts: number, { at, dueAtOnce }: Outcome, jitter: number): Date =>
+  dueAtOnce === true ? at : nextAttemptAt(policy, attempts, at, jitter);
+
 /** The row for a recipient who has none yet. */
 export function firstRow(run: number, outcome: Outcome, policy: RetryPolicy, jitter: number): LedgerRow {
   return {
@@ -115,7 +120,7 @@ export function firstRow(run: number, outcome: Outcome, policy: RetryPolicy, jit
     possibleRepeat: outcome.possibleRepeat,
     attempts: wasAttempted(outcome) ? 1 : 0,
     firstAttemptAt: outcome.at,
-    nextAttemptAt: outcome.state === 'deferred' ? nextAttemptAt(policy, 1, outcome.at, jitter) : undefined,
+    nextAttemptAt: outcome.state === 'deferred' ? dueAt(policy, 1, outcome, jitter) : undefined,
     code: outcome.code,
     reply: outcome.reply,
     at: outcome.at,
@@ -142,7 +147,7 @@ export function followingRow(row: LedgerRow, run: number, outcome: Outcome, poli
     ...facts,
     firstAttemptAt,
     state,
-    nextAttemptAt: state === 'deferred' ? nextAttemptAt(policy, attempts, outcome.at, jitter) : undefined,
+    nextAttemptAt: state === 'deferred' ? dueAt(policy, attempts, outcome, jitter) : undefined,
     code: outcome.code,
     reply: outcome.reply,
     at: outcome.at,

@@ -130,6 +130,14 @@ describe('a further outcome', () => {
     expect(late.state).toBe('expired');
   });
 
+  it('is due at once where only our own end of sending stood against it', () => {
+    const left = anOutcome(1, 'deferred', { attempted: false, dueAtOnce: true });
+    const fresh = firstRow(0, left, BRISK, 0.5);
+    expect([fresh.attempts, fresh.nextAttemptAt]).toEqual([0, AT]);
+    const again = followingRow(fresh, 1, { ...left, at: later(HOUR) }, BRISK, 0.5);
+    expect([again.attempts, again.nextAttemptAt]).toEqual([0, later(HOUR)]);
+  });
+
   it('keeps the mark of a possible repeat', () => {
     const marked = firstRow(0, anOutcome(1, 'deferred', { possibleRepeat: true }), BRISK, 0);
     expect(follow(marked, 1, 'submitted').possibleRepeat).toBe(true);
