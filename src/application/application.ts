@@ -27,8 +27,8 @@ import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './c
 import { type CampaignRecipient, recipientsPage } from './campaign/recipients.ts';
 import { recipientsCsv } from './campaign/recipients-file.ts';
 import type { ResendCampaign, ResendTarget } from './campaign/resend-campaign.ts';
-import type { SendTransactional } from './delivery/send-transactional.ts';
-import type { Status, StatusBoard } from './delivery/status-board.ts';
+import type { Status, StatusBoard } from './delivery/status/status-board.ts';
+import type { SendTransactional } from './delivery/transactional/send-transactional.ts';
 import type { PublicActions } from './tracking/public-actions.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 import { checkedVerbs } from './verb-input.ts';

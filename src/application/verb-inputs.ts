@@ -11,7 +11,7 @@ import type { Retiring } from './audience/list-desk.ts';
 import type { SubscribersFilter } from './audience/subscribers-file.ts';
 import type { Writing } from './campaign/campaign-desk.ts';
 import type { LeftOutSearch } from './campaign/explain-campaign.ts';
-import type { SendInput } from './delivery/send-transactional.ts';
+import type { SendInput } from './delivery/transactional/send-transactional.ts';
 
 type Access = { [Name in keyof AccessService]: Parameters<AccessService[Name]> };
 type Audience = { [Name in keyof AudienceService]: Parameters<AudienceService[Name]> };

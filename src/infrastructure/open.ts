@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { RecipientDataSource } from '../application/delivery/sending-ports.ts';
+import type { RecipientDataSource } from '../application/delivery/bulk/sending-ports.ts';
 import type { Log } from '../application/log.ts';
 import { KeyRing } from '../domain/access/index.ts';
 import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';

@@ -185,7 +185,7 @@ async function measure(
   const workers = await startWorkers(instance, processes, variablesFor(sink.url, settings), profiling);
   const rounds: (Round & { readonly limit: number; readonly ratio: number })[] = [];
   for (let number = 1; number <= settings.rounds; number += 1) {
-    const round = await timedRound(instance, workers, projectId, everybody, sink, settings);
+    const round = await timedRound(instance, workers, projectId, everybody, sink, settings, output);
     const source = settings.versus ? await runSmtpSource(sink.port, sample.file, recipients, round.connections) : Number.NaN;
     rounds.push({ ...round, limit: recipients / source, ratio: (round.rate * source) / recipients });
     output.note(`round ${number} of ${settings.rounds}: ${Math.round(round.rate).toLocaleString('en-US')} messages per second`);
@@ -202,6 +202,7 @@ async function timedRound(
   listId: string,
   sink: Sink,
   settings: Settings,
+  output: BenchOutput,
 ): Promise<Round> {
   const cpu = async (): Promise<number[]> => {
     const groups = [workers.pids(), sink.pid === 0 ? [] : [sink.pid], await instance.serverPids()];
@@ -211,6 +212,10 @@ async function timedRound(
   const { seconds, launchSeconds, connections, campaign } = await run(instance, projectId, listId, settings, sink.port);
   const spent = (await cpu()).map((after, at) => (after - (before[at] ?? 0)) / settings.recipients);
   const totals = await instance.opened.get(tokens.work).run((scope) => scope.delivery.totals(projectId, campaign.id));
+  if (totals.states.submitted < settings.recipients) {
+    const { reasons } = await instance.application.reports.campaign(projectId, campaign.id);
+    for (const { state, count, reason } of reasons) output.note(`${count.toLocaleString('en-US')} ${state}: ${reason}`);
+  }
   const [workerCpu = 0, sinkCpu = 0, databaseCpu = 0] = spent;
   return {
     seconds,

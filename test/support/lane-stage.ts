@@ -1,5 +1,5 @@
-import type { BulkLane } from '../../src/application/delivery/bulk-lane.ts';
-import type { BulkLaneOptions } from '../../src/application/delivery/bulk-lane-ports.ts';
+import type { BulkLane } from '../../src/application/delivery/bulk/bulk-lane.ts';
+import type { BulkLaneOptions } from '../../src/application/delivery/bulk/bulk-lane-ports.ts';
 import type { Attempt, OutgoingMessage } from '../../src/domain/delivery/index.ts';
 import { MemoryTransport } from '../../src/infrastructure/transports/memory.ts';
 import { anAttempt } from './builders-delivery.ts';

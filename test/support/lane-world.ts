@@ -1,7 +1,7 @@
-import { BulkLane } from '../../src/application/delivery/bulk-lane.ts';
-import type { BulkLaneOptions, BulkLanePorts } from '../../src/application/delivery/bulk-lane-ports.ts';
-import type { ReadPage } from '../../src/application/delivery/recipient-reader.ts';
-import { SendingCampaign } from '../../src/application/delivery/sending-campaign.ts';
+import { BulkLane } from '../../src/application/delivery/bulk/bulk-lane.ts';
+import type { BulkLaneOptions, BulkLanePorts } from '../../src/application/delivery/bulk/bulk-lane-ports.ts';
+import type { ReadPage } from '../../src/application/delivery/bulk/recipient-reader.ts';
+import { SendingCampaign } from '../../src/application/delivery/bulk/sending-campaign.ts';
 import { KeyRing } from '../../src/domain/access/index.ts';
 import type { RecipientFacts } from '../../src/domain/audience/index.ts';
 import { Campaign, type MessagePlan, type PlanRecipient, type Renderer, RenderFailed } from '../../src/domain/campaign/index.ts';

@@ -1,4 +1,4 @@
-import type { SendTransactional } from '../../src/application/delivery/send-transactional.ts';
+import type { SendTransactional } from '../../src/application/delivery/transactional/send-transactional.ts';
 import type { Attempt, DeliveryService, MessageFacts } from '../../src/domain/delivery/index.ts';
 import type { Clock } from '../../src/domain/shared/clock.ts';
 import { tokens } from '../../src/infrastructure/container.ts';

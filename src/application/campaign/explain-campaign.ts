@@ -3,8 +3,8 @@ import type { Campaign, PlanRecipient, Renderer } from '../../domain/campaign/in
 import type { LedgerPlace } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { encodeCursor, idAfter, type Page, type PageRequest, pageLimit } from '../../domain/shared/page.ts';
+import { variablesOf } from '../delivery/bulk/sending-campaign.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
-import { variablesOf } from '../delivery/sending-campaign.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 
 /**

@@ -4,7 +4,7 @@
  */
 import type { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
-import type { DatabaseEnds } from '../../application/delivery/status-board.ts';
+import type { DatabaseEnds } from '../../application/delivery/status/status-board.ts';
 import type { Log } from '../../application/log.ts';
 import { type ConnectionSettings, describeConnection, parseDatabaseUrl } from './connection.ts';
 import { startEmbedded } from './embedded.ts';

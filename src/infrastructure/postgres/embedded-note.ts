@@ -1,6 +1,6 @@
 /** The note beside the cluster: which process supervises the server, and what befell the server since. */
 import { rename, rm, writeFile } from 'node:fs/promises';
-import type { DatabaseEnds } from '../../application/delivery/status-board.ts';
+import type { DatabaseEnds } from '../../application/delivery/status/status-board.ts';
 import { cleanUp } from '../../domain/shared/clean-up.ts';
 import { type Layout, readIfThere } from './embedded-directory.ts';
 import { lives, ownMark } from './process-mark.ts';

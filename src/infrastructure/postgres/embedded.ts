@@ -17,7 +17,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { DatabaseEnds } from '../../application/delivery/status-board.ts';
+import type { DatabaseEnds } from '../../application/delivery/status/status-board.ts';
 import type { Log } from '../../application/log.ts';
 import { cleanUp, closing } from '../../domain/shared/clean-up.ts';
 import { type ConnectionSettings, withDatabase } from './connection.ts';

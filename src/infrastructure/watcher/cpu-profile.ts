@@ -5,7 +5,7 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import type { Session } from 'node:inspector/promises';
 import { join } from 'node:path';
-import type { RecordedProfile } from '../../application/delivery/stuck-watch.ts';
+import type { RecordedProfile } from '../../application/delivery/status/stuck-watch.ts';
 import { claimDataDirectory, codeOf } from '../postgres/embedded-directory.ts';
 import { profileOf, summaryOf } from './inspection.ts';
 

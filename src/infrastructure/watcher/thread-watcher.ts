@@ -4,7 +4,7 @@
  */
 import { Session } from 'node:inspector/promises';
 import { Worker } from 'node:worker_threads';
-import type { ProcessWatcher, RecordedProfile } from '../../application/delivery/stuck-watch.ts';
+import type { ProcessWatcher, RecordedProfile } from '../../application/delivery/status/stuck-watch.ts';
 import type { Log } from '../../application/log.ts';
 import type { ConnectionSettings } from '../postgres/connection.ts';
 import { type Absence, ATTENDANT, type Heartbeat } from './blocked-loop.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BulkLane } from '../../../src/application/delivery/bulk-lane.ts';
+import type { BulkLane } from '../../../src/application/delivery/bulk/bulk-lane.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { anAttempt, idOf } from '../../support/builders-delivery.ts';
 import { LaneWorld } from '../../support/lane-world.ts';

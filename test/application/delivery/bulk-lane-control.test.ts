@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BulkLane } from '../../../src/application/delivery/bulk-lane.ts';
+import type { BulkLane } from '../../../src/application/delivery/bulk/bulk-lane.ts';
 import { idOf } from '../../support/builders-delivery.ts';
 import { LaneStage } from '../../support/lane-stage.ts';
 import type { LaneWorld } from '../../support/lane-world.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Destination, Destinations, onWayTo } from '../../../src/application/delivery/destinations.ts';
-import { Slowing } from '../../../src/application/delivery/slowing.ts';
+import { type Destination, Destinations, onWayTo } from '../../../src/application/delivery/pacing/destinations.ts';
+import { Slowing } from '../../../src/application/delivery/pacing/slowing.ts';
 import type { Attempt } from '../../../src/domain/delivery/index.ts';
 import { anAttempt } from '../../support/builders-delivery.ts';
 

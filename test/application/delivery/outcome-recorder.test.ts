@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { OutcomeRecorder } from '../../../src/application/delivery/outcome-recorder.ts';
+import { OutcomeRecorder } from '../../../src/application/delivery/bulk/outcome-recorder.ts';
 import { HeldShard, leaseName, type RecordedBatches, type ShardBatch } from '../../../src/domain/delivery/index.ts';
 import { aLease, anOutcome } from '../../support/builders-delivery.ts';
 import { silentLog } from '../../support/instance.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RecordOutcomes } from '../../../src/application/delivery/record-outcomes.ts';
+import { RecordOutcomes } from '../../../src/application/delivery/bulk/record-outcomes.ts';
 import type { BulkScope, Scope } from '../../../src/application/unit-of-work.ts';
 import type { ShardBatch } from '../../../src/domain/delivery/index.ts';
 import { testTime } from '../../support/test-time.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { SendTransactional } from '../../../src/application/delivery/send-transactional.ts';
+import { SendTransactional } from '../../../src/application/delivery/transactional/send-transactional.ts';
 import type { MessageFacts, Transport } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';

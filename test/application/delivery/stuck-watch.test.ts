@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BulkLane } from '../../../src/application/delivery/bulk-lane.ts';
-import type { Standing } from '../../../src/application/delivery/standing.ts';
-import { type RecordedProfile, StuckWatch } from '../../../src/application/delivery/stuck-watch.ts';
+import type { BulkLane } from '../../../src/application/delivery/bulk/bulk-lane.ts';
+import type { Standing } from '../../../src/application/delivery/status/standing.ts';
+import { type RecordedProfile, StuckWatch } from '../../../src/application/delivery/status/stuck-watch.ts';
 import { LaneStage } from '../../support/lane-stage.ts';
 import { testTime } from '../../support/test-time.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Tally } from '../../../src/application/delivery/tally.ts';
+import { Tally } from '../../../src/application/delivery/status/tally.ts';
 import { anAttempt } from '../../support/builders-delivery.ts';
 
 const lost = anAttempt('deferred', { code: undefined, reply: 'No connection for <ada@example.net>', fault: 'transport' });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SendTransactional } from '../../../src/application/delivery/send-transactional.ts';
+import { SendTransactional } from '../../../src/application/delivery/transactional/send-transactional.ts';
 import type { Renderer } from '../../../src/domain/campaign/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { anAttempt } from '../../support/builders-delivery.ts';

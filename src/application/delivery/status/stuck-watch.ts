@@ -1,6 +1,6 @@
-import type { Stuck } from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
-import type { Log } from '../log.ts';
+import type { Stuck } from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
+import type { Log } from '../../log.ts';
 import type { Standing } from './standing.ts';
 
 /** Looks at this process: whether its event loop turns, which only a thread beside it can see, and what its CPU does. */

@@ -1,8 +1,8 @@
-import type { Transport } from '../../domain/delivery/index.ts';
-import type { Held } from './held.ts';
-import type { OutcomeRecorder } from './outcome-recorder.ts';
-import type { Pace } from './pace.ts';
-import type { Pump } from './pump.ts';
+import type { Transport } from '../../../domain/delivery/index.ts';
+import type { Held } from '../bulk/held.ts';
+import type { OutcomeRecorder } from '../bulk/outcome-recorder.ts';
+import type { Pump } from '../bulk/pump.ts';
+import type { Pace } from '../pacing/pace.ts';
 
 /** How a sender stands, for whoever asks whether it gets anywhere. */
 export interface Standing {

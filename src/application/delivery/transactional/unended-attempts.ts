@@ -1,4 +1,4 @@
-import type { Attempt } from '../../domain/delivery/index.ts';
+import type { Attempt } from '../../../domain/delivery/index.ts';
 
 /** Its worker ended before it. */
 export const VANISHED: Attempt = {

@@ -1,6 +1,6 @@
+import type { Held } from '../bulk/held.ts';
+import type { ReadRecipient } from '../bulk/recipient-reader.ts';
 import type { Destination } from './destinations.ts';
-import type { Held } from './held.ts';
-import type { ReadRecipient } from './recipient-reader.ts';
 
 /** A recipient whose turn has come and whose domain may not have more just now. */
 export interface Waiting {

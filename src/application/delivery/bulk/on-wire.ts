@@ -1,5 +1,5 @@
-import type { Turn } from '../../domain/delivery/index.ts';
-import type { Destination } from './destinations.ts';
+import type { Turn } from '../../../domain/delivery/index.ts';
+import type { Destination } from '../pacing/destinations.ts';
 import type { Held } from './held.ts';
 import { REFRESH_MS } from './lane-timing.ts';
 import type { ReadRecipient } from './recipient-reader.ts';

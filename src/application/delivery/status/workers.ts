@@ -1,9 +1,9 @@
-import { type KnownWorker, type Lane, leads, type WorkerProgress } from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
-import type { Id } from '../../domain/shared/ids.ts';
-import type { Log } from '../log.ts';
-import { Background } from './background.ts';
-import type { BulkLane } from './bulk-lane.ts';
+import { type KnownWorker, type Lane, leads, type WorkerProgress } from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
+import type { Id } from '../../../domain/shared/ids.ts';
+import type { Log } from '../../log.ts';
+import { Background } from '../background.ts';
+import type { BulkLane } from '../bulk/bulk-lane.ts';
 import { type ProcessWatcher, StuckWatch } from './stuck-watch.ts';
 
 /** What a working process needs of the job queue. */

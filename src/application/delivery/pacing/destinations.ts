@@ -1,4 +1,4 @@
-import type { Attempt } from '../../domain/delivery/index.ts';
+import type { Attempt } from '../../../domain/delivery/index.ts';
 import { Slowing } from './slowing.ts';
 
 /** Time is counted in rounds: an answer in the round of its message or in the next one is quick, so within about a second. */

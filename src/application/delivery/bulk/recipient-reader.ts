@@ -1,7 +1,7 @@
-import type { RecipientFacts } from '../../domain/audience/index.ts';
-import type { HeldShard, Reached, Turn } from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
-import type { Id } from '../../domain/shared/ids.ts';
+import type { RecipientFacts } from '../../../domain/audience/index.ts';
+import type { HeldShard, Reached, Turn } from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
+import type { Id } from '../../../domain/shared/ids.ts';
 
 /** Facts older than this are read again: with the 1.5 s that a message may wait behind it, promise D11's five seconds hold. */
 export const FRESH_MS = 3_000;

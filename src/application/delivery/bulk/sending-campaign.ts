@@ -1,11 +1,11 @@
-import type { KeyRing } from '../../domain/access/index.ts';
-import type { RecipientFacts } from '../../domain/audience/index.ts';
-import type { Campaign, FrozenContent, MessagePlan, PlanContext, Renderer } from '../../domain/campaign/index.ts';
-import type { Envelope, Turn } from '../../domain/delivery/index.ts';
-import type { Id } from '../../domain/shared/ids.ts';
-import { issueLinkToken, MessageTokens } from '../../domain/tracking/index.ts';
-import { marketingPlanContext } from './plan-context.ts';
-import { marked } from './repeat-mark.ts';
+import type { KeyRing } from '../../../domain/access/index.ts';
+import type { RecipientFacts } from '../../../domain/audience/index.ts';
+import type { Campaign, FrozenContent, MessagePlan, PlanContext, Renderer } from '../../../domain/campaign/index.ts';
+import type { Envelope, Turn } from '../../../domain/delivery/index.ts';
+import type { Id } from '../../../domain/shared/ids.ts';
+import { issueLinkToken, MessageTokens } from '../../../domain/tracking/index.ts';
+import { marketingPlanContext } from '../plan-context.ts';
+import { marked } from '../repeat-mark.ts';
 
 export interface SendingMessage {
   readonly envelope: Envelope;

@@ -1,5 +1,5 @@
-import type { RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
-import type { Id } from '../../domain/shared/ids.ts';
+import type { RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../../domain/delivery/index.ts';
+import type { Id } from '../../../domain/shared/ids.ts';
 import type { ReadPage } from './recipient-reader.ts';
 import type { SendingCampaign } from './sending-campaign.ts';
 

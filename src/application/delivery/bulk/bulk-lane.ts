@@ -7,22 +7,22 @@ import {
   type ShardLease,
   type Transport,
   type WorkerProgress,
-} from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
-import type { Id } from '../../domain/shared/ids.ts';
-import type { Log } from '../log.ts';
-import { Background, within } from './background.ts';
+} from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
+import type { Id } from '../../../domain/shared/ids.ts';
+import type { Log } from '../../log.ts';
+import { Background, within } from '../background.ts';
+import { Pace } from '../pacing/pace.ts';
+import { Refusals } from '../pacing/refusals.ts';
+import { type Standing, standingOf } from '../status/standing.ts';
+import { Tally } from '../status/tally.ts';
 import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
 import { type Held, keyOf, leaseKey, remainingOf } from './held.ts';
 import * as timing from './lane-timing.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
-import { Pace } from './pace.ts';
 import { Pump } from './pump.ts';
 import { RecipientReader } from './recipient-reader.ts';
-import { Refusals } from './refusals.ts';
 import type { SendingCampaign } from './sending-campaign.ts';
-import { type Standing, standingOf } from './standing.ts';
-import { Tally } from './tally.ts';
 
 /**
  * The bulk lane of one process: claims shards, reads their people ahead, composes, hands over on the transport's connections

@@ -1,6 +1,6 @@
-import { type HeldShard, leaseName, type RecordedBatches, type ShardBatch } from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
-import type { Log } from '../log.ts';
+import { type HeldShard, leaseName, type RecordedBatches, type ShardBatch } from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
+import type { Log } from '../../log.ts';
 import { ClaimDemand } from './claim-demand.ts';
 
 /** Commits without any pause degenerate to 5 rows each and cost PostgreSQL 3 to 4 times the CPU; 20 ms gives 100 and more. */

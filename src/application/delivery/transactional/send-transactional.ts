@@ -1,5 +1,5 @@
-import type { KeyRing, Project } from '../../domain/access/index.ts';
-import type { Content, ContentInput, PlanContext, Renderer } from '../../domain/campaign/index.ts';
+import type { KeyRing, Project } from '../../../domain/access/index.ts';
+import type { Content, ContentInput, PlanContext, Renderer } from '../../../domain/campaign/index.ts';
 import {
   type Attempt,
   type MessageFacts,
@@ -7,20 +7,20 @@ import {
   type TransactionalMessage,
   type Transport,
   type Withdrawn,
-} from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
-import { parseAddressee } from '../../domain/shared/email-address.ts';
-import { DomainError, InvalidInput } from '../../domain/shared/errors.ts';
-import type { Id } from '../../domain/shared/ids.ts';
-import { storableJson } from '../../domain/shared/json.ts';
-import { issueTransactionalTokens, TEST_TOKEN } from '../../domain/tracking/index.ts';
-import type { Log } from '../log.ts';
-import type { Scope, UnitOfWork } from '../unit-of-work.ts';
-import { Background } from './background.ts';
-import { failedAttempt } from './held.ts';
-import { sendMessage } from './jobs.ts';
-import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } from './plan-context.ts';
-import { marked } from './repeat-mark.ts';
+} from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
+import { parseAddressee } from '../../../domain/shared/email-address.ts';
+import { DomainError, InvalidInput } from '../../../domain/shared/errors.ts';
+import type { Id } from '../../../domain/shared/ids.ts';
+import { storableJson } from '../../../domain/shared/json.ts';
+import { issueTransactionalTokens, TEST_TOKEN } from '../../../domain/tracking/index.ts';
+import type { Log } from '../../log.ts';
+import type { Scope, UnitOfWork } from '../../unit-of-work.ts';
+import { Background } from '../background.ts';
+import { failedAttempt } from '../bulk/held.ts';
+import { sendMessage } from '../jobs.ts';
+import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } from '../plan-context.ts';
+import { marked } from '../repeat-mark.ts';
 import { UNRECORDED, UNSTORABLE_REPLY, VANISHED } from './unended-attempts.ts';
 
 /** Whoever is suppressed is not mailed more than five seconds later (promise D11). */

@@ -1,4 +1,4 @@
-import { type Attempt, replyKind } from '../../domain/delivery/index.ts';
+import { type Attempt, replyKind } from '../../../domain/delivery/index.ts';
 
 /**
  * Notices when there is no point in going on: the next hop cannot be reached, or it refuses us and not the recipients

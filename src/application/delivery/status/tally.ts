@@ -1,5 +1,5 @@
-import { type Attempt, replyKind } from '../../domain/delivery/index.ts';
-import type { Log } from '../log.ts';
+import { type Attempt, replyKind } from '../../../domain/delivery/index.ts';
+import type { Log } from '../../log.ts';
 
 /** How much was submitted, how fast of late, and what the next hop is in the way with. */
 export class Tally {

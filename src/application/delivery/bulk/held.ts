@@ -1,4 +1,4 @@
-import type { Attempt, HeldShard, LedgerState, Outcome, ShardKey, ShardLease, Turn } from '../../domain/delivery/index.ts';
+import type { Attempt, HeldShard, LedgerState, Outcome, ShardKey, ShardLease, Turn } from '../../../domain/delivery/index.ts';
 import type { RecipientReader } from './recipient-reader.ts';
 import type { SendingCampaign } from './sending-campaign.ts';
 

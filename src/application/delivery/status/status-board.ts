@@ -1,5 +1,5 @@
-import { type KnownWorker, LANES, type Lane } from '../../domain/delivery/index.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import { type KnownWorker, LANES, type Lane } from '../../../domain/delivery/index.ts';
+import type { UnitOfWork } from '../../unit-of-work.ts';
 
 export interface LaneStatus {
   readonly lane: Lane;

@@ -1,8 +1,8 @@
-import { campaignSubject, domainSubject, type Increment, PROJECT } from '../../domain/analytics/index.ts';
-import type { LedgerChange, LedgerState, MovedState, RecordedBatches, ShardBatch } from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
-import type { Id } from '../../domain/shared/ids.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import { campaignSubject, domainSubject, type Increment, PROJECT } from '../../../domain/analytics/index.ts';
+import type { LedgerChange, LedgerState, MovedState, RecordedBatches, ShardBatch } from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
+import type { Id } from '../../../domain/shared/ids.ts';
+import type { UnitOfWork } from '../../unit-of-work.ts';
 
 /** Outcomes are recorded some fifty times a second; a project is asked for its time zone this often. */
 const FRESH_MS = 5_000;

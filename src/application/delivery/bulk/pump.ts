@@ -1,18 +1,18 @@
-import type { RecipientFacts } from '../../domain/audience/index.ts';
-import { RenderFailed } from '../../domain/campaign/index.ts';
-import { type Attempt, outcomeOf, type Transport, type Withdrawn, withoutAddress } from '../../domain/delivery/index.ts';
-import type { Clock } from '../../domain/shared/clock.ts';
-import type { Log } from '../log.ts';
-import { type Destination, Destinations, onWayTo } from './destinations.ts';
+import type { RecipientFacts } from '../../../domain/audience/index.ts';
+import { RenderFailed } from '../../../domain/campaign/index.ts';
+import { type Attempt, outcomeOf, type Transport, type Withdrawn, withoutAddress } from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
+import type { Log } from '../../log.ts';
+import { type Destination, Destinations, onWayTo } from '../pacing/destinations.ts';
+import type { Pace } from '../pacing/pace.ts';
+import type { Refusals } from '../pacing/refusals.ts';
+import { SetAside, type Waiting } from '../pacing/set-aside.ts';
+import type { Tally } from '../status/tally.ts';
 import { domainOf, failedAttempt, type Held, holdBack, leaveToNextRun, settleUnsent } from './held.ts';
 import * as timing from './lane-timing.ts';
 import { type HandedOver, OnWire } from './on-wire.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
-import type { Pace } from './pace.ts';
 import { FRESH_MS, type ReadRecipient } from './recipient-reader.ts';
-import type { Refusals } from './refusals.ts';
-import { SetAside, type Waiting } from './set-aside.ts';
-import type { Tally } from './tally.ts';
 
 export interface PumpDeps {
   readonly transport: Transport;
