@@ -19,6 +19,7 @@ export class M003Campaign extends Migration {
       track_clicks boolean not null,
       state text not null,
       pause_reason text,
+      launch_failure text,
       audience int not null default 0,
       created_at timestamptz not null,
       scheduled_at timestamptz,

@@ -19,10 +19,15 @@ export class M004Delivery extends Migration {
       created_at timestamptz not null,
       ended_at timestamptz,
       watched boolean not null default true,
+      cancelling boolean not null default false,
       primary key (project_id, campaign_id, number)
     )`);
     // Looked through every two seconds for deferrals that are due: it must not grow with the campaigns of the past.
     this.addSql(`create index run_watched on pennypost_delivery.run (project_id, campaign_id) where number = 0 and watched`);
+    // Looked through every two seconds: only those that still have recipients to mark as cancelled.
+    this.addSql(
+      'create index run_cancelling on pennypost_delivery.run (project_id, campaign_id) where number = 0 and cancelling',
+    );
     this.addSql(`create index run_running on pennypost_delivery.run (project_id, campaign_id, number) where state = 'running'`);
     this.addSql(`create table pennypost_delivery.shard (
       project_id uuid not null,
@@ -121,7 +126,8 @@ export class M004Delivery extends Migration {
       lanes text[] not null,
       started_at timestamptz not null,
       seen_at timestamptz not null,
-      progress jsonb not null
+      progress jsonb not null,
+      steady_since timestamptz not null default clock_timestamp()
     )`);
   }
 }

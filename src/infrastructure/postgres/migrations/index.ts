@@ -6,9 +6,6 @@ import { M003Campaign } from './M003-campaign.ts';
 import { M004Delivery } from './M004-delivery.ts';
 import { M005Tracking } from './M005-tracking.ts';
 import { M006Analytics } from './M006-analytics.ts';
-import { M007WorkerSteadiness } from './M007-worker-steadiness.ts';
-import { M008CampaignLaunchFailure } from './M008-campaign-launch-failure.ts';
-import { M009Cancelling } from './M009-cancelling.ts';
 
 /** Every migration in the order it runs. Names never change once released; additive between releases. */
 export const migrations: readonly { readonly name: string; readonly class: Constructor<Migration> }[] = [
@@ -18,7 +15,4 @@ export const migrations: readonly { readonly name: string; readonly class: Const
   { name: 'M004-delivery', class: M004Delivery },
   { name: 'M005-tracking', class: M005Tracking },
   { name: 'M006-analytics', class: M006Analytics },
-  { name: 'M007-worker-steadiness', class: M007WorkerSteadiness },
-  { name: 'M008-campaign-launch-failure', class: M008CampaignLaunchFailure },
-  { name: 'M009-cancelling', class: M009Cancelling },
 ];
