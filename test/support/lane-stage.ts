@@ -16,9 +16,9 @@ export class LaneStage {
   readonly running: BulkLane[] = [];
 
   /** Messages on the wire, by receiving domain. */
-  readonly onWire = new Map<string, number>();
+  readonly inFlight = new Map<string, number>();
   /** The most that each domain had on the wire at once; to be cleared by who wants to know of a certain time. */
-  readonly mostOnWire = new Map<string, number>();
+  readonly mostInFlight = new Map<string, number>();
 
   /** A lane over a transport that answers after `takes` milliseconds. */
   open(
@@ -47,9 +47,9 @@ export class LaneStage {
   }
 
   #count(domain: string, by: number): void {
-    const now = (this.onWire.get(domain) ?? 0) + by;
-    this.onWire.set(domain, now);
-    this.mostOnWire.set(domain, Math.max(now, this.mostOnWire.get(domain) ?? 0));
+    const now = (this.inFlight.get(domain) ?? 0) + by;
+    this.inFlight.set(domain, now);
+    this.mostInFlight.set(domain, Math.max(now, this.mostInFlight.get(domain) ?? 0));
   }
 
   async close(): Promise<void> {

@@ -60,7 +60,7 @@ describe('a receiving domain that answers slowly', () => {
     stage.open({ slots: SLOTS, takes });
     const beside = await until(4_000);
     expect(alone / beside).toBeGreaterThanOrEqual(0.93);
-    expect(stage.mostOnWire.get(SLOW)).toBe(1);
+    expect(stage.mostInFlight.get(SLOW)).toBe(1);
     expect(distinct(handed)).toBe(handed.length);
   });
 
@@ -69,14 +69,14 @@ describe('a receiving domain that answers slowly', () => {
     stage.open({ slots: SLOTS, takes: ({ envelope }) => (isSlow(envelope.to) ? 20_000 : 20) });
     await until(500);
     await time.pass(2_000);
-    expect(stage.mostOnWire.get(SLOW)).toBe(10);
+    expect(stage.mostInFlight.get(SLOW)).toBe(10);
     await time.until('everybody to be recorded', () => world.done());
     expect([world.states(), handed.length, distinct(handed)]).toEqual([{ submitted: 510 }, 510, 510]);
 
     world.campaign(40, { domain: () => SLOW });
-    stage.mostOnWire.clear();
+    stage.mostInFlight.clear();
     await time.until('everybody to be recorded', () => world.done(), 200_000);
-    expect(stage.mostOnWire.get(SLOW)).toBe(15);
+    expect(stage.mostInFlight.get(SLOW)).toBe(15);
     expect(world.states()).toEqual({ submitted: 550 });
   });
 
@@ -126,7 +126,7 @@ describe('a receiving domain that answers slowly', () => {
     const [from, before] = [handed.length, fast()];
     await time.pass(5_000);
     expect(fast() - before).toBeGreaterThanOrEqual(5 * 10 * (SLOTS - 1) * 0.99);
-    expect(stage.onWire.get(SLOW)).toBeLessThanOrEqual(1);
+    expect(stage.inFlight.get(SLOW)).toBeLessThanOrEqual(1);
     expect(share(from, handed.length)).toBeLessThan(0.01);
     slow = false;
     await time.pass(12_000);
@@ -341,6 +341,6 @@ describe('recipients who wait for a slow domain', () => {
       await time.pass(10);
       expect(most).toBeLessThanOrEqual(80);
     }
-    expect(stage.mostOnWire.get(SLOW)).toBe(1);
+    expect(stage.mostInFlight.get(SLOW)).toBe(1);
   });
 });

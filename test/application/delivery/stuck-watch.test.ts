@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BulkLane } from '../../../src/application/delivery/bulk/bulk-lane.ts';
-import type { Standing } from '../../../src/application/delivery/status/standing.ts';
+import type { LaneActivity } from '../../../src/application/delivery/status/lane-activity.ts';
 import { type RecordedProfile, StuckWatch } from '../../../src/application/delivery/status/stuck-watch.ts';
 import { LaneStage } from '../../support/lane-stage.ts';
 import { testTime } from '../../support/test-time.ts';
@@ -29,7 +29,7 @@ class Heard {
     return { path: '/profile', summary: 'it waited' };
   }
 
-  watch(stage: Pick<LaneStage, 'time'>, look: () => Standing): StuckWatch {
+  watch(stage: Pick<LaneStage, 'time'>, look: () => LaneActivity): StuckWatch {
     const onChange = (): void => {
       this.changes += 1;
     };
@@ -55,7 +55,7 @@ describe('a lane that is watched', () => {
   });
   afterEach(() => stage.close());
 
-  const watched = (lane: BulkLane): StuckWatch => heard.watch(stage, () => lane.standing);
+  const watched = (lane: BulkLane): StuckWatch => heard.watch(stage, () => lane.activity);
 
   it('is not stuck while it sends, and not when there is nothing to send', async () => {
     const { lane } = stage.open({ slots: 2, takes: 200 });

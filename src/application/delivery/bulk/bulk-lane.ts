@@ -14,11 +14,11 @@ import type { Log } from '../../log.ts';
 import { Background, within } from '../background.ts';
 import { Pace } from '../pacing/pace.ts';
 import { Refusals } from '../pacing/refusals.ts';
-import { type Standing, standingOf } from '../status/standing.ts';
+import { activityOf, type LaneActivity } from '../status/lane-activity.ts';
 import { Tally } from '../status/tally.ts';
 import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
-import { type Held, keyOf, leaseKey, remainingOf } from './held.ts';
 import * as timing from './lane-timing.ts';
+import { keyOf, type LeasedShard, leaseKey, remainingOf } from './leased-shard.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pump } from './pump.ts';
 import { RecipientReader } from './recipient-reader.ts';
@@ -38,10 +38,10 @@ export class BulkLane {
   readonly #pace: Pace;
   readonly #recorder: OutcomeRecorder;
   readonly #pump: Pump;
-  readonly #held = new Map<string, Held>();
-  readonly #background = new Background((error) => this.#stumbled(error));
+  readonly #held = new Map<string, LeasedShard>();
+  readonly #background = new Background((error) => this.#reportError(error));
   /** Beside the others: it goes on while the lane drains. */
-  readonly #renewing = new Background((error) => this.#stumbled(error));
+  readonly #renewing = new Background((error) => this.#reportError(error));
   readonly #fatal: (error: unknown) => void;
   #stopping = false;
   #claiming = false;
@@ -96,7 +96,7 @@ export class BulkLane {
       maxUnrecorded: this.#maxUnrecorded,
       onRefused: (held, reason) => this.#refused(held, reason),
       onQuiet: (held) => void this.#background.guard(() => this.#giveBack(held)),
-      onError: (error) => this.#stumbled(error),
+      onError: (error) => this.#reportError(error),
     });
   }
 
@@ -132,9 +132,9 @@ export class BulkLane {
     };
   }
 
-  get standing(): Standing {
+  get activity(): LaneActivity {
     const parts = { transport: this.#transport, recorder: this.#recorder, pace: this.#pace, pump: this.#pump };
-    return standingOf({ held: [...this.#held.values()], ...parts, now: this.#clock.monotonic() });
+    return activityOf({ held: [...this.#held.values()], ...parts, now: this.#clock.monotonic() });
   }
 
   /** Messages handed over whose outcome is not recorded: in doubt, should this process end now. */
@@ -171,7 +171,7 @@ export class BulkLane {
     for (const held of this.#held.values()) this.#pump.part(held);
     await this.#recorder.flush();
     // What cannot be given back waits for the end of its lease.
-    for (const held of [...this.#held.values()]) await this.#giveBack(held, true).catch((error) => this.#stumbled(error));
+    for (const held of [...this.#held.values()]) await this.#giveBack(held, true).catch((error) => this.#reportError(error));
   }
 
   /** Nothing more can be recorded, so nothing more may be handed over; the shards go to others when their leases end. */
@@ -183,7 +183,7 @@ export class BulkLane {
     this.#fatal(error);
   }
 
-  #stumbled(error: unknown): void {
+  #reportError(error: unknown): void {
     if (this.#ports.isTransient(error)) {
       if (this.#reachableSince !== Number.POSITIVE_INFINITY)
         this.#log.warn({ reason: error }, 'the database is away; workers wait');
@@ -226,7 +226,7 @@ export class BulkLane {
     const [longest] = [...this.#held.values()].filter((held) => !held.closing).sort((a, b) => a.since - b.since);
     if (longest === undefined || !(await this.#claimOne())) return;
     this.#close(longest);
-    if (longest.onWire === 0) await this.#giveBack(longest);
+    if (longest.inFlight === 0) await this.#giveBack(longest);
   }
 
   /** One more shard: any while there is little left to do, else only of campaigns that this process holds nothing of. */
@@ -249,7 +249,7 @@ export class BulkLane {
 
   /** Claimed in vain: nobody should have to wait for the end of this lease. */
   async #letGo(lease: ShardLease, error: unknown): Promise<never> {
-    await this.#ports.release([leaseKey(lease)]).catch((another: unknown) => this.#stumbled(another));
+    await this.#ports.release([leaseKey(lease)]).catch((another: unknown) => this.#reportError(another));
     throw error;
   }
 
@@ -274,9 +274,9 @@ export class BulkLane {
       read: (turns) => this.#background.follow(this.#ports.readRecipients(campaign, lease, turns)),
       check: (turns) => this.#background.follow(this.#ports.checkRecipients(campaign, lease, turns)),
       onReady: () => this.#pump.run(),
-      onError: (error) => this.#stumbled(error),
+      onError: (error) => this.#reportError(error),
     });
-    const held: Held = {
+    const held: LeasedShard = {
       shard,
       name: leaseName(lease),
       campaign,
@@ -286,7 +286,7 @@ export class BulkLane {
       reopens: false,
       fenced: false,
       blocked: false,
-      onWire: 0,
+      inFlight: 0,
       since: begunAt,
       left: [],
     };
@@ -295,7 +295,7 @@ export class BulkLane {
     this.#pump.run();
   }
 
-  #refused(held: Held, reason: string): void {
+  #refused(held: LeasedShard, reason: string): void {
     this.#close(held);
     void this.#background.guard(async () => {
       await this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason);
@@ -303,14 +303,14 @@ export class BulkLane {
     });
   }
 
-  #close(held: Held): void {
+  #close(held: LeasedShard): void {
     held.closing = true;
     this.#pump.close(held);
     this.#recorder.close(held.shard);
   }
 
   /** Its run goes on while an answer is still awaited, without which it could not be given back. */
-  #reopen(held: Held): void {
+  #reopen(held: LeasedShard): void {
     held.closing = false;
     held.reopens = false;
     this.#pump.reopen(held);
@@ -361,28 +361,28 @@ export class BulkLane {
       const run = runName(held.shard.lease);
       // One that was claimed while we asked is judged the next time.
       if (!held.closing && (running.has(run) || !runs.has(run))) continue;
-      if (held.reopens && held.onWire > 0 && !held.fenced && running.has(run)) this.#reopen(held);
+      if (held.reopens && held.inFlight > 0 && !held.fenced && running.has(run)) this.#reopen(held);
       else {
         if (!held.closing) held.reopens = true;
         this.#close(held);
-        if (held.onWire === 0) await this.#giveBack(held);
+        if (held.inFlight === 0) await this.#giveBack(held);
       }
     }
   }
 
   /** Somebody else holds it now: what is on the wire is still recorded, as facts. */
-  #lose(held: Held): void {
+  #lose(held: LeasedShard): void {
     if (held.fenced) return;
     held.fenced = true;
     this.#close(held);
     this.#log.warn({ shard: held.name }, 'lost the lease of a shard to another worker');
-    if (held.onWire === 0) void this.#background.guard(() => this.#giveBack(held));
+    if (held.inFlight === 0) void this.#background.guard(() => this.#giveBack(held));
   }
 
-  async #giveBack(held: Held, unfinished = false): Promise<void> {
-    if (this.#held.get(held.name) !== held || (held.onWire > 0 && !unfinished)) return;
+  async #giveBack(held: LeasedShard, unfinished = false): Promise<void> {
+    if (this.#held.get(held.name) !== held || (held.inFlight > 0 && !unfinished)) return;
     // With something still on the wire the claim stays as it is: the next holder must mark those messages.
-    if (held.onWire === 0) {
+    if (held.inFlight === 0) {
       this.#pump.part(held);
       await this.#recorder.retract(held.shard);
     }
@@ -391,7 +391,7 @@ export class BulkLane {
     if (!held.fenced) await this.#ports.release([keyOf(held)]);
   }
 
-  #drop(held: Held): void {
+  #drop(held: LeasedShard): void {
     this.#recorder.untrack(held.shard);
     this.#held.delete(held.name);
   }

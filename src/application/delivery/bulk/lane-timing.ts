@@ -22,7 +22,7 @@ export const REFRESH_MS = 1_000;
 /** How often those who wait are looked after. */
 export const SWEEP_MS = 200;
 /** So long they wait while others are served, before a later run gets them. */
-export const ASIDE_MS = 5_000;
+export const DELAY_MS = 5_000;
 /** Where all answers are slow, others are looked for behind them when none had a turn for so long. */
 export const UNSEEN_MS = 30_000;
 /** How many of them are read again at once. */

@@ -3,14 +3,14 @@ import { RenderFailed } from '../../../domain/campaign/index.ts';
 import { type Attempt, outcomeOf, type Transport, type Withdrawn, withoutAddress } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Log } from '../../log.ts';
+import { DelayedRecipients, type Waiting } from '../pacing/delayed-recipients.ts';
 import { type Destination, Destinations, onWayTo } from '../pacing/destinations.ts';
 import type { Pace } from '../pacing/pace.ts';
 import type { Refusals } from '../pacing/refusals.ts';
-import { SetAside, type Waiting } from '../pacing/set-aside.ts';
 import type { Tally } from '../status/tally.ts';
-import { domainOf, failedAttempt, type Held, holdBack, leaveToNextRun, settleUnsent } from './held.ts';
+import { type HandedOver, InFlight } from './in-flight.ts';
 import * as timing from './lane-timing.ts';
-import { type HandedOver, OnWire } from './on-wire.ts';
+import { domainOf, failedAttempt, holdBack, type LeasedShard, leaveToNextRun, settleUnsent } from './leased-shard.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
 import { FRESH_MS, type ReadRecipient } from './recipient-reader.ts';
 
@@ -23,12 +23,12 @@ export interface PumpDeps {
   readonly refusals: Refusals;
   readonly tally: Tally;
   /** The shards of this process, by name. */
-  readonly held: ReadonlyMap<string, Held>;
+  readonly held: ReadonlyMap<string, LeasedShard>;
   readonly maxUnrecorded: number;
   /** There is no point in going on with this campaign. */
-  readonly onRefused: (held: Held, reason: string) => void;
+  readonly onRefused: (held: LeasedShard, reason: string) => void;
   /** A shard that is being closed has nothing on the wire any more. */
-  readonly onQuiet: (held: Held) => void;
+  readonly onQuiet: (held: LeasedShard) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -40,12 +40,12 @@ export class Pump {
   readonly #deps: PumpDeps;
   readonly #clock: Clock;
   readonly #destinations: Destinations;
-  readonly #aside: SetAside;
+  readonly #delayed: DelayedRecipients;
   readonly #room: number;
   /** Domains whose people are being read again. */
   readonly #reading = new Set<Destination>();
   #turn = 0;
-  readonly #onWire: OnWire;
+  readonly #inFlight: InFlight;
   /** Domains of those who stood in front of a shard and could neither go nor wait beside the line. */
   readonly #inTheWay = new Set<string>();
   /** Whether others were read ahead than those who wait; undefined while nobody has looked. */
@@ -60,10 +60,10 @@ export class Pump {
     this.#deps = deps;
     this.#clock = deps.clock;
     this.#destinations = new Destinations(deps.transport.slots, deps.clock.monotonic());
-    this.#onWire = new OnWire(deps.onError);
+    this.#inFlight = new InFlight(deps.onError);
     this.#room = Math.max(deps.transport.slots * 3, 4);
     // They are part of the window; the rest of it has to be enough for everybody else.
-    this.#aside = new SetAside(Math.floor(deps.maxUnrecorded / 4));
+    this.#delayed = new DelayedRecipients(Math.floor(deps.maxUnrecorded / 4));
   }
 
   /** Keeps about two messages per connection composed and waiting, of all held shards in turn. */
@@ -75,10 +75,10 @@ export class Pump {
     const room = this.#room;
     const held = [...this.#deps.held.values()];
     // Before the others: where there is a limit of messages per second these would never leave anything of it.
-    const first = this.#aside.next();
+    const first = this.#delayed.next();
     if (first !== undefined) this.#resume(first, now);
     let empty = 0;
-    while (this.#onWire.size < room && empty < held.length && this.#mayHandOver(now)) {
+    while (this.#inFlight.size < room && empty < held.length && this.#mayHandOver(now)) {
       const next = held[this.#turn % held.length];
       this.#turn += 1;
       const recipient = next === undefined || next.closing || now > next.deadline ? undefined : next.reader.next();
@@ -92,22 +92,22 @@ export class Pump {
         empty += 1;
       }
     }
-    const exhausted = empty >= held.length && this.#onWire.size < room;
+    const exhausted = empty >= held.length && this.#inFlight.size < room;
     const blocked = held.some((one) => one.blocked);
-    if (this.#onWire.size >= room || this.#windowFull() || (blocked && this.#othersAhead())) this.#destinations.busy();
-    else if (exhausted && (blocked || this.#aside.size > 0)) this.#destinations.idle(now);
+    if (this.#inFlight.size >= room || this.#windowFull() || (blocked && this.#othersAhead())) this.#destinations.busy();
+    else if (exhausted && (blocked || this.#delayed.size > 0)) this.#destinations.idle(now);
     if (now - this.#sweptAt >= timing.SWEEP_MS) this.#sweep(now);
     this.#deps.recorder.wake();
   }
 
   /** Nobody of this shard is handed over any more. */
-  close(held: Held): void {
-    for (const { recipient, destination } of this.#aside.leave(held))
+  close(held: LeasedShard): void {
+    for (const { recipient, destination } of this.#delayed.leave(held))
       held.left.push({ turn: recipient.turn, domain: destination.domain });
   }
 
   /** It goes on after all: who came back unsent meanwhile is next. */
-  reopen(held: Held): void {
+  reopen(held: LeasedShard): void {
     for (const { turn } of held.left.splice(0)) held.shard.giveBack(turn.position);
   }
 
@@ -116,7 +116,7 @@ export class Pump {
    * would have to take it for one that may have been sent: then a later run gets it. Whoever has taken the shard over already
    * knows of all of them.
    */
-  part(held: Held): void {
+  part(held: LeasedShard): void {
     for (const { turn, domain } of held.left.splice(0)) {
       if (held.fenced || turn.position >= held.shard.settledThrough) held.shard.giveBack(turn.position);
       else leaveToNextRun(held, turn, this.#clock.now(), domain);
@@ -139,19 +139,19 @@ export class Pump {
     this.#idle = resolve;
     // A relay that never answers must not hold the process.
     const patience = setTimeout(resolve, patienceMs);
-    if (this.#onWire.size === 0) resolve();
+    if (this.#inFlight.size === 0) resolve();
     await idle;
     clearTimeout(patience);
   }
 
   /** Nothing is on the wire. */
   get quiet(): boolean {
-    return this.#onWire.size === 0;
+    return this.#inFlight.size === 0;
   }
 
   /** For whom recipients wait beside the line, in words. */
   waits(): readonly string[] {
-    return this.#aside.destinations().map((destination) => `${destination.aside} recipients wait for ${destination.domain}`);
+    return this.#delayed.destinations().map((destination) => `${destination.delayed} recipients wait for ${destination.domain}`);
   }
 
   /** The window holds for what is handed over, also while a shard that was taken over has more than that to repeat. */
@@ -167,7 +167,7 @@ export class Pump {
    * @param waited beside the line, where others of the same domain stand behind
    * @returns false when it has to stay the next one
    */
-  #process(held: Held, recipient: ReadRecipient, now: number, waited = false): boolean {
+  #process(held: LeasedShard, recipient: ReadRecipient, now: number, waited = false): boolean {
     const { turn, facts, page, accepted } = recipient;
     if (accepted) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'accepted before');
     else if (page.failure !== undefined) settleUnsent(held, turn, this.#clock.now(), 'deferred', page.failure);
@@ -175,8 +175,8 @@ export class Pump {
     else if (facts.refusal !== undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', facts.refusal);
     else {
       const destination = this.#destinations.of(domainOf(facts.address));
-      const first = waited || destination.aside === 0;
-      if (!first || !this.#destinations.mayBegin(destination, this.#onWire.size, now))
+      const first = waited || destination.delayed === 0;
+      if (!first || !this.#destinations.mayBegin(destination, this.#inFlight.size, now))
         return this.#makeWay({ held, recipient, destination, since: now });
       if (!waited) this.#othersAt = now;
       this.#compose(held, recipient, facts, destination);
@@ -189,9 +189,9 @@ export class Pump {
     const { held, recipient, destination } = waiting;
     const reason = this.#destinations.holdsBack(destination);
     // Of a domain that nothing is known of yet a few are enough: its answers are about to come, at once with nothing else on the way.
-    const few = this.#onWire.size === onWayTo(destination) ? 0 : this.#deps.transport.slots;
-    if (!this.#aside.full && (reason !== undefined || destination.aside < few)) {
-      this.#aside.add(waiting);
+    const few = this.#inFlight.size === onWayTo(destination) ? 0 : this.#deps.transport.slots;
+    if (!this.#delayed.full && (reason !== undefined || destination.delayed < few)) {
+      this.#delayed.add(waiting);
       return true;
     }
     if (!this.#inTheWay.has(destination.domain)) this.#seen = undefined;
@@ -206,17 +206,17 @@ export class Pump {
   /** Those who wait get what their domains may have by now; who has waited long enough is tried again in a later run. */
   #sweep(now: number): void {
     this.#sweptAt = now;
-    this.#onWire.refresh(now);
+    this.#inFlight.refresh(now);
     const held = [...this.#deps.held.values()];
     const noRoom = held.length >= timing.MOST_HELD && held.every(({ shard }) => shard.remaining === 0);
-    for (const destination of this.#aside.destinations()) {
+    for (const destination of this.#delayed.destinations()) {
       this.#resume(destination, now);
       const reason = this.#destinations.holdsBack(destination);
       if (reason === undefined) continue;
       if (!noRoom && !this.#destinations.keepsOthers(destination)) continue;
-      for (const waiting of [...this.#aside.of(destination)]) {
-        if (now - waiting.since < timing.ASIDE_MS || now > waiting.held.deadline) break;
-        this.#aside.shift(destination);
+      for (const waiting of [...this.#delayed.of(destination)]) {
+        if (now - waiting.since < timing.DELAY_MS || now > waiting.held.deadline) break;
+        this.#delayed.shift(destination);
         holdBack(waiting.held, waiting.recipient.turn, this.#clock.now(), destination.domain, reason);
       }
     }
@@ -231,32 +231,32 @@ export class Pump {
   #othersAhead(): boolean {
     if (this.#seen !== undefined) return this.#seen;
     const known = new Set(this.#inTheWay);
-    for (const { domain } of this.#aside.destinations()) known.add(domain);
+    for (const { domain } of this.#delayed.destinations()) known.add(domain);
     this.#seen = [...this.#deps.held.values()].some(({ reader }) => reader.isAhead((address) => !known.has(domainOf(address))));
     return this.#seen;
   }
 
   /** Hands over to those who wait for this domain, as far as it may have more. */
   #resume(destination: Destination, now: number): void {
-    for (let [first] = this.#aside.of(destination); first !== undefined; [first] = this.#aside.of(destination)) {
+    for (let [first] = this.#delayed.of(destination); first !== undefined; [first] = this.#delayed.of(destination)) {
       const { held, recipient } = first;
       // They were before the others in the line, so they may make it longer; but not without end.
-      if (now > held.deadline || !this.#mayHandOver(now) || this.#onWire.size >= 2 * this.#room) return;
-      if (!this.#destinations.mayBegin(destination, this.#onWire.size, now)) return;
+      if (now > held.deadline || !this.#mayHandOver(now) || this.#inFlight.size >= 2 * this.#room) return;
+      if (!this.#destinations.mayBegin(destination, this.#inFlight.size, now)) return;
       if (now - recipient.page.checkedAt > FRESH_MS) {
         this.#readAgain(destination, held);
         return;
       }
-      this.#aside.shift(destination);
+      this.#delayed.shift(destination);
       if (!this.#process(held, recipient, now, true)) held.reader.putBack(recipient);
     }
   }
 
   /** The first who wait for this domain are read again: what was known of them is too old to mail them (promise D11). */
-  #readAgain(destination: Destination, held: Held): void {
+  #readAgain(destination: Destination, held: LeasedShard): void {
     if (this.#reading.has(destination)) return;
     this.#reading.add(destination);
-    const line = this.#aside.of(destination).slice(0, timing.READ_AGAIN);
+    const line = this.#delayed.of(destination).slice(0, timing.READ_AGAIN);
     const stale = line.filter((waiting) => waiting.held === held);
     held.reader.again(stale.map(({ recipient }) => recipient.turn)).then(
       (recipients) => {
@@ -274,7 +274,7 @@ export class Pump {
     );
   }
 
-  #compose(held: Held, recipient: ReadRecipient, facts: RecipientFacts, destination: Destination): void {
+  #compose(held: LeasedShard, recipient: ReadRecipient, facts: RecipientFacts, destination: Destination): void {
     const { turn, page } = recipient;
     try {
       const message = held.campaign.compose(facts, turn, this.#clock.now());
@@ -290,8 +290,8 @@ export class Pump {
 
   #handOver(handed: HandedOver): void {
     const { held, destination } = handed;
-    held.onWire += 1;
-    this.#onWire.add(handed);
+    held.inFlight += 1;
+    this.#inFlight.add(handed);
     const now = this.#clock.monotonic();
     this.#deps.pace.take(now);
     this.#destinations.begin(destination, now);
@@ -319,7 +319,7 @@ export class Pump {
   #mayProceed({ held, destination, checkedAt, unwanted, started }: HandedOver, now: number): boolean {
     if (this.#stopping || held.closing || unwanted || now >= held.deadline || now - checkedAt >= FRESH_MS + timing.WAIT_MS)
       return false;
-    return started !== undefined || this.#destinations.mayStart(destination, this.#onWire.size, now);
+    return started !== undefined || this.#destinations.mayStart(destination, this.#inFlight.size, now);
   }
 
   /** A connection has taken it. */
@@ -332,17 +332,17 @@ export class Pump {
     const { held, turn, message, destination, started } = handed;
     const now = this.#clock.monotonic();
     const attempt = result.outcome === 'withdrawn' ? undefined : result;
-    held.onWire -= 1;
-    this.#onWire.remove(handed);
+    held.inFlight -= 1;
+    this.#inFlight.remove(handed);
     message.release();
     this.#destinations.look(now);
     this.#destinations.end(destination, started, attempt, now);
     if (attempt !== undefined) this.#settle(handed, attempt);
     else if (held.closing || this.#stopping) held.left.push({ turn, domain: destination.domain });
     else held.shard.giveBack(turn.position);
-    if (this.#stopping && this.#onWire.size === 0) this.#idle?.();
-    if (held.closing && held.onWire === 0) this.#deps.onQuiet(held);
-    if (destination.aside > 0 && !this.#stopping) this.#resume(destination, now);
+    if (this.#stopping && this.#inFlight.size === 0) this.#idle?.();
+    if (held.closing && held.inFlight === 0) this.#deps.onQuiet(held);
+    if (destination.delayed > 0 && !this.#stopping) this.#resume(destination, now);
     this.run(now);
     this.#deps.recorder.wake();
   }

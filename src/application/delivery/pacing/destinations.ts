@@ -21,7 +21,7 @@ const REMEMBERED_ROUNDS = 800;
 const DOMAIN_EVIDENCE = { answers: 20, milliseconds: 250 } as const;
 const STREAM_EVIDENCE = { answers: 30, milliseconds: 1_000 } as const;
 
-/** One receiving domain, as this process knows it. Changed by `Destinations` only, but for `aside`. */
+/** One receiving domain, as this process knows it. Changed by `Destinations` only, except `delayed`. */
 export interface Destination {
   readonly domain: string;
   /** Messages that wait for a connection. */
@@ -42,7 +42,7 @@ export interface Destination {
   /** Undefined while it refuses nothing because of us. */
   slowing: Slowing | undefined;
   /** Recipients that wait beside the line until it may have more. */
-  aside: number;
+  delayed: number;
 }
 
 /** Messages on the way to this domain. */
@@ -135,7 +135,7 @@ export class Destinations {
       round,
       voted: -1,
       slowing: undefined,
-      aside: 0,
+      delayed: 0,
     };
     this.#known.set(domain, fresh);
     if (this.#known.size > this.#forgetAt) this.#forget();
@@ -272,7 +272,7 @@ export class Destinations {
     for (const [domain, destination] of this.#known) {
       const slowed = destination.slowing?.perSecond !== undefined && this.#round - destination.round < REMEMBERED_ROUNDS;
       this.#turn(destination);
-      const needed = onWayTo(destination) + destination.aside > 0 || quickOf(destination) >= PROVEN || slowed;
+      const needed = onWayTo(destination) + destination.delayed > 0 || quickOf(destination) >= PROVEN || slowed;
       if (!needed) this.#known.delete(domain);
     }
     this.#forgetAt = Math.max(MOST_KNOWN, 2 * this.#known.size);

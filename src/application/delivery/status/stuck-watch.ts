@@ -1,7 +1,7 @@
 import type { Stuck } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Log } from '../../log.ts';
-import type { Standing } from './standing.ts';
+import type { LaneActivity } from './lane-activity.ts';
 
 /** Looks at this process: whether its event loop turns, which only a thread beside it can see, and what its CPU does. */
 export interface ProcessWatcher {
@@ -25,7 +25,7 @@ const LOOK_MS = 1_000;
  * is waited for, has a CPU profile taken, and says when it goes on.
  */
 export class StuckWatch {
-  readonly #look: () => Standing;
+  readonly #look: () => LaneActivity;
   readonly #recordProfile: () => Promise<RecordedProfile>;
   readonly #onChange: () => void;
   readonly #clock: Clock;
@@ -39,7 +39,7 @@ export class StuckWatch {
   #stuck: Stuck | undefined;
 
   constructor(deps: {
-    look: () => Standing;
+    look: () => LaneActivity;
     recordProfile: () => Promise<RecordedProfile>;
     /** `stuck` begins, ends, or has got its profile. */
     onChange: () => void;

@@ -70,7 +70,7 @@ export class Workers {
     );
     this.#watcher = deps.watcher;
     this.#watch = new StuckWatch({
-      look: () => deps.bulk.standing,
+      look: () => deps.bulk.activity,
       recordProfile: () => deps.watcher.recordProfile(),
       onChange: () => void this.#background.guard(() => this.#beat()),
       clock: deps.clock,

@@ -17,7 +17,7 @@ import { issueTransactionalTokens, TEST_TOKEN } from '../../../domain/tracking/i
 import type { Log } from '../../log.ts';
 import type { Scope, UnitOfWork } from '../../unit-of-work.ts';
 import { Background } from '../background.ts';
-import { failedAttempt } from '../bulk/held.ts';
+import { failedAttempt } from '../bulk/leased-shard.ts';
 import { sendMessage } from '../jobs.ts';
 import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } from '../plan-context.ts';
 import { marked } from '../repeat-mark.ts';

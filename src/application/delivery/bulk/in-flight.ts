@@ -1,13 +1,13 @@
 import type { Turn } from '../../../domain/delivery/index.ts';
 import type { Destination } from '../pacing/destinations.ts';
-import type { Held } from './held.ts';
 import { REFRESH_MS } from './lane-timing.ts';
+import type { LeasedShard } from './leased-shard.ts';
 import type { ReadRecipient } from './recipient-reader.ts';
 import type { SendingMessage } from './sending-campaign.ts';
 
 /** A message that a transport has and has not answered. */
 export interface HandedOver {
-  readonly held: Held;
+  readonly held: LeasedShard;
   readonly turn: Turn;
   readonly message: SendingMessage;
   readonly destination: Destination;
@@ -26,9 +26,9 @@ export interface HandedOver {
  * The messages of one process that a transport has. A server may take longer for MAIL, RCPT and DATA than facts about people stay
  * fresh; whom it keeps waiting is read again while it does, or nobody there could ever be mailed (promise D11).
  */
-export class OnWire {
+export class InFlight {
   readonly #messages: HandedOver[] = [];
-  readonly #reading = new Set<Held>();
+  readonly #reading = new Set<LeasedShard>();
   readonly #onError: (error: unknown) => void;
 
   constructor(onError: (error: unknown) => void) {
@@ -59,7 +59,7 @@ export class OnWire {
     for (const [held, messages] of Map.groupBy(old, (one) => one.held)) this.#check(held, messages);
   }
 
-  #check(held: Held, messages: readonly HandedOver[]): void {
+  #check(held: LeasedShard, messages: readonly HandedOver[]): void {
     if (this.#reading.has(held)) return;
     this.#reading.add(held);
     held.reader.check(messages.map(({ turn }) => turn)).then(

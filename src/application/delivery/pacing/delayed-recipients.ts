@@ -1,10 +1,10 @@
-import type { Held } from '../bulk/held.ts';
+import type { LeasedShard } from '../bulk/leased-shard.ts';
 import type { ReadRecipient } from '../bulk/recipient-reader.ts';
 import type { Destination } from './destinations.ts';
 
 /** A recipient whose turn has come and whose domain may not have more just now. */
 export interface Waiting {
-  readonly held: Held;
+  readonly held: LeasedShard;
   readonly destination: Destination;
   /** Read again when it gets old. */
   recipient: ReadRecipient;
@@ -13,7 +13,7 @@ export interface Waiting {
 }
 
 /** Recipients out of the way of the others, in a line for each receiving domain; few enough to leave the window to the rest. */
-export class SetAside {
+export class DelayedRecipients {
   readonly most: number;
   readonly #lines = new Map<Destination, Waiting[]>();
   #size = 0;
@@ -66,7 +66,7 @@ export class SetAside {
   }
 
   /** Takes away and returns everybody of this shard. */
-  leave(held: Held): Waiting[] {
+  leave(held: LeasedShard): Waiting[] {
     const leaving: Waiting[] = [];
     for (const [destination, line] of this.#lines) {
       const [going, staying] = [line.filter((one) => one.held === held), line.filter((one) => one.held !== held)];
@@ -79,7 +79,7 @@ export class SetAside {
   }
 
   #count(destination: Destination, by: number): void {
-    destination.aside += by;
+    destination.delayed += by;
     this.#size += by;
   }
 }

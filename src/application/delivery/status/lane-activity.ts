@@ -1,11 +1,11 @@
 import type { Transport } from '../../../domain/delivery/index.ts';
-import type { Held } from '../bulk/held.ts';
+import type { LeasedShard } from '../bulk/leased-shard.ts';
 import type { OutcomeRecorder } from '../bulk/outcome-recorder.ts';
 import type { Pump } from '../bulk/pump.ts';
 import type { Pace } from '../pacing/pace.ts';
 
 /** How a sender stands, for whoever asks whether it gets anywhere. */
-export interface Standing {
+export interface LaneActivity {
   /** It has something to do now: a sender that only waits for its rate limit has not. */
   readonly busy: boolean;
   /** Changes with every outcome that becomes known or is recorded, and with every shard taken or let go. */
@@ -15,7 +15,7 @@ export interface Standing {
 }
 
 interface Parts {
-  readonly held: readonly Held[];
+  readonly held: readonly LeasedShard[];
   readonly transport: Transport;
   readonly recorder: OutcomeRecorder;
   readonly pace: Pace;
@@ -25,7 +25,7 @@ interface Parts {
 }
 
 /** Asked about once a second: it reads what the parts know anyway, and changes none of it. */
-export function standingOf(parts: Parts): Standing {
+export function activityOf(parts: Parts): LaneActivity {
   const { held, recorder, pace, now } = parts;
   const settled = held.reduce((sum, { shard }) => sum + shard.settled, 0);
   return {

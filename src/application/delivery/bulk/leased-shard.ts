@@ -3,7 +3,7 @@ import type { RecipientReader } from './recipient-reader.ts';
 import type { SendingCampaign } from './sending-campaign.ts';
 
 /** A shard in this process's hands, with everything needed to work on it. */
-export interface Held {
+export interface LeasedShard {
   readonly shard: HeldShard;
   /** `leaseName`: a shard lost and claimed again is held twice until the older holding's last answer is written. */
   readonly name: string;
@@ -18,7 +18,7 @@ export interface Held {
   fenced: boolean;
   /** Its next recipient has to wait for a receiving domain, and there is no room beside the line. */
   blocked: boolean;
-  onWire: number;
+  inFlight: number;
   /** Monotonic: since when it is in these hands. */
   readonly since: number;
   /** Turns that came back unsent while it is being closed. */
@@ -33,10 +33,10 @@ export const leaseKey = ({ projectId, campaignId, run, number, fence }: ShardLea
   number,
   fence,
 });
-export const keyOf = (held: Held): ShardKey & { fence: number } => leaseKey(held.shard.lease);
+export const keyOf = (held: LeasedShard): ShardKey & { fence: number } => leaseKey(held.shard.lease);
 
 /** People whom this process may hand over now or soon, of what it holds open. */
-export function remainingOf(held: Iterable<Held>): number {
+export function remainingOf(held: Iterable<LeasedShard>): number {
   let remaining = 0;
   for (const { closing, blocked, shard } of held) if (!closing && !blocked) remaining += shard.remaining;
   return remaining;
@@ -52,18 +52,18 @@ export const failedAttempt = (error: unknown): Attempt => ({
 });
 
 /** The end of a turn that no transport was asked about. */
-export function settleUnsent(held: Held, turn: Turn, at: Date, state: LedgerState, reason: string): void {
+export function settleUnsent(held: LeasedShard, turn: Turn, at: Date, state: LedgerState, reason: string): void {
   const { position, subscriberId, possibleRepeat } = turn;
   held.shard.settle(position, { subscriberId, state, code: undefined, reply: reason, possibleRepeat, at });
 }
 
 /** Deferred by ourselves, without an attempt: a later run takes it. */
-export function holdBack(held: Held, turn: Turn, at: Date, domain: string | undefined, reason: string): void {
+export function holdBack(held: LeasedShard, turn: Turn, at: Date, domain: string | undefined, reason: string): void {
   held.shard.settle(turn.position, heldBack(turn, at, domain, reason));
 }
 
 /** The same, where nothing but the end of our sending stands against it: the next run takes it at once. */
-export function leaveToNextRun(held: Held, turn: Turn, at: Date, domain: string | undefined): void {
+export function leaveToNextRun(held: LeasedShard, turn: Turn, at: Date, domain: string | undefined): void {
   held.shard.settle(turn.position, { ...heldBack(turn, at, domain, LEFT_AT_CLOSE), dueAtOnce: true });
 }
 
