@@ -180,7 +180,7 @@ const rules: readonly Rule[] = [
     name: 'only erasable TypeScript',
     check: (tree) =>
       each(tree, (module) =>
-        named(module.syntax, /./, (name) => `has a ${name}, which Node cannot erase (see docs/architecture.md, habit 8)`),
+        named(module.syntax, /./, (name) => `has a ${name}, which Node cannot erase (see docs/inside/architecture.md, habit 8)`),
       ),
     planted: { 'src/domain/audience/list.ts': 'export class List { constructor(readonly name: string) {} }' },
   },

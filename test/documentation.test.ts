@@ -6,9 +6,9 @@ import { type Module, root, type Tree, treeOf, treeOnDisk } from './support/impo
 const read = (path: string): string => readFileSync(root + path, 'utf8');
 const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...pagesUnder('docs')];
 
-describe('docs/errors.md', () => {
+describe('docs/reference/errors.md', () => {
   const tree = treeOnDisk('src');
-  const documented = documentedErrors(read('docs/errors.md'));
+  const documented = documentedErrors(read('docs/reference/errors.md'));
 
   it('lists every error that src declares, with its kind, and nothing else', () => {
     const declared = errorsOf(tree).map(({ code, kind }) => `${code} (${kind})`);
@@ -67,7 +67,7 @@ describe('the README', () => {
 describe('a broken link', () => {
   it.each([
     ['a missing file', '[x](docs/nowhere.md)'],
-    ['a missing heading', '[x](docs/glossary.md#nowhere)'],
+    ['a missing heading', '[x](docs/inside/glossary.md#nowhere)'],
     ['a missing picture', '![x](docs/nowhere.png)'],
   ])('is found: %s', (_name, text) => expect(brokenLinks('README.md', text)).toHaveLength(1));
 

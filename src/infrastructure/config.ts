@@ -7,7 +7,7 @@ import { parseSmtpUrl } from './transports/smtp-url.ts';
 /** As long as a worker waits at most for the database before it tries another connection; relays answer in a few seconds. */
 export const STUCK_AFTER_MS = 30_000;
 
-/** Everything that the surroundings decide. See docs/operations.md for each variable. */
+/** Everything that the surroundings decide. See docs/reference/settings.md for each variable. */
 export interface Config {
   /** A server of one's own; undefined: the embedded one. */
   readonly databaseUrl: string | undefined;

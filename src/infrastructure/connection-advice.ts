@@ -168,7 +168,7 @@ const HTTPS: readonly AdviceRule[] = [
   {
     found: /wrong version number|WRONG_VERSION_NUMBER|packet length too long/i,
     advice:
-      'HOST speaks plain HTTP on this port: let a proxy in front of "pennypost serve" do TLS (docs/operations.md), and name it in SETTING.',
+      'HOST speaks plain HTTP on this port: let a proxy in front of "pennypost serve" do TLS (docs/operate/processes.md), and name it in SETTING.',
   },
   ...ADDRESS.filter(({ found }) => found.test('ENOTFOUND')),
 ];

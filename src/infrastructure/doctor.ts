@@ -310,7 +310,7 @@ async function attempt(
     return await look();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    const todo = advice(error.message) ?? `See docs/errors.md, ${error.code}.`;
+    const todo = advice(error.message) ?? `See docs/reference/errors.md, ${error.code}.`;
     return [{ what, verdict: 'fail', found: error.message, advice: todo }];
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Keeps the heap of a process that sends near what it needs. V8 lets garbage grow where memory is plenty: 128 MB of young and up to
  * four times the live old generation, together 350 MB resident for a sender whose live data are 45 MB. With these two bounds it
- * stays under 240 MB at the same speed (docs/performance.md).
+ * stays under 240 MB at the same speed (docs/inside/performance.md).
  */
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

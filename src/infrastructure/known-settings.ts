@@ -25,7 +25,7 @@ export function unknownAmong(names: readonly string[]): readonly UnknownSetting[
     .map((name) => {
       const near = nearest(name);
       const meant = near === undefined ? '' : ` Did you mean ${near}?`;
-      return { name, advice: `${name} is not used.${meant} All settings are in docs/operations.md.` };
+      return { name, advice: `${name} is not used.${meant} All settings are in docs/reference/settings.md.` };
     });
 }
 

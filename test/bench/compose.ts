@@ -1,6 +1,6 @@
 /**
  * Microseconds of CPU to compose one message from a compiled plan, tokens included: both newsletters, each person with values of
- * their own. No database, no wire; what `send` adds to this is in docs/performance.md.
+ * their own. No database, no wire; what `send` adds to this is in docs/inside/performance.md.
  */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';

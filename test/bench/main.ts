@@ -1,7 +1,7 @@
 /**
  * Benchmarks, run by hand: `npm run bench -- <name> [options] [--json]`. Each makes an instance of its own (the embedded
  * PostgreSQL, or a database beside that of PENNYPOST_DATABASE_URL) and leaves nothing behind. What is measured, and how it is to
- * be read, is in docs/performance.md.
+ * be read, is in docs/inside/performance.md.
  */
 import { WrongArguments } from './support/arguments.ts';
 import { type BenchOutput, benchOutput } from './support/output.ts';

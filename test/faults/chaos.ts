@@ -1,7 +1,7 @@
 /**
  * `npm run chaos -- --recipients 20000 --kills 100 --seed 1 [--json]`: kills workers while they send a campaign, and judges by
  * the log of a sink in another process. With `--json` the last line is one line of JSON. Exit code 0: every promise held; 1: one
- * was broken; 2: the command was wrong. What is done and counted is in docs/reliability.md.
+ * was broken; 2: the command was wrong. What is done and counted is in docs/inside/delivery.md.
  */
 import { parseArgs } from 'node:util';
 import { type ChaosWish, runChaos } from './support/chaos-run.ts';

@@ -71,7 +71,7 @@ describe('the doctor', () => {
     expect(found['secret key']).toMatchObject({
       verdict: 'fail',
       found: expect.stringContaining('PENNYPOST_SECRET_KEY'),
-      advice: 'See docs/errors.md, config.secret_key_missing.',
+      advice: 'See docs/reference/errors.md, config.secret_key_missing.',
     });
     expect(found['public URL']).toMatchObject({ verdict: 'warn', advice: expect.stringContaining('PENNYPOST_PUBLIC_URL') });
     expect(found.SMTP).toMatchObject({ verdict: 'warn', found: 'no server is set' });
@@ -93,7 +93,7 @@ describe('the doctor', () => {
     expect(found.database).toMatchObject({
       verdict: 'fail',
       found: expect.stringContaining('does not answer'),
-      advice: 'See docs/errors.md, database.unavailable.',
+      advice: 'See docs/reference/errors.md, database.unavailable.',
     });
     expect(found.SMTP).toBeDefined();
   });

@@ -120,11 +120,11 @@ describe('a variable that is no setting', () => {
     ['PENYPOST_SMTP_URL', 'PENNYPOST_SMTP_URL'],
     ['PENNY_POST_PORT', 'PENNYPOST_PORT'],
   ])('%s is reported with the nearest one, %s', (name, near) => {
-    expect(adviceOn(name)).toBe(`${name} is not used. Did you mean ${near}? All settings are in docs/operations.md.`);
+    expect(adviceOn(name)).toBe(`${name} is not used. Did you mean ${near}? All settings are in docs/reference/settings.md.`);
   });
 
   it('is reported without one where none is near', () => {
-    expect(adviceOn('PENNYPOST_FOO')).toBe('PENNYPOST_FOO is not used. All settings are in docs/operations.md.');
+    expect(adviceOn('PENNYPOST_FOO')).toBe('PENNYPOST_FOO is not used. All settings are in docs/reference/settings.md.');
   });
 
   it.each(['PENNYPOST_SERVICE_HOST', 'PENNYPOST_SERVICE_PORT_HTTP', 'PENNYPOST_PORT_8025_TCP_ADDR', 'PATH', 'PENNYPOSTMAN'])(
@@ -135,7 +135,8 @@ describe('a variable that is no setting', () => {
   it('is none of those that are read, and none of those in the documentation', async () => {
     const read = (file: string) => readFile(join(import.meta.dirname, '../..', file), 'utf8');
     const names =
-      `${await read('src/infrastructure/config.ts')} ${await read('docs/operations.md')}`.match(/PENNYPOST_[A-Z_]+/g) ?? [];
+      `${await read('src/infrastructure/config.ts')} ${await read('docs/reference/settings.md')}`.match(/PENNYPOST_[A-Z_]+/g) ??
+      [];
     expect(names.length).toBeGreaterThan(30);
     expect(unknownSettings(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual([]);
   });

@@ -66,9 +66,9 @@ export function unreachable(tree: Tree, entryPoint: RegExp): string[] {
     .map((path) => `${path} is imported by no face; wire it or remove it`);
 }
 
-/** The third column of docs/glossary.md: `workspace`, `batch job`, ... */
+/** The third column of docs/inside/glossary.md: `workspace`, `batch job`, ... */
 export function avoidedWords(): readonly string[] {
-  const page = readFileSync(`${root}docs/glossary.md`, 'utf8');
+  const page = readFileSync(`${root}docs/inside/glossary.md`, 'utf8');
   const rows = page.split('\n').filter((line) => line.startsWith('| '));
   return rows
     .slice(1)
@@ -92,6 +92,6 @@ export function wordFaults(module: Module, avoided: readonly string[], foreign: 
     const fault = avoided.find((word) => new RegExp(`\\b${word}s?\\b`).test(words) && foreign[word]?.test(module.path) !== true);
     return fault === undefined
       ? []
-      : [{ line, text: `names something ${name}; "${fault}" is a word to avoid (docs/glossary.md)` }];
+      : [{ line, text: `names something ${name}; "${fault}" is a word to avoid (docs/inside/glossary.md)` }];
   });
 }

@@ -1,6 +1,6 @@
 /**
  * The one root of every error that the domain throws on purpose. Subclasses stand beside the class that throws them,
- * and `code` is a stable word that API clients may rely on (`campaign.not_editable`); `docs/errors.md` lists them all.
+ * and `code` is a stable word that API clients may rely on (`campaign.not_editable`); `docs/reference/errors.md` lists them all.
  */
 export abstract class DomainError extends Error {
   /** Stable, dotted, lower case: `<context>.<what>`. */

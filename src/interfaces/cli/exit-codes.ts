@@ -1,6 +1,6 @@
 import { DomainError, type ErrorKind } from '../../domain/shared/errors.ts';
 
-/** How a command ends; scripts decide by these, so they never change. docs/errors.md says which error ends how. */
+/** How a command ends; scripts decide by these, so they never change. docs/reference/errors.md says which error ends how. */
 export const EXIT = {
   /** It did what was asked. */
   ok: 0,

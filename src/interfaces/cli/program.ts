@@ -112,7 +112,7 @@ export function fill(program: Command, cli: Cli): void {
   );
   program.addHelpText(
     'after',
-    '\nSettings come from the environment (PENNYPOST_...), see docs/operations.md.\nExit codes: 0 done, 1 failed, 2 wrong input, 3 no such thing, 4 not in this state, 5 not now, 6 refused.',
+    '\nSettings come from the environment (PENNYPOST_...), see docs/reference/settings.md.\nExit codes: 0 done, 1 failed, 2 wrong input, 3 no such thing, 4 not in this state, 5 not now, 6 refused.',
   );
 }
 

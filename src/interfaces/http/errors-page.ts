@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import { html, raw } from 'hono/html';
 
 /** The same place seen from `src/interfaces/http` and from `dist/interfaces/http`. */
-const SOURCE = new URL('../../../docs/errors.md', import.meta.url);
+const SOURCE = new URL('../../../docs/reference/errors.md', import.meta.url);
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** `/docs/errors`: where the `type` of every problem leads; to be mounted at the root. */
@@ -16,7 +16,7 @@ export function errorsPage(): Hono {
   return page;
 }
 
-/** As much of Markdown as docs/errors.md uses: headings, paragraphs, tables, code, anchors. */
+/** As much of Markdown as docs/reference/errors.md uses: headings, paragraphs, tables, code, anchors. */
 function markdownToHtml(markdown: string): string {
   return markdown
     .split(/\n{2,}/)

@@ -1,6 +1,6 @@
 /**
  * Pennypost inside an application: `createPennypost(options)` gives the verbs that the HTTP API and the command line call as well,
- * `start()` and `stop()` for workers in this process, and a `fetch` handler for the host's own server. See docs/embedding.md.
+ * `start()` and `stop()` for workers in this process, and a `fetch` handler for the host's own server. See docs/embed-in-node.md.
  *
  * Nothing happens on import, except that an unsupported Node is refused, and nothing is global: no signal handler, no default
  * instance. Two instances in one process know nothing of each other. The host's process is never ended.

@@ -3,7 +3,7 @@ import type { ReadableInbox } from '../web/readable-inbox.ts';
 
 /**
  * An instance inside a process of the host's. The verbs of `Application` work from the beginning until `stop()`; each is a
- * transaction of its own. What they throw on purpose is a `DomainError` with a stable `code`, listed in docs/errors.md.
+ * transaction of its own. What they throw on purpose is a `DomainError` with a stable `code`, listed in docs/reference/errors.md.
  */
 export interface Pennypost extends Application {
   /** One line for people: which database, and where mail goes. Holds no secret. */

@@ -1,5 +1,5 @@
 /**
- * A campaign whose workers are killed while they send. See docs/reliability.md for what is done and what is counted.
+ * A campaign whose workers are killed while they send. See docs/inside/delivery.md for what is done and what is counted.
  *
  * Kill k comes when the sink has accepted k * recipients / (kills + 1) messages, give or take a quarter of that distance, and
  * hits a worker that has a transaction under way at the sink. Beside the kills a few workers are stopped until their lease

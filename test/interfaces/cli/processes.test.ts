@@ -96,7 +96,7 @@ describe('a process', () => {
     const running = startNode(MAIN, ['status'], { ...environment, PENNYPOST_SMPT_URL: 'smtp://relay.example.com' });
     expect(await running.ended).toBe(0);
     expect(running.errors()).toBe(
-      'warning: PENNYPOST_SMPT_URL is not used. Did you mean PENNYPOST_SMTP_URL? All settings are in docs/operations.md.\n',
+      'warning: PENNYPOST_SMPT_URL is not used. Did you mean PENNYPOST_SMTP_URL? All settings are in docs/reference/settings.md.\n',
     );
   });
 

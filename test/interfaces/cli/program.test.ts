@@ -74,9 +74,9 @@ describe('the command line', () => {
   });
 });
 
-describe('docs/cli.md', () => {
+describe('docs/reference/cli.md', () => {
   it('names every command, and none that does not exist', () => {
-    const page = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+    const page = readFileSync(new URL('../../../docs/reference/cli.md', import.meta.url), 'utf8');
     const table = page.slice(page.indexOf('| command |'), page.indexOf('## Who does the work'));
     const cells = table.split('\n').map((line) => line.split('|')[1] ?? '');
     const named = cells.flatMap((cell) => [...cell.matchAll(/`pennypost ([a-z ]+)`/g)].map(([, words]) => words));

@@ -138,8 +138,8 @@ describe('further pages', () => {
 });
 
 describe('the fields that show people', () => {
-  it('stand in docs/http-api.md, each with the scope that it needs', async () => {
-    const page = await readFile(new URL('../../../docs/http-api.md', import.meta.url), 'utf8');
+  it('stand in docs/reference/http.md, each with the scope that it needs', async () => {
+    const page = await readFile(new URL('../../../docs/reference/http.md', import.meta.url), 'utf8');
     const rows = [...page.matchAll(/^\| `([\w.]+)` \| `([\w.]+)` \| (absent|masked) \|$/gm)].map(([, ...row]) => row);
     expect(rows).toEqual(Object.entries(FIELD_SCOPES).map(([field, { scope, others }]) => [field, scope, others]));
   });

@@ -95,7 +95,7 @@ describe('the package', () => {
     await writeFile(join(host, 'package.json'), '{ "name": "host", "private": true, "type": "module" }');
     await writeFile(join(host, 'tsconfig.json'), CONSUMER_TSCONFIG);
     await writeFile(join(host, 'send.ts'), CONSUMER);
-    const page = await readFile(join(root, 'docs', 'embedding.md'), 'utf8');
+    const page = await readFile(join(root, 'docs', 'embed-in-node.md'), 'utf8');
     const examples = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
     await Promise.all(examples.map((text, index) => writeFile(join(host, `example-${index + 1}.ts`), text)));
     const types = `@types/node@${manifest.devDependencies['@types/node']}`;
@@ -125,7 +125,7 @@ describe('the package', () => {
 
   it('has every page and picture that its README and its documentation link to', async () => {
     const pages = packed.filter((path) => path.endsWith('.md'));
-    expect(pages).toContain('docs/operations.md');
+    expect(pages).toContain('docs/operate/processes.md');
     const broken: string[] = [];
     for (const page of pages) {
       const text = await readFile(join(root, page), 'utf8');
@@ -139,7 +139,7 @@ describe('the package', () => {
     expect(broken).toEqual([]);
   });
 
-  it('has types that hold in a strict project, and in every example of docs/embedding.md, and show nothing of the database layer', async () => {
+  it('has types that hold in a strict project, and in every example of docs/embed-in-node.md, and show nothing of the database layer', async () => {
     const stdout = await run(tsc, ['-p', host, '--listFiles']);
     const seen = [...stdout.matchAll(/node_modules\/((?:@[^/]+\/)?[^/\n]+)\//g)].map((match) => match[1] ?? '');
     expect(seen).toContain('pennypost');
@@ -175,7 +175,7 @@ describe('the package', () => {
     ).toEqual(['For Ada', 'For Bo', 'For friend']);
   });
 
-  it('does what the first example of docs/embedding.md says', async () => {
+  it('does what the first example of docs/embed-in-node.md says', async () => {
     inbox.clear();
     await writeFile(join(host, 'people.csv'), 'email,first_name\ndi@example.net,Di\nnobody,Ed\n');
     const surroundings = {
