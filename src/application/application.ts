@@ -39,6 +39,7 @@ type Methods<Service> = {
     : never;
 };
 
+export { SCOPES } from '../domain/access/index.ts';
 export { ContentInvalid } from '../domain/campaign/index.ts';
 export { mailboxParts } from '../domain/shared/email-address.ts';
 export { MOMENT_PATTERN, type Moment, parseMoment } from '../domain/shared/moment.ts';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Application, LEFT_OUT_REASONS, RESEND_TARGETS } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { campaignOf } from './campaign-lookup.ts';
-import { type Cli, example, inProject, type PageOptions, type Project, paged, pageOf } from './cli.ts';
+import { type Cli, choice, example, inProject, type PageOptions, type Project, paged, pageOf } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
 import { formatCounted } from './text.ts';
 import { someoneWorks } from './working.ts';
@@ -12,15 +12,11 @@ type Counts = Awaited<ReturnType<Application['campaign']['explain']>>;
 /** Who is in a campaign's audience, who is left out, and who gets it once more. */
 export function audienceCommands(campaign: Command, cli: Cli): void {
   const explain = paged(
-    campaign
-      .command('explain')
-      .description(
-        'who gets it, and who is left out and why: by the lists as they are now or, once launched, by what became of it',
-      ),
+    campaign.command('explain').description('Count recipients, and subscribers that are left out, by reason.'),
   )
-    .argument('<campaign>', 'id, slug or name')
-    .option('--people', 'person by person')
-    .option('--reason <reason>', `only these people: ${LEFT_OUT_REASONS.join(', ')}`)
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .option('--people', 'List each subscriber.')
+    .addOption(choice('--reason <reason>', 'List the subscribers that are left out for this reason.', LEFT_OUT_REASONS))
     .action(async (wanted: string, options: PageOptions & { people?: boolean; reason?: string }) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -50,12 +46,9 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
 
   const resend = campaign
     .command('resend')
-    .description('send a submitted campaign again to those whom it did not reach')
-    .argument('<campaign>', 'id, slug or name')
-    .argument(
-      '<target>',
-      'failed (rejected, expired or failed), in_doubt (acceptance unknown; marked as possible repeats), or new (joined the lists since)',
-    )
+    .description('Resend a finished campaign to recipients that it did not reach.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .argument('<target>', 'Recipients: failed, in_doubt (may have received it), or new (subscribed since the launch).')
     .action(async (wanted: string, target: string) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);

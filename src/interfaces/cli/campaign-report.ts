@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { campaignOf } from './campaign-lookup.ts';
-import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
+import { type Cli, choice, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
 import { daysOf, renderReport } from './report.ts';
 import { renderTable } from './table.ts';
 
@@ -21,8 +21,8 @@ const STATES: readonly NonNullable<Filter['state']>[] = [
 export function reportCommands(campaign: Command, cli: Cli): void {
   const report = campaign
     .command('report')
-    .description('what became of it: every state, opens, clicks, links, unsubscribes, and days as charts')
-    .argument('<campaign>', 'id, slug or name')
+    .description('Show states, opens, clicks, links, unsubscribes, and charts by day.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -33,10 +33,10 @@ export function reportCommands(campaign: Command, cli: Cli): void {
     });
   example(report, 'pennypost campaign report "November letter"', 'pennypost campaign report "November letter" --json');
 
-  const recipients = paged(campaign.command('recipients').description('who has an outcome, and which: one row per recipient'))
-    .argument('<campaign>', 'id, slug or name')
-    .option('--state <state>', STATES.join(', '))
-    .option('--csv', 'everybody, as CSV on standard output')
+  const recipients = paged(campaign.command('recipients').description('List recipients with their outcomes.'))
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .addOption(choice('--state <state>', 'Only recipients in this state.', STATES))
+    .option('--csv', 'Write all recipients as CSV to standard output.')
     .action(async (wanted: string, options: PageOptions & { state?: string; csv?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);

@@ -15,8 +15,8 @@ import { checkWayOut } from './working.ts';
 export function tryingCommands(campaign: Command, cli: Cli): void {
   const check = campaign
     .command('check')
-    .description('everything that would stand in the way of a launch; exit code 2 when something does')
-    .argument('<campaign>', 'id, slug or name')
+    .description('List the problems that would prevent a launch. Exit code 2 when there are any.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -33,10 +33,10 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
 
   const preview = campaign
     .command('preview')
-    .description('the message as one subscriber would see it, or with the defaults of the content')
-    .argument('<campaign>', 'id, slug or name')
-    .option('--as <who>', 'address or id of a subscriber')
-    .option('--html <file>', 'write the HTML part to this file')
+    .description('Show the message as a subscriber receives it, or with the defaults of the content.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .option('--as <subscriber>', 'Address or id of a subscriber.')
+    .option('--html <file>', 'Write the HTML part to this file.')
     .action(async (wanted: string, options: { as?: string; html?: string }) => {
       await withOutputFile(options.html, '--html', [], (html) =>
         inProject(cli, async (application, project) => {
@@ -64,11 +64,11 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
 
   const test = campaign
     .command('test')
-    .description('send it to a few addresses with [Test] before the subject; counted in no report')
-    .argument('<campaign>', 'id, slug or name')
-    .requiredOption('--to <address>', 'up to 20; may be repeated', gather)
-    .option('--as <who>', 'as this subscriber would see it (address or id)')
-    .option('--wait', 'until it was handed over')
+    .description('Send a test, marked [Test] in the subject. Reports do not count it.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .requiredOption('--to <address>', 'Address to send to, up to 20. May be repeated.', gather)
+    .option('--as <subscriber>', 'Render it for this subscriber (address or id).')
+    .option('--wait', 'Wait until the messages are handed over.')
     .action(async (wanted: string, options: { to: readonly string[]; as?: string; wait?: boolean }) => {
       await inProject(
         cli,

@@ -2,7 +2,18 @@ import type { Command } from 'commander';
 import type { Application, Campaign } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { campaignOf, campaignShown, fieldsOf, problemsText } from './campaign-lookup.ts';
-import { type Cli, example, gather, inProject, type PageOptions, type Project, paged, pageOf, resultPage } from './cli.ts';
+import {
+  type Cli,
+  choice,
+  example,
+  gather,
+  inProject,
+  type PageOptions,
+  type Project,
+  paged,
+  pageOf,
+  resultPage,
+} from './cli.ts';
 import { byLines, type ContentFile, inFile } from './content-file.ts';
 import { readContent } from './read-content.ts';
 import { listIds } from './subscriber.ts';
@@ -24,14 +35,12 @@ interface CreateOptions {
 export function draftCommands(campaign: Command, cli: Cli): void {
   const create = campaign
     .command('create')
-    .description(
-      'make a draft from a file (YAML front matter, then MJML, HTML, Markdown or plain text) or from a template; what cannot be sent makes none',
-    )
-    .option('--file <file>', 'the file, or - for standard input')
-    .option('--template <template>', 'a stored template instead of a file (id or name); needs --name')
-    .option('--name <name>', 'instead of the name in the file')
-    .option('--slug <slug>', 'names it in commands; default: made from the name, with a number when it is taken')
-    .option('--list <list>', 'instead of the lists in the file (id or slug); may be repeated', gather)
+    .description('Create a draft from a content file or a template. Invalid content creates nothing.')
+    .option('--file <file>', 'Content file with front matter, or - for standard input.')
+    .option('--template <template>', 'Id or name of a template to use in place of a file. Needs --name.')
+    .option('--name <name>', 'Name. Default: the name in the file.')
+    .option('--slug <slug>', 'Short name for commands. Default: made from the name, numbered when taken.')
+    .option('--list <list>', 'Id or slug of a list, in place of the lists in the file. May be repeated.', gather)
     .action(async (options: CreateOptions) => {
       if ((options.file === undefined) === (options.template === undefined))
         throw new InvalidInput('Give the content once: --file or --template.');
@@ -58,10 +67,10 @@ export function draftCommands(campaign: Command, cli: Cli): void {
 
   const update = campaign
     .command('update')
-    .description('replace a draft by a file; what cannot be sent changes nothing')
-    .argument('<campaign>', 'id, slug or name')
-    .requiredOption('--file <file>', 'the file, or - for standard input')
-    .option('--list <list>', 'instead of the lists in the file (id or slug); may be repeated', gather)
+    .description('Replace a draft with a content file. Invalid content changes nothing.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .requiredOption('--file <file>', 'Content file with front matter, or - for standard input.')
+    .option('--list <list>', 'Id or slug of a list, in place of the lists in the file. May be repeated.', gather)
     .action(async (wanted: string, options: { file: string; list?: readonly string[] }) => {
       const file = await readContent(cli, options.file);
       await inProject(cli, async (application, project) => {
@@ -74,9 +83,9 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     });
   example(update, 'pennypost campaign update "November letter" --file november.mjml');
 
-  const list = paged(campaign.command('list').description('the campaigns of the project, the newest first'))
-    .option('--state <state>', STATES.join(', '))
-    .option('--archived', 'archived ones too')
+  const list = paged(campaign.command('list').description('List the campaigns of the project, newest first.'))
+    .addOption(choice('--state <state>', 'Only campaigns in this state.', STATES))
+    .option('--archived', 'Include archived campaigns.')
     .action(async (options: PageOptions & { state?: string; archived?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const page = await application.campaign.list(project.id, {
@@ -106,8 +115,8 @@ export function draftCommands(campaign: Command, cli: Cli): void {
 
   const show = campaign
     .command('show')
-    .description('one campaign')
-    .argument('<campaign>', 'id, slug or name')
+    .description('Show a campaign.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const found = await campaignOf(application, project, wanted);
@@ -119,8 +128,8 @@ export function draftCommands(campaign: Command, cli: Cli): void {
 
   const archive = campaign
     .command('archive')
-    .description('leave it out of listings; its report stays')
-    .argument('<campaign>', 'id, slug or name')
+    .description('Hide a campaign from listings. Its report stays.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -135,9 +144,9 @@ export function draftCommands(campaign: Command, cli: Cli): void {
 function deleteCommand(campaign: Command, cli: Cli): void {
   const remove = campaign
     .command('delete')
-    .description('delete a draft; what was scheduled or launched is archived instead')
-    .argument('<campaign>', 'id, slug or name')
-    .option('--yes', 'confirm the deletion')
+    .description('Delete a draft. Archive campaigns that were scheduled or launched.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .option('--yes', 'Confirm the deletion.')
     .action(async (wanted: string, options: { yes?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const { id, slug, name, state } = await campaignOf(application, project, wanted);

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Application, type Moment, parseMoment } from '../../application/application.ts';
 import { closing } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
@@ -105,11 +105,15 @@ export function moment(text: string, option: string): Moment {
   }
 }
 
+/** An option whose values `--help` lists. The command refuses other values itself and says which ones it takes. */
+export const choice = (flags: string, description: string, values: readonly string[]): Option =>
+  new Option(flags, description).choices(values).argParser((value) => value);
+
 /** `--limit` and `--after`, which every listing has. */
 export function paged(command: Command): Command {
   return command
-    .option('--limit <number>', 'how many to show, 1 to 500', '50')
-    .option('--after <cursor>', 'go on where the page before ended; it says with which cursor');
+    .option('--limit <number>', 'Number of items to show, 1 to 500.', '50')
+    .option('--after <cursor>', 'Cursor that the previous page printed; continues after that page.');
 }
 
 export interface PageOptions {

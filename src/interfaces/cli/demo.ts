@@ -4,9 +4,9 @@ import { type Cli, example, whole } from './cli.ts';
 export function demoCommand(program: Command, cli: Cli): void {
   const demo = program
     .command('demo')
-    .description('the whole way, from a CSV file to a report, in an instance of its own that is gone afterwards')
-    .option('--recipients <number>', 'how many people get the letter, 1 to 100,000', '1000')
-    .option('--exit', 'end when it is done; else it stays up to be looked at until Ctrl-C')
+    .description('Run the whole path from a CSV file to a report, in a temporary instance.')
+    .option('--recipients <number>', 'Number of recipients, 1 to 100,000.', '1000')
+    .option('--exit', 'Exit when done. Default: keep the pages up until Ctrl-C.')
     .action(async (options: { recipients: string; exit?: boolean }) => {
       const { runDemo } = await import('./demo/run.ts');
       await runDemo(cli, whole(options.recipients, '--recipients', 1, 100_000), options.exit !== true);

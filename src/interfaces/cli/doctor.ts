@@ -6,7 +6,7 @@ import { renderTable } from './table.ts';
 export function migrateCommand(program: Command, cli: Cli): void {
   const migrate = program
     .command('migrate')
-    .description('bring the database to the newest schema; every other command does it too')
+    .description('Update the database schema. Every other command does so too.')
     .action(async () => {
       await withInstance(cli, async ({ migrated, database }) =>
         cli.output.result({ migrated }, () =>
@@ -20,7 +20,7 @@ export function migrateCommand(program: Command, cli: Cli): void {
 export function doctorCommand(program: Command, cli: Cli): void {
   const doctor = program
     .command('doctor')
-    .description('look at everything that this instance stands on; exit code 5 when something is broken')
+    .description('Check the database, settings, clock, disk and SMTP connection. Exit code 5 on a fault.')
     .action(async () => {
       const findings = await cli.workbench.examine();
       cli.output.result({ findings }, () => {

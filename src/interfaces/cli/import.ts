@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
-import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
+import { type Cli, choice, example, gather, inProject, type Project, pairs } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interruption.ts';
 import { type OutputFile, withOutputFile } from './output-file.ts';
@@ -33,25 +33,29 @@ const SHOWN_REJECTIONS = 10;
 export function importCommand(program: Command, cli: Cli): void {
   const command = program
     .command('import')
-    .description('bring a file of people (CSV with a header row, or JSON Lines) into the audience')
-    .argument('<file>', 'the file, or - for standard input')
-    .option('--list <list>', 'everybody joins this list (id or slug); may be repeated', gather)
-    .option(
-      '--as <way>',
-      'subscribed, unsubscribed, suppressed, or stated (each row as the file says): people who left elsewhere',
+    .description('Import subscribers from a CSV or JSON Lines file.')
+    .argument('<file>', 'File to read, or - for standard input.')
+    .option('--list <list>', 'Id or slug of a list to subscribe everyone in the file to. May be repeated.', gather)
+    .addOption(
+      choice('--as <state>', 'How to import subscribers that unsubscribed, bounced or complained elsewhere.', [
+        'stated',
+        'unsubscribed',
+        'suppressed',
+        'subscribed',
+      ]),
     )
     .option(
       '--map <column=name>',
-      'what a column (by name or position, 1 is the first) is: email, locale, time_zone, an attribute, or - to leave it out',
+      'Meaning of a column (name, or position from 1): a field, an attribute, or - to ignore it.',
       gather,
     )
-    .option('--dry-run', 'read and count, change nobody')
-    .option('--consent-source <text>', 'proof that everybody agreed: where they said so; confirms them on double opt-in lists')
-    .option('--consent-text <text>', 'the words that they agreed to')
-    .option('--rejected <file>', 'write the rows that could not be read here, as CSV with line and reason')
-    .option('--format <format>', 'csv or jsonl; recognised when absent')
-    .option('--encoding <label>', 'such as windows-1252 or macintosh; recognised when absent')
-    .option('--delimiter <character>', 'one character, or tab; recognised when absent')
+    .option('--dry-run', 'Validate the file and report; change nothing.')
+    .option('--consent-source <text>', 'Where all subscribers in the file agreed. Also confirms them on double opt-in lists.')
+    .option('--consent-text <text>', 'Wording of the consent.')
+    .option('--rejected <file>', 'Write rejected rows to this file as CSV, with line and reason.')
+    .addOption(choice('--format <format>', 'Format of the file. Default: detected.', ['csv', 'jsonl']))
+    .option('--encoding <label>', 'Encoding, such as windows-1252 or macintosh. Default: detected.')
+    .option('--delimiter <character>', 'Delimiter of columns: one character, or tab. Default: detected.')
     .action(async (file: string, options: ImportOptions) => {
       await withOutputFile(options.rejected, '--rejected', [file], (rejected) =>
         inProject(cli, (application, project) => importFile(cli, application, project, file, options, rejected)),

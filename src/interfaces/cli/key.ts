@@ -1,24 +1,32 @@
 import type { Command } from 'commander';
-import type { Application } from '../../application/application.ts';
-import { type Cli, example, gather, inProject, moment, type PageOptions, paged, pageOf, resultPage, whole } from './cli.ts';
+import { type Application, SCOPES } from '../../application/application.ts';
+import {
+  type Cli,
+  choice,
+  example,
+  gather,
+  inProject,
+  moment,
+  type PageOptions,
+  paged,
+  pageOf,
+  resultPage,
+  whole,
+} from './cli.ts';
 import { type Display, renderFields, renderTable } from './table.ts';
 
 type Key = Awaited<ReturnType<Application['access']['revokeKey']>>;
 
 export function keyCommands(program: Command, cli: Cli): void {
-  const key = program.command('key').description('API keys of a project');
+  const key = program.command('key').description('Manage the API keys of a project.');
 
   const create = key
     .command('create')
-    .description('make a key; its secret is shown only now')
-    .requiredOption('--name <name>', 'what it is for')
-    .requiredOption(
-      '--scope <scope>',
-      'what it may do: audience.read, audience.write, campaign.read, campaign.write, campaign.send, message.send, report.read, admin, instance.read',
-      gather,
-    )
-    .option('--expires <time>', 'until when, such as 2027-01-01 or 2027-01-01T00:00:00Z; default: never')
-    .option('--rate <number>', 'requests per second, 1 to 10,000 (default 50)')
+    .description('Create a key. Its secret is shown once.')
+    .requiredOption('--name <name>', 'Name that says what the key is for.')
+    .addOption(choice('--scope <scope>', 'What the key allows. May be repeated.', SCOPES).argParser(gather).makeOptionMandatory())
+    .option('--expires <time>', 'Expiry time, such as 2027-01-01 or 2027-01-01T00:00:00Z. Default: never.')
+    .option('--rate <number>', 'Requests per second, 1 to 10,000. Default: 50.')
     .action(async (options: { name: string; scope: readonly string[]; expires?: string; rate?: string }) => {
       await inProject(cli, async (application, project) => {
         const made = await application.access.createKey(project.id, {
@@ -39,7 +47,7 @@ export function keyCommands(program: Command, cli: Cli): void {
     });
   example(create, 'pennypost key create --name "shop" --scope message.send --scope audience.write');
 
-  const list = paged(key.command('list').description('the keys of the project, the oldest first')).action(
+  const list = paged(key.command('list').description('List the keys of the project, oldest first.')).action(
     async (options: PageOptions) => {
       await inProject(cli, async (application, project) =>
         resultPage(
@@ -67,8 +75,8 @@ export function keyCommands(program: Command, cli: Cli): void {
 
   const revoke = key
     .command('revoke')
-    .description('refuse a key from now on, on every node')
-    .argument('<id>', 'id of the key')
+    .description('Revoke a key. All servers refuse it at once.')
+    .argument('<id>', 'Id of the key.')
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => {
         const shown = keyShown(await application.access.revokeKey(project.id, id), cli.clock.now());

@@ -23,9 +23,9 @@ class NotLaunched extends DomainError {
 export function launchCommands(campaign: Command, cli: Cli): void {
   const launch = campaign
     .command('launch')
-    .description('fix content and recipients, and send; launching twice sends once')
-    .argument('<campaign>', 'id, slug or name')
-    .option('--watch', 'follow it until everybody has an outcome; does the work itself when no worker runs')
+    .description('Freeze content and recipients, and start sending.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .option('--watch', 'Follow progress to the end. Sends in this process when no worker runs.')
     .action(async (wanted: string, { watch = false }: { watch?: boolean }) => {
       await inProject(
         cli,
@@ -47,8 +47,8 @@ export function launchCommands(campaign: Command, cli: Cli): void {
 
   const watch = campaign
     .command('watch')
-    .description('follow a launched campaign until everybody has an outcome')
-    .argument('<campaign>', 'id, slug or name')
+    .description('Follow a launched campaign until all recipients have an outcome.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(
         cli,
@@ -64,16 +64,16 @@ export function launchCommands(campaign: Command, cli: Cli): void {
 
   const pause = campaign
     .command('pause')
-    .description('hand nothing more over within two seconds; nobody is lost')
-    .argument('<campaign>', 'id, slug or name')
+    .description('Pause sending within two seconds. No recipient is lost.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action((wanted: string) => step(cli, wanted, 'pause'));
   example(pause, 'pennypost campaign pause "November letter"');
 
   const resume = campaign
     .command('resume')
-    .description('go on with a paused campaign; nobody is skipped, nobody is mailed again')
-    .argument('<campaign>', 'id, slug or name')
-    .option('--watch', 'follow it until everybody has an outcome')
+    .description('Resume a paused campaign. No recipient is skipped or mailed twice.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .option('--watch', 'Follow progress until all recipients have an outcome.')
     .action(async (wanted: string, { watch: follows = false }: { watch?: boolean }) => {
       await inProject(
         cli,
@@ -88,19 +88,16 @@ export function launchCommands(campaign: Command, cli: Cli): void {
 
   const cancel = campaign
     .command('cancel')
-    .description('hand nothing more over, for good; what was handed over stays so')
-    .argument('<campaign>', 'id, slug or name')
+    .description('Cancel a campaign permanently. Messages that were handed over cannot be recalled.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action((wanted: string) => step(cli, wanted, 'cancel'));
   example(cancel, 'pennypost campaign cancel "November letter"');
 
   const schedule = campaign
     .command('schedule')
-    .description('launch a draft later, by whichever background worker runs then')
-    .argument('<campaign>', 'id, slug or name')
-    .requiredOption(
-      '--at <time>',
-      "such as '2026-12-01 08:00' or 'tomorrow 8:00' in the project's time zone, or '2026-12-01 08:00 Europe/Berlin'",
-    )
+    .description('Launch a draft at a later time. A background worker must be running then.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .requiredOption('--at <time>', "Time in the project's time zone, such as '2026-12-01 08:00' or 'tomorrow 8:00'.")
     .action(async (wanted: string, { at }: { at: string }) => {
       await inProject(cli, async (application, project) => {
         const { id } = await campaignOf(application, project, wanted);
@@ -122,8 +119,8 @@ export function launchCommands(campaign: Command, cli: Cli): void {
 
   const unschedule = campaign
     .command('unschedule')
-    .description('make a scheduled campaign a draft again')
-    .argument('<campaign>', 'id, slug or name')
+    .description('Turn a scheduled campaign into a draft again.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action((wanted: string) => step(cli, wanted, 'unschedule'));
   example(unschedule, 'pennypost campaign unschedule "November letter"');
 }

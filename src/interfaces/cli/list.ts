@@ -9,15 +9,15 @@ type List = Awaited<ReturnType<Application['audience']['getList']>>;
 type Counts = Awaited<ReturnType<Application['audience']['listCounts']>>[number];
 
 export function listCommands(program: Command, cli: Cli): void {
-  const list = program.command('list').description('named sets that people join');
+  const list = program.command('list').description('Manage lists, which subscribers join and campaigns are sent to.');
 
   const create = list
     .command('create')
-    .description('make a list')
-    .requiredOption('--name <name>', 'what people see')
-    .option('--slug <slug>', 'short name for scripts and List-Id; made from the name when absent')
-    .option('--description <text>', 'what it is about')
-    .option('--double-opt-in', 'people count only after they confirmed by mail')
+    .description('Create a list.')
+    .requiredOption('--name <name>', 'Name that subscribers see.')
+    .option('--slug <slug>', 'Short name for commands and List-Id. Default: made from the name.')
+    .option('--description <text>', 'What the list is about.')
+    .option('--double-opt-in', 'Mail subscribers only after they confirmed by e-mail.')
     .action(async (options: { name: string; slug?: string; description?: string; doubleOptIn?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const made = await application.audience.createList(project.id, options);
@@ -26,8 +26,8 @@ export function listCommands(program: Command, cli: Cli): void {
     });
   example(create, 'pennypost list create --name "Harbour letter" --description "Once a month"');
 
-  const all = paged(list.command('list').description('the lists of the project, with how many are on each'))
-    .option('--archived', 'archived ones too')
+  const all = paged(list.command('list').description('List the lists of the project, with their numbers of subscribers.'))
+    .option('--archived', 'Include archived lists.')
     .action(async (options: PageOptions & { archived?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const page = await application.audience.lists(project.id, { ...pageOf(options), includeArchived: options.archived });
@@ -60,8 +60,8 @@ export function listCommands(program: Command, cli: Cli): void {
 
   const show = list
     .command('show')
-    .description('one list, with how many are on it')
-    .argument('<list>', 'id or slug')
+    .description('Show a list with its number of subscribers.')
+    .argument('<list>', 'Id or slug of the list.')
     .action(async (idOrSlug: string) => {
       await inProject(cli, async (application, project) => {
         const found = await application.audience.getList(project.id, idOrSlug);
@@ -80,8 +80,8 @@ export function listCommands(program: Command, cli: Cli): void {
   const archive = list
     .command('archive')
     .description('Close a list for new subscribers. Its subscribers stay.')
-    .argument('<list>', 'id or slug')
-    .option('--force', 'also while campaigns use it; they go on')
+    .argument('<list>', 'Id or slug of the list.')
+    .option('--force', 'Archive the list even while campaigns use it. These campaigns continue.')
     .action(async (idOrSlug: string, options: { force?: boolean }) => {
       await inProject(cli, async (application, project) => {
         await shown(application, project.id, await application.audience.archiveList(project.id, idOrSlug, options));
@@ -92,7 +92,7 @@ export function listCommands(program: Command, cli: Cli): void {
   const restore = list
     .command('restore')
     .description('Open an archived list again.')
-    .argument('<list>', 'id or slug')
+    .argument('<list>', 'Id or slug of the list.')
     .action(async (idOrSlug: string) => {
       await inProject(cli, async (application, project) => {
         await shown(application, project.id, await application.audience.restoreList(project.id, idOrSlug));
@@ -103,9 +103,9 @@ export function listCommands(program: Command, cli: Cli): void {
   const remove = list
     .command('delete')
     .description('Delete a list with its subscriptions. The subscribers stay.')
-    .argument('<list>', 'id or slug')
-    .option('--yes', 'confirm the deletion')
-    .option('--force', 'also while campaigns use it: nobody else is mailed for it, and scheduled ones are not launched')
+    .argument('<list>', 'Id or slug of the list.')
+    .option('--yes', 'Confirm the deletion.')
+    .option('--force', 'Delete the list even while campaigns use it. They stop mailing it; scheduled ones fail.')
     .action(async (idOrSlug: string, options: { yes?: boolean; force?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const found = await application.audience.getList(project.id, idOrSlug);

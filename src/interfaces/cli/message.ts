@@ -31,7 +31,7 @@ export function messageCommands(program: Command, cli: Cli): void {
   const show = message
     .command('show')
     .description('Show a transactional message with every attempt and its reply.')
-    .argument('<message>', 'id')
+    .argument('<message>', 'Id of the message.')
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => {
         const found = await application.messages.get(project.id, id);

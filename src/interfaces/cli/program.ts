@@ -74,14 +74,11 @@ export async function runCommandLine(words: readonly string[], terminal: Termina
 /** Every command there is; `--help` lists them in this order. */
 export function fill(program: Command, cli: Cli): void {
   program
-    .description(
-      'Self-hosted e-mail marketing and transactional e-mail. One PostgreSQL is its only server, and it brings its own.',
-    )
-    .option('--json', 'results as one line of JSON on standard output, errors as JSON on standard error')
-    .option('--project <project>', 'id or slug of the project; not needed when there is only one')
-    .option('--version', 'the version of pennypost')
-    .helpOption('-h, --help', 'what a command does, with examples')
-    .helpCommand(false);
+    .description('Send newsletters and transactional mail from your own server. PostgreSQL is included.')
+    .option('--json', 'Print the result as one line of JSON on standard output, and errors as JSON on standard error.')
+    .option('--project <project>', 'Id or slug of the project. Not needed when there is only one.')
+    .option('--version', 'Print the version of pennypost.')
+    .helpOption('-h, --help', 'Explain a command, with examples.');
   demoCommand(program, cli);
   serveCommand(program, cli);
   workCommand(program, cli);
@@ -94,7 +91,7 @@ export function fill(program: Command, cli: Cli): void {
   subscriberRecordCommands(subscriberCommands(program, cli), cli);
   suppressionCommands(program, cli);
   importCommand(program, cli);
-  const campaign = program.command('campaign').description('one content sent to many, once');
+  const campaign = program.command('campaign').description('Create, launch and follow campaigns.');
   draftCommands(campaign, cli);
   tryingCommands(campaign, cli);
   launchCommands(campaign, cli);
@@ -112,7 +109,7 @@ export function fill(program: Command, cli: Cli): void {
   );
   program.addHelpText(
     'after',
-    '\nSettings come from the environment (PENNYPOST_...), see docs/reference/settings.md.\nExit codes: 0 done, 1 failed, 2 wrong input, 3 no such thing, 4 not in this state, 5 not now, 6 refused.',
+    '\nSettings are environment variables (PENNYPOST_...), see docs/reference/settings.md.\nExit codes: 0 done, 1 failed, 2 invalid input, 3 not found, 4 conflict, 5 unavailable, 6 refused.',
   );
 }
 
@@ -126,6 +123,7 @@ function settle(command: Command, stdout: TextStream, stderr: TextStream | undef
     outputError: () => undefined,
   });
   command.configureHelp({ showGlobalOptions: true });
+  command.helpCommand(false);
   if (command.commands.length > 0 && command.parent !== null) {
     const names = command.commands.map((one) => one.name());
     example(command, `pennypost ${command.name()} ${names[0]} --help`);

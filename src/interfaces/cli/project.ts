@@ -25,14 +25,16 @@ interface ProfileOptions {
 }
 
 export function projectCommands(program: Command, cli: Cli): void {
-  const project = program.command('project').description('the tenants of this instance: audience, keys and limits of their own');
+  const project = program
+    .command('project')
+    .description('Manage projects. Each project has its own subscribers, keys and limits.');
 
   const create = project
     .command('create')
-    .description('make a project, and its first API key, which is shown only now')
-    .requiredOption('--name <name>', 'what recipients see in footers and on public pages')
-    .requiredOption('--domain <domain>', 'domain of Message-ID, List-Id and return paths')
-    .option('--slug <slug>', 'short name for scripts; made from the name when absent')
+    .description('Create a project and its first API key. The key is shown once.')
+    .requiredOption('--name <name>', 'Name that recipients see in footers and on public pages.')
+    .requiredOption('--domain <domain>', 'Domain of author addresses, Message-ID, List-Id and return paths.')
+    .option('--slug <slug>', 'Short name for commands. Default: made from the name.')
     .action(async (options: ProfileOptions & { name: string; domain: string; slug?: string }) => {
       const make = async ({ application }: Instance): Promise<void> => {
         const made = await application.access.createProject({
@@ -61,7 +63,7 @@ export function projectCommands(program: Command, cli: Cli): void {
     'pennypost project create --name "Harbour Books" --domain news.harbour.example --postal-address "Quay 1, 20457 Hamburg" --time-zone Europe/Berlin',
   );
 
-  const list = paged(project.command('list').description('all projects')).action(async (options: PageOptions) => {
+  const list = paged(project.command('list').description('List all projects.')).action(async (options: PageOptions) => {
     await withInstance(cli, async ({ application }) =>
       resultPage(cli, await application.access.listProjects(pageOf(options)), projectShown, (items) =>
         renderTable(
@@ -82,7 +84,7 @@ export function projectCommands(program: Command, cli: Cli): void {
 
   const show = project
     .command('show')
-    .description('one project: that of --project, or the only one')
+    .description('Show the project that --project names, or the only one.')
     .action(async () => {
       await inProject(cli, async (_application, found) =>
         cli.output.result(projectShown(found), () => fieldsOf(found, cli.output.display)),
@@ -92,9 +94,9 @@ export function projectCommands(program: Command, cli: Cli): void {
 
   const update = project
     .command('update')
-    .description('change what is named and nothing else')
-    .option('--name <name>', 'what recipients see')
-    .option('--domain <domain>', 'domain of Message-ID, List-Id and return paths')
+    .description('Change the settings that are given. Others stay as they are.')
+    .option('--name <name>', 'Name that recipients see.')
+    .option('--domain <domain>', 'Domain of author addresses, Message-ID, List-Id and return paths.')
     .action(async (options: ProfileOptions) => {
       await inProject(cli, async (application, found) => {
         const updated = await application.access.updateProject(found.id, changesOf(options));
@@ -109,16 +111,13 @@ function profileOptions(command: Command): void {
   command
     .option(
       '--author-domain <domain>',
-      "further domain that authors may have, with its subdomains; '*' is any, an empty one allows none; may be repeated",
+      "Further domain for author addresses. '*': any domain. Empty: none. May be repeated.",
       gather,
     )
-    .option('--postal-address <text>', 'shown in the footer of marketing mail; \\n begins a new line')
-    .option('--time-zone <name>', 'IANA name; days of reports are cut by it (default UTC)')
-    .option('--language <tag>', 'BCP 47; of public pages for subscribers without one (default en)')
-    .option(
-      '--tracking-url <url>',
-      "origin of links in mail, when not the instance's public URL; an empty one goes back to that",
-    );
+    .option('--postal-address <text>', 'Postal address in the footer of marketing mail. \\n begins a new line.')
+    .option('--time-zone <name>', 'IANA time zone of times and of days in reports. Default: UTC.')
+    .option('--language <tag>', 'BCP 47 language of public pages for subscribers without a language. Default: en.')
+    .option('--tracking-url <url>', 'Base URL of links in mail. Empty: the public URL of the instance, which is the default.');
 }
 
 function changesOf(options: ProfileOptions) {

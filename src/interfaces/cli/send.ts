@@ -27,17 +27,17 @@ interface SendOptions {
 export function sendCommand(program: Command, cli: Cli): void {
   const send = program
     .command('send')
-    .description('send one message that one person caused: a receipt, a password')
-    .requiredOption('--to <address>', 'the recipient')
-    .option('--file <file>', 'content with front matter (subject, author), or - for standard input')
-    .option('--template <id>', 'a stored template instead')
-    .option('--from <mailbox>', 'author of an inline message: "Shop <shop@example.org>"')
-    .option('--subject <text>', 'subject of an inline message')
-    .option('--text <text>', 'an inline message as plain text')
-    .option('--variable <name=value>', 'a text variable; may be repeated', gather)
-    .option('--variables <json>', 'variables as a JSON object')
-    .option('--idempotency-key <key>', 'the same key and request give the same message, however often it is repeated')
-    .option('--wait', 'until it was handed over; exit code 0 only when it was submitted')
+    .description('Send a transactional message, such as a receipt or a password reset.')
+    .requiredOption('--to <address>', 'Address of the recipient.')
+    .option('--file <file>', 'Content file with front matter (subject, author), or - for standard input.')
+    .option('--template <id>', 'Id of a template to use in place of a file.')
+    .option('--from <mailbox>', 'Author of an inline message, such as "Shop <shop@example.org>".')
+    .option('--subject <text>', 'Subject of an inline message.')
+    .option('--text <text>', 'Plain text of an inline message.')
+    .option('--variable <name=value>', 'Text variable. May be repeated.', gather)
+    .option('--variables <json>', 'Variables as a JSON object.')
+    .option('--idempotency-key <key>', 'Key that makes repeats of the same request send one message.')
+    .option('--wait', 'Wait until the message is handed over. Exit code 0 only when it was submitted.')
     .action(async (options: SendOptions) => {
       const content = await contentOf(cli, options);
       await inProject(

@@ -23,7 +23,7 @@ interface WorkOptions {
   readonly oneOf?: string;
 }
 
-const PROCESSES = 'worker processes for the bulk lane; default: one per core';
+const PROCESSES = 'Worker processes for the bulk lane. Default: one per core.';
 
 /** Answers in progress get this long once the process is asked to end. */
 const GRACE_MS = 10_000;
@@ -35,12 +35,12 @@ const ORPHAN_MS = 30_000;
 export function serveCommand(program: Command, cli: Cli): void {
   const serve = program
     .command('serve')
-    .description('run everything: API, pages for recipients, workers, and the development inbox when no SMTP server is set')
-    .option('--host <address>', 'where to listen (PENNYPOST_HOST, default 127.0.0.1)')
-    .option('--port <number>', 'where to listen (PENNYPOST_PORT, default 8025); 0 takes a free one')
-    .option('--lanes <lanes>', `what to work on: ${LANES.join(',')}, or none`, LANES.join(','))
+    .description('Run the API, the public pages, the workers and, without an SMTP server, the inbox.')
+    .option('--host <address>', 'Address to listen on. Default: PENNYPOST_HOST, or 127.0.0.1.')
+    .option('--port <number>', 'Port to listen on; 0 takes a free one. Default: PENNYPOST_PORT, or 8025.')
+    .option('--lanes <lanes>', 'Lanes to work on, separated by commas, or none.', LANES.join(','))
     .option('--processes <number>', PROCESSES)
-    .option('--show-inbox', 'show the development inbox also with a public URL or a host that is not loopback')
+    .option('--show-inbox', 'Serve the development inbox also with a public URL or a non-loopback host.')
     .action((options: ServeOptions) => serveUntilInterrupted(cli, options));
   example(serve, 'pennypost serve', 'PENNYPOST_SMTP_URL=smtp://relay.example.com:587 pennypost serve --host 0.0.0.0 --port 8080');
 }
@@ -48,10 +48,10 @@ export function serveCommand(program: Command, cli: Cli): void {
 export function workCommand(program: Command, cli: Cli): void {
   const work = program
     .command('work')
-    .description('run workers only, beside or instead of those of "pennypost serve"')
-    .option('--lanes <lanes>', 'which, separated by commas', LANES.join(','))
+    .description('Run workers only, in addition to those of "pennypost serve" or in their place.')
+    .option('--lanes <lanes>', 'Lanes to work on, separated by commas.', LANES.join(','))
     .option('--processes <number>', PROCESSES)
-    .addOption(new Option('--one-of <number>', 'this is one of so many processes under a parent').hideHelp())
+    .addOption(new Option('--one-of <number>', 'Number of worker processes under the same parent.').hideHelp())
     .action((options: WorkOptions) => workUntilInterrupted(cli, options));
   example(work, 'pennypost work --lanes bulk', 'pennypost work --lanes transactional,background');
 }

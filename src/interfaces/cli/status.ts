@@ -8,7 +8,7 @@ import { formatSeconds } from './text.ts';
 export function statusCommand(program: Command, cli: Cli): void {
   const status = program
     .command('status')
-    .description('how much is waiting in each lane, for how long, and who works on it')
+    .description('Show queue depth, oldest job and active workers per lane.')
     .action(async () => {
       await withInstance(cli, async ({ application, database }) => {
         const found = await application.status();

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type Cli, example, inProject } from './cli.ts';
-import { stateOf, subscriberOf } from './subscriber.ts';
+import { type Cli, choice, example, inProject } from './cli.ts';
+import { SUBSCRIPTION_STATES, stateOf, subscriberOf } from './subscriber.ts';
 import { renderTable } from './table.ts';
 
 /** What is on record about subscribers: the consent history of one, a file of many. */
@@ -8,7 +8,7 @@ export function subscriberRecordCommands(subscriber: Command, cli: Cli): void {
   const history = subscriber
     .command('history')
     .description('Show the consent records of a subscriber, oldest first.')
-    .argument('<subscriber>', 'address or id')
+    .argument('<subscriber>', 'Address or id of the subscriber.')
     .action(async (who: string) => {
       await inProject(cli, async (application, project) => {
         const found = await subscriberOf(application, project, who);
@@ -40,9 +40,9 @@ export function subscriberRecordCommands(subscriber: Command, cli: Cli): void {
   const exported = subscriber
     .command('export')
     .description('Print subscribers as CSV, with subscriptions and one column per attribute.')
-    .option('--text <text>', 'only these: part of the address or of an attribute')
-    .option('--list <list>', 'only subscribers that are or were on this list (id or slug)')
-    .option('--state <state>', 'with --list: unconfirmed, confirmed or unsubscribed')
+    .option('--text <text>', 'Part of the address or of an attribute.')
+    .option('--list <list>', 'Only subscribers that are or were on this list (id or slug).')
+    .addOption(choice('--state <state>', 'With --list: only subscriptions in this state.', SUBSCRIPTION_STATES))
     .action(async (options: { text?: string; list?: string; state?: string }) => {
       const state = stateOf(options.state);
       await inProject(cli, async (application, project) => {

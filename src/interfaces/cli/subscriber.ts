@@ -1,7 +1,19 @@
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
 import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
-import { type Cli, example, gather, inProject, type PageOptions, type Project, paged, pageOf, pairs, resultPage } from './cli.ts';
+import {
+  type Cli,
+  choice,
+  example,
+  gather,
+  inProject,
+  type PageOptions,
+  type Project,
+  paged,
+  pageOf,
+  pairs,
+  resultPage,
+} from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
 import { formatDay } from './text.ts';
 
@@ -9,14 +21,14 @@ type Subscriber = Awaited<ReturnType<Application['audience']['getSubscriber']>>;
 type Search = NonNullable<Parameters<Application['audience']['searchSubscribers']>[1]>;
 
 export function subscriberCommands(program: Command, cli: Cli): Command {
-  const subscriber = program.command('subscriber').description('people: their address and attributes, and what they joined');
+  const subscriber = program.command('subscriber').description('Manage subscribers: addresses, attributes and subscriptions.');
   upsertCommand(subscriber, cli);
   listCommand(subscriber, cli);
 
   const show = subscriber
     .command('show')
-    .description('one subscriber, with subscriptions and suppressions')
-    .argument('<who>', 'address or id')
+    .description('Show a subscriber with subscriptions and suppressions.')
+    .argument('<subscriber>', 'Address or id of the subscriber.')
     .action(async (who: string) => {
       await inProject(cli, async (application, project) =>
         showPerson(cli, application, project, await subscriberOf(application, project, who)),
@@ -26,9 +38,9 @@ export function subscriberCommands(program: Command, cli: Cli): Command {
 
   const unsubscribe = subscriber
     .command('unsubscribe')
-    .description('take somebody off lists, as they would themselves; only their own word brings them back')
-    .argument('<who>', 'address or id')
-    .option('--list <list>', 'id or slug; default: every list that they are on', gather)
+    .description('Unsubscribe a subscriber. Only the subscriber can subscribe again.')
+    .argument('<subscriber>', 'Address or id of the subscriber.')
+    .option('--list <list>', 'Id or slug of a list. Default: all lists of the subscriber. May be repeated.', gather)
     .action(async (who: string, options: { list?: readonly string[] }) => {
       await inProject(cli, async (application, project) => {
         const found = await subscriberOf(application, project, who);
@@ -44,11 +56,15 @@ export function subscriberCommands(program: Command, cli: Cli): Command {
 
   const suppress = subscriber
     .command('suppress')
-    .description('refuse to mail an address from now on, whether or not it is a subscriber’s')
-    .argument('<address>', 'the address')
-    .option('--scope <scope>', 'project (no mail at all), marketing, or list:<id>', 'project')
-    .option('--reason <reason>', 'manual, unsubscribe, hard_bounce or complaint', 'manual')
-    .option('--note <text>', 'kept as evidence')
+    .description('Suppress an address, whether or not a subscriber has it.')
+    .argument('<address>', 'E-mail address.')
+    .option('--scope <scope>', 'What is suppressed: project (all mail), marketing, or list:<id>.', 'project')
+    .addOption(
+      choice('--reason <reason>', 'Reason of the suppression.', ['manual', 'unsubscribe', 'hard_bounce', 'complaint']).default(
+        'manual',
+      ),
+    )
+    .option('--note <text>', 'Note that is stored as evidence.')
     .action(async (address: string, options: { scope: string; reason: string; note?: string }) => {
       await inProject(cli, async (application, project) => {
         const { scope, reason, note } = options;
@@ -67,9 +83,9 @@ export function subscriberCommands(program: Command, cli: Cli): Command {
 
   const unsuppress = subscriber
     .command('unsuppress')
-    .description('lift what stands against an address; only when its owner asked for it')
-    .argument('<address>', 'the address')
-    .option('--scope <scope>', 'project, marketing, or list:<id>', 'project')
+    .description('Remove a suppression. Do so only at the request of the owner of the address.')
+    .argument('<address>', 'E-mail address.')
+    .option('--scope <scope>', 'Scope of the suppression to remove: project, marketing, or list:<id>.', 'project')
     .action(async (address: string, { scope }: { scope: string }) => {
       await inProject(cli, async (application, project) => {
         const changed = await application.audience.unsuppress(project.id, address, scope);
@@ -82,9 +98,9 @@ export function subscriberCommands(program: Command, cli: Cli): Command {
 
   const erase = subscriber
     .command('erase')
-    .description('forget a person for good; no import brings the address back')
-    .argument('<who>', 'address or id')
-    .option('--yes', 'really do it')
+    .description('Erase a subscriber permanently. No import can add the address again.')
+    .argument('<subscriber>', 'Address or id of the subscriber.')
+    .option('--yes', 'Confirm the erasure.')
     .action(async (who: string, options: { yes?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const found = await subscriberOf(application, project, who);
@@ -111,15 +127,15 @@ interface UpsertOptions {
 function upsertCommand(subscriber: Command, cli: Cli): void {
   const upsert = subscriber
     .command('upsert')
-    .description('make a subscriber, or change what is named of the one with this address')
-    .argument('<address>', 'the address')
-    .option('--attribute <name=value>', 'a text attribute', gather)
-    .option('--attributes <json>', 'attributes as a JSON object; null removes one')
-    .option('--locale <tag>', 'BCP 47, such as de-AT')
-    .option('--time-zone <name>', 'IANA name')
-    .option('--list <list>', 'join this list (id or slug); may be repeated', gather)
-    .option('--consent-source <text>', "where the person said so, such as 'signup form /spring'")
-    .option('--confirmed', 'the consent was confirmed by mail elsewhere')
+    .description('Create a subscriber, or update the one with this address.')
+    .argument('<address>', 'E-mail address.')
+    .option('--attribute <name=value>', 'Text attribute. May be repeated.', gather)
+    .option('--attributes <json>', 'Attributes as a JSON object. null removes an attribute.')
+    .option('--locale <tag>', 'BCP 47 language, such as de-AT.')
+    .option('--time-zone <name>', 'IANA time zone, such as Europe/Vienna.')
+    .option('--list <list>', 'Id or slug of a list to subscribe to. May be repeated.', gather)
+    .option('--consent-source <text>', "Where the subscriber agreed, such as 'signup form /spring'.")
+    .option('--confirmed', 'Record that the consent was already confirmed by e-mail.')
     .action(async (address: string, options: UpsertOptions) => {
       await inProject(cli, async (application, project) => {
         const lists = await listIds(application, project, options.list ?? []);
@@ -143,10 +159,10 @@ function upsertCommand(subscriber: Command, cli: Cli): void {
 }
 
 function listCommand(subscriber: Command, cli: Cli): void {
-  const list = paged(subscriber.command('list').description('search subscribers, the newest first'))
-    .option('--text <text>', 'part of the address or of an attribute')
-    .option('--list <list>', 'only those who are or were on this list (id or slug)')
-    .option('--state <state>', 'with --list: unconfirmed, confirmed or unsubscribed')
+  const list = paged(subscriber.command('list').description('Search subscribers, newest first.'))
+    .option('--text <text>', 'Part of the address or of an attribute.')
+    .option('--list <list>', 'Only subscribers that are or were on this list (id or slug).')
+    .addOption(choice('--state <state>', 'With --list: only subscriptions in this state.', SUBSCRIPTION_STATES))
     .action(async (options: PageOptions & { text?: string; list?: string; state?: string }) => {
       await inProject(cli, async (application, project) => {
         const listId = options.list === undefined ? undefined : (await application.audience.getList(project.id, options.list)).id;
@@ -244,9 +260,12 @@ export function objectOf(text: string | undefined): Readonly<Record<string, unkn
 }
 
 /** @throws InvalidInput */
+export const SUBSCRIPTION_STATES: readonly NonNullable<Search['state']>[] = ['unconfirmed', 'confirmed', 'unsubscribed'];
+
 export function stateOf(text: string | undefined): Search['state'] {
-  if (text === undefined || text === 'unconfirmed' || text === 'confirmed' || text === 'unsubscribed') return text;
-  throw new InvalidInput('--state is one of unconfirmed, confirmed and unsubscribed.');
+  const state = SUBSCRIPTION_STATES.find((known) => known === text);
+  if (text !== undefined && state === undefined) throw new InvalidInput(`--state is one of ${SUBSCRIPTION_STATES.join(', ')}.`);
+  return state;
 }
 
 const subscriberShown = (subscriber: Subscriber) => ({

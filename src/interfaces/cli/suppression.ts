@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Application } from '../../application/application.ts';
-import { type Cli, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
+import { type Cli, choice, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
 import { type Display, renderTable } from './table.ts';
 
 type Suppression = Awaited<ReturnType<Application['audience']['suppressionsOf']>>[number];
@@ -9,8 +9,16 @@ export function suppressionCommands(program: Command, cli: Cli): void {
   const suppression = program.command('suppression').description('List suppressed addresses and the reasons.');
 
   const list = paged(suppression.command('list').description('List suppressions, newest first.'))
-    .option('--scope <scope>', 'project, marketing, or list:<id>')
-    .option('--reason <reason>', 'manual, unsubscribe, hard_bounce, complaint or erased')
+    .option('--scope <scope>', 'Only suppressions of this scope: project, marketing, or list:<id>.')
+    .addOption(
+      choice('--reason <reason>', 'Only suppressions with this reason.', [
+        'manual',
+        'unsubscribe',
+        'hard_bounce',
+        'complaint',
+        'erased',
+      ]),
+    )
     .action(async (options: PageOptions & { scope?: string; reason?: string }) => {
       await inProject(cli, async (application, project) => {
         const search = { ...pageOf(options), scope: options.scope, reason: options.reason };
@@ -24,7 +32,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
   const show = suppression
     .command('show')
     .description('Show every suppression of an address.')
-    .argument('<address>', 'the address')
+    .argument('<address>', 'E-mail address.')
     .action(async (address: string) => {
       await inProject(cli, async (application, project) => {
         const items = (await application.audience.suppressionsOf(project.id, address)).map(suppressionShown);

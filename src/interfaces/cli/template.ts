@@ -11,8 +11,8 @@ export function templateCommands(program: Command, cli: Cli): void {
   const create = template
     .command('create')
     .description('Store the content of a file as a template.')
-    .requiredOption('--name <name>', 'name of the template')
-    .requiredOption('--file <file>', 'content with front matter (subject, author), or - for standard input')
+    .requiredOption('--name <name>', 'Name of the template.')
+    .requiredOption('--file <file>', 'Content file with front matter (subject, author), or - for standard input.')
     .action(async (options: { name: string; file: string }) => {
       const { content } = await readContent(cli, options.file);
       await inProject(cli, async (application, project) =>
@@ -47,7 +47,7 @@ export function templateCommands(program: Command, cli: Cli): void {
   const show = template
     .command('show')
     .description('Show a template with its content.')
-    .argument('<template>', 'id')
+    .argument('<template>', 'Id of the template.')
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => shown(cli, await application.templates.get(project.id, id)));
     });
@@ -56,9 +56,9 @@ export function templateCommands(program: Command, cli: Cli): void {
   const update = template
     .command('update')
     .description('Change the name or the content of a template.')
-    .argument('<template>', 'id')
-    .option('--name <name>', 'new name')
-    .option('--file <file>', 'new content, or - for standard input')
+    .argument('<template>', 'Id of the template.')
+    .option('--name <name>', 'New name.')
+    .option('--file <file>', 'File with the new content, or - for standard input.')
     .action(async (id: string, options: { name?: string; file?: string }) => {
       if (options.name === undefined && options.file === undefined)
         throw new InvalidInput('Nothing to change. Give --name or --file.');
@@ -72,7 +72,7 @@ export function templateCommands(program: Command, cli: Cli): void {
   const remove = template
     .command('delete')
     .description('Delete a template. Messages that were accepted with it are still sent.')
-    .argument('<template>', 'id')
+    .argument('<template>', 'Id of the template.')
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => {
         const { name } = await application.templates.get(project.id, id);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { fill } from '../../../src/interfaces/cli/program.ts';
+import { languageFaults } from '../../support/plain-language.ts';
 import { closedWorkbench, commandLine } from './workshop.ts';
 
 const run = commandLine(closedWorkbench);
@@ -14,10 +15,33 @@ function commandsUnder(command: Command, words: readonly string[] = []): string[
   });
 }
 
-function everyCommand(): string[][] {
+function filledProgram(): Command {
   const program = new Command('pennypost');
   fill(program, { projectWish: () => undefined } as Parameters<typeof fill>[1]);
-  return commandsUnder(program);
+  return program;
+}
+
+const everyCommand = (): string[][] => commandsUnder(filledProgram());
+
+/** Every help text: of groups, commands, arguments and options, each with its place. */
+function helpTexts(command: Command, words: readonly string[] = []): [string, string][] {
+  const place = ['pennypost', ...words].join(' ');
+  return [
+    [place, command.description()],
+    ...command.registeredArguments.map((one): [string, string] => [`${place} <${one.name()}>`, one.description]),
+    ...command.options.map((one): [string, string] => [`${place} ${one.long ?? one.flags}`, one.description]),
+    ...command.commands.flatMap((inner) => helpTexts(inner, [...words, inner.name()])),
+  ];
+}
+
+/** What is wrong with a help text: it is a sentence or a phrase of 100 characters, such as `Id of the key.` */
+function helpFaults(text: string): string[] {
+  return [
+    ...(/^[A-Z]/.test(text) ? [] : ['begins without a capital letter']),
+    ...(text.endsWith('.') ? [] : ['ends without a full stop']),
+    ...(text.length <= 100 ? [] : [`has ${text.length} characters`]),
+    ...languageFaults(text),
+  ];
 }
 
 describe('the command line', () => {
@@ -72,6 +96,21 @@ describe('the command line', () => {
   it('says its version', async () => {
     expect((await run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
+});
+
+describe('help texts', () => {
+  it('are short sentences that begin with a capital letter and end with a full stop', () => {
+    const texts = helpTexts(filledProgram());
+    expect(texts.length).toBeGreaterThan(150);
+    expect(texts.map(([place, text]) => [place, helpFaults(text)]).filter(([, faults]) => faults?.length !== 0)).toEqual([]);
+  });
+
+  it.each([
+    ['one content sent to many, once', 'begins without a capital letter'],
+    ['Send it', 'ends without a full stop'],
+    [`Send ${'a'.repeat(100)}.`, 'has 106 characters'],
+    ['Send it again to those whom it did not reach.', '"whom": write the noun: recipients, subscribers, the caller'],
+  ])('that break a rule are found: %s', (text, fault) => expect(helpFaults(text)).toContain(fault));
 });
 
 describe('docs/reference/cli.md', () => {
