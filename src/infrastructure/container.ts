@@ -9,6 +9,8 @@ import { LaunchCampaign } from '../application/campaign/launch-campaign.ts';
 import { ResendCampaign } from '../application/campaign/resend-campaign.ts';
 import { TendCampaigns } from '../application/campaign/tend-campaigns.ts';
 import { BulkLane } from '../application/delivery/bulk/bulk-lane.ts';
+import { DEFAULT_WINDOW } from '../application/delivery/bulk/bulk-lane-ports.ts';
+import { Line } from '../application/delivery/bulk/line.ts';
 import { RecordOutcomes } from '../application/delivery/bulk/record-outcomes.ts';
 import { type RecipientDataSource, SendingPorts } from '../application/delivery/bulk/sending-ports.ts';
 import { bulkWake, makePartitions, sendMessage, sweepMessages, tendCampaigns } from '../application/delivery/jobs.ts';
@@ -225,7 +227,9 @@ function wireSending(container: Container): void {
         isTransient,
         recipientData,
       });
-      return new BulkLane({ id, transport, ports, clock, log, options: config, onFatal });
+      const window = config.maxUnrecorded ?? DEFAULT_WINDOW;
+      const line = new Line({ transport, now: clock.monotonic(), log, window, limits: config });
+      return new BulkLane({ id, lines: [line], route: () => line, ports, clock, log, options: config, onFatal });
     },
   );
   provide(

@@ -62,7 +62,7 @@ describe('a campaign that is cancelled', () => {
           await store.setRunState(place.projectId, place.campaignId, ['running'], 'cancelled', AT);
           await store.beginCancelling(place.projectId, place.campaignId);
         });
-        // LeasedShard by somebody who lives: only what nobody holds is written down.
+        // Held by a live worker: only what nobody holds is written down.
         expect(await cancelAll(place)).toBe(0);
         expect(await world.run((store) => store.cancelling(10))).toHaveLength(1);
         await world.run((store) => store.release(leases));

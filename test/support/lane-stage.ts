@@ -1,5 +1,6 @@
 import type { BulkLane } from '../../src/application/delivery/bulk/bulk-lane.ts';
 import type { BulkLaneOptions } from '../../src/application/delivery/bulk/bulk-lane-ports.ts';
+import type { LineLimits } from '../../src/application/delivery/bulk/line.ts';
 import type { Attempt, OutgoingMessage } from '../../src/domain/delivery/index.ts';
 import { MemoryTransport } from '../../src/infrastructure/transports/memory.ts';
 import { anAttempt } from './builders-delivery.ts';
@@ -22,11 +23,12 @@ export class LaneStage {
 
   /** A lane over a transport that answers after `takes` milliseconds. */
   open(
-    options: BulkLaneOptions & {
-      slots?: number;
-      takes?: number | ((message: OutgoingMessage) => number);
-      answer?: (message: OutgoingMessage) => Attempt;
-    } = {},
+    options: BulkLaneOptions &
+      LineLimits & {
+        slots?: number;
+        takes?: number | ((message: OutgoingMessage) => number);
+        answer?: (message: OutgoingMessage) => Attempt;
+      } = {},
   ) {
     const { slots = 5, takes = 1, answer = () => anAttempt(), ...laneOptions } = options;
     const transport = new MemoryTransport({

@@ -1,5 +1,6 @@
 import { BulkLane } from '../../src/application/delivery/bulk/bulk-lane.ts';
 import type { BulkLaneOptions, BulkLanePorts } from '../../src/application/delivery/bulk/bulk-lane-ports.ts';
+import { Line, type LineLimits } from '../../src/application/delivery/bulk/line.ts';
 import type { ReadPage } from '../../src/application/delivery/bulk/recipient-reader.ts';
 import { SendingCampaign } from '../../src/application/delivery/bulk/sending-campaign.ts';
 import { KeyRing } from '../../src/domain/access/index.ts';
@@ -124,11 +125,26 @@ export class LaneWorld {
     return campaignId;
   }
 
-  lane(transport: Transport, options: BulkLaneOptions = {}, life = { dead: false }): BulkLane {
+  /** @param life once it is over, nothing arrives that the lane asks or tells */
+  lane(transport: Transport, options: BulkLaneOptions & LineLimits = {}, life = { dead: false }): BulkLane {
+    return this.laneOf([transport], (_, [first]) => first, options, life);
+  }
+
+  /** A lane over several transports. @param route names one of them for an address */
+  laneOf(
+    transports: readonly Transport[],
+    route: (address: string, transports: readonly Transport[]) => Transport | undefined,
+    options: BulkLaneOptions & LineLimits = {},
+    life = { dead: false },
+  ): BulkLane {
+    const window = options.maxUnrecorded ?? 1_000;
+    const now = this.time.clock.monotonic();
+    const lines = transports.map((transport) => new Line({ transport, now, log: silentLog, window, limits: options }));
     this.#lanes += 1;
     return new BulkLane({
       id: idOf(this.#lanes, 0xf),
-      transport,
+      lines,
+      route: (_, address) => lines[transports.indexOf(route(address, transports)!)]!,
       ports: this.#ports(life),
       clock: this.time.clock,
       log: silentLog,

@@ -22,13 +22,10 @@ export interface BulkLanePorts {
   pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void>;
 }
 
+/** `maxUnrecorded` where none is given. */
+export const DEFAULT_WINDOW = 1_000;
+
 export interface BulkLaneOptions {
   /** Messages handed over or claimed and not yet recorded, at most; bounds memory in an outage and repeats in a crash. Default 1,000. */
   readonly maxUnrecorded?: number | undefined;
-  /** Default: no limit beyond the transport's. */
-  readonly messagesPerSecond?: number | undefined;
-  /** A campaign pauses itself after this many transport errors without a single answer between them. Default 500. */
-  readonly pauseAfterTransportErrors?: number | undefined;
-  /** A campaign pauses itself after this many final refusals in a row that are about us (authentication, reputation, content). Default 100. */
-  readonly pauseAfterSenderFaults?: number | undefined;
 }

@@ -5,20 +5,17 @@ import {
   type RecordedBatches,
   runName,
   type ShardLease,
-  type Transport,
   type WorkerProgress,
 } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 import type { Log } from '../../log.ts';
 import { Background, within } from '../background.ts';
-import { Pace } from '../pacing/pace.ts';
-import { Refusals } from '../pacing/refusals.ts';
 import { activityOf, type LaneActivity } from '../status/lane-activity.ts';
-import { Tally } from '../status/tally.ts';
-import type { BulkLaneOptions, BulkLanePorts } from './bulk-lane-ports.ts';
+import { type BulkLaneOptions, type BulkLanePorts, DEFAULT_WINDOW } from './bulk-lane-ports.ts';
 import * as timing from './lane-timing.ts';
 import { keyOf, type LeasedShard, leaseKey, remainingOf } from './leased-shard.ts';
+import type { Line, Route } from './line.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pump } from './pump.ts';
 import { RecipientReader } from './recipient-reader.ts';
@@ -30,12 +27,11 @@ import type { SendingCampaign } from './sending-campaign.ts';
  */
 export class BulkLane {
   readonly #id: Id;
-  readonly #transport: Transport;
+  readonly #lines: readonly Line[];
   readonly #ports: BulkLanePorts;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxUnrecorded: number;
-  readonly #pace: Pace;
   readonly #recorder: OutcomeRecorder;
   readonly #pump: Pump;
   readonly #held = new Map<string, LeasedShard>();
@@ -50,11 +46,12 @@ export class BulkLane {
   #nothingFree = false;
   #reachableSince = Number.POSITIVE_INFINITY;
   #tookTurnsAt = Number.NEGATIVE_INFINITY;
-  readonly #tally: Tally;
 
   constructor(deps: {
     id: Id;
-    transport: Transport;
+    lines: readonly Line[];
+    /** Names one of `lines`. */
+    route: Route;
     ports: BulkLanePorts;
     clock: Clock;
     log: Log;
@@ -63,13 +60,11 @@ export class BulkLane {
     onFatal: (error: unknown) => void;
   }) {
     this.#id = deps.id;
-    this.#transport = deps.transport;
     this.#ports = deps.ports;
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.#maxUnrecorded = deps.options?.maxUnrecorded ?? 1_000;
-    this.#tally = new Tally(deps.clock.monotonic(), deps.log);
-    this.#pace = new Pace(deps.options?.messagesPerSecond);
+    this.#maxUnrecorded = deps.options?.maxUnrecorded ?? DEFAULT_WINDOW;
+    this.#lines = deps.lines;
     this.#fatal = deps.onFatal;
     this.#recorder = new OutcomeRecorder({
       commit: (batches) => deps.ports.commit(batches),
@@ -77,21 +72,16 @@ export class BulkLane {
       clock: deps.clock,
       log: deps.log,
       maxUnrecorded: this.#maxUnrecorded,
-      leastAhead: deps.transport.slots,
+      leastAhead: deps.lines.reduce((slots, { transport }) => slots + transport.slots, 0),
       onCommitted: (recorded, begunAt) => this.#committed(recorded, begunAt),
       onFatal: (error) => this.#giveUp(error),
     });
     this.#pump = new Pump({
-      transport: deps.transport,
+      lines: deps.lines,
+      route: deps.route,
       clock: deps.clock,
       log: deps.log,
       recorder: this.#recorder,
-      pace: this.#pace,
-      refusals: new Refusals({
-        transportErrors: deps.options?.pauseAfterTransportErrors ?? 500,
-        senderFaults: deps.options?.pauseAfterSenderFaults ?? 100,
-      }),
-      tally: this.#tally,
       held: this.#held,
       maxUnrecorded: this.#maxUnrecorded,
       onRefused: (held, reason) => this.#refused(held, reason),
@@ -107,7 +97,7 @@ export class BulkLane {
     this.#background.every(timing.SWEEP_MS, async () => this.#pump.run());
     this.#background.every(timing.CONTROL_MS, () => this.#control());
     this.#background.every(timing.SETTLE_MS, () => this.#ports.settle());
-    this.#background.every(timing.RATE_MS, async () => this.#tally.measure(this.#clock.monotonic()));
+    this.#background.every(timing.RATE_MS, async () => this.#measure());
     this.wake();
   }
 
@@ -118,22 +108,22 @@ export class BulkLane {
 
   /** The limit of messages per second is one for all: each of `workers` takes its part of it. */
   shareRate(workers: number): void {
-    this.#pace.share(workers, this.#clock.monotonic());
+    for (const { pace } of this.#lines) pace.share(workers, this.#clock.monotonic());
   }
 
   get progress(): WorkerProgress {
     return {
       shards: this.#held.size,
-      submitted: this.#tally.submitted,
-      perSecond: this.#tally.perSecond,
+      submitted: this.#lines.reduce((sum, { tally }) => sum + tally.submitted, 0),
+      perSecond: this.#lines.reduce((sum, { tally }) => sum + tally.perSecond, 0),
       unrecorded: this.#recorder.unrecorded,
       // Nobody asks the next hop for anything else: what it said last may be long over.
-      trouble: this.#held.size > 0 ? this.#tally.trouble : undefined,
+      trouble: this.#held.size > 0 ? this.#lines.find(({ tally }) => tally.trouble !== undefined)?.tally.trouble : undefined,
     };
   }
 
   get activity(): LaneActivity {
-    const parts = { transport: this.#transport, recorder: this.#recorder, pace: this.#pace, pump: this.#pump };
+    const parts = { lines: this.#lines, recorder: this.#recorder };
     return activityOf({ held: [...this.#held.values()], ...parts, now: this.#clock.monotonic() });
   }
 
@@ -151,7 +141,7 @@ export class BulkLane {
     this.#background.endTimers();
     await this.#pump.drain(timing.DRAIN_MS);
     // What is past its final dot is in doubt from here on: no answer to it would be heard any more.
-    if (!this.#pump.quiet) await this.#transport.close(0);
+    if (!this.#pump.quiet) await Promise.all(this.#lines.map(({ transport }) => transport.close(0)));
     const handedBack = await within(timing.HAND_BACK_MS, this.#handBack());
     this.#recorder.stop();
     this.#renewing.endTimers();
@@ -191,6 +181,10 @@ export class BulkLane {
     } else {
       this.#log.error({ reason: error }, 'bulk sending stumbled');
     }
+  }
+
+  #measure(): void {
+    for (const { tally } of this.#lines) tally.measure(this.#clock.monotonic());
   }
 
   async #lookForWork(): Promise<void> {

@@ -6,7 +6,7 @@ import type { ReadRecipient } from './recipient-reader.ts';
 import type { SendingMessage } from './sending-campaign.ts';
 
 /** A message that a transport has and has not answered. */
-export interface HandedOver {
+export interface MessageInFlight {
   readonly held: LeasedShard;
   readonly turn: Turn;
   readonly message: SendingMessage;
@@ -27,39 +27,34 @@ export interface HandedOver {
  * fresh; whom it keeps waiting is read again while it does, or nobody there could ever be mailed (promise D11).
  */
 export class InFlight {
-  readonly #messages: HandedOver[] = [];
+  readonly #messages: MessageInFlight[] = [];
   readonly #reading = new Set<LeasedShard>();
-  readonly #onError: (error: unknown) => void;
-
-  constructor(onError: (error: unknown) => void) {
-    this.#onError = onError;
-  }
 
   get size(): number {
     return this.#messages.length;
   }
 
-  add(one: HandedOver): void {
+  add(one: MessageInFlight): void {
     one.place = this.#messages.length;
     this.#messages.push(one);
   }
 
-  remove(one: HandedOver): void {
+  remove(one: MessageInFlight): void {
     const last = this.#messages.pop();
     if (last === undefined || last === one) return;
     this.#messages[one.place] = last;
     last.place = one.place;
   }
 
-  /** To be called some times a second. */
-  refresh(now: number): void {
+  /** Reads the recipients of old messages again. To be called some times a second. */
+  refresh(now: number, onError: (error: unknown) => void): void {
     const old = this.#messages.filter(
       ({ started, given, unwanted, checkedAt }) => started !== undefined && !given && !unwanted && now - checkedAt > REFRESH_MS,
     );
-    for (const [held, messages] of Map.groupBy(old, (one) => one.held)) this.#check(held, messages);
+    for (const [held, messages] of Map.groupBy(old, (one) => one.held)) this.#check(held, messages, onError);
   }
 
-  #check(held: LeasedShard, messages: readonly HandedOver[]): void {
+  #check(held: LeasedShard, messages: readonly MessageInFlight[], onError: (error: unknown) => void): void {
     if (this.#reading.has(held)) return;
     this.#reading.add(held);
     held.reader.check(messages.map(({ turn }) => turn)).then(
@@ -69,13 +64,13 @@ export class InFlight {
       },
       (error: unknown) => {
         this.#reading.delete(held);
-        this.#onError(error);
+        onError(error);
       },
     );
   }
 }
 
-function learn(one: HandedOver, { facts, accepted, page }: ReadRecipient): void {
+function learn(one: MessageInFlight, { facts, accepted, page }: ReadRecipient): void {
   one.checkedAt = page.checkedAt;
   one.unwanted = accepted || facts === undefined || facts.refusal !== undefined;
 }

@@ -30,6 +30,13 @@ export class DelayedRecipients {
     return this.#size >= this.most;
   }
 
+  /** Since when the one that has waited longest waits; infinity when none waits. Monotonic. */
+  get oldestSince(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const [first] of this.#lines.values()) if (first !== undefined && first.since < oldest) oldest = first.since;
+    return oldest;
+  }
+
   add(waiting: Waiting): void {
     const { destination } = waiting;
     const line = this.#lines.get(destination);

@@ -1,8 +1,6 @@
-import type { Transport } from '../../../domain/delivery/index.ts';
 import type { LeasedShard } from '../bulk/leased-shard.ts';
+import type { Line } from '../bulk/line.ts';
 import type { OutcomeRecorder } from '../bulk/outcome-recorder.ts';
-import type { Pump } from '../bulk/pump.ts';
-import type { Pace } from '../pacing/pace.ts';
 
 /** How a sender stands, for whoever asks whether it gets anywhere. */
 export interface LaneActivity {
@@ -16,28 +14,26 @@ export interface LaneActivity {
 
 interface Parts {
   readonly held: readonly LeasedShard[];
-  readonly transport: Transport;
+  readonly lines: readonly Line[];
   readonly recorder: OutcomeRecorder;
-  readonly pace: Pace;
-  readonly pump: Pump;
   /** Monotonic. */
   readonly now: number;
 }
 
 /** Asked about once a second: it reads what the parts know anyway, and changes none of it. */
 export function activityOf(parts: Parts): LaneActivity {
-  const { held, recorder, pace, now } = parts;
+  const { held, lines, recorder, now } = parts;
   const settled = held.reduce((sum, { shard }) => sum + shard.settled, 0);
   return {
-    busy: held.length > 0 && (pace.ready(now) || recorder.handedOver > 0),
+    busy: held.length > 0 && (lines.some(({ pace }) => pace.ready(now)) || recorder.handedOver > 0),
     mark: `${held.map(({ name }) => name).join()} ${settled}`,
     waits: () => waitsOf(parts),
   };
 }
 
-function waitsOf({ held, transport, recorder, pump, now }: Parts): readonly string[] {
+function waitsOf({ held, lines, recorder, now }: Parts): readonly string[] {
   const seconds = (since: number): string => `${Math.round((now - since) / 1_000)} s`;
-  const words = [...transport.waits(), ...pump.waits()];
+  const words = lines.flatMap((line) => line.waits());
   const { underway } = recorder;
   if (underway !== undefined)
     words.push(`${underway.outcomes} outcomes wait for the database to commit them (for ${seconds(underway.since)})`);
