@@ -32,7 +32,7 @@ import type { Config } from './config.ts';
 import { StreamedSubscriberFiles } from './files/subscriber-files.ts';
 import { Jobs } from './jobs/pg-boss.ts';
 import { PostgresImportLoader } from './postgres/audience-import-loader.ts';
-import type { ConnectionSettings } from './postgres/database.ts';
+import type { ConnectionSettings } from './postgres/connection.ts';
 import { isTransient } from './postgres/errors.ts';
 import { type Orm, PostgresUnitOfWork } from './postgres/unit-of-work.ts';
 import { createRenderer, type MjmlRenderer } from './rendering/renderer.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TransactionalMessage } from '../../src/domain/delivery/index.ts';
-import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/connection.ts';
 import { openOrm, poolOf } from '../../src/infrastructure/postgres/orm.ts';
 import { sessionName } from '../../src/infrastructure/postgres/session-name.ts';
 import { AT, idOf, PROJECT } from '../support/builders-delivery.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { withDatabase } from '../../src/infrastructure/postgres/database.ts';
+import { withDatabase } from '../../src/infrastructure/postgres/connection.ts';
 import { administer } from '../support/administer.ts';
 import { eventually } from '../support/processes.ts';
 import { invite, LETTER, launch } from './support/audience.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeConnection, parseDatabaseUrl } from '../../src/infrastructure/postgres/database.ts';
+import { describeConnection, parseDatabaseUrl } from '../../src/infrastructure/postgres/connection.ts';
 
 describe('a database URL', () => {
   it('names user, password, host, port and database', () => {

@@ -2,7 +2,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inBulkTransaction, singleStatements } from '../../src/infrastructure/postgres/bulk-session.ts';
-import { withDatabase } from '../../src/infrastructure/postgres/database.ts';
+import { withDatabase } from '../../src/infrastructure/postgres/connection.ts';
 import { FAULT_RULES, faultOf } from '../../src/infrastructure/postgres/database-faults.ts';
 import { DatabaseUnavailable, isTransient } from '../../src/infrastructure/postgres/errors.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { expect, vi } from 'vitest';
-import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/connection.ts';
 
 const run = promisify(execFile);
 const script = fileURLToPath(new URL('embedded-process.ts', import.meta.url));

@@ -6,14 +6,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChangedMeanwhile, isTransient } from '../../src/infrastructure/postgres/errors.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';
-import {
-  inTransaction,
-  pooledSql,
-  type Session,
-  savepoint,
-  transactionOf,
-  withClient,
-} from '../../src/infrastructure/postgres/session.ts';
+import { inTransaction, pooledSql, type Session, withClient } from '../../src/infrastructure/postgres/session.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
 
 class Note {
@@ -93,29 +86,6 @@ describe('a transaction', () => {
     });
     await expect(outer).rejects.toThrow('the outer one fails');
     expect(await texts()).toEqual(['inner']);
-  });
-
-  it('can lose a part of itself, through a savepoint', async () => {
-    await inTransaction(orm, async (session) => {
-      await insert(session, 1, 'first');
-      const part = savepoint(session, async (inner) => {
-        await insert(inner, 2, 'second');
-        await insert(inner, 2, 'second again');
-      });
-      await expect(part).rejects.toMatchObject({ code: '23505' });
-      await insert(session, 3, 'third');
-    });
-    expect(await texts()).toEqual(['first', 'third']);
-  });
-
-  it('lends itself to another library', async () => {
-    const done = inTransaction(orm, async (session) => {
-      const { CompiledQuery } = await import('kysely');
-      await transactionOf(session).executeQuery(CompiledQuery.raw("insert into note values (1, 'by a library')"));
-      throw new Error('undone');
-    });
-    await expect(done).rejects.toThrow('undone');
-    expect(await texts()).toEqual([]);
   });
 
   it('is over when it is over', async () => {

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/connection.ts';
 
 /** Runs one statement, or several without parameters, on a connection of its own. */
 export async function administer(

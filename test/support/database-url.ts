@@ -1,4 +1,4 @@
-import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/connection.ts';
 
 /** As PENNYPOST_DATABASE_URL says it; a socket directory goes into the query, as libpq has it. */
 export function urlOf(connection: ConnectionSettings): string {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { inject } from 'vitest';
-import { type ConnectionSettings, withDatabase } from '../../src/infrastructure/postgres/database.ts';
+import { type ConnectionSettings, withDatabase } from '../../src/infrastructure/postgres/connection.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';
 import { administer } from './administer.ts';
 

@@ -12,7 +12,7 @@ import {
   type ShardLease,
 } from '../../src/domain/delivery/index.ts';
 import { inBulkTransaction } from '../../src/infrastructure/postgres/bulk-session.ts';
-import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/connection.ts';
 import { PostgresDeliveryStore } from '../../src/infrastructure/postgres/delivery-store.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
 import type { Sql } from '../../src/infrastructure/postgres/sql.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/domain/shared/clock.ts';
-import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/connection.ts';
 import { administer } from './administer.ts';
 
 /** A clock that stands still until it is moved; dates and the monotonic time move together. */

@@ -6,7 +6,7 @@ import type { Log } from '../../src/application/log.ts';
 import type { Config } from '../../src/infrastructure/config.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { type Opened, type OpenOptions, openPennypost } from '../../src/infrastructure/open.ts';
-import type { ConnectionSettings } from '../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../src/infrastructure/postgres/connection.ts';
 import { DatabaseClock } from '../../src/infrastructure/postgres/database-clock.ts';
 import { createTestDatabase } from './database.ts';
 import { urlOf } from './database-url.ts';

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { type ConnectionSettings, parseDatabaseUrl, withDatabase } from '../../src/infrastructure/postgres/database.ts';
+import { type ConnectionSettings, parseDatabaseUrl, withDatabase } from '../../src/infrastructure/postgres/connection.ts';
 import { startEmbedded } from '../../src/infrastructure/postgres/embedded.ts';
 import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
 import { openOrm } from '../../src/infrastructure/postgres/orm.ts';

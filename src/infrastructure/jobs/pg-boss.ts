@@ -3,7 +3,7 @@ import type { EnqueueOptions, Job, JobHandler, JobQueue } from '../../applicatio
 import type { Log } from '../../application/log.ts';
 import type { Lane } from '../../domain/delivery/index.ts';
 import { wordsOf } from '../log-lines.ts';
-import { type ConnectionSettings, KEEP_ALIVE_MS } from '../postgres/database.ts';
+import { type ConnectionSettings, KEEP_ALIVE_MS } from '../postgres/connection.ts';
 import { asDatabaseError } from '../postgres/errors.ts';
 import type { Session } from '../postgres/session.ts';
 

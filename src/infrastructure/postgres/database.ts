@@ -10,8 +10,6 @@ import { type ConnectionSettings, describeConnection, parseDatabaseUrl } from '.
 import { startEmbedded } from './embedded.ts';
 import { asDatabaseError, DatabaseUnavailable, WrongDatabaseVersion } from './errors.ts';
 
-export { type ConnectionSettings, describeConnection, KEEP_ALIVE_MS, parseDatabaseUrl, withDatabase } from './connection.ts';
-
 export interface OpenDatabase {
   readonly connection: ConnectionSettings;
   readonly embedded: boolean;

@@ -3,8 +3,7 @@
  * the ORM and through SQL, is kept together or not at all.
  *
  * - `inTransaction` always opens a transaction of its own, also when it is called while another one is open (they then know
- *   nothing of one another, and hold two connections). To be part of an open one, take its session; to be able to fail alone
- *   within it, `savepoint`.
+ *   nothing of one another, and hold two connections). To be part of an open one, take its session.
  * - `withClient` lends a whole connection, for COPY.
  * - `pooledSql` is for single statements that need no transaction.
  * - Errors: a server that is away becomes `database.unavailable`, a lost race on a version `resource.changed_meanwhile`;
@@ -49,11 +48,6 @@ export async function inTransaction<T>(
     ...(options.snapshot === true ? { isolationLevel: IsolationLevel.REPEATABLE_READ } : {}),
     ...(options.readOnly === true ? { readOnly: true } : {}),
   });
-}
-
-/** Runs `work` inside the session's transaction so that its failure undoes only itself. One at a time per session. */
-export function savepoint<T>(session: Session, work: (session: Session) => Promise<T>): Promise<T> {
-  return transactional(session.em, work, {});
 }
 
 async function transactional<T>(
@@ -123,15 +117,8 @@ export function pooledSql(orm: MikroORM): Sql {
   };
 }
 
-/**
- * The session's transaction, for libraries that join one (pg-boss' `fromKysely`). It does not see what was only persisted.
- * @throws Error when the session has ended
- */
-export function transactionOf(session: Session): Kysely<unknown> {
-  return transactionOfEm(session.em);
-}
-
-function transactionOfEm(em: SqlEntityManager): Kysely<unknown> {
+/** @throws Error when the session has ended */
+function transactionOf(em: SqlEntityManager): Kysely<unknown> {
   const transaction = em.getTransactionContext<ControlledTransaction<unknown>>();
   if (transaction === undefined || transaction.isCommitted || transaction.isRolledBack) {
     throw new Error('This session has ended: its transaction is over.');
@@ -142,7 +129,7 @@ function transactionOfEm(em: SqlEntityManager): Kysely<unknown> {
 function sqlOf(em: SqlEntityManager): Sql {
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-      const transaction = transactionOfEm(em);
+      const transaction = transactionOf(em);
       try {
         // The statement must see what was persisted before it; a flush with nothing to write costs no round trip.
         await em.flush();

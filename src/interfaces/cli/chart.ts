@@ -10,12 +10,6 @@ const LEVELS = ['', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /** Unknown width (a file, a pipe): what a letter is wide. */
 const DEFAULT_COLUMNS = 80;
 
-/** One line, one character a value: `▁▃█▂`, a blank for zero. */
-export function sparkline(values: readonly number[]): string {
-  const most = Math.max(0, ...values);
-  return values.map((value) => (value <= 0 ? ' ' : LEVELS[Math.max(1, Math.round((value / most) * 8))]!)).join('');
-}
-
 /**
  * Standing bars with the scale at their left, for a daily series. Every value above zero is seen, however small. Neighbours are
  * added up where there are more values than columns, and the title then says by how many.

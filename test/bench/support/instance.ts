@@ -9,7 +9,7 @@ import { readConfig } from '../../../src/infrastructure/config.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { createLogger } from '../../../src/infrastructure/logger.ts';
 import { type Opened, openPennypost } from '../../../src/infrastructure/open.ts';
-import { parseDatabaseUrl, withDatabase } from '../../../src/infrastructure/postgres/database.ts';
+import { parseDatabaseUrl, withDatabase } from '../../../src/infrastructure/postgres/connection.ts';
 import { pooledSql, withClient } from '../../../src/infrastructure/postgres/session.ts';
 import type { Sql } from '../../../src/infrastructure/postgres/sql.ts';
 import { urlOf } from '../../support/database-url.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import type { ConnectionSettings } from '../../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../../src/infrastructure/postgres/connection.ts';
 
 /** A network between workers and PostgreSQL that can be cut in nasty places. */
 export interface DatabaseProxy {

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { Application } from '../../../src/application/application.ts';
 import type { LedgerRow } from '../../../src/domain/delivery/index.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
-import type { ConnectionSettings } from '../../../src/infrastructure/postgres/database.ts';
+import type { ConnectionSettings } from '../../../src/infrastructure/postgres/connection.ts';
 import { urlOf } from '../../support/database-url.ts';
 import { openTestInstance, TEST_SECRET, type TestInstance } from '../../support/instance.ts';
 import { eventually, type RunningProcess, startNode } from '../../support/processes.ts';

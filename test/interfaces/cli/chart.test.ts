@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderChart, sparkline } from '../../../src/interfaces/cli/chart.ts';
+import { renderChart } from '../../../src/interfaces/cli/chart.ts';
 import { textWidth } from '../../../src/interfaces/cli/text.ts';
 
 const days = (values: readonly number[]) =>
@@ -40,9 +40,4 @@ describe('a daily chart', () => {
       }),
     );
   });
-});
-
-describe('a sparkline', () => {
-  it('is one character a value, a blank for zero', () => expect(sparkline([0, 1, 50, 100])).toBe(' ▁▄█'));
-  it('of zeros is blank', () => expect(sparkline([0, 0])).toBe('  '));
 });
