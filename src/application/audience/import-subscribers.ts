@@ -76,24 +76,26 @@ export class ImportSubscribers {
     request: ImportRequest,
     onProgress: (progress: ImportProgress) => void = () => undefined,
   ): Promise<Import> {
-    const imported = await this.#work.run(({ audience }) => audience.startImport(projectId, request));
+    const imported = await this.#work.run(({ audience }) => audience.imports.start(projectId, request));
     try {
       await this.#loader.run(imported, (load) => this.#load(imported, load, source, request, onProgress));
     } catch (error) {
       const failure = failureOf(error);
       // When this fails as well, the next import finds the running one abandoned; the first error is the one to tell.
-      await Promise.allSettled([this.#work.run(({ audience }) => audience.failImport(projectId, imported.id, failure))]);
+      await Promise.allSettled([this.#work.run(({ audience }) => audience.imports.fail(projectId, imported.id, failure))]);
       throw error;
     }
-    return this.#work.run(({ audience }) => audience.getImport(projectId, imported.id));
+    return this.#work.run(({ audience }) => audience.imports.get(projectId, imported.id));
   }
 
   /** The rejected rows of an import as CSV, page by page: line, reason, then the row's own cells. Safe to open in a spreadsheet. */
   async *rejectionsCsv(projectId: Id, importId: Id): AsyncGenerator<string> {
-    const { columns } = await this.#work.run(({ audience }) => audience.getImport(projectId, importId));
+    const { columns } = await this.#work.run(({ audience }) => audience.imports.get(projectId, importId));
     yield csvRow(['line', 'reason', ...(columns ?? ['row'])]);
     for (let after: string | undefined; ; ) {
-      const page = await this.#work.run(({ audience }) => audience.rejections(projectId, importId, { limit: 500, after }));
+      const page = await this.#work.run(({ audience }) =>
+        audience.imports.rejections(projectId, importId, { limit: 500, after }),
+      );
       yield page.items.map(({ line, reason, cells }) => csvRow([line, reason, ...cells])).join('');
       if (page.next === undefined) return;
       after = page.next;

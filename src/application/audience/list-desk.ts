@@ -51,9 +51,9 @@ export class ListDesk {
   /** With its subscriptions, and so with the knowledge of who left it. @throws NotFound, ListInUse */
   delete(projectId: Id, idOrSlug: string, { force = false }: Retiring = {}): Promise<void> {
     return this.#work.run(async (scope) => {
-      const list = await scope.audience.getList(projectId, idOrSlug);
+      const list = await scope.audience.lists.get(projectId, idOrSlug);
       if (!force) await refuseInUse(scope, list, 'delete');
-      await scope.audience.deleteList(projectId, list.id);
+      await scope.audience.lists.delete(projectId, list.id);
       // Asked once more: a launch that held the list has committed by now, and the next one finds it gone.
       if (!force) await refuseInUse(scope, list, 'delete');
     });
@@ -62,8 +62,8 @@ export class ListDesk {
   /** Nobody joins it any more; its subscribers stay. @throws NotFound, ListInUse */
   archive(projectId: Id, idOrSlug: string, { force = false }: Retiring = {}): Promise<List> {
     return this.#work.run(async (scope) => {
-      if (!force) await refuseInUse(scope, await scope.audience.getList(projectId, idOrSlug), 'archive');
-      return scope.audience.archiveList(projectId, idOrSlug);
+      if (!force) await refuseInUse(scope, await scope.audience.lists.get(projectId, idOrSlug), 'archive');
+      return scope.audience.lists.archive(projectId, idOrSlug);
     });
   }
 }
@@ -79,7 +79,7 @@ async function refuseInUse(scope: Scope, list: List, step: keyof typeof FORCED):
  */
 export async function holdCampaignLists(scope: Scope, campaign: Campaign): Promise<void> {
   const named = [...new Set([...campaign.lists, ...campaign.excludeLists])];
-  const there = new Set(await scope.audience.holdLists(campaign.projectId, named));
+  const there = new Set(await scope.audience.lists.hold(campaign.projectId, named));
   const missing = named.filter((id) => !there.has(id));
   if (missing.length > 0) throw new CampaignListMissing(campaign, missing);
 }

@@ -16,7 +16,7 @@ const COLUMNS = ['id', 'email', 'status', 'locale', 'time_zone', 'subscriptions'
  */
 export async function* subscribersCsv(work: UnitOfWork, projectId: Id, filter: SubscribersFilter): AsyncGenerator<string> {
   const { listId } = filter;
-  if (listId !== undefined) await work.run(({ audience }) => audience.getList(projectId, listId));
+  if (listId !== undefined) await work.run(({ audience }) => audience.lists.get(projectId, listId));
   // The header names every attribute, so the names are collected before the first row.
   const names = new Set<string>();
   for await (const { items } of pages(work, projectId, filter))
@@ -53,13 +53,13 @@ async function* pages(work: UnitOfWork, projectId: Id, filter: SubscribersFilter
   const slugs = new Map<Id, string>();
   for (let after: string | undefined; ; ) {
     const { page, subscriptions } = await work.run(async ({ audience }) => {
-      const found = await audience.searchSubscribers(projectId, { ...filter, limit: 500, after });
-      const held = await audience.subscriptionsOf(
+      const found = await audience.subscribers.search(projectId, { ...filter, limit: 500, after });
+      const held = await audience.subscriptions.of(
         projectId,
         found.items.map(({ id }) => id),
       );
       for (const { listId } of held)
-        if (!slugs.has(listId)) slugs.set(listId, (await audience.findList(projectId, listId))?.slug ?? listId);
+        if (!slugs.has(listId)) slugs.set(listId, (await audience.lists.find(projectId, listId))?.slug ?? listId);
       return { page: found, subscriptions: held };
     });
     yield { items: page.items, subscriptions, slugs };

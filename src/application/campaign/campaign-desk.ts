@@ -183,7 +183,7 @@ export class CampaignDesk {
       const campaign = await scope.campaign.get(projectId, id);
       const project = await scope.access.getProject(projectId);
       const subscriberId = as?.subscriberId;
-      const subscriber = subscriberId === undefined ? undefined : await scope.audience.getSubscriber(projectId, subscriberId);
+      const subscriber = subscriberId === undefined ? undefined : await scope.audience.subscribers.get(projectId, subscriberId);
       const person =
         subscriber === undefined
           ? undefined
@@ -207,5 +207,6 @@ async function written(scope: Scope, campaign: Campaign): Promise<WrittenCampaig
 
 /** Every list named must be one of this project's. @throws NotFound */
 async function checkLists(scope: Scope, projectId: Id, input: Partial<CampaignInput>): Promise<void> {
-  for (const id of new Set([...(input.lists ?? []), ...(input.excludeLists ?? [])])) await scope.audience.getList(projectId, id);
+  for (const id of new Set([...(input.lists ?? []), ...(input.excludeLists ?? [])]))
+    await scope.audience.lists.get(projectId, id);
 }

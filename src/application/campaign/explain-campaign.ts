@@ -6,6 +6,7 @@ import { encodeCursor, idAfter, type Page, type PageRequest, pageLimit } from '.
 import { variablesOf } from '../delivery/bulk/sending-campaign.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+import { audienceOf } from './audience-of.ts';
 
 /**
  * Why somebody on a campaign's lists does not get it: what keeps them out of the audience, then what sending met: `bad_data`
@@ -61,7 +62,7 @@ export class ExplainCampaign {
       const campaign = await scope.campaign.get(projectId, campaignId);
       const place = placeOf(campaign);
       if (place === undefined) {
-        const { included, excluded } = await scope.audience.countExclusions(projectId, campaign.lists, campaign.excludeLists);
+        const { included, excluded } = await scope.audience.recipients.countExclusions(projectId, audienceOf(campaign));
         return { launched: false, included, excluded: { ...excluded, bad_data: undefined, skipped: 0 } };
       }
       const { states } = await scope.delivery.totals(projectId, campaignId);
@@ -84,13 +85,13 @@ export class ExplainCampaign {
 
   /** Composes for people of the audience as it is now, and keeps those whose data break the content. */
   async #tryOut(campaign: Campaign, search: PageRequest): Promise<Page<LeftOut>> {
-    const { projectId, lists, excludeLists, createdAt } = campaign;
+    const { projectId, createdAt } = campaign;
     const limit = pageLimit(search);
     const { page, people, project, content } = await this.#work.run(async (scope) => {
       const { audience, access } = scope;
-      const page = await audience.audiencePage(projectId, { lists, excludeLists }, idAfter(search), TRIED);
+      const page = await audience.recipients.page(projectId, audienceOf(campaign), idAfter(search), TRIED);
       const ids = page === undefined ? [] : idsIn(page.ids);
-      const people = [...(await audience.recipients(projectId, ids, { lists })).values()];
+      const people = [...(await audience.recipients.read(projectId, ids, audienceOf(campaign))).values()];
       return {
         page,
         people: people.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
@@ -130,9 +131,9 @@ const placeOf = ({ projectId, id: campaignId, launchedOn }: Campaign): LedgerPla
 const idsIn = (literal: string): Id[] => (literal.length <= 2 ? [] : literal.slice(1, -1).split(','));
 
 /** Who is kept out by the lists as they are now, less those who have an outcome. */
-async function countWithoutRow(scope: Scope, { lists, excludeLists }: Campaign, place: LedgerPlace) {
+async function countWithoutRow(scope: Scope, campaign: Campaign, place: LedgerPlace) {
   const counts = { erased: 0, suppressed: 0, excluded_list: 0, unconfirmed: 0, unsubscribed: 0 };
-  for (const { reason, ids } of await scope.audience.excludedIds(place.projectId, { lists, excludeLists }))
+  for (const { reason, ids } of await scope.audience.recipients.excludedIds(place.projectId, audienceOf(campaign)))
     counts[reason] = (await scope.delivery.withoutRow(place, ids)).count;
   return counts;
 }
@@ -157,13 +158,13 @@ function sourcesOf(
 /** After a launch a page of the lists may hold few, or none, who have no outcome: then the next one is read too. */
 async function leftOutByLists(
   scope: Scope,
-  { projectId, lists, excludeLists }: Campaign,
+  campaign: Campaign,
   place: LedgerPlace | undefined,
   search: { readonly limit: number; readonly after: string | undefined; readonly reason: ExclusionReason | undefined },
 ): Promise<Page<LeftOut>> {
   const items: LeftOut[] = [];
   for (let after = search.after; ; ) {
-    const page = await scope.audience.exclusions(projectId, { lists, excludeLists }, { ...search, after });
+    const page = await scope.audience.recipients.exclusions(campaign.projectId, audienceOf(campaign), { ...search, after });
     const ids = page.items.map((row) => row.subscriberId);
     const without = place === undefined ? ids : idsIn((await scope.delivery.withoutRow(place, `{${ids.join(',')}}`)).ids);
     const left = new Set(without);
@@ -181,10 +182,10 @@ async function leftOutBySending(
 ): Promise<Page<LeftOut>> {
   const page = await scope.delivery.ledger(projectId, campaignId, { ...request, state: LEDGER_STATE[kind] });
   const ids = page.items.map((row) => row.subscriberId);
-  const people = await scope.audience.recipients(projectId, ids, { lists: [] });
+  const addresses = await scope.audience.subscribers.addressesOf(projectId, ids);
   const items = page.items.map((row): LeftOut => {
-    const address = people.get(row.subscriberId)?.address ?? '';
-    return { subscriberId: row.subscriberId, address: address === '' ? null : address, reason: kind, detail: row.reply };
+    const address = addresses.get(row.subscriberId)?.address ?? null;
+    return { subscriberId: row.subscriberId, address, reason: kind, detail: row.reply };
   });
   return { items, next: page.next };
 }

@@ -7,6 +7,7 @@ import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
+import { audienceOf } from './audience-of.ts';
 
 export class AudienceEmpty extends DomainError {
   readonly code = 'campaign.audience_empty';
@@ -89,11 +90,11 @@ export class LaunchCampaign {
       if (campaign.version !== draft.version) throw new EditedMeanwhile();
       await holdCampaignLists(scope, campaign);
       await scope.campaign.freeze(projectId, campaignId, frozen);
-      const { lists, excludeLists, launchedOn } = campaign;
+      const { launchedOn } = campaign;
       const { audience } = await scope.delivery.startRun(
         { projectId, campaignId, launchedOn: launchedOn ?? '' },
         'first',
-        (after) => scope.audience.audiencePage(projectId, { lists, excludeLists }, after, this.#options.shardSize),
+        (after) => scope.audience.recipients.page(projectId, audienceOf(campaign), after, this.#options.shardSize),
       );
       if (audience === 0 && options.allowEmpty !== true) throw new AudienceEmpty();
       campaign.audience = audience;

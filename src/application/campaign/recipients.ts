@@ -17,7 +17,7 @@ export async function recipientsPage(
 ): Promise<Page<CampaignRecipient>> {
   const page = await delivery.ledger(projectId, campaignId, filter);
   const ids = page.items.map((row) => row.subscriberId);
-  const people = await audience.recipients(projectId, ids, { lists: [] });
-  const items = page.items.map((row) => ({ ...row, address: people.get(row.subscriberId)?.address || null }));
+  const addresses = await audience.subscribers.addressesOf(projectId, ids);
+  const items = page.items.map((row) => ({ ...row, address: addresses.get(row.subscriberId)?.address ?? null }));
   return { items, next: page.next };
 }

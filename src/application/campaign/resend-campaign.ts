@@ -3,6 +3,7 @@ import type { Id } from '../../domain/shared/ids.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+import { audienceOf } from './audience-of.ts';
 
 /**
  * `failed`: everybody rejected, expired or failed. `in_doubt`: everybody whose acceptance is unknown (each marked as a possible
@@ -40,13 +41,13 @@ export class ResendCampaign {
   }
 
   #cut(scope: Scope, campaign: Campaign, launchedOn: string, target: ResendTarget): Promise<{ audience: number }> {
-    const { projectId, id: campaignId, lists, excludeLists } = campaign;
+    const { projectId, id: campaignId } = campaign;
     const place = { projectId, campaignId, launchedOn };
     if (target !== 'new') {
       return scope.delivery.resend(place, target === 'failed' ? 'resend_failed' : 'resend_in_doubt', this.#shardSize);
     }
     return scope.delivery.resendNew(place, (after) =>
-      scope.audience.audiencePage(projectId, { lists, excludeLists }, after, this.#shardSize),
+      scope.audience.recipients.page(projectId, audienceOf(campaign), after, this.#shardSize),
     );
   }
 }

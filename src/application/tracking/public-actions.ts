@@ -80,16 +80,16 @@ export class PublicActions {
       const listIds = await listsOf(scope, projectId, campaignId);
       const names: string[] = [];
       for (const id of listIds) {
-        const list = await scope.audience.findList(projectId, id);
+        const list = await scope.audience.lists.find(projectId, id);
         if (list !== undefined) names.push(list.name);
       }
-      const facts = (await scope.audience.recipients(projectId, [subscriberId], { lists: [] })).get(subscriberId);
-      const { left, undoable } = await scope.audience.optOutState(projectId, subscriberId, { campaignId, listIds });
+      const known = (await scope.audience.subscribers.addressesOf(projectId, [subscriberId])).get(subscriberId);
+      const { left, undoable } = await scope.audience.subscriptions.optOutState(projectId, subscriberId, { campaignId, listIds });
       return {
         projectName: project.name,
-        maskedAddress: mask(facts?.address ?? ''),
+        maskedAddress: mask(known?.address ?? ''),
         listNames: names,
-        language: facts?.locale ?? project.defaultLanguage,
+        language: known?.locale ?? project.defaultLanguage,
         alreadyUnsubscribed: left,
         undoable,
       };
@@ -107,7 +107,7 @@ export class PublicActions {
     const event = captureUnsubscribe(subject, request, this.#key());
     await this.#work.run(async (scope) => {
       const listIds = await listsOf(scope, projectId, campaignId);
-      await scope.audience.optOut(
+      await scope.audience.subscriptions.optOut(
         projectId,
         subscriberId,
         { campaignId, listIds },
@@ -131,7 +131,7 @@ export class PublicActions {
     if (subject === undefined) return false;
     const { projectId, campaignId, subscriberId } = subject;
     return this.#work.run((scope) =>
-      scope.audience.undoOptOut(projectId, subscriberId, campaignId, {
+      scope.audience.subscriptions.undoOptOut(projectId, subscriberId, campaignId, {
         source: `unsubscribe taken back by its link, campaign ${campaignId}`,
         userAgent: request.userAgent,
       }),

@@ -2,18 +2,30 @@ import type { Clock } from '../shared/clock.ts';
 import type { EmailAddress } from '../shared/email-address.ts';
 import type { Id } from '../shared/ids.ts';
 import { SubscriberErased } from './audience-errors.ts';
-import type { AudienceStore } from './audience-store.ts';
+import type { ImportStore } from './import-store.ts';
 import type { Subscriber } from './subscriber.ts';
+import type { SubscriptionStore } from './subscription-store.ts';
 import { type ErasureKeys, erasureMark } from './suppression.ts';
+import type { SuppressionStore } from './suppression-store.ts';
 
 /** How a person is forgotten, and how the address is recognised afterwards. */
 export class Erasure {
-  private readonly store: AudienceStore;
+  private readonly subscriptions: SubscriptionStore;
+  private readonly suppressions: SuppressionStore;
+  private readonly imports: ImportStore;
   private readonly clock: Clock;
   private readonly erasureKeys: (projectId: Id) => ErasureKeys;
 
-  constructor(deps: { store: AudienceStore; clock: Clock; erasureKeys: (projectId: Id) => ErasureKeys }) {
-    this.store = deps.store;
+  constructor(deps: {
+    subscriptions: SubscriptionStore;
+    suppressions: SuppressionStore;
+    imports: ImportStore;
+    clock: Clock;
+    erasureKeys: (projectId: Id) => ErasureKeys;
+  }) {
+    this.subscriptions = deps.subscriptions;
+    this.suppressions = deps.suppressions;
+    this.imports = deps.imports;
     this.clock = deps.clock;
     this.erasureKeys = deps.erasureKeys;
   }
@@ -24,17 +36,17 @@ export class Erasure {
     if (emailKey === null) return;
     const at = this.clock.now();
     const mark = erasureMark(this.erasureKeys(projectId)[0], emailKey);
-    await this.store.addSuppression({ projectId, emailKey: mark, scope: 'project', reason: 'erased', evidence, at });
-    await this.store.removeSuppressions(projectId, [emailKey], undefined);
-    await this.store.removeSubscriptions(projectId, id);
-    await this.store.stripConsents(projectId, id);
-    await this.store.stripRejections(projectId, emailKey);
+    await this.suppressions.add({ projectId, emailKey: mark, scope: 'project', reason: 'erased', evidence, at });
+    await this.suppressions.remove(projectId, [emailKey], undefined);
+    await this.subscriptions.removeAll(projectId, id);
+    await this.subscriptions.stripConsents(projectId, id);
+    await this.imports.stripRejections(projectId, emailKey);
     subscriber.erase(at);
   }
 
   /** Whether this address was erased. */
   async knows(projectId: Id, emailKey: string): Promise<boolean> {
-    return (await this.store.suppressionsOf(projectId, this.marksOf(projectId, emailKey))).length > 0;
+    return (await this.suppressions.of(projectId, this.marksOf(projectId, emailKey))).length > 0;
   }
 
   /** @throws SubscriberErased */

@@ -1,8 +1,8 @@
 import type { Id } from '../shared/ids.ts';
 
 /**
- * Why somebody with a subscription on a campaign's lists is not in its audience. One reason a person, the gravest: erased,
- * suppressed, on an excluded list, not confirmed yet, unsubscribed. Somebody on two lists is one person and no exclusion.
+ * Why a subscriber of a campaign's lists is not mailed, the first of these that holds: erased; suppressed; confirmed or waiting
+ * for confirmation on an excluded list; not confirmed yet; unsubscribed. A subscriber of two lists counts once.
  */
 export const EXCLUSION_REASONS = ['erased', 'suppressed', 'excluded_list', 'unconfirmed', 'unsubscribed'] as const;
 export type ExclusionReason = (typeof EXCLUSION_REASONS)[number];

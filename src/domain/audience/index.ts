@@ -25,6 +25,7 @@
  * the scope `project`. Attributes have 64 kB as JSON at most.
  */
 export { ATTRIBUTE_COUNT, ATTRIBUTES_OCTETS, type Attributes, type JsonValue } from './attributes.ts';
+export { listIdsOf } from './audience.ts';
 export {
   AddressTaken,
   ImportHoldsDepartures,
@@ -34,16 +35,8 @@ export {
   SubscriberErased,
   SubscriptionRefused,
 } from './audience-errors.ts';
-export { AudienceService } from './audience-service.ts';
-export type {
-  AudienceStore,
-  ExclusionSearch,
-  ListCounts,
-  ListSearch,
-  OptOutFacts,
-  SubscriberSearch,
-  SuppressionSearch,
-} from './audience-store.ts';
+export { AudienceService, type AudienceStores } from './audience-service.ts';
+export type { OptOut, OptOutState } from './audience-subscriptions.ts';
 export type { Joined, Joining, Moved, SubscriberWish, Suppressing } from './audience-wish.ts';
 export { isBlank } from './cell-cleaning.ts';
 export type { Consent, ConsentAction, Evidence } from './consent.ts';
@@ -74,18 +67,24 @@ export {
   type StagedRow,
 } from './import-loader.ts';
 export type { FileHeader } from './import-plan.ts';
+export type { ImportStore } from './import-store.ts';
 export { List, type ListChanges, type ListState, type NewList } from './list.ts';
-export type { AudienceFilter, AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
+export type { ListCounts, ListSearch, ListStore } from './list-store.ts';
+export type { AudiencePage, RecipientFacts, Refusal } from './recipient.ts';
+export type { ExcludedIds, ExclusionSearch, RecipientStore } from './recipient-store.ts';
 export { addressesIn } from './rejected-addresses.ts';
 export { Subscriber, type SubscriberChanges, type SubscriberState, type SubscriberStatus } from './subscriber.ts';
-export type { OptOut, OptOutState } from './subscribing.ts';
+export type { SubscriberAddress, SubscriberSearch, SubscriberStore } from './subscriber-store.ts';
 export { SUBSCRIPTION_STATES, type Subscription, type SubscriptionState } from './subscription.ts';
+export type { OptOutFacts, SubscriptionStore } from './subscription-store.ts';
 export {
   type ErasureKeys,
   erasureMark,
   erasureMarker,
+  STOPPING_SCOPES,
   SUPPRESSION_REASONS,
   type Suppression,
   type SuppressionReason,
   type SuppressionScope,
 } from './suppression.ts';
+export type { SuppressionSearch, SuppressionStore } from './suppression-store.ts';

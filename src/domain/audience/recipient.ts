@@ -1,8 +1,9 @@
 import type { Id } from '../shared/ids.ts';
 import type { Attributes } from './attributes.ts';
+import type { ExclusionReason } from './exclusion.ts';
 
-/** Why somebody of a fixed audience is not mailed after all. `deleted`: no such subscriber (any more). */
-export type Refusal = 'unsubscribed' | 'unconfirmed' | 'suppressed' | 'erased' | 'deleted';
+/** Why a subscriber is not mailed after all. `deleted`: no such subscriber (any more). */
+export type Refusal = ExclusionReason | 'deleted';
 
 /** What a campaign's message needs to know of one person, judged at the moment of the question. */
 export interface RecipientFacts {
@@ -15,12 +16,6 @@ export interface RecipientFacts {
   readonly attributes: Attributes;
   /** Undefined: may be mailed now. */
   readonly refusal: Refusal | undefined;
-}
-
-/** People confirmed on one of `lists` and on none of `excludeLists` (there, waiting for confirmation counts as being on it). */
-export interface AudienceFilter {
-  readonly lists: readonly Id[];
-  readonly excludeLists: readonly Id[];
 }
 
 export interface AudiencePage {

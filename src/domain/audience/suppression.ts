@@ -5,6 +5,11 @@ import { type Id, isId } from '../shared/ids.ts';
 /** `project`: no mail at all. `marketing`: no campaigns, transactional mail goes on. `list:<id>`: nothing of that list. */
 export type SuppressionScope = 'project' | 'marketing' | `list:${Id}`;
 
+/** The scopes that stop a message of each kind, whatever its list; `list:<id>` stops marketing of that list. */
+export const STOPPING_SCOPES = { transactional: ['project'], marketing: ['project', 'marketing'] } as const satisfies Readonly<
+  Record<string, readonly SuppressionScope[]>
+>;
+
 /** From the lightest to the gravest: a graver one replaces a lighter one of the same scope, never the other way round. */
 export const SUPPRESSION_REASONS = ['manual', 'unsubscribe', 'hard_bounce', 'complaint', 'erased'] as const;
 export type SuppressionReason = (typeof SUPPRESSION_REASONS)[number];

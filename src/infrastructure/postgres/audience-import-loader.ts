@@ -19,7 +19,7 @@ import {
 } from '../../domain/audience/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { mergeImport } from './audience-import-merge.ts';
-import { IMPORT_LOCK } from './audience-records.ts';
+import { IMPORT_LOCK } from './audience-imports.ts';
 import { withClient } from './session.ts';
 
 /** Of a pool of ten; the rest must go on answering. */

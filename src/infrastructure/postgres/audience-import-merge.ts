@@ -12,6 +12,7 @@ import {
   type ImportTotals,
   ImportUnreadable,
   KEPT_REJECTIONS,
+  STOPPING_SCOPES,
 } from '../../domain/audience/index.ts';
 import { recordDepartures, spreadDepartures } from './audience-import-departures.ts';
 import { keepRejections } from './audience-import-rejections.ts';
@@ -174,7 +175,7 @@ async function judge(client: pg.PoolClient, imported: Import, batch: number): Pr
          where x.project_id = $1 and x.email_key = any(p.older_marks) and x.scope = any($3::text[])))
        or p.departure is null and exists (select from pennypost_audience.subscription n
          where n.project_id = $1 and n.list_id = any($2::uuid[]) and n.subscriber_id = p.known_id and n.state = 'unsubscribed'))`,
-    [imported.projectId, imported.listIds, ['project', 'marketing', ...imported.listIds.map((id) => `list:${id}`)], batch],
+    [imported.projectId, imported.listIds, [...STOPPING_SCOPES.marketing, ...imported.listIds.map((id) => `list:${id}`)], batch],
   );
 }
 

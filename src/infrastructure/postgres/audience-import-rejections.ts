@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Import } from '../../domain/audience/index.ts';
-import { ERASED_ROW, REJECTIONS_LOCK } from './audience-records.ts';
+import { ERASED_ROW, REJECTIONS_LOCK } from './audience-imports.ts';
 
 /** Rejected rows per transaction: an erasure waits for one of them. */
 const BATCH = 5_000;

@@ -12,7 +12,7 @@ import type { Ids } from '../../domain/shared/ids.ts';
 import { TrackingService } from '../../domain/tracking/index.ts';
 import { PostgresAccessStore } from './access-store.ts';
 import { PostgresAnalyticsStore } from './analytics-store.ts';
-import { PostgresAudienceStore } from './audience-store.ts';
+import { postgresAudienceStores } from './audience-store.ts';
 import { inBulkTransaction, singleStatements } from './bulk-session.ts';
 import { PostgresCampaignStore } from './campaign-store.ts';
 import { PostgresDeliveryStore } from './delivery-store.ts';
@@ -61,7 +61,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
       access: () => new AccessService({ store: new PostgresAccessStore(session), clock, ids }),
       audience: () =>
         new AudienceService({
-          store: new PostgresAudienceStore(session),
+          stores: postgresAudienceStores(session),
           clock,
           ids,
           erasureKeys: (projectId) => keys.erasureKeys(projectId),

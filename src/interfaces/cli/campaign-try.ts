@@ -91,7 +91,10 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
 
 async function audienceOf(application: Application, project: Project, id: string): Promise<number> {
   const { lists, excludeLists } = await application.campaign.get(project.id, id);
-  return lists.length === 0 ? 0 : application.audience.countAudience(project.id, lists, excludeLists);
+  return application.audience.countAudience(project.id, {
+    include: lists.map((list) => ({ list })),
+    exclude: excludeLists.map((list) => ({ list })),
+  });
 }
 
 async function asOf(application: Application, project: Project, who: string | undefined) {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ImportRequest } from '../../../src/application/audience/import-subscribers.ts';
 import type { Import, ImportTotals } from '../../../src/domain/audience/index.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
+import { anAudience } from '../../support/audiences.ts';
 import { openAudience, pieces, type TestAudience } from './support.ts';
 
 let world: TestAudience;
@@ -15,8 +16,8 @@ beforeAll(async () => {
 afterAll(() => world.close());
 beforeEach(async () => {
   project = world.ids.next();
-  news = (await world.audience((a) => a.createList(project, { name: 'News' }))).id;
-  double = (await world.audience((a) => a.createList(project, { name: 'Double', doubleOptIn: true }))).id;
+  news = (await world.audience((a) => a.lists.create(project, { name: 'News' }))).id;
+  double = (await world.audience((a) => a.lists.create(project, { name: 'Double', doubleOptIn: true }))).id;
 });
 
 async function run(content: string | Buffer, request: Partial<ImportRequest> = {}): Promise<Import> {
@@ -36,8 +37,8 @@ const totals = (some: Partial<ImportTotals>): ImportTotals => ({
   protected: 0,
   ...some,
 });
-const find = (name: string) => world.audience((a) => a.findByAddress(project, `${name}@example.com`));
-const count = (...lists: readonly Id[]) => world.audience((a) => a.countAudience(project, lists));
+const find = (name: string) => world.audience((a) => a.subscribers.findByAddress(project, `${name}@example.com`));
+const count = (...lists: readonly Id[]) => world.audience((a) => a.recipients.count(project, anAudience(lists)));
 /** Everything that an import could change, as text. */
 const snapshot = async (): Promise<string> => {
   const tables = ['subscriber', 'subscription', 'suppression', 'consent'];
@@ -60,7 +61,9 @@ describe('an import of the same file', () => {
     expect(await snapshot()).toBe(before);
     await run(file, { consent: { ...consent, text: 'I agree to more' }, lists: [double] });
     expect(
-      await world.audience(async (a) => a.consentsOf(project, (await a.findByAddress(project, 'a@example.com'))!.id)),
+      await world.audience(async (a) =>
+        a.subscriptions.consentsOf(project, (await a.subscribers.findByAddress(project, 'a@example.com'))!.id),
+      ),
     ).toHaveLength(2);
   });
 
@@ -73,7 +76,7 @@ describe('an import of the same file', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(address, cell, cell, cell), { maxLength: 6 }), async (rows) => {
         project = world.ids.next();
-        const list = (await world.audience((a) => a.createList(project, { name: 'Any' }))).id;
+        const list = (await world.audience((a) => a.lists.create(project, { name: 'Any' }))).id;
         const quoted = rows.map((row) => row.map((text) => `"${text.replaceAll('"', '""')}"`).join(';'));
         const file = ['email;language;tz;note', ...quoted].join('\n');
         const first = await run(file, { lists: [list], encoding: 'utf-8' });
@@ -94,7 +97,7 @@ describe('an import of people who left elsewhere', () => {
     Promise.all(
       names.map(async (name) => {
         const email = `${name}@example.com`;
-        const found = (await world.audience((a) => a.suppressionsOf(project, email))).map(
+        const found = (await world.audience((a) => a.suppressions.of(project, email))).map(
           ({ scope, reason }) => `${scope} ${reason}`,
         );
         const rows = await world.sql.query<{ state: string }>(
@@ -144,7 +147,7 @@ describe('an import of people who left elsewhere', () => {
 
   it('suppresses everybody, also people who are on a list or left it before', async () => {
     const people = await world.people(project, news, 'a', 'b');
-    await world.audience((a) => a.unsubscribe(project, [news], people.b!, { source: 'one-click' }));
+    await world.audience((a) => a.subscriptions.unsubscribe(project, [news], people.b!, { source: 'one-click' }));
     await run('email\na@example.com\nb@example.com\nc@example.com\n', { as: 'suppressed' });
     expect(await states('a', 'b', 'c')).toEqual([
       'confirmed, marketing manual',
@@ -166,7 +169,7 @@ describe('an import of people who left elsewhere', () => {
 
   it('brings nothing of an erased person back, and changes no attribute of somebody who leaves', async () => {
     const people = await world.people(project, news, 'gone', 'a');
-    await world.audience((a) => a.deleteSubscriber(project, people.gone!));
+    await world.audience((a) => a.subscribers.erase(project, people.gone!));
     const done = await run('email,city\ngone@example.com,Rome\na@example.com,Oslo\n', { as: 'suppressed' });
     expect(done.totals).toMatchObject({ protected: 1, updated: 1 });
     expect((await find('a'))?.attributes).toEqual({});
@@ -178,7 +181,7 @@ describe('an import of people who left elsewhere', () => {
     await expect(start({ as: 'gone' as 'stated' })).rejects.toMatchObject({ pointer: '/as' });
     await run('email,status\na@example.com,subscribed\nb@example.com,unsubscribed\n', { as: 'stated', consent: { source: 'x' } });
     expect(await states('a', 'b')).toEqual(['confirmed', 'unsubscribed']);
-    expect(await world.audience(async (a) => a.consentsOf(project, (await find('b'))!.id))).toEqual([]);
+    expect(await world.audience(async (a) => a.subscriptions.consentsOf(project, (await find('b'))!.id))).toEqual([]);
   });
 
   it.each([

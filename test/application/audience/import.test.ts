@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ImportRequest } from '../../../src/application/audience/import-subscribers.ts';
-import type { Import, ImportTotals } from '../../../src/domain/audience/index.ts';
+import { type Import, type ImportTotals, NO_TOTALS } from '../../../src/domain/audience/index.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
+import { anAudience } from '../../support/audiences.ts';
 import { openAudience, pieces, type TestAudience } from './support.ts';
 
 let world: TestAudience;
@@ -14,8 +15,8 @@ beforeAll(async () => {
 afterAll(() => world.close());
 beforeEach(async () => {
   project = world.ids.next();
-  news = (await world.audience((a) => a.createList(project, { name: 'News' }))).id;
-  double = (await world.audience((a) => a.createList(project, { name: 'Double', doubleOptIn: true }))).id;
+  news = (await world.audience((a) => a.lists.create(project, { name: 'News' }))).id;
+  double = (await world.audience((a) => a.lists.create(project, { name: 'Double', doubleOptIn: true }))).id;
 });
 
 async function run(content: string | Buffer, request: Partial<ImportRequest> = {}): Promise<Import> {
@@ -25,18 +26,9 @@ async function run(content: string | Buffer, request: Partial<ImportRequest> = {
   expect(imported).toBe(created + updated);
   return done;
 }
-const totals = (some: Partial<ImportTotals>): ImportTotals => ({
-  rows: 0,
-  imported: 0,
-  created: 0,
-  updated: 0,
-  duplicates: 0,
-  rejected: 0,
-  protected: 0,
-  ...some,
-});
-const find = (name: string) => world.audience((a) => a.findByAddress(project, `${name}@example.com`));
-const count = (...lists: readonly Id[]) => world.audience((a) => a.countAudience(project, lists));
+const totals = (some: Partial<ImportTotals>): ImportTotals => ({ ...NO_TOTALS, ...some });
+const find = (name: string) => world.audience((a) => a.subscribers.findByAddress(project, `${name}@example.com`));
+const count = (...lists: readonly Id[]) => world.audience((a) => a.recipients.count(project, anAudience(lists)));
 /** Everything that an import could change, as text. */
 const snapshot = async (): Promise<string> => {
   const tables = ['subscriber', 'subscription', 'suppression', 'consent'];
@@ -51,7 +43,7 @@ const snapshot = async (): Promise<string> => {
 describe('an import', () => {
   it('adds new people, updates known ones, counts duplicates and rejects bad rows with their line', async () => {
     await world.audience((a) =>
-      a.upsertSubscriber(project, { email: 'Known@example.com', attributes: { city: 'Rome', kept: true }, locale: 'it' }),
+      a.subscribers.upsert(project, { email: 'Known@example.com', attributes: { city: 'Rome', kept: true }, locale: 'it' }),
     );
     const done = await run(
       [
@@ -79,7 +71,7 @@ describe('an import', () => {
       attributes: { first_name: 'Kay', city: 'Oslo', kept: true },
     });
     expect(await count(news)).toBe(2);
-    const { items } = await world.audience((a) => a.rejections(project, done.id));
+    const { items } = await world.audience((a) => a.imports.rejections(project, done.id));
     expect(items).toEqual([
       { line: 4, reason: expect.stringContaining('"@" is missing'), cells: ['nonsense', 'Bob', 'x'] },
       { line: 8, reason: expect.stringContaining('address is missing'), cells: ['', 'nobody', 'y'] },
@@ -109,7 +101,7 @@ describe('an import', () => {
 
   it('keeps no rejected row of somebody who is erased, however the address was written', async () => {
     const [ada] = Object.values(await world.people(project, news, 'ada'));
-    const { subscriber } = await world.audience((a) => a.upsertSubscriber(project, { email: 'o.neil@b\u00fccher.example' }));
+    const { subscriber } = await world.audience((a) => a.subscribers.upsert(project, { email: 'o.neil@b\u00fccher.example' }));
     const bad = 'x,one cell too many';
     const rows = [
       `ADA@Example.com,${bad}`,
@@ -122,9 +114,9 @@ describe('an import', () => {
     ];
     const { id, totals: found } = await run(`email,note\n${rows.join('\n')}\n`);
     expect(found.rejected).toBe(7);
-    const list = async () => (await world.audience((a) => a.rejections(project, id))).items;
-    await world.audience((a) => a.deleteSubscriber(project, ada!));
-    await world.audience((a) => a.deleteSubscriber(project, subscriber.id));
+    const list = async () => (await world.audience((a) => a.imports.rejections(project, id))).items;
+    await world.audience((a) => a.subscribers.erase(project, ada!));
+    await world.audience((a) => a.subscribers.erase(project, subscriber.id));
     const left = await list();
     expect(left.filter(({ cells }) => cells.length > 0).map(({ line }) => line)).toEqual([4, 5, 7]);
     expect(left[0]).toEqual({ line: 2, reason: 'The person in this row was erased.', cells: [] });
@@ -135,11 +127,11 @@ describe('an import', () => {
 
   it('never changes people who left the list, are suppressed or erased', async () => {
     const p = await world.people(project, news, 'left', 'barred', 'listbarred', 'erased', 'stays');
-    await world.audience((a) => a.unsubscribe(project, [news], p.left!, { source: 'one-click' }));
-    await world.audience((a) => a.suppress(project, 'barred@example.com', { reason: 'complaint', scope: 'marketing' }));
-    await world.audience((a) => a.suppress(project, 'listbarred@example.com', { scope: `list:${news}` }));
-    await world.audience((a) => a.suppress(project, 'stranger@example.com', { reason: 'hard_bounce' }));
-    await world.audience((a) => a.deleteSubscriber(project, p.erased!));
+    await world.audience((a) => a.subscriptions.unsubscribe(project, [news], p.left!, { source: 'one-click' }));
+    await world.audience((a) => a.suppressions.add(project, 'barred@example.com', { reason: 'complaint', scope: 'marketing' }));
+    await world.audience((a) => a.suppressions.add(project, 'listbarred@example.com', { scope: `list:${news}` }));
+    await world.audience((a) => a.suppressions.add(project, 'stranger@example.com', { reason: 'hard_bounce' }));
+    await world.audience((a) => a.subscribers.erase(project, p.erased!));
     const before = await snapshot();
     const names = ['Left', 'barred', 'listbarred', 'stranger', 'ERASED'];
     const file = ['email,a', ...names.map((name) => `${name}@example.com,1`)].join('\n');
@@ -156,7 +148,7 @@ describe('an import', () => {
 
   it('protects who left one of its lists, and only those', async () => {
     const p = await world.people(project, double, 'left');
-    await world.audience((a) => a.unsubscribe(project, [double], p.left!, { source: 'one-click' }));
+    await world.audience((a) => a.subscriptions.unsubscribe(project, [double], p.left!, { source: 'one-click' }));
     expect((await run('email\nleft@example.com\n')).totals).toEqual(totals({ rows: 1, imported: 1, updated: 1 }));
     expect((await run('email\nleft@example.com\n', { lists: [news, double] })).totals).toEqual(totals({ rows: 1, protected: 1 }));
   });
@@ -164,9 +156,9 @@ describe('an import', () => {
   it('leaves people of a double opt-in list unconfirmed and unmailed', async () => {
     await run('email\na@example.com\nb@example.com\n', { lists: [double] });
     expect(await count(double)).toBe(0);
-    expect(await world.audience((a) => a.listCounts(project, [double]))).toMatchObject([{ unconfirmed: 2, confirmed: 0 }]);
+    expect(await world.audience((a) => a.lists.counts(project, [double]))).toMatchObject([{ unconfirmed: 2, confirmed: 0 }]);
     const { id } = (await find('a'))!;
-    expect(await world.audience((a) => a.consentsOf(project, id))).toEqual([]);
+    expect(await world.audience((a) => a.subscriptions.consentsOf(project, id))).toEqual([]);
   });
 
   it('confirms them when the caller states a consent, and stores it for each', async () => {
@@ -179,7 +171,7 @@ describe('an import', () => {
     expect(await count(double)).toBe(3);
     expect(done.consent).toMatchObject({ source: 'trade fair 2026', text: 'I agree', at });
     const ada = (await find('a'))!;
-    expect(await world.audience((a) => a.consentsOf(project, ada.id))).toMatchObject([
+    expect(await world.audience((a) => a.subscriptions.consentsOf(project, ada.id))).toMatchObject([
       { action: 'import', source: 'trade fair 2026', textVersion: '2', importId: done.id, listIds: [double, news], givenAt: at },
     ]);
   });
@@ -192,13 +184,13 @@ describe('an import', () => {
 
   it('on a dry run counts the same, keeps the rejections, and changes nobody', async () => {
     await world.people(project, news, 'known');
-    await world.audience((a) => a.suppress(project, 'barred@example.com'));
+    await world.audience((a) => a.suppressions.add(project, 'barred@example.com'));
     const file = 'email,x\nnew@example.com,1\nknown@example.com,2\nnew@example.com,3\nbarred@example.com,4\nbad,5\n';
     const before = await snapshot();
     const dry = await run(file, { dryRun: true, consent: { source: 'x' } });
     expect(dry).toMatchObject({ state: 'done', dryRun: true });
     expect(await snapshot()).toBe(before);
-    expect((await world.audience((a) => a.rejections(project, dry.id))).items).toMatchObject([{ line: 6 }]);
+    expect((await world.audience((a) => a.imports.rejections(project, dry.id))).items).toMatchObject([{ line: 6 }]);
     const real = await run(file);
     expect(real.totals).toEqual(dry.totals);
     expect(real.totals).toEqual(
@@ -208,7 +200,7 @@ describe('an import', () => {
 
   it('without lists only brings people', async () => {
     expect((await run('email\na@example.com\n', { lists: [] })).totals.created).toBe(1);
-    expect((await world.audience((a) => a.searchSubscribers(project))).items).toHaveLength(1);
+    expect((await world.audience((a) => a.subscribers.search(project))).items).toHaveLength(1);
   });
 
   it('of a person with large attributes changes nothing the second time', async () => {
@@ -228,10 +220,10 @@ describe('an import', () => {
 
   it('rejects a row that would make more than 500 attributes, and takes one that replaces some of them', async () => {
     const attributes = Object.fromEntries(Array.from({ length: 499 }, (_, index) => [`a${index}`, 'x']));
-    await world.audience((a) => a.upsertSubscriber(project, { email: 'many@example.com', attributes }));
+    await world.audience((a) => a.subscribers.upsert(project, { email: 'many@example.com', attributes }));
     const done = await run('email,b,c\nmany@example.com,1,2\n');
     expect(done.totals).toMatchObject({ rejected: 1 });
-    expect((await world.audience((a) => a.rejections(project, done.id))).items).toMatchObject([
+    expect((await world.audience((a) => a.imports.rejections(project, done.id))).items).toMatchObject([
       { line: 2, reason: expect.stringContaining('500 attributes') },
     ]);
     expect((await run('email,b,a7\nmany@example.com,1,2\n')).totals).toMatchObject({ imported: 1, rejected: 0 });
@@ -240,10 +232,12 @@ describe('an import', () => {
   });
 
   it('rejects a row that would make attributes too large, and says so', async () => {
-    await world.audience((a) => a.upsertSubscriber(project, { email: 'big@example.com', attributes: { a: 'x'.repeat(40_000) } }));
+    await world.audience((a) =>
+      a.subscribers.upsert(project, { email: 'big@example.com', attributes: { a: 'x'.repeat(40_000) } }),
+    );
     const done = await run(`email,b\nbig@example.com,${'y'.repeat(40_000)}\n`);
     expect(done.totals).toEqual(totals({ rows: 1, rejected: 1 }));
-    expect((await world.audience((a) => a.rejections(project, done.id))).items).toMatchObject([
+    expect((await world.audience((a) => a.imports.rejections(project, done.id))).items).toMatchObject([
       { line: 2, reason: expect.stringContaining('65536 bytes') },
     ]);
   });
@@ -262,7 +256,7 @@ describe('an import', () => {
     expect(done.totals).toEqual(totals({ rows: 5, imported: 2, created: 2, rejected: 3 }));
     expect(await find('ada')).toMatchObject({ locale: 'de', attributes: { plan: { seats: 3 } } });
     expect(await find('eve')).toMatchObject({ attributes: { a: 'xy', b: 'tab\tback\\slash\nnew' } });
-    const { items } = await world.audience((a) => a.rejections(project, done.id));
+    const { items } = await world.audience((a) => a.imports.rejections(project, done.id));
     expect(items.map(({ line }) => line)).toEqual([2, 3, 5]);
     expect(items[0]!.cells).toEqual(['{"email":"bob@example.com"']);
   });
@@ -278,9 +272,9 @@ describe('an import', () => {
       world.imports.run(project, pieces('email\na@example.com\n'), { lists: [news], ...request });
     await expect(start({ lists: [world.ids.next()] })).rejects.toMatchObject({ code: 'resource.not_found' });
     await expect(start({ consent: { source: '' } })).rejects.toMatchObject({ code: 'input.invalid', pointer: '/consent/source' });
-    await world.audience((a) => a.archiveList(project, news));
+    await world.audience((a) => a.lists.archive(project, news));
     await expect(start({})).rejects.toMatchObject({ code: 'list.archived' });
-    expect((await world.audience((a) => a.imports(project))).items).toEqual([]);
+    expect((await world.audience((a) => a.imports.list(project))).items).toEqual([]);
   });
 
   it.each([
@@ -291,7 +285,7 @@ describe('an import', () => {
   ])('of the file %j fails with a clear word and changes nobody', async (content, message) => {
     const before = await snapshot();
     await expect(run(content)).rejects.toMatchObject({ code: 'import.unreadable', message: expect.stringMatching(message) });
-    const [failed] = (await world.audience((a) => a.imports(project))).items;
+    const [failed] = (await world.audience((a) => a.imports.list(project))).items;
     expect(failed).toMatchObject({ state: 'failed', failure: expect.stringMatching(message), endedAt: expect.any(Date) });
     expect(await snapshot()).toBe(before);
   });
@@ -304,7 +298,7 @@ describe('an import', () => {
     }
     await expect(world.imports.run(project, broken(), { lists: [news] })).rejects.toThrow('connection reset');
     expect(await snapshot()).toBe(before);
-    expect((await world.audience((a) => a.imports(project))).items).toMatchObject([
+    expect((await world.audience((a) => a.imports.list(project))).items).toMatchObject([
       { state: 'failed', failure: expect.stringContaining('internal error') },
     ]);
     expect((await run('email\na@example.com\n')).totals.created).toBe(1);
@@ -313,23 +307,23 @@ describe('an import', () => {
   it('whose list is deleted meanwhile fails and changes nobody', async () => {
     async function* slow() {
       yield Buffer.from('email\na@example.com\n');
-      await world.audience((a) => a.deleteList(project, news));
+      await world.audience((a) => a.lists.delete(project, news));
       yield Buffer.from('b@example.com\n');
     }
     await expect(world.imports.run(project, slow(), { lists: [news] })).rejects.toThrow('list of this import was deleted');
-    expect((await world.audience((a) => a.searchSubscribers(project))).items).toEqual([]);
+    expect((await world.audience((a) => a.subscribers.search(project))).items).toEqual([]);
   });
 
   it('of a process that died is found abandoned; a living one is not', async () => {
-    const orphan = await world.audience((a) => a.startImport(project, { lists: [news] }));
-    const alive = await world.audience((a) => a.startImport(project, { lists: [news] }));
+    const orphan = await world.audience((a) => a.imports.start(project, { lists: [news] }));
+    const alive = await world.audience((a) => a.imports.start(project, { lists: [news] }));
     const states = async () =>
-      Promise.all([orphan, alive].map(async ({ id }) => (await world.audience((a) => a.getImport(project, id))).state));
+      Promise.all([orphan, alive].map(async ({ id }) => (await world.audience((a) => a.imports.get(project, id))).state));
     async function* slow() {
       yield Buffer.from('email\na@example.com\n');
       world.clock.pass(120_000);
-      await world.audience((a) => a.failAbandonedImports(project));
-      const [first] = (await world.audience((a) => a.imports(project))).items;
+      await world.audience((a) => a.imports.failAbandoned(project));
+      const [first] = (await world.audience((a) => a.imports.list(project))).items;
       expect(first?.state).toBe('running');
       expect(await states()).toEqual(['failed', 'failed']);
       yield Buffer.from('b@example.com\n');
@@ -385,9 +379,11 @@ describe('imports of another project', () => {
   it('are not found', async () => {
     const done = await run('email\nbad\n');
     const stranger = world.ids.next();
-    await expect(world.audience((a) => a.getImport(stranger, done.id))).rejects.toMatchObject({ code: 'resource.not_found' });
-    await expect(world.audience((a) => a.rejections(stranger, done.id))).rejects.toMatchObject({ code: 'resource.not_found' });
-    expect((await world.audience((a) => a.imports(stranger))).items).toEqual([]);
+    await expect(world.audience((a) => a.imports.get(stranger, done.id))).rejects.toMatchObject({ code: 'resource.not_found' });
+    await expect(world.audience((a) => a.imports.rejections(stranger, done.id))).rejects.toMatchObject({
+      code: 'resource.not_found',
+    });
+    expect((await world.audience((a) => a.imports.list(stranger))).items).toEqual([]);
     await expect(world.imports.run(stranger, pieces('email\na@example.com\n'), { lists: [news] })).rejects.toMatchObject({
       code: 'resource.not_found',
     });

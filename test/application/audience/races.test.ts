@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AudienceService } from '../../../src/domain/audience/index.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
 import { withClient } from '../../../src/infrastructure/postgres/session.ts';
+import { anAudience } from '../../support/audiences.ts';
 import { eventually } from '../../support/processes.ts';
 import { openAudience, pieces, type TestAudience } from './support.ts';
 
@@ -15,8 +16,8 @@ beforeAll(async () => {
 afterAll(() => world.close());
 beforeEach(async () => {
   project = world.ids.next();
-  news = (await world.audience((a) => a.createList(project, { name: 'News' }))).id;
-  double = (await world.audience((a) => a.createList(project, { name: 'Double', doubleOptIn: true }))).id;
+  news = (await world.audience((a) => a.lists.create(project, { name: 'News' }))).id;
+  double = (await world.audience((a) => a.lists.create(project, { name: 'Double', doubleOptIn: true }))).id;
 });
 
 const FORM = { source: 'form', ip: '192.0.2.1', userAgent: 'Browser', text: 'I agree' };
@@ -45,7 +46,9 @@ interface Person {
 /** Confirmed on `news`, waiting on `double`. */
 async function person(name: string): Promise<Person> {
   const address = `${name}@example.com`;
-  const joined = await world.audience((a) => a.join(project, { email: address, attributes: { city: 'Oslo' } }, [news, double]));
+  const joined = await world.audience((a) =>
+    a.subscribers.join(project, { email: address, attributes: { city: 'Oslo' } }, [news, double]),
+  );
   return { id: joined.subscriber.id, address };
 }
 
@@ -57,14 +60,17 @@ const imported = ({ address }: Person) =>
 
 /** Everything that adds something about a person. */
 const VERBS: Readonly<Record<string, (who: Person) => Promise<unknown>>> = {
-  subscribe: ({ id }) => world.audience((a) => a.subscribe(project, double, id, { consent: FORM, confirmed: true })),
-  confirm: ({ id }) => world.audience((a) => a.confirm(project, double, id, FORM)),
-  join: ({ address }) => world.audience((a) => a.join(project, { email: address }, [news, double], { consent: FORM })),
-  upsert: ({ address }) => world.audience((a) => a.upsertSubscriber(project, { email: address, attributes: { x: address } })),
-  update: ({ id, address }) => world.audience((a) => a.updateSubscriber(project, id, { attributes: { x: address } })),
-  unsubscribe: ({ id }) => world.audience((a) => a.unsubscribe(project, [news, double], id, FORM)),
-  'opt out': ({ id }) => world.audience((a) => a.optOut(project, id, { campaignId: world.ids.next(), listIds: [] }, FORM)),
-  suppress: ({ address }) => world.audience((a) => a.suppress(project, address, { reason: 'complaint' })),
+  subscribe: ({ id }) =>
+    world.audience((a) => a.subscriptions.subscribe(project, double, id, { consent: FORM, confirmed: true })),
+  confirm: ({ id }) => world.audience((a) => a.subscriptions.confirm(project, double, id, FORM)),
+  join: ({ address }) =>
+    world.audience((a) => a.subscribers.join(project, { email: address }, [news, double], { consent: FORM })),
+  upsert: ({ address }) => world.audience((a) => a.subscribers.upsert(project, { email: address, attributes: { x: address } })),
+  update: ({ id, address }) => world.audience((a) => a.subscribers.update(project, id, { attributes: { x: address } })),
+  unsubscribe: ({ id }) => world.audience((a) => a.subscriptions.unsubscribe(project, [news, double], id, FORM)),
+  'opt out': ({ id }) =>
+    world.audience((a) => a.subscriptions.optOut(project, id, { campaignId: world.ids.next(), listIds: [] }, FORM)),
+  suppress: ({ address }) => world.audience((a) => a.suppressions.add(project, address, { reason: 'complaint' })),
   import: imported,
 };
 
@@ -74,10 +80,10 @@ async function expectForgotten({ id, address }: Person): Promise<void> {
     const rows = await world.sql.query(`select from pennypost_audience.${table} x where x::text ilike $1`, [`%${address}%`]);
     expect({ table, rows }).toEqual({ table, rows: [] });
   }
-  expect(await world.audience((a) => a.subscriptionsOf(project, [id]))).toEqual([]);
-  for (const consent of await world.audience((a) => a.consentsOf(project, id)))
+  expect(await world.audience((a) => a.subscriptions.of(project, [id]))).toEqual([]);
+  for (const consent of await world.audience((a) => a.subscriptions.consentsOf(project, id)))
     expect(consent).toMatchObject({ ip: null, userAgent: null, text: null });
-  expect(await world.audience((a) => a.getSubscriber(project, id))).toMatchObject({ status: 'erased', attributes: {} });
+  expect(await world.audience((a) => a.subscribers.get(project, id))).toMatchObject({ status: 'erased', attributes: {} });
 }
 
 describe('a person who is being erased', () => {
@@ -85,7 +91,7 @@ describe('a person who is being erased', () => {
     const who = await person(`before-${verb.replace(' ', '-')}`);
     const [held, go] = [gate(), gate()];
     const erased = world.audience(async (a: AudienceService) => {
-      await a.deleteSubscriber(project, who.id);
+      await a.subscribers.erase(project, who.id);
       held.open();
       await go.passed;
     });
@@ -105,12 +111,12 @@ describe('a person who is being erased', () => {
     const who = await person('after');
     const [held, go] = [gate(), gate()];
     const adding = world.audience(async (a: AudienceService) => {
-      await a.subscribe(project, double, who.id, { consent: FORM, confirmed: true });
+      await a.subscriptions.subscribe(project, double, who.id, { consent: FORM, confirmed: true });
       held.open();
       await go.passed;
     });
     await held.passed;
-    const erased = world.audience((a) => a.deleteSubscriber(project, who.id));
+    const erased = world.audience((a) => a.subscribers.erase(project, who.id));
     await eventually('the erasure to wait', async () => (await waiting()) > 0);
     go.open();
     await Promise.all([adding, erased]);
@@ -122,7 +128,7 @@ describe('a person who is being erased', () => {
     for (let round = 0; round < 4; round += 1) {
       const who = await person(`round-${round}`);
       const racers = Array.from({ length: 32 }, (_, index) => () => verbs[(index * (round + 1)) % verbs.length]!(who));
-      racers.splice(round * 10, 0, () => world.audience((a) => a.deleteSubscriber(project, who.id)));
+      racers.splice(round * 10, 0, () => world.audience((a) => a.subscribers.erase(project, who.id)));
       const settled = await Promise.allSettled(racers.map((race) => race()));
       const failures = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
       // Refused for a reason that can be told; never a deadlock or a broken rule of a table.
@@ -133,8 +139,8 @@ describe('a person who is being erased', () => {
 
   it('does not come back by a subscriber who moves to the erased address', async () => {
     const [who, mover] = [await person('moved-to'), await person('mover')];
-    await world.audience((a) => a.deleteSubscriber(project, who.id));
-    const moving = world.audience((a) => a.updateSubscriber(project, mover.id, { email: who.address }));
+    await world.audience((a) => a.subscribers.erase(project, who.id));
+    const moving = world.audience((a) => a.subscribers.update(project, mover.id, { email: who.address }));
     await expect(moving).rejects.toMatchObject({ code: 'subscriber.erased' });
     await expectForgotten(who);
   });
@@ -148,16 +154,16 @@ describe('an erasure', () => {
       `explain select import_id, line from pennypost_audience.import_rejection_address where project_id = '${project}' and email_key = 'x'`,
     );
     expect(JSON.stringify(plan)).toContain('import_rejection_address_key');
-    await world.audience((a) => a.deleteSubscriber(project, who.id));
+    await world.audience((a) => a.subscribers.erase(project, who.id));
     await expectForgotten(who);
   });
 
   it('is known to an import that brings rejected rows about the person later', async () => {
     const who = await person('later');
-    await world.audience((a) => a.deleteSubscriber(project, who.id));
+    await world.audience((a) => a.subscribers.erase(project, who.id));
     const done = await imported(who);
     expect(done.totals).toMatchObject({ rejected: 1, protected: 1 });
-    const { items } = await world.audience((a) => a.rejections(project, done.id));
+    const { items } = await world.audience((a) => a.imports.rejections(project, done.id));
     expect(items).toEqual([{ line: 3, reason: 'The person in this row was erased.', cells: [] }]);
     await expectForgotten(who);
   });
@@ -169,7 +175,7 @@ describe('an import of known people', () => {
     `email,city\n${Array.from({ length: PEOPLE }, (_, index) => `p${index}@example.com,${city}`).join('\n')}\n`;
   const run = (city: string) => world.imports.run(project, pieces(file(city), 65_536), { lists: [news] });
   const idOf = async (index: number): Promise<Id> =>
-    (await world.audience((a) => a.findByAddress(project, `p${index}@example.com`)))!.id;
+    (await world.audience((a) => a.subscribers.findByAddress(project, `p${index}@example.com`)))!.id;
   const countOf = async (city: string): Promise<number> =>
     (
       await world.sql.query<{ count: number }>(
@@ -198,23 +204,25 @@ describe('an import of known people', () => {
         [project],
       );
       expect(PEOPLE - free!.count).toBe(2_000);
-      expect(await world.audience((a) => a.unsubscribe(project, [news], first, { source: 'link' }))).toEqual([news]);
+      expect(await world.audience((a) => a.subscriptions.unsubscribe(project, [news], first, { source: 'link' }))).toEqual([
+        news,
+      ]);
       expect(
         await world.audience((a) =>
-          a.optOut(project, second, { campaignId: world.ids.next(), listIds: [news] }, { source: 'link' }),
+          a.subscriptions.optOut(project, second, { campaignId: world.ids.next(), listIds: [news] }, { source: 'link' }),
         ),
       ).toBe(true);
-      expect(await world.audience((a) => a.suppress(project, 'p2@example.com', { reason: 'complaint' }))).toBe(true);
-      await world.audience((a) => a.join(project, { email: `p${PEOPLE - 2}@example.com` }, [double]));
-      await world.audience((a) => a.deleteSubscriber(project, last));
-      const page = await world.audience((a) => a.audiencePage(project, { lists: [news], excludeLists: [] }, undefined, 10));
+      expect(await world.audience((a) => a.suppressions.add(project, 'p2@example.com', { reason: 'complaint' }))).toBe(true);
+      await world.audience((a) => a.subscribers.join(project, { email: `p${PEOPLE - 2}@example.com` }, [double]));
+      await world.audience((a) => a.subscribers.erase(project, last));
+      const page = await world.audience((a) => a.recipients.page(project, anAudience([news]), undefined, 10));
       expect(page?.count).toBeGreaterThan(0);
       await client.query('rollback');
       const { totals } = await running;
       expect(totals).toMatchObject({ rows: PEOPLE, imported: PEOPLE - 1, created: 0, protected: 1 });
     });
     // Who left while the import ran has left; the rest is as the file says.
-    expect(await world.audience((a) => a.countAudience(project, [news]))).toBe(PEOPLE - 4);
+    expect(await world.audience((a) => a.recipients.count(project, anAudience([news])))).toBe(PEOPLE - 4);
     expect(await countOf('Rome')).toBe(PEOPLE - 1);
   });
 
@@ -234,7 +242,7 @@ describe('an import of known people', () => {
       return error;
     });
     expect(result).toBeInstanceOf(Error);
-    const [failed] = (await world.audience((a) => a.imports(project))).items;
+    const [failed] = (await world.audience((a) => a.imports.list(project))).items;
     expect(failed).toMatchObject({
       state: 'failed',
       failure: expect.stringContaining('Import the file again'),

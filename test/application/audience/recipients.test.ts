@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Audience } from '../../../src/domain/shared/audience.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
+import { anAudience } from '../../support/audiences.ts';
 import { openAudience, type TestAudience } from './support.ts';
 
 let world: TestAudience;
@@ -12,19 +14,20 @@ beforeAll(async () => {
 afterAll(() => world.close());
 beforeEach(async () => {
   project = world.ids.next();
-  news = (await world.audience((a) => a.createList(project, { name: 'News' }))).id;
-  offers = (await world.audience((a) => a.createList(project, { name: 'Offers', doubleOptIn: true }))).id;
+  news = (await world.audience((a) => a.lists.create(project, { name: 'News' }))).id;
+  offers = (await world.audience((a) => a.lists.create(project, { name: 'Offers', doubleOptIn: true }))).id;
 });
 
 const leave = (subscriberId: Id, ...lists: readonly Id[]) =>
-  world.audience((a) => a.unsubscribe(project, lists, subscriberId, { source: 'test' }));
-const suppress = (name: string, scope: string) => world.audience((a) => a.suppress(project, `${name}@example.com`, { scope }));
+  world.audience((a) => a.subscriptions.unsubscribe(project, lists, subscriberId, { source: 'test' }));
+const suppress = (name: string, scope: string) =>
+  world.audience((a) => a.suppressions.add(project, `${name}@example.com`, { scope }));
 
 /** Everybody of the audience, by pages of `limit`. */
-async function everybody(lists: readonly Id[], excludeLists: readonly Id[] = [], limit = 2): Promise<readonly Id[]> {
+async function everybody(lists: readonly Id[], excluded: readonly Id[] = [], limit = 2): Promise<readonly Id[]> {
   const all: Id[] = [];
   for (let after: Id | undefined; ; ) {
-    const page = await world.audience((a) => a.audiencePage(project, { lists, excludeLists }, after, limit));
+    const page = await world.audience((a) => a.recipients.page(project, anAudience(lists, excluded), after, limit));
     if (page === undefined) break;
     const ids = page.ids.slice(1, -1).split(',');
     expect(ids).toHaveLength(page.count);
@@ -34,7 +37,7 @@ async function everybody(lists: readonly Id[], excludeLists: readonly Id[] = [],
   }
   expect(all).toEqual(all.toSorted());
   expect(new Set(all).size).toBe(all.length);
-  expect(await world.audience((a) => a.countAudience(project, lists, excludeLists))).toBe(all.length);
+  expect(await world.audience((a) => a.recipients.count(project, anAudience(lists, excluded)))).toBe(all.length);
   return all;
 }
 
@@ -66,12 +69,12 @@ describe('the audience of a campaign', () => {
     await suppress('barred', 'project');
     await suppress('nomarketing', 'marketing');
     await suppress('nonews', `list:${news}`);
-    await world.audience((a) => a.deleteSubscriber(project, p.erased!));
+    await world.audience((a) => a.subscribers.erase(project, p.erased!));
     await world.people(project, offers, 'excluded', 'back');
-    await world.audience((a) => a.subscribe(project, offers, p.waiting!));
+    await world.audience((a) => a.subscriptions.subscribe(project, offers, p.waiting!));
     await leave(p.back!, offers);
-    const { subscriber } = await world.audience((a) => a.upsertSubscriber(project, { email: 'unconfirmed@example.com' }));
-    await world.audience((a) => a.subscribe(project, offers, subscriber.id));
+    const { subscriber } = await world.audience((a) => a.subscribers.upsert(project, { email: 'unconfirmed@example.com' }));
+    await world.audience((a) => a.subscriptions.subscribe(project, offers, subscriber.id));
     expect(await everybody([news], [offers])).toEqual([p.stays!, p.back!].toSorted());
     expect(await everybody([offers])).toEqual([p.excluded!]);
   });
@@ -99,17 +102,16 @@ describe('the recipients of a page', () => {
     await suppress('barred', 'project');
     await suppress('nomarketing', 'marketing');
     await suppress('nonews', `list:${news}`);
-    await audience((a) => a.deleteSubscriber(project, p.erased!));
+    await audience((a) => a.subscribers.erase(project, p.erased!));
     await audience((a) =>
-      a.updateSubscriber(project, p.fine!, { locale: 'de', timeZone: 'Europe/Berlin', attributes: { n: 1 } }),
+      a.subscribers.update(project, p.fine!, { locale: 'de', timeZone: 'Europe/Berlin', attributes: { n: 1 } }),
     );
-    const { subscriber: waiting } = await audience((a) => a.upsertSubscriber(project, { email: 'Müller@bücher.example' }));
-    await audience((a) => a.subscribe(project, offers, waiting.id));
-    const { subscriber: nowhere } = await audience((a) => a.upsertSubscriber(project, { email: 'nowhere@example.com' }));
+    const { subscriber: waiting } = await audience((a) => a.subscribers.upsert(project, { email: 'Müller@bücher.example' }));
+    await audience((a) => a.subscriptions.subscribe(project, offers, waiting.id));
+    const { subscriber: nowhere } = await audience((a) => a.subscribers.upsert(project, { email: 'nowhere@example.com' }));
     const unknown = world.ids.next();
     const ids = [...Object.values(p), waiting.id, nowhere.id, unknown];
-    const lists = [news, offers];
-    const facts = await audience((a) => a.recipients(project, ids, { lists }));
+    const facts = await audience((a) => a.recipients.read(project, ids, anAudience([news, offers])));
     expect(facts.get(p.fine!)).toEqual({
       id: p.fine,
       address: 'fine@example.com',
@@ -137,28 +139,84 @@ describe('the recipients of a page', () => {
     expect(Object.fromEntries([...facts].flatMap(([id, { refusal }]) => (refusal === undefined ? [] : [[id, refusal]])))).toEqual(
       expected,
     );
-    expect(Object.fromEntries(await audience((a) => a.refusals(project, ids, { lists })))).toEqual(expected);
   });
 
   it('may be mailed while confirmed on any of the campaign’s lists', async () => {
     const p = await world.people(project, news, 'one');
     await world.people(project, offers, 'one');
     await leave(p.one!, news);
-    const judged = async (...lists: readonly Id[]) =>
-      (await world.audience((a) => a.refusals(project, [p.one!], { lists }))).get(p.one!);
+    const judged = async (...lists: readonly Id[]) => (await refusalsOf([p.one!], anAudience(lists)))[p.one!];
     expect(await judged(news)).toBe('unsubscribed');
     expect(await judged(news, offers)).toBeUndefined();
     await suppress('one', `list:${offers}`);
     expect(await judged(offers)).toBe('suppressed');
-    expect(await judged(news, offers)).toBe('unsubscribed');
+    expect(await judged(news, offers)).toBe('suppressed');
   });
 
-  it('are not refused for a subscription when no list is named', async () => {
+  it('are all refused by an audience that includes nothing', async () => {
     const p = await world.people(project, news, 'a', 'b');
-    await leave(p.a!, news);
     await suppress('b', 'project');
-    expect(Object.fromEntries(await world.audience((a) => a.refusals(project, [p.a!, p.b!], { lists: [] })))).toEqual({
-      [p.b!]: 'suppressed',
+    const nothing = anAudience([], [offers]);
+    expect(await refusalsOf([p.a!, p.b!], nothing)).toEqual({ [p.a!]: 'unsubscribed', [p.b!]: 'suppressed' });
+    expect(await world.audience((a) => a.recipients.countExclusions(project, nothing))).toMatchObject({ included: 0 });
+    expect(await everybody([], [offers])).toEqual([]);
+  });
+
+  it('are refused while on an excluded list, confirmed or waiting for confirmation there', async () => {
+    const p = await world.people(project, news, 'stays', 'excluded', 'waiting', 'back');
+    await world.people(project, offers, 'excluded', 'back');
+    await world.audience((a) => a.subscriptions.subscribe(project, offers, p.waiting!));
+    await leave(p.back!, offers);
+    expect(await refusalsOf(Object.values(p), anAudience([news], [offers]))).toEqual({
+      [p.excluded!]: 'excluded_list',
+      [p.waiting!]: 'excluded_list',
     });
   });
+
+  it('are judged as the page, the count and the explanation judge them, whatever state they are in', async () => {
+    const p = await world.people(
+      project,
+      news,
+      'stays',
+      'gone',
+      'project',
+      'marketing',
+      'list',
+      'erased',
+      'excluded',
+      'elsewhere',
+    );
+    await world.people(project, offers, 'elsewhere', 'list', 'offersonly');
+    const third = (await world.audience((a) => a.lists.create(project, { name: 'Third' }))).id;
+    await world.people(project, third, 'excluded');
+    await leave(p.gone!, news);
+    await leave(p.elsewhere!, news);
+    await suppress('project', 'project');
+    await suppress('marketing', 'marketing');
+    for (const list of [news, offers]) await suppress('list', `list:${list}`);
+    await world.audience((a) => a.subscribers.erase(project, p.erased!));
+    const { subscriber } = await world.audience((a) => a.subscribers.upsert(project, { email: 'waiting@example.com' }));
+    await world.audience((a) => a.subscriptions.subscribe(project, offers, subscriber.id));
+    const of = anAudience([news, offers], [third]);
+    const mailed = await everybody([news, offers], [third]);
+    expect(mailed).toHaveLength(3);
+    const { included, excluded } = await world.audience((a) => a.recipients.countExclusions(project, of));
+    expect({ included, ...excluded }).toEqual({
+      included: 3,
+      erased: 0,
+      suppressed: 3,
+      excluded_list: 1,
+      unconfirmed: 1,
+      unsubscribed: 1,
+    });
+    const { items } = await world.audience((a) => a.recipients.exclusions(project, of));
+    const explained = Object.fromEntries(items.map(({ subscriberId, reason }) => [subscriberId, reason]));
+    expect(await refusalsOf([...mailed, ...items.map(({ subscriberId }) => subscriberId)], of)).toEqual(explained);
+  });
 });
+
+/** Why each of these subscribers may not be mailed, without those who may. */
+async function refusalsOf(ids: readonly Id[], of: Audience): Promise<Readonly<Record<Id, string>>> {
+  const facts = await world.audience((a) => a.recipients.read(project, ids, of));
+  return Object.fromEntries([...facts].flatMap(([id, { refusal }]) => (refusal === undefined ? [] : [[id, refusal]])));
+}

@@ -5,7 +5,7 @@ import type { Clock } from '../../../src/domain/shared/clock.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
 import { StreamedSubscriberFiles } from '../../../src/infrastructure/files/subscriber-files.ts';
 import { PostgresImportLoader } from '../../../src/infrastructure/postgres/audience-import-loader.ts';
-import { PostgresAudienceStore } from '../../../src/infrastructure/postgres/audience-store.ts';
+import { postgresAudienceStores } from '../../../src/infrastructure/postgres/audience-store.ts';
 import { inTransaction, pooledSql } from '../../../src/infrastructure/postgres/session.ts';
 import { randomIds, systemClock } from '../../../src/infrastructure/system.ts';
 import { openTestOrm } from '../../support/database.ts';
@@ -37,7 +37,7 @@ export async function openAudience(
   /** One unit of work. */
   const audience = <T>(work: (audience: AudienceService) => Promise<T>): Promise<T> =>
     inTransaction(orm, (session) =>
-      work(new AudienceService({ store: new PostgresAudienceStore(session), clock, ids, erasureKeys })),
+      work(new AudienceService({ stores: postgresAudienceStores(session), clock, ids, erasureKeys })),
     );
   const run = <T>(work: (scope: Scope) => Promise<T>): Promise<T> => audience((service) => work({ audience: service } as Scope));
   const imports = new ImportSubscribers({
@@ -53,8 +53,8 @@ export async function openAudience(
     const found: Record<string, Id> = {};
     for (const name of names) {
       await audience(async (service) => {
-        const { subscriber } = await service.upsertSubscriber(projectId, { email: `${name}@example.com` });
-        await service.subscribe(projectId, listId, subscriber.id, { consent: { source: 'test' }, confirmed: true });
+        const { subscriber } = await service.subscribers.upsert(projectId, { email: `${name}@example.com` });
+        await service.subscriptions.subscribe(projectId, listId, subscriber.id, { consent: { source: 'test' }, confirmed: true });
         found[name] = subscriber.id;
       });
     }

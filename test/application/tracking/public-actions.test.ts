@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { issueLinkToken, issueTransactionalTokens, MessageTokens } from '../../../src/domain/tracking/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
+import { anAudience } from '../../support/audiences.ts';
 import { CampaignWorld } from '../../support/campaign-world.ts';
 
 const REQUEST = {
@@ -54,8 +55,10 @@ const refusalsOf = async (subscriberId: string) =>
 
 /** What every campaign asks about a person at the last moment. */
 async function isMailable(subscriberId: string, listIds: readonly string[]): Promise<boolean> {
-  const refused = await world.application.audience.refusals(world.projectId, [subscriberId], { lists: listIds });
-  return !refused.has(subscriberId);
+  return world.instance.get(tokens.work).run(async ({ audience }) => {
+    const facts = await audience.recipients.read(world.projectId, [subscriberId], anAudience(listIds));
+    return facts.get(subscriberId)?.refusal === undefined;
+  });
 }
 
 describe('an unsubscribe by a link', () => {

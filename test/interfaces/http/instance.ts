@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import type { QueryResultRow } from 'pg';
 import type { Application } from '../../../src/application/application.ts';
+import type { UnitOfWork } from '../../../src/application/unit-of-work.ts';
 import { generateSecretKey, KeyRing, type Scope } from '../../../src/domain/access/index.ts';
 import type { Transport } from '../../../src/domain/delivery/index.ts';
 import type { Id } from '../../../src/domain/shared/ids.ts';
@@ -17,6 +18,7 @@ import { openTestOrm } from '../../support/database.ts';
 export interface Instance {
   readonly app: Hono<HttpEnv>;
   readonly application: Application;
+  readonly work: UnitOfWork;
   /** What would stand in the log. */
   readonly reported: unknown[];
   sql<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
@@ -64,6 +66,7 @@ export async function openInstance(): Promise<Instance> {
   return {
     app,
     application,
+    work: wired.get(tokens.work),
     reported,
     async sql<Row extends object>(text: string, values: readonly unknown[] = []) {
       const { rows } = await (await poolOf(orm)).query<Row & QueryResultRow>(text, [...values]);
@@ -114,7 +117,7 @@ export function callsOf({ app }: Instance, tenant: Tenant): Call {
 
 let tenants = 0;
 
-export async function createTenant({ application }: Instance): Promise<Tenant> {
+export async function createTenant({ application, work }: Instance): Promise<Tenant> {
   tenants += 1;
   const number = tenants;
   const project = await application.access.createProject({
@@ -140,7 +143,7 @@ export async function createTenant({ application }: Instance): Promise<Tenant> {
     list: (name) => application.audience.createList(projectId, { name }),
     subscriber: async (name) =>
       (await application.audience.upsertSubscriber(projectId, { email: `${name}@example.com` })).subscriber,
-    import: () => application.audience.startImport(projectId, { lists: [] }),
+    import: () => work.run(({ audience }) => audience.imports.start(projectId, { lists: [] })),
     template: (name) => application.templates.create(projectId, name, content),
     campaign: async (name) =>
       application.campaign.create(projectId, { name, content, lists: [(await makers.list(`${name}-list`)).id] }),

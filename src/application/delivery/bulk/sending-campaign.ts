@@ -2,8 +2,10 @@ import type { KeyRing } from '../../../domain/access/index.ts';
 import type { RecipientFacts } from '../../../domain/audience/index.ts';
 import type { Campaign, FrozenContent, MessagePlan, PlanContext, Renderer } from '../../../domain/campaign/index.ts';
 import type { Envelope, Turn } from '../../../domain/delivery/index.ts';
+import type { Audience } from '../../../domain/shared/audience.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 import { issueLinkToken, MessageTokens } from '../../../domain/tracking/index.ts';
+import { audienceOf } from '../../campaign/audience-of.ts';
 import { marketingPlanContext } from '../plan-context.ts';
 import { marked } from '../repeat-mark.ts';
 
@@ -17,7 +19,7 @@ export interface SendingMessage {
 export class SendingCampaign {
   readonly projectId: Id;
   readonly campaignId: Id;
-  readonly lists: readonly Id[];
+  readonly audience: Audience;
   readonly #plan: MessagePlan;
   readonly #tokens: MessageTokens;
   readonly #from: string;
@@ -34,7 +36,7 @@ export class SendingCampaign {
   ) {
     this.projectId = campaign.projectId;
     this.campaignId = campaign.id;
-    this.lists = campaign.lists;
+    this.audience = audienceOf(campaign);
     this.#plan = plan;
     this.#tokens = tokens;
     this.#from = from;

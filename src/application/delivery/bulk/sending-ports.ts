@@ -112,13 +112,13 @@ export class SendingPorts implements BulkLanePorts {
     return { ...page, facts: data === undefined ? page.facts : merged(page.facts, data), failure };
   }
 
-  async checkRecipients({ projectId, lists }: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
+  async checkRecipients({ projectId, audience }: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
     const ids = turns.map((turn) => turn.subscriberId);
     // Only these can have been accepted before: in an earlier run, or by an earlier holder who told of it late.
     const suspects = turns.flatMap((turn) => (shard.run > 0 || turn.possibleRepeat ? [turn.subscriberId] : []));
     const checkedAt = this.#clock.monotonic();
     const { facts, reached } = await this.#work.single(async (scope) => ({
-      facts: await scope.audience.recipients(projectId, ids, { lists }),
+      facts: await scope.audience.recipients.read(projectId, ids, audience),
       reached: suspects.length === 0 ? NOBODY : await scope.delivery.reachedAmong(shard, suspects),
     }));
     return { facts, ...reached, failure: undefined, checkedAt };

@@ -232,7 +232,9 @@ export class SendTransactional {
     let mailableAt = askedAt;
     const asking = this.#background.every(ASK_AGAIN_MS, async () => {
       const now = this.#clock.monotonic();
-      const refusal = await this.#work.single(({ audience }) => audience.transactionalRefusal(projectId, recipient.address));
+      const refusal = await this.#work.single(({ audience }) =>
+        audience.suppressions.transactionalRefusal(projectId, recipient.address),
+      );
       if (refusal === undefined) mailableAt = now;
     });
     try {
@@ -273,7 +275,7 @@ export class SendTransactional {
       const askedAt = this.#clock.monotonic();
       const begun = await this.#work.run(async (scope) => {
         // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
-        const refusal = await scope.audience.transactionalRefusal(message.projectId, message.recipient.address);
+        const refusal = await scope.audience.suppressions.transactionalRefusal(message.projectId, message.recipient.address);
         if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal})`);
         return scope.delivery.beginAttempt(message, this.#workerId);
       });

@@ -1,11 +1,14 @@
 import type { Clock } from '../shared/clock.ts';
-import { NotFound } from '../shared/errors.ts';
+import { InvalidInput, NotFound } from '../shared/errors.ts';
 import { type Id, type Ids, isId } from '../shared/ids.ts';
 import { SubscriberErased } from './audience-errors.ts';
-import type { AudienceStore, OptOutFacts } from './audience-store.ts';
-import type { Moved } from './audience-wish.ts';
-import { type ConsentAction, type Evidence, parseEvidence } from './consent.ts';
-import { type SubscriptionEvent, transition } from './subscription.ts';
+import type { AudienceLists } from './audience-lists.ts';
+import type { Joining, Moved } from './audience-wish.ts';
+import { type Consent, type ConsentAction, type Evidence, parseEvidence } from './consent.ts';
+import type { SubscriberStore } from './subscriber-store.ts';
+import { joinEvent, type Subscription, type SubscriptionEvent, transition } from './subscription.ts';
+import type { OptOutFacts, SubscriptionStore } from './subscription-store.ts';
+import type { SuppressionStore } from './suppression-store.ts';
 
 /** What a signed unsubscribe link stands for. */
 export interface OptOut {
@@ -26,55 +29,65 @@ const UNDO_DAYS = 30;
 /** After so many times a link undoes nothing any more: every change is a stored consent. */
 const UNDO_TIMES = 5;
 
-/** How people come onto lists and leave them. Every change holds the subscriber, so that an erasure comes before it or after it. */
-export class Subscribing {
-  private readonly store: AudienceStore;
+/** Subscriptions and the consents to them. Every change holds the subscriber, so that an erasure comes before it or after it. */
+export class AudienceSubscriptions {
+  private readonly store: SubscriptionStore;
+  private readonly subscribers: SubscriberStore;
+  private readonly suppressions: SuppressionStore;
+  private readonly lists: AudienceLists;
   private readonly clock: Clock;
   private readonly ids: Ids;
 
-  constructor(deps: { store: AudienceStore; clock: Clock; ids: Ids }) {
-    this.store = deps.store;
+  constructor(
+    parts: { lists: AudienceLists },
+    deps: {
+      subscriptions: SubscriptionStore;
+      subscribers: SubscriberStore;
+      suppressions: SuppressionStore;
+      clock: Clock;
+      ids: Ids;
+    },
+  ) {
+    this.store = deps.subscriptions;
+    this.subscribers = deps.subscribers;
+    this.suppressions = deps.suppressions;
+    this.lists = parts.lists;
     this.clock = deps.clock;
     this.ids = deps.ids;
   }
 
-  /** @throws NotFound, SubscriberErased, SubscriptionRefused */
-  async move(
-    projectId: Id,
-    listId: Id,
-    subscriberId: Id,
-    event: SubscriptionEvent,
-    evidence: Evidence | undefined,
-  ): Promise<Moved> {
-    const held = isId(subscriberId) ? await this.store.holdSubscriber(projectId, subscriberId.toLowerCase()) : undefined;
-    if (held === undefined) throw new NotFound('subscriber', subscriberId.slice(0, 80));
-    if (held.emailKey === null) throw new SubscriberErased();
-    if ((await this.store.holdLists(projectId, [listId])).length === 0) throw new NotFound('list', listId);
-    const now = this.clock.now();
-    // Twice only when somebody else adds the same subscription at the same moment.
-    for (;;) {
-      const before = await this.store.findSubscription(projectId, listId, held.id);
-      const state = transition(before?.state, event);
-      const changed = state !== before?.state;
-      const subscription =
-        before !== undefined && !changed
-          ? before
-          : { projectId, listId, subscriberId: held.id, state, createdAt: before?.createdAt ?? now, at: now };
-      if (changed && !(await this.store.moveSubscription(subscription, before?.state))) continue;
-      const action = event === 'confirm' ? 'confirm' : 'subscribe';
-      if (evidence !== undefined) {
-        await this.record(projectId, held.id, [listId], action, evidence, now);
-        // The person's own later word: without this it would be kept, and no campaign would reach the person.
-        if (state === 'confirmed') await this.store.liftMarketingOptOut(projectId, held.emailKey);
-      }
-      return { subscription, changed };
-    }
+  /** Every subscription of these subscribers. */
+  of(projectId: Id, subscriberIds: readonly Id[]): Promise<readonly Subscription[]> {
+    return this.store.of(projectId, subscriberIds);
   }
 
-  async leave(projectId: Id, listIds: readonly Id[], subscriberId: Id, evidence: Evidence): Promise<readonly Id[]> {
-    const held = isId(subscriberId) ? await this.store.holdSubscriber(projectId, subscriberId.toLowerCase()) : undefined;
+  consentsOf(projectId: Id, subscriberId: Id): Promise<readonly Consent[]> {
+    return this.store.consentsOf(projectId, subscriberId);
+  }
+
+  /**
+   * Puts a subscriber on a list: confirmed, or unconfirmed where the list wants double opt-in. Doing it twice changes nothing.
+   * @throws NotFound, ListArchived, SubscriptionRefused for somebody who left and has not consented anew
+   */
+  async subscribe(projectId: Id, listId: Id, subscriberId: Id, joining: Joining = {}): Promise<Moved> {
+    const list = await this.lists.get(projectId, listId);
+    list.checkOpen();
+    const consent = { stated: joining.consent !== undefined, confirmed: joining.confirmed ?? false };
+    if (consent.confirmed && !consent.stated) throw new InvalidInput('A confirmed consent needs its source.', '/consent');
+    return this.move(projectId, list.id, subscriberId, joinEvent(list.doubleOptIn, consent), joining.consent);
+  }
+
+  /** The person answered the confirmation mail. @throws NotFound, SubscriptionRefused */
+  async confirm(projectId: Id, listId: Id, subscriberId: Id, evidence: Evidence): Promise<Moved> {
+    const list = await this.lists.get(projectId, listId);
+    return this.move(projectId, list.id, subscriberId, 'confirm', evidence);
+  }
+
+  /** Idempotent. Gives the lists on which it changed something; foreign or unknown ids change nothing. */
+  async unsubscribe(projectId: Id, listIds: readonly Id[], subscriberId: Id, evidence: Evidence): Promise<readonly Id[]> {
+    const held = isId(subscriberId) ? await this.subscribers.hold(projectId, subscriberId.toLowerCase()) : undefined;
     if (held === undefined || held.emailKey === null) return [];
-    const lists = await this.store.holdLists(projectId, listIds);
+    const lists = await this.lists.hold(projectId, listIds);
     return this.leaveHeld(projectId, held.id, lists, evidence, undefined);
   }
 
@@ -84,15 +97,15 @@ export class Subscribing {
    * @returns whether it changed something
    */
   async optOut(projectId: Id, subscriberId: Id, { campaignId, listIds }: OptOut, evidence: Evidence): Promise<boolean> {
-    const held = await this.store.holdSubscriber(projectId, subscriberId);
+    const held = await this.subscribers.hold(projectId, subscriberId);
     // An erased person is mailed by nothing.
     if (held === undefined || held.emailKey === null) return false;
-    const there = await this.store.holdLists(projectId, listIds);
+    const there = await this.lists.hold(projectId, listIds);
     const before = await this.store.optOutFacts(projectId, subscriberId, campaignId, there, this.undoSince());
     const left = await this.leaveHeld(projectId, subscriberId, there, evidence, campaignId);
     if (isKnown(before, listIds, there) || before.joined > 0 || before.marketingRefused) return left.length > 0;
     const now = this.clock.now();
-    await this.store.addSuppression({
+    await this.suppressions.add({
       projectId,
       emailKey: held.emailKey,
       scope: 'marketing',
@@ -105,7 +118,7 @@ export class Subscribing {
   }
 
   async optOutState(projectId: Id, subscriberId: Id, { campaignId, listIds }: OptOut): Promise<OptOutState> {
-    const there = await this.store.holdLists(projectId, listIds);
+    const there = await this.lists.hold(projectId, listIds);
     const facts = await this.store.optOutFacts(projectId, subscriberId, campaignId, there, this.undoSince());
     const known = isKnown(facts, listIds, there) && facts.left > 0;
     return {
@@ -120,17 +133,50 @@ export class Subscribing {
    * @returns false when there is nothing to take back (any more)
    */
   async undoOptOut(projectId: Id, subscriberId: Id, campaignId: Id, evidence: Evidence): Promise<boolean> {
-    const held = await this.store.holdSubscriber(projectId, subscriberId);
+    const held = await this.subscribers.hold(projectId, subscriberId);
     if (held === undefined || held.emailKey === null) return false;
     const since = this.undoSince();
     const facts = await this.store.optOutFacts(projectId, subscriberId, campaignId, [], since);
     if (!facts.undoable || facts.undone >= UNDO_TIMES) return false;
     const now = this.clock.now();
     const back = await this.store.returnTo(projectId, subscriberId, campaignId, since, now);
-    const lifted = await this.store.liftOptOut(projectId, held.emailKey, campaignId, since);
+    const lifted = await this.suppressions.liftOptOut(projectId, held.emailKey, campaignId, since);
     if (back.length === 0 && !lifted) return false;
     await this.record(projectId, subscriberId, back, 'resubscribe', evidence, now);
     return true;
+  }
+
+  /** @throws NotFound, SubscriberErased, SubscriptionRefused */
+  private async move(
+    projectId: Id,
+    listId: Id,
+    subscriberId: Id,
+    event: SubscriptionEvent,
+    evidence: Evidence | undefined,
+  ): Promise<Moved> {
+    const held = isId(subscriberId) ? await this.subscribers.hold(projectId, subscriberId.toLowerCase()) : undefined;
+    if (held === undefined) throw new NotFound('subscriber', subscriberId.slice(0, 80));
+    if (held.emailKey === null) throw new SubscriberErased();
+    if ((await this.lists.hold(projectId, [listId])).length === 0) throw new NotFound('list', listId);
+    const now = this.clock.now();
+    // Twice only when somebody else adds the same subscription at the same moment.
+    for (;;) {
+      const before = await this.store.find(projectId, listId, held.id);
+      const state = transition(before?.state, event);
+      const changed = state !== before?.state;
+      const subscription =
+        before !== undefined && !changed
+          ? before
+          : { projectId, listId, subscriberId: held.id, state, createdAt: before?.createdAt ?? now, at: now };
+      if (changed && !(await this.store.move(subscription, before?.state))) continue;
+      const action = event === 'confirm' ? 'confirm' : 'subscribe';
+      if (evidence !== undefined) {
+        await this.record(projectId, held.id, [listId], action, evidence, now);
+        // The person's own later word: without this it would be kept, and no campaign would reach the person.
+        if (state === 'confirmed') await this.suppressions.liftMarketingOptOut(projectId, held.emailKey);
+      }
+      return { subscription, changed };
+    }
   }
 
   private async leaveHeld(

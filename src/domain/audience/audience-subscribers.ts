@@ -1,0 +1,120 @@
+import type { Clock } from '../shared/clock.ts';
+import { parseAddressee } from '../shared/email-address.ts';
+import { InvalidInput, NotFound } from '../shared/errors.ts';
+import { type Id, type Ids, isId } from '../shared/ids.ts';
+import type { Page } from '../shared/page.ts';
+import { AddressTaken, SubscriberErased } from './audience-errors.ts';
+import type { AudienceSubscriptions } from './audience-subscriptions.ts';
+import { changesOf, type Joined, type Joining, type SubscriberWish } from './audience-wish.ts';
+import type { Erasure } from './erasure.ts';
+import { Subscriber } from './subscriber.ts';
+import type { SubscriberAddress, SubscriberSearch, SubscriberStore } from './subscriber-store.ts';
+import type { SuppressionStore } from './suppression-store.ts';
+
+/** Subscribers: created, changed, found, erased. */
+export class AudienceSubscribers {
+  private readonly store: SubscriberStore;
+  private readonly suppressions: SuppressionStore;
+  private readonly subscriptions: AudienceSubscriptions;
+  private readonly erasure: Erasure;
+  private readonly clock: Clock;
+  private readonly ids: Ids;
+
+  constructor(
+    parts: { subscriptions: AudienceSubscriptions; erasure: Erasure },
+    deps: { subscribers: SubscriberStore; suppressions: SuppressionStore; clock: Clock; ids: Ids },
+  ) {
+    this.store = deps.subscribers;
+    this.suppressions = deps.suppressions;
+    this.subscriptions = parts.subscriptions;
+    this.erasure = parts.erasure;
+    this.clock = deps.clock;
+    this.ids = deps.ids;
+  }
+
+  /** Makes the subscriber, or changes what is named of the one with this address. @throws InvalidInput, SubscriberErased */
+  async upsert(projectId: Id, wish: SubscriberWish): Promise<{ readonly subscriber: Subscriber; readonly created: boolean }> {
+    const email = parseAddressee(wish.email, '/email');
+    const changes = changesOf(wish);
+    const now = this.clock.now();
+    const known = await this.store.findByKey(projectId, email.key, { lock: true });
+    if (known === undefined) {
+      const subscriber = Subscriber.create(projectId, this.ids.next(), email, changes, now);
+      if (await this.store.add(subscriber)) {
+        // Asked when the address is ours: nobody can erase it between this answer and our commit.
+        await this.erasure.refuse(projectId, email);
+        return { subscriber, created: true };
+      }
+    }
+    // Somebody may have added the same person between our look and our try.
+    const subscriber = known ?? (await this.store.findByKey(projectId, email.key, { lock: true }));
+    if (subscriber === undefined) throw new AddressTaken(email.address);
+    subscriber.change(changes, now);
+    return { subscriber, created: false };
+  }
+
+  /** Makes or changes the subscriber and puts the person on all of these lists. @throws what `upsert` and `AudienceSubscriptions.subscribe` do */
+  async join(projectId: Id, wish: SubscriberWish, listIds: readonly Id[], joining: Joining = {}): Promise<Joined> {
+    const { subscriber, created } = await this.upsert(projectId, wish);
+    // In order, so that two calls for one person never wait for one another in a circle.
+    for (const listId of [...new Set(listIds)].sort())
+      await this.subscriptions.subscribe(projectId, listId, subscriber.id, joining);
+    return { subscriber, created, subscriptions: await this.subscriptions.of(projectId, [subscriber.id]) };
+  }
+
+  /** @throws InvalidInput, NotFound, AddressTaken, SubscriberErased */
+  async update(projectId: Id, id: Id, wish: Partial<SubscriberWish>): Promise<Subscriber> {
+    const subscriber = await this.get(projectId, id);
+    if (subscriber.status === 'erased') throw new SubscriberErased();
+    const now = this.clock.now();
+    if (wish.email !== undefined) {
+      const email = parseAddressee(wish.email, '/email');
+      const before = subscriber.emailKey;
+      if (email.key !== before && (await this.store.findByKey(projectId, email.key)) !== undefined)
+        throw new AddressTaken(email.address);
+      subscriber.readdress(email, now);
+      await this.store.saveAddress(subscriber);
+      if (before !== null && email.key !== before) {
+        await this.erasure.refuse(projectId, email);
+        await this.suppressions.copyWishes(projectId, before, email.key);
+      }
+    }
+    subscriber.change(changesOf(wish), now);
+    return subscriber;
+  }
+
+  /** @throws NotFound */
+  async get(projectId: Id, id: Id): Promise<Subscriber> {
+    const subscriber = isId(id) ? await this.store.find(projectId, id.toLowerCase()) : undefined;
+    if (subscriber === undefined) throw new NotFound('subscriber', id.slice(0, 80));
+    return subscriber;
+  }
+
+  /** @throws InvalidInput for what is no address. */
+  findByAddress(projectId: Id, address: string): Promise<Subscriber | undefined> {
+    return this.store.findByKey(projectId, parseAddressee(address, '/email').key);
+  }
+
+  /** Newest first. @throws InvalidInput, InvalidCursor */
+  async search(projectId: Id, search: SubscriberSearch = {}): Promise<Page<Subscriber>> {
+    if (search.state !== undefined && search.listId === undefined) {
+      throw new InvalidInput('A state of subscription needs a list to look at.', '/listId');
+    }
+    return this.store.search(projectId, search);
+  }
+
+  /**
+   * Forgets the person: address, attributes, subscriptions, the details of consents and rejected rows of imports go; the id stays, so that reports add
+   * up, and a keyed hash of the address, so that no import can mail it again. Final. @throws NotFound
+   */
+  async erase(projectId: Id, id: Id, evidence: Readonly<Record<string, string>> = {}): Promise<void> {
+    const subscriber = isId(id) ? await this.store.find(projectId, id.toLowerCase(), { lock: true }) : undefined;
+    if (subscriber === undefined) throw new NotFound('subscriber', id.slice(0, 80));
+    await this.erasure.erase(subscriber, evidence);
+  }
+
+  /** The present addresses of these subscribers, without those that were erased or never existed. */
+  addressesOf(projectId: Id, ids: readonly Id[]): Promise<ReadonlyMap<Id, SubscriberAddress>> {
+    return this.store.addressesOf(projectId, ids);
+  }
+}

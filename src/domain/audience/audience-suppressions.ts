@@ -1,0 +1,76 @@
+import type { Clock } from '../shared/clock.ts';
+import { parseAddressee } from '../shared/email-address.ts';
+import type { Id } from '../shared/ids.ts';
+import type { Page, PageRequest } from '../shared/page.ts';
+import type { AudienceLists } from './audience-lists.ts';
+import type { Suppressing } from './audience-wish.ts';
+import type { Erasure } from './erasure.ts';
+import type { SubscriberStore } from './subscriber-store.ts';
+import {
+  parseReason,
+  parseScope,
+  parseSuppressionFilter,
+  STOPPING_SCOPES,
+  type Suppression,
+  type SuppressionFilter,
+  type SuppressionReason,
+  type SuppressionScope,
+} from './suppression.ts';
+import type { SuppressionStore } from './suppression-store.ts';
+
+const STOPS_TRANSACTIONAL: ReadonlySet<SuppressionScope> = new Set(STOPPING_SCOPES.transactional);
+
+/** Addresses that are not mailed. */
+export class AudienceSuppressions {
+  private readonly store: SuppressionStore;
+  private readonly subscribers: SubscriberStore;
+  private readonly lists: AudienceLists;
+  private readonly erasure: Erasure;
+  private readonly clock: Clock;
+
+  constructor(
+    parts: { lists: AudienceLists; erasure: Erasure },
+    deps: { suppressions: SuppressionStore; subscribers: SubscriberStore; clock: Clock },
+  ) {
+    this.store = deps.suppressions;
+    this.subscribers = deps.subscribers;
+    this.lists = parts.lists;
+    this.erasure = parts.erasure;
+    this.clock = deps.clock;
+  }
+
+  /** Refuses to mail an address from now on. Idempotent: false when it was refused for as grave a reason before. @throws InvalidInput */
+  async add(projectId: Id, address: string, wish: Suppressing = {}): Promise<boolean> {
+    const email = parseAddressee(address, '/email');
+    const scope = parseScope(wish.scope ?? 'project');
+    if (scope.startsWith('list:')) await this.lists.get(projectId, scope.slice('list:'.length));
+    const reason = parseReason(wish.reason ?? 'manual');
+    const evidence = wish.evidence ?? {};
+    // An erased address is refused for the gravest reason already, and must not be written down again.
+    await this.subscribers.holdAddress(projectId, email.key);
+    if (await this.erasure.knows(projectId, email.key)) return false;
+    return this.store.add({ projectId, emailKey: email.key, scope, reason, evidence, at: this.clock.now() });
+  }
+
+  /** Lifts what stands against an address in this scope (default `project`), an erasure included; false when nothing did. @throws InvalidInput */
+  async lift(projectId: Id, address: string, scope = 'project'): Promise<boolean> {
+    const keys = this.erasure.keysOf(projectId, parseAddressee(address, '/email'));
+    return (await this.store.remove(projectId, keys, parseScope(scope))) > 0;
+  }
+
+  /** Everything that stands against this address, in any scope. @throws InvalidInput */
+  of(projectId: Id, address: string): Promise<readonly Suppression[]> {
+    return this.store.of(projectId, this.erasure.keysOf(projectId, parseAddressee(address, '/email')));
+  }
+
+  /** Why no transactional message may go to this address; undefined when one may. */
+  async transactionalRefusal(projectId: Id, address: string): Promise<SuppressionReason | undefined> {
+    const inForce = (await this.of(projectId, address)).filter(({ scope }) => STOPS_TRANSACTIONAL.has(scope));
+    return inForce.find(({ reason }) => reason === 'erased')?.reason ?? inForce[0]?.reason;
+  }
+
+  /** Newest first. @throws InvalidInput for an unknown scope or reason */
+  async list(projectId: Id, search: PageRequest & SuppressionFilter = {}): Promise<Page<Suppression>> {
+    return this.store.page(projectId, { ...search, ...parseSuppressionFilter(search) });
+  }
+}
