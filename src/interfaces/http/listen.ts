@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { HttpProblem, problemResponse } from './problem.ts';
 import { refuseUnreadable } from './refused-connection.ts';
+import type { DirectListener } from './tracked-listener.ts';
 
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
@@ -32,7 +33,11 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
 /** Serves an app over HTTP/1.1. TLS belongs to the proxy in front. @throws Error that names the address when it is in use */
 export async function listen(
-  app: { readonly fetch: (request: Request, env: unknown) => Response | Promise<Response> },
+  app: {
+    readonly fetch: (request: Request, env: unknown) => Response | Promise<Response>;
+    /** Asked first. */
+    readonly direct?: DirectListener;
+  },
   options: ListenOptions,
 ): Promise<Listening> {
   const host = options.host ?? '127.0.0.1';
@@ -51,7 +56,7 @@ export async function listen(
     // Refused by us: Node's own refusal has no body.
     requireHostHeader: false,
   });
-  refuseUnreadable(server, listener);
+  refuseUnreadable(server, (request, response) => app.direct?.(request, response) === true || listener(request, response));
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   await bound(server, host, options.port);
   const { port, address } = server.address() as AddressInfo;

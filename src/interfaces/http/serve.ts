@@ -11,9 +11,11 @@ import { inboxPages } from '../web/inbox-pages.ts';
 import { localAccess } from '../web/local-access.ts';
 import { publicPages, publicRoot } from '../web/public-pages.ts';
 import type { ReadableInbox } from '../web/readable-inbox.ts';
+import { TrackedRequests } from '../web/tracked-requests.ts';
 import { createHttpApp } from './app.ts';
 import { type Listening, listen } from './listen.ts';
 import { problemResponse } from './problem.ts';
+import { type DirectListener, trackedListener } from './tracked-listener.ts';
 
 export interface Served {
   readonly application: Application;
@@ -49,7 +51,11 @@ class Starting extends DomainError {
 /** @param port 0 takes a free one. @throws CannotListen that names the address */
 export async function startServer(options: { readonly host: string; readonly port: number }): Promise<Server> {
   let fetch: Hono['fetch'] = starting;
-  const listening = await listen({ fetch: (request, env) => fetch(request, env as object) }, options).catch((error: unknown) => {
+  let direct: DirectListener = () => false;
+  const listening = await listen(
+    { fetch: (request, env) => fetch(request, env as object), direct: (request, response) => direct(request, response) },
+    options,
+  ).catch((error: unknown) => {
     const known = error instanceof Error && error.message.startsWith('Cannot listen on');
     throw known ? new CannotListen(error.message) : error;
   });
@@ -60,6 +66,7 @@ export async function startServer(options: { readonly host: string; readonly por
     close: (graceMs) => listening.close(graceMs),
     serve(served) {
       fetch = faces(served).fetch;
+      direct = trackedListener(new TrackedRequests(served.application.recipients, served.report));
     },
   };
 }

@@ -3,10 +3,10 @@
  * the URL, nothing from cookies or bodies. A page says before the press what a link cannot do: broken ones, tests, a
  * database that is away. A token is 128 bits of a MAC: telling that one is wrong helps nobody to guess another.
  */
-import { createHash } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { chooseLanguage, type Language } from './messages.ts';
 import type { PublicActions, UnsubscribeDetails } from './public-actions.ts';
+import { type Answer, type AnswerReport, answerWithPage, PLAIN_HEADERS, RETRY_SECONDS } from './public-answer.ts';
 import {
   alreadyPage,
   askPage,
@@ -17,29 +17,32 @@ import {
   testPage,
   unavailablePage,
 } from './public-page.ts';
-import { publicStyles } from './public-styles.ts';
-import { type ClientAddress, requestFacts, socketAddress } from './request-facts.ts';
+import { type ClientAddress, type PublicRequest, requestFacts, socketAddress } from './request-facts.ts';
+import { TrackedRequests } from './tracked-requests.ts';
 
 export interface PublicPagesOptions {
   /** Default: the peer of the socket. */
   readonly clientAddress?: ClientAddress | undefined;
   /** Told of every failure that a recipient was spared. Never gets a token. */
-  readonly report?: ((error: unknown, where: 'unsubscribe' | 'click' | 'open') => void) | undefined;
+  readonly report?: AnswerReport | undefined;
 }
 
-/** A transparent GIF of one pixel, 43 octets. */
-const PIXEL = Buffer.from('R0lGODlhAQABAPAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==', 'base64');
-const RETRY_SECONDS = '60';
 const ONE_CLICK_TEST = 'This is the link of a test mail. Nobody was unsubscribed.\n';
 const ONE_CLICK_BROKEN = 'This link is not known here, so nobody was unsubscribed. Reply to the mail instead.\n';
 
 /** Routes `/u/:token`, `/u/:token/undo`, `/c/:messageToken/:linkToken` and `/o/:token`, to be mounted at the root of the public URL. */
 export function publicPages(actions: PublicActions, options: PublicPagesOptions = {}): Hono {
   const report = options.report ?? (() => undefined);
-  const factsOf = (context: Context) => requestFacts(context, options.clientAddress ?? socketAddress);
+  const clientAddress = options.clientAddress ?? socketAddress;
+  const requestOf = (context: Context): PublicRequest => ({
+    method: context.req.method,
+    header: (name) => context.req.header(name),
+    clientAddress: clientAddress(context),
+    language: context.req.query('language'),
+  });
+  const factsOf = (context: Context) => requestFacts(requestOf(context));
+  const tracked = new TrackedRequests(actions, report);
   const app = new Hono();
-
-  const answer = answering();
 
   // GET asks and changes nothing, whoever follows the link: people, prefetchers, scanners. HEAD comes here too.
   app.get('/u/:token', async (context) => {
@@ -125,31 +128,10 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
   }
 
   app.get('/c/:messageToken/:linkToken', async (context) => {
-    try {
-      const { messageToken, linkToken } = context.req.param();
-      const target = locationOf(await actions.click(messageToken, linkToken, factsOf(context)));
-      if (target !== undefined) return context.body(null, 302, { ...PLAIN_HEADERS, Location: target });
-      const language = languageOf(context);
-      return answer(context, language, brokenLinkPage(language, 'followed'), 404);
-    } catch (error) {
-      report(error, 'click');
-      const language = languageOf(context);
-      return answer(context, language, unavailablePage(language, 'open'), 503);
-    }
+    const { messageToken, linkToken } = context.req.param();
+    return shaped(context, await tracked.click(messageToken, linkToken, requestOf(context)));
   });
-
-  app.get('/o/:token', async (context) => {
-    try {
-      await actions.open(context.req.param('token'), factsOf(context));
-    } catch (error) {
-      report(error, 'open');
-    }
-    return context.body(PIXEL, 200, {
-      ...PLAIN_HEADERS,
-      'Content-Type': 'image/gif',
-      'Cross-Origin-Resource-Policy': 'cross-origin',
-    });
-  });
+  app.get('/o/:token', async (context) => shaped(context, await tracked.open(context.req.param('token'), requestOf(context))));
 
   app.options('/u/:token/undo', (context) => context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, POST, OPTIONS' }));
   app.options('/u/:token', (context) => context.body(null, 204, { ...PLAIN_HEADERS, Allow: 'GET, HEAD, POST, OPTIONS' }));
@@ -162,7 +144,6 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
 
 /** The page at `/` for a server that strangers reach. */
 export function publicRoot(): Hono {
-  const answer = answering();
   const app = new Hono();
   app.get('/', (context) => {
     const language = languageOf(context);
@@ -171,18 +152,10 @@ export function publicRoot(): Hono {
   return app;
 }
 
-type Status = 200 | 404 | 503;
+const shaped = (context: Context, { status, headers, body }: Answer) => context.newResponse(body, status, headers);
 
-/** Sends a page with the headers of all pages. */
-function answering() {
-  const pageHeaders = headersForPages();
-  return (context: Context, language: Language, page: ReturnType<typeof askPage>, status: Status = 200) => {
-    for (const [name, value] of Object.entries(pageHeaders)) context.header(name, value);
-    context.header('Content-Language', language);
-    if (status === 503) context.header('Retry-After', RETRY_SECONDS);
-    return context.html(page, status);
-  };
-}
+const answer = async (context: Context, language: Language, page: ReturnType<typeof askPage>, status: Answer['status'] = 200) =>
+  shaped(context, await answerWithPage(language, page, status));
 
 const isPerson = (context: Context): boolean => context.req.header('accept')?.includes('text/html') === true;
 
@@ -196,35 +169,7 @@ function besides(context: Context): string {
   return `../${encodeURIComponent(context.req.param('token') ?? '')}${query}`;
 }
 
-const PLAIN_HEADERS = {
-  'Cache-Control': 'no-store',
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-  'X-Robots-Tag': 'noindex, nofollow',
-} as const;
-
-function headersForPages(): Readonly<Record<string, string>> {
-  const hash = createHash('sha256').update(publicStyles).digest('base64');
-  return {
-    ...PLAIN_HEADERS,
-    'Content-Security-Policy': `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
-    'Cross-Origin-Opener-Policy': 'same-origin',
-    Vary: 'Accept-Language',
-  };
-}
-
 /** The reader's own choice on the page, then the subscriber's language, then the browser's. */
 function languageOf(context: Context, details?: UnsubscribeDetails): Language {
   return chooseLanguage(context.req.query('language') ?? details?.language, context.req.header('accept-language'));
-}
-
-/**
- * A target as it may stand in `Location`. It is signed, so it is what the author wrote; still nothing but http and https
- * leaves here, and nothing that is not plain ASCII does so unencoded.
- */
-function locationOf(target: string | undefined): string | undefined {
-  if (target === undefined || !URL.canParse(target)) return undefined;
-  const url = new URL(target);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
-  return /^https?:\/\/[\x21-\x5b\x5d-\x7e]+$/i.test(target) ? target : url.href;
 }

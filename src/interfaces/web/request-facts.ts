@@ -20,12 +20,22 @@ export interface RequestFacts {
 /** Tells the address of the client; only the host knows whether a proxy in front may be believed. */
 export type ClientAddress = (context: Context) => string | undefined;
 
-export function requestFacts(context: Context, clientAddress: ClientAddress): RequestFacts {
-  const header = (name: string) => context.req.header(name)?.slice(0, 512);
+/** A request to a public link, as both a server and a framework have it. */
+export interface PublicRequest {
+  readonly method: string;
+  /** @param name in lower case */
+  header(name: string): string | undefined;
+  readonly clientAddress: string | undefined;
+  /** What the address says behind `?language=`. */
+  readonly language: string | undefined;
+}
+
+export function requestFacts(request: PublicRequest): RequestFacts {
+  const header = (name: string) => request.header(name)?.slice(0, 512);
   return {
-    method: context.req.method,
+    method: request.method,
     userAgent: header('user-agent'),
-    ip: clientAddress(context),
+    ip: request.clientAddress,
     secFetchSite: header('sec-fetch-site'),
     secFetchMode: header('sec-fetch-mode'),
     secFetchDest: header('sec-fetch-dest'),
