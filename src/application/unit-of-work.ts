@@ -18,7 +18,7 @@ export interface Scope {
 }
 
 /** What can be done without loading an aggregate. */
-export type BulkScope = Pick<Scope, 'audience' | 'delivery' | 'analytics'>;
+export type BulkScope = Omit<Scope, 'campaign' | 'jobs'>;
 
 /** One transaction over all contexts: commits everything that `work` did, or nothing when it throws. */
 export interface UnitOfWork {

@@ -145,6 +145,7 @@ export const VERB_INPUTS = {
   'access.updateProject': [project, profileChanges],
   'access.getProject': [idOrSlug('project')],
   'access.listProjects': [page],
+  'access.timeZones': [ids('project')],
   'access.createKey': [
     project,
     strict<Access['createKey'][1]>({

@@ -282,7 +282,7 @@ function wireSending(container: Container): void {
 
 function wireTracking(container: Container): void {
   provide(container, tokens.engagement, [tokens.work, tokens.clock, tokens.log], (work, clock, log) => {
-    const commit = (batch: readonly EngagementEvent[]) => work.run((scope) => recordEngagement(scope, batch));
+    const commit = (batch: readonly EngagementEvent[]) => work.bulk((scope) => recordEngagement(scope, batch));
     return new EngagementRecorder({ commit, isTransient, clock, log });
   });
   provide(

@@ -11,12 +11,16 @@ export async function recordEngagement(
   scope: Pick<Scope, 'access' | 'tracking' | 'analytics'>,
   events: readonly EngagementEvent[],
 ): Promise<void> {
+  // Asked for without waiting: it leaves with the events. It fails here only when these have been stored or have failed, so that no
+  // statement of theirs is sent after the end of the transaction.
+  const asked = scope.access.timeZones([...new Set(events.map((event) => event.projectId))]);
+  asked.catch(() => undefined);
   const recorded = await scope.tracking.recordEngagement(events);
+  const timeZones = await asked;
   const byProject = Map.groupBy(recorded, (event) => event.projectId);
   // In the order of ids, as every writer of counters does.
   for (const projectId of [...byProject.keys()].sort()) {
-    const { timeZone } = await scope.access.getProject(projectId);
-    await scope.analytics.count(projectId, timeZone, byProject.get(projectId)!.flatMap(incrementsOf));
+    await scope.analytics.count(projectId, timeZones.get(projectId)!, byProject.get(projectId)!.flatMap(incrementsOf));
   }
 }
 

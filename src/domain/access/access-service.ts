@@ -44,6 +44,13 @@ export class AccessService {
     return project;
   }
 
+  /** By the ids of the projects, without loading them. @throws NotFound for the first one that is gone */
+  async timeZones(projectIds: readonly Id[]): Promise<ReadonlyMap<Id, string>> {
+    const found = await this.store.timeZones(projectIds);
+    for (const id of projectIds) if (!found.has(id)) throw new NotFound('project', id);
+    return found;
+  }
+
   listProjects(page: PageRequest = {}): Promise<Page<Project>> {
     return this.store.listProjects(page);
   }

@@ -36,8 +36,7 @@ export class TrackingService {
   async recordEngagement(events: readonly EngagementEvent[]): Promise<readonly RecordedEngagement[]> {
     const stored = await this.storeNew(events);
     const { engagement, links } = mergeEngagement(stored);
-    const before = await this.store.addEngagement(engagement);
-    const clicksBefore = await this.store.addLinkEngagement(links);
+    const [before, clicksBefore] = await Promise.all([this.store.addEngagement(engagement), this.store.addLinkEngagement(links)]);
 
     // Whoever's row held none before has done it for the first time: the earliest event of the batch on that row says so.
     const firsts = new Set<string>();
@@ -86,12 +85,12 @@ export class TrackingService {
 
   /** The events with the requests that are new; in key order, so that two writers with the same events do not wait in a circle. */
   private async storeNew(events: readonly EngagementEvent[]): Promise<readonly EngagementEvent[]> {
-    const byKey = new Map<string, EngagementEvent>();
+    const byId = new Map<Id, EngagementEvent>();
     for (const event of events) {
-      const known = byKey.get(eventKey(event));
-      if (known === undefined || known.requests < event.requests) byKey.set(eventKey(event), event);
+      const known = byId.get(event.id);
+      if (known === undefined || known.requests < event.requests) byId.set(event.id, event);
     }
-    const ordered = [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, event]) => event);
+    const ordered = [...byId.values()].sort(inKeyOrder);
     const added = await this.store.addEvents(ordered);
     return ordered.flatMap((event) => {
       const requests = added.get(event.id) ?? 0;
@@ -100,4 +99,10 @@ export class TrackingService {
   }
 }
 
-const eventKey = (event: EngagementEvent): string => `${event.projectId} ${event.at.toISOString()} ${event.id}`;
+/** That of the primary key (project_id, at, id). */
+function inKeyOrder(one: EngagementEvent, other: EngagementEvent): number {
+  if (one.projectId !== other.projectId) return one.projectId < other.projectId ? -1 : 1;
+  const later = one.at.getTime() - other.at.getTime();
+  if (later !== 0) return later;
+  return one.id < other.id ? -1 : 1;
+}

@@ -44,6 +44,15 @@ export class PostgresAccessStore implements AccessStore {
     return (await this.session.em.findOne(Project, { slug })) ?? undefined;
   }
 
+  /** By the primary key. */
+  async timeZones(projectIds: readonly Id[]): Promise<ReadonlyMap<Id, string>> {
+    const rows = await this.session.sql.query<{ id: Id; timeZone: string }>(
+      `select id, time_zone as "timeZone" from pennypost_access.project where id = any($1::uuid[])`,
+      [projectIds],
+    );
+    return new Map(rows.map(({ id, timeZone }) => [id, timeZone]));
+  }
+
   /** By the unique index on slug. */
   async listProjects(page: PageRequest): Promise<Page<Project>> {
     const limit = pageLimit(page);

@@ -1,5 +1,6 @@
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Engagement, EngagementAddition, LinkAddition, TrackingEvent, TrackingStore } from '../../domain/tracking/index.ts';
+import { column } from './column.ts';
 import type { Session } from './session.ts';
 import type { Sql } from './sql.ts';
 import { ensureMonths } from './tracking-partitions.ts';
@@ -22,22 +23,22 @@ export class PostgresTrackingStore implements TrackingStore {
        on conflict (project_id, at, id) do update set requests = excluded.requests, requests_before = e.requests where e.requests < excluded.requests
        returning id, requests - requests_before as added`,
       [
-        events.map((event) => event.projectId),
-        events.map((event) => event.at),
-        events.map((event) => event.id),
-        events.map((event) => event.kind),
-        events.map((event) => event.campaignId),
-        events.map((event) => event.subscriberId),
-        events.map((event) => event.messageId),
-        events.map((event) => event.link),
-        events.map((event) => event.method),
-        events.map((event) => event.userAgent),
-        events.map((event) => event.secFetchSite),
-        events.map((event) => event.secFetchMode),
-        events.map((event) => event.secFetchDest),
-        events.map((event) => event.purpose),
-        events.map((event) => event.network),
-        events.map((event) => event.requests),
+        column(events, (event) => event.projectId),
+        column(events, (event) => event.at),
+        column(events, (event) => event.id),
+        column(events, (event) => event.kind),
+        column(events, (event) => event.campaignId),
+        column(events, (event) => event.subscriberId),
+        column(events, (event) => event.messageId),
+        column(events, (event) => event.link),
+        column(events, (event) => event.method),
+        column(events, (event) => event.userAgent),
+        column(events, (event) => event.secFetchSite),
+        column(events, (event) => event.secFetchMode),
+        column(events, (event) => event.secFetchDest),
+        column(events, (event) => event.purpose),
+        column(events, (event) => event.network),
+        column(events, (event) => event.requests),
       ],
     );
     return new Map(stored.map((row) => [row.id, row.added]));
@@ -62,12 +63,12 @@ export class PostgresTrackingStore implements TrackingStore {
          clicks_human + clicks_machine + clicks_unknown as clicks`,
       [
         ...personColumns(additions),
-        additions.map((row) => row.opens),
-        additions.map((row) => row.firstOpenAt),
-        additions.map((row) => row.lastOpenAt),
-        additions.map((row) => row.clicks),
-        additions.map((row) => row.firstClickAt),
-        additions.map((row) => row.lastClickAt),
+        column(additions, (row) => row.opens),
+        column(additions, (row) => row.firstOpenAt),
+        column(additions, (row) => row.lastOpenAt),
+        column(additions, (row) => row.clicks),
+        column(additions, (row) => row.firstClickAt),
+        column(additions, (row) => row.lastClickAt),
       ],
     );
     const after = new Map(rows.map((row) => [nameOf(row), row]));
@@ -92,10 +93,10 @@ export class PostgresTrackingStore implements TrackingStore {
        returning project_id, campaign_id, subscriber_id, link, clicks_human + clicks_machine + clicks_unknown as clicks`,
       [
         ...personColumns(additions),
-        additions.map((row) => row.link),
-        additions.map((row) => row.clicks),
-        additions.map((row) => row.firstClickAt),
-        additions.map((row) => row.lastClickAt),
+        column(additions, (row) => row.link),
+        column(additions, (row) => row.clicks),
+        column(additions, (row) => row.firstClickAt),
+        column(additions, (row) => row.lastClickAt),
       ],
     );
     const after = new Map(rows.map((row) => [`${nameOf(row)}/${row.link}`, row.clicks]));
@@ -166,8 +167,8 @@ interface EngagementRow {
 
 const nameOf = (row: PersonKey): string => `${row.project_id}/${row.campaign_id}/${row.subscriber_id}`;
 
-const personColumns = (rows: readonly { projectId: Id; campaignId: Id; subscriberId: Id }[]): Id[][] => [
-  rows.map((row) => row.projectId),
-  rows.map((row) => row.campaignId),
-  rows.map((row) => row.subscriberId),
+const personColumns = (rows: readonly { projectId: Id; campaignId: Id; subscriberId: Id }[]): string[] => [
+  column(rows, (row) => row.projectId),
+  column(rows, (row) => row.campaignId),
+  column(rows, (row) => row.subscriberId),
 ];

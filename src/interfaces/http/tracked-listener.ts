@@ -38,5 +38,7 @@ export function trackedListener(tracked: TrackedRequests): DirectListener {
 function send(response: ServerResponse, { status, headers, body }: Answer): void {
   response.writeHead(status, { ...headers, 'Content-Length': body === null ? 0 : Buffer.byteLength(body) });
   if (body === null) response.end();
-  else response.end(body);
+  // Node writes head and body by one system call only where the body is text.
+  else if (typeof body === 'string') response.end(body);
+  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
 }

@@ -50,7 +50,7 @@ export function aSite(given: { details?: Partial<UnsubscribeDetails>; target?: s
     clientAddress: () => '203.0.113.7',
     report: (error, where) => recorded.reported.push(`${where}: ${(error as Error).message}`),
   });
-  return { app, recorded };
+  return { app, actions, recorded };
 }
 
 export const away = async (): Promise<never> => {
