@@ -10,7 +10,7 @@ export type DirectListener = (request: IncomingMessage, response: ServerResponse
 
 /**
  * Clicks and opens without the app: objects of fetch and a router take four times as long as all the rest of such a request
- * (docs/decisions/0019-tracked-requests-before-the-app.md).
+ * (docs/inside/decisions/0013-tracked-requests-before-the-app.md).
  */
 export function trackedListener(tracked: TrackedRequests): DirectListener {
   return (request, response) => {
