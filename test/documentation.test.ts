@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { referencePages } from './reference/pages.ts';
 import { type Module, root, type Tree, treeOf, treeOnDisk } from './support/imports.ts';
 
 const read = (path: string): string => readFileSync(root + path, 'utf8');
@@ -45,6 +46,10 @@ describe('docs/reference/errors.md', () => {
     const codes = errorsOf(tree).map(({ code }) => code);
     expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
   });
+});
+
+describe.each(Object.entries(referencePages()))('%s', (path, text) => {
+  it('is what `npm run docs` writes', () => expect(read(path)).toBe(text));
 });
 
 describe.each(pages)('%s', (page) => {

@@ -1,15 +1,15 @@
 import { resolve } from 'node:path';
 import { DomainError, InvalidInput } from '../domain/shared/errors.ts';
 import { ownSecretKeys, readKeyFile, type SecretKeys, secretKeysIn } from './key-file.ts';
-import { type UnknownSetting, unknownAmong } from './known-settings.ts';
+import { type NumberSetting, SETTINGS, type Setting, type UnknownSetting, unknownAmong } from './known-settings.ts';
 import { parseSmtpUrl } from './transports/smtp-url.ts';
 
-/** As long as a worker waits at most for the database before it tries another connection; relays answer in a few seconds. */
-export const STUCK_AFTER_MS = 30_000;
+/** Default of `PENNYPOST_STUCK_SECONDS`, also where an instance is opened without the environment. */
+export const STUCK_AFTER_MS = SETTINGS.stuckSeconds.fallback * 1_000;
 
-/** Everything that the surroundings decide. See docs/reference/settings.md for each variable. */
+/** The settings of a process, as read from its environment. known-settings.ts describes each variable. */
 export interface Config {
-  /** A server of one's own; undefined: the embedded one. */
+  /** A PostgreSQL server; undefined: the embedded one. */
   readonly databaseUrl: string | undefined;
   readonly dataDir: string;
   /** Undefined: the development inbox of this process, or nowhere. */
@@ -21,7 +21,7 @@ export interface Config {
   readonly maxConnections: number;
   readonly maxUnrecorded: number;
   readonly messagesPerSecond: number | undefined;
-  /** A worker with work in its hands that gets nowhere for so long is stuck. */
+  /** A worker with messages to send and no outcome for this time is stuck. */
   readonly stuckAfterMs: number;
   /** Where CPU profiles of stuck workers go; undefined: `profiles` in the data directory. */
   readonly profileDir: string | undefined;
@@ -35,7 +35,7 @@ export class SecretKeyMissing extends DomainError {
   readonly kind = 'unavailable';
   constructor() {
     super(
-      'With a database of your own, set PENNYPOST_SECRET_KEY or PENNYPOST_SECRET_KEY_FILE (32 bytes, e.g. from `openssl rand -hex 32`), the same on every node.',
+      'The database has a server of its own, but no secret key is set. Set PENNYPOST_SECRET_KEY or PENNYPOST_SECRET_KEY_FILE (32 bytes, e.g. from `openssl rand -hex 32`), the same on every machine.',
     );
   }
 }
@@ -43,66 +43,63 @@ export class SecretKeyMissing extends DomainError {
 /** Reads `PENNYPOST_*`, once. @throws InvalidInput that names the variable */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return {
-    databaseUrl: text(env.PENNYPOST_DATABASE_URL),
-    dataDir: resolve(text(env.PENNYPOST_DATA_DIR) ?? '.pennypost'),
-    smtpUrl: smtpUrl(text(env.PENNYPOST_SMTP_URL)),
-    publicUrl: publicUrl(text(env.PENNYPOST_PUBLIC_URL)),
-    host: text(env.PENNYPOST_HOST) ?? '127.0.0.1',
-    port: whole('PENNYPOST_PORT', env.PENNYPOST_PORT, 0, 65_535) ?? 8_025,
-    logLevel: logLevel(text(env.PENNYPOST_LOG_LEVEL) ?? 'info'),
-    maxConnections: whole('PENNYPOST_MAX_CONNECTIONS', env.PENNYPOST_MAX_CONNECTIONS, 1, 1_000) ?? 10,
-    maxUnrecorded: whole('PENNYPOST_MAX_UNRECORDED', env.PENNYPOST_MAX_UNRECORDED, 1, 100_000) ?? 1_000,
-    messagesPerSecond: whole('PENNYPOST_MESSAGES_PER_SECOND', env.PENNYPOST_MESSAGES_PER_SECOND, 1, 1_000_000),
-    pauseAfterTransportErrors: whole(
-      'PENNYPOST_PAUSE_AFTER_TRANSPORT_ERRORS',
-      env.PENNYPOST_PAUSE_AFTER_TRANSPORT_ERRORS,
-      1,
-      1_000_000,
-    ),
-    pauseAfterSenderFaults: whole('PENNYPOST_PAUSE_AFTER_SENDER_FAULTS', env.PENNYPOST_PAUSE_AFTER_SENDER_FAULTS, 1, 1_000_000),
-    stuckAfterMs: (whole('PENNYPOST_STUCK_SECONDS', env.PENNYPOST_STUCK_SECONDS, 1, 86_400) ?? STUCK_AFTER_MS / 1_000) * 1_000,
-    profileDir: path(text(env.PENNYPOST_PROFILE_DIR)),
+    databaseUrl: text(env, SETTINGS.databaseUrl),
+    dataDir: resolve(text(env, SETTINGS.dataDir) ?? SETTINGS.dataDir.fallback),
+    smtpUrl: smtpUrl(text(env, SETTINGS.smtpUrl)),
+    publicUrl: publicUrl(text(env, SETTINGS.publicUrl)),
+    host: text(env, SETTINGS.host) ?? SETTINGS.host.fallback,
+    port: whole(env, SETTINGS.port) ?? SETTINGS.port.fallback,
+    logLevel: logLevel(text(env, SETTINGS.logLevel) ?? SETTINGS.logLevel.fallback),
+    maxConnections: whole(env, SETTINGS.maxConnections) ?? SETTINGS.maxConnections.fallback,
+    maxUnrecorded: whole(env, SETTINGS.maxUnrecorded) ?? SETTINGS.maxUnrecorded.fallback,
+    messagesPerSecond: whole(env, SETTINGS.messagesPerSecond),
+    pauseAfterTransportErrors: whole(env, SETTINGS.pauseAfterTransportErrors),
+    pauseAfterSenderFaults: whole(env, SETTINGS.pauseAfterSenderFaults),
+    stuckAfterMs: (whole(env, SETTINGS.stuckSeconds) ?? SETTINGS.stuckSeconds.fallback) * 1_000,
+    profileDir: path(text(env, SETTINGS.profileDir)),
   };
 }
 
 /**
- * The instance's secrets, the present one first: `PENNYPOST_SECRET_KEY` or `PENNYPOST_SECRET_KEY_FILE` (one per line), else a
- * file of mode 0600 in the data directory, made on first use with the embedded database.
+ * The instance's secret keys, the current one first: from `PENNYPOST_SECRET_KEY` or `PENNYPOST_SECRET_KEY_FILE` (one per line),
+ * otherwise from a file of mode 0600 in the data directory, created on first use with the embedded database.
  * @throws SecretKeyMissing, InvalidSecretKey, SecretKeyFileUnusable
  */
 export async function readSecretKeys(config: Config, env: NodeJS.ProcessEnv = process.env): Promise<SecretKeys> {
-  const given = text(env.PENNYPOST_SECRET_KEY);
+  const given = text(env, SETTINGS.secretKey);
   if (given !== undefined) return secretKeysIn(given);
-  const file = text(env.PENNYPOST_SECRET_KEY_FILE);
-  if (file !== undefined) return readKeyFile('PENNYPOST_SECRET_KEY_FILE', file);
+  const file = text(env, SETTINGS.secretKeyFile);
+  if (file !== undefined) return readKeyFile(SETTINGS.secretKeyFile.name, file);
   if (config.databaseUrl !== undefined) throw new SecretKeyMissing();
   return ownSecretKeys(config.dataDir);
 }
 
-/** Variables that look like settings and are none; each with what to do. */
+/** Variables that look like settings but are not, each with advice. */
 export function unknownSettings(env: NodeJS.ProcessEnv = process.env): readonly UnknownSetting[] {
   return unknownAmong(Object.keys(env));
 }
 
-/** Who started this process: npm (npx, pnpm and yarn say the same), and bin/pennypost.js where it runs under an old Node. */
+/** What started this process: npm (or npx, pnpm, yarn), or bin/pennypost.js under an old Node. */
 export function startedBy(env: NodeJS.ProcessEnv = process.env): {
   readonly npm: boolean;
   readonly launcher: number | undefined;
 } {
-  const launcher = text(env.PENNYPOST_LAUNCHER);
-  return { npm: env.npm_config_user_agent !== undefined, launcher: launcher === undefined ? undefined : Number(launcher) };
+  const launcher = env.PENNYPOST_LAUNCHER;
+  return { npm: env.npm_config_user_agent !== undefined, launcher: launcher ? Number(launcher) : undefined };
 }
 
-const text = (value: string | undefined): string | undefined =>
-  value === undefined || value.trim() === '' ? undefined : value.trim();
+/** Undefined also for a variable that is set to blanks. */
+const text = (env: NodeJS.ProcessEnv, { name }: Setting): string | undefined => env[name]?.trim() || undefined;
 
 const path = (value: string | undefined): string | undefined => (value === undefined ? undefined : resolve(value));
 
-function whole(name: string, value: string | undefined, least: number, most: number): number | undefined {
-  const given = text(value);
+function whole(env: NodeJS.ProcessEnv, setting: NumberSetting): number | undefined {
+  const { name, range } = setting;
+  const [least, most] = range;
+  const given = text(env, setting);
   if (given === undefined) return undefined;
   const number = Number(given);
-  // What Kubernetes sets for a service of that name.
+  // Kubernetes sets such values for a service of that name.
   if (/^(tcp|udp):\/\//.test(given))
     throw new InvalidInput(
       `${name} is "${given}", as Kubernetes sets it for a service called pennypost. Set enableServiceLinks: false for the pod, or ${name} itself.`,
@@ -112,14 +109,13 @@ function whole(name: string, value: string | undefined, least: number, most: num
   return number;
 }
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
-
 function logLevel(value: string): string {
-  if (LOG_LEVELS.includes(value)) return value;
-  throw new InvalidInput(`PENNYPOST_LOG_LEVEL is "${value}"; it must be one of ${LOG_LEVELS.join(', ')}.`);
+  const { name, values } = SETTINGS.logLevel;
+  if (values.some((known) => known === value)) return value;
+  throw new InvalidInput(`${name} is "${value}"; it must be one of ${values.join(', ')}.`);
 }
 
-/** @param name of the setting, for errors. @throws InvalidInput when mail cannot go there as it says */
+/** @param name of the setting, for errors. @throws InvalidInput unless the URL names an SMTP server */
 export function smtpUrl(value: string | undefined, name = 'PENNYPOST_SMTP_URL'): string | undefined {
   if (value === undefined) return undefined;
   parseSmtpUrl(value, name);

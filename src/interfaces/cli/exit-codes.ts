@@ -1,26 +1,30 @@
 import { DomainError, type ErrorKind } from '../../domain/shared/errors.ts';
 
-/** How a command ends; scripts decide by these, so they never change. docs/reference/errors.md says which error ends how. */
-export const EXIT = {
-  /** It did what was asked. */
-  ok: 0,
-  /** It could not, and none of the words below fits: a fault of ours, or figures that do not agree. */
-  failed: 1,
-  /** Wrong arguments or input that breaks a rule: asking again will not help. */
-  usage: 2,
-  /** No such thing, in this project. */
-  missing: 3,
-  /** Not possible in the present state. */
-  conflict: 4,
-  /** Not possible now: the database, the disk or a limit. Asking again later may help. */
-  unavailable: 5,
-  /** Not with this key. */
-  refused: 6,
-} as const;
+/** The exit codes of every command. Scripts rely on them, so they never change. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, missing: 3, conflict: 4, unavailable: 5, refused: 6 } as const;
+
+/** What `--help` and docs/reference/cli.md say about each. */
+export const EXIT_CODES: readonly { readonly code: ExitCode; readonly name: string; readonly meaning: string }[] = [
+  { code: EXIT.ok, name: 'done', meaning: 'The command did what was asked.' },
+  { code: EXIT.failed, name: 'failed', meaning: 'Internal fault, a refused message, or figures of the demo that do not agree.' },
+  {
+    code: EXIT.usage,
+    name: 'invalid input',
+    meaning: 'An option, a file or content is wrong. Repeating the command will not help.',
+  },
+  { code: EXIT.missing, name: 'not found', meaning: 'The object does not exist in this project.' },
+  { code: EXIT.conflict, name: 'conflict', meaning: 'The present state of the object does not allow it.' },
+  {
+    code: EXIT.unavailable,
+    name: 'unavailable',
+    meaning: 'The database, the disk, a port or an SMTP server is missing. Try again later.',
+  },
+  { code: EXIT.refused, name: 'refused', meaning: 'The API key is invalid or lacks the scope.' },
+];
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-const BY_KIND: Readonly<Record<ErrorKind, ExitCode>> = {
+export const EXIT_CODE_OF_KIND: Readonly<Record<ErrorKind, ExitCode>> = {
   invalid: EXIT.usage,
   missing: EXIT.missing,
   conflict: EXIT.conflict,
@@ -32,5 +36,5 @@ const BY_KIND: Readonly<Record<ErrorKind, ExitCode>> = {
 
 /** The exit code for whatever a command threw. */
 export function exitCodeOf(error: unknown): ExitCode {
-  return error instanceof DomainError ? BY_KIND[error.kind] : EXIT.failed;
+  return error instanceof DomainError ? EXIT_CODE_OF_KIND[error.kind] : EXIT.failed;
 }

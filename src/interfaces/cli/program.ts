@@ -7,7 +7,7 @@ import { tryingCommands } from './campaign-try.ts';
 import { type Cli, example } from './cli.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand, migrateCommand } from './doctor.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT, EXIT_CODES } from './exit-codes.ts';
 import { importCommand } from './import.ts';
 import type { Interruption } from './interruption.ts';
 import { keyCommands } from './key.ts';
@@ -109,7 +109,7 @@ export function fill(program: Command, cli: Cli): void {
   );
   program.addHelpText(
     'after',
-    '\nSettings are environment variables (PENNYPOST_...), see docs/reference/settings.md.\nExit codes: 0 done, 1 failed, 2 invalid input, 3 not found, 4 conflict, 5 unavailable, 6 refused.',
+    `\nSettings are environment variables (PENNYPOST_...), see docs/reference/settings.md.\nExit codes: ${EXIT_CODES.map(({ code, name }) => `${code} ${name}`).join(', ')}.`,
   );
 }
 

@@ -31,7 +31,7 @@ export interface ProblemDocument {
 export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 414 | 415 | 417 | 422 | 429 | 431 | 500 | 503;
 
 /** The only place where a kind of error becomes a status. */
-const STATUS: Readonly<Record<ErrorKind, ProblemStatus>> = {
+export const STATUS_OF_KIND: Readonly<Record<ErrorKind, ProblemStatus>> = {
   invalid: 422,
   missing: 404,
   conflict: 409,
@@ -149,7 +149,7 @@ function describe(error: unknown): Description {
   }
   if (error instanceof DomainError) {
     return {
-      status: STATUS_OF_CODE[error.code] ?? STATUS[error.kind],
+      status: STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.kind],
       code: error.code,
       // What is away and where is for the log: to the outside it would name hosts, paths and statements.
       detail: error.kind === 'unavailable' && !TOLD.has(error.code) ? AWAY : error.message,

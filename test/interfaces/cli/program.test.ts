@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { fill } from '../../../src/interfaces/cli/program.ts';
+import { filledProgram } from '../../reference/pages.ts';
 import { languageFaults } from '../../support/plain-language.ts';
 import { closedWorkbench, commandLine } from './workshop.ts';
 
@@ -13,12 +12,6 @@ function commandsUnder(command: Command, words: readonly string[] = []): string[
     const own = [...words, inner.name()];
     return inner.commands.length > 0 ? commandsUnder(inner, own) : [own];
   });
-}
-
-function filledProgram(): Command {
-  const program = new Command('pennypost');
-  fill(program, { projectWish: () => undefined } as Parameters<typeof fill>[1]);
-  return program;
 }
 
 const everyCommand = (): string[][] => commandsUnder(filledProgram());
@@ -111,20 +104,6 @@ describe('help texts', () => {
     [`Send ${'a'.repeat(100)}.`, 'has 106 characters'],
     ['Send it again to those whom it did not reach.', '"whom": write the noun: recipients, subscribers, the caller'],
   ])('that break a rule are found: %s', (text, fault) => expect(helpFaults(text)).toContain(fault));
-});
-
-describe('docs/reference/cli.md', () => {
-  it('names every command, and none that does not exist', () => {
-    const page = readFileSync(new URL('../../../docs/reference/cli.md', import.meta.url), 'utf8');
-    const table = page.slice(page.indexOf('| command |'), page.indexOf('## Who does the work'));
-    const cells = table.split('\n').map((line) => line.split('|')[1] ?? '');
-    const named = cells.flatMap((cell) => [...cell.matchAll(/`pennypost ([a-z ]+)`/g)].map(([, words]) => words));
-    expect(named.toSorted()).toEqual(
-      everyCommand()
-        .map((words) => words.join(' '))
-        .toSorted(),
-    );
-  });
 });
 
 describe('a command line that is wrong', () => {
