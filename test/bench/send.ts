@@ -7,18 +7,19 @@
  * verified, and its sizes are those that are reported and that smtp-source sends.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Campaign } from '../../src/application/application.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { WrongArguments, whole } from './support/arguments.ts';
 import { type BenchInstance, openBenchInstance } from './support/instance.ts';
-import { connectionsTo, cpuMicros, median, rounded } from './support/machine.ts';
+import { connectionsTo, cpuMicros, idleMicros, median, rounded } from './support/machine.ts';
 import { newsletter, type Person, peopleCsv, person, SENDER_DOMAIN, type Size } from './support/newsletters.ts';
 import type { BenchOutput } from './support/output.ts';
 import { recordedMessages, verifyMessages } from './support/recorded.ts';
 import { runSmtpSource, type Sink, startOwnSink, startSmtpSink } from './support/smtp.ts';
+import { countSystemCalls, type SystemCalls } from './support/system-calls.ts';
 import { type Fleet, startWorkers } from './support/workers.ts';
 
 const ROUNDS = '3';
@@ -46,6 +47,8 @@ interface Round {
   readonly workerCpu: number;
   readonly sinkCpu: number;
   readonly databaseCpu: number;
+  /** Part of the machine that did nothing; the rest is worker, sink, PostgreSQL and whatever else runs here. */
+  readonly idleShare: number;
   readonly connections: number;
   readonly submitted: number;
   readonly skipped: number;
@@ -61,7 +64,7 @@ export async function benchSend(args: readonly string[], output: BenchOutput): P
     const sample = await record(instance, audience, settings, directory, output);
     const sink = await sinkFor(settings);
     try {
-      await measure(instance, audience, sample, sink, settings, output);
+      await measure(instance, audience, sample, sink, settings, directory, output);
     } finally {
       await sink.close();
     }
@@ -178,6 +181,7 @@ async function measure(
   sample: Sample,
   sink: Sink,
   settings: Settings,
+  directory: string,
   output: BenchOutput,
 ): Promise<void> {
   const { processes, profile, recipients } = settings;
@@ -191,8 +195,10 @@ async function measure(
     output.note(`round ${number} of ${settings.rounds}: ${Math.round(round.rate).toLocaleString('en-US')} messages per second`);
   }
   const peaks = workers.peaksMb();
+  const again = (): Promise<Run> => run(instance, projectId, everybody, settings);
+  const calls = await countSystemCalls(workers.pids(), join(directory, 'strace.txt'), again);
   await workers.stop();
-  report(rounds, peaks, sample, settings, output);
+  report(rounds, peaks, calls, sample, settings, output);
 }
 
 async function timedRound(
@@ -209,7 +215,9 @@ async function timedRound(
     return groups.map(cpuMicros);
   };
   const before = await cpu();
+  const idleBefore = idleMicros();
   const { seconds, launchSeconds, connections, campaign } = await run(instance, projectId, listId, settings, sink.port);
+  const idle = idleMicros() - idleBefore;
   const spent = (await cpu()).map((after, at) => (after - (before[at] ?? 0)) / settings.recipients);
   const totals = await instance.opened.get(tokens.work).run((scope) => scope.delivery.totals(projectId, campaign.id));
   if (totals.states.submitted < settings.recipients) {
@@ -224,6 +232,7 @@ async function timedRound(
     workerCpu,
     sinkCpu,
     databaseCpu,
+    idleShare: idle / (seconds * 1e6 * availableParallelism()),
     connections,
     submitted: totals.states.submitted,
     skipped: totals.states.skipped,
@@ -270,6 +279,7 @@ async function run(
 function report(
   rounds: readonly (Round & { readonly limit: number; readonly ratio: number })[],
   peaks: readonly number[],
+  calls: SystemCalls | undefined,
   sample: Sample,
   settings: Settings,
   output: BenchOutput,
@@ -288,11 +298,19 @@ function report(
       'worker CPU': round.workerCpu,
       'sink CPU': round.sinkCpu,
       'PostgreSQL CPU': round.databaseCpu,
+      'idle %': round.idleShare * 100,
       connections: round.connections,
       submitted: round.submitted,
     })),
   );
   output.table('memory in MB', [{ 'largest worker': Math.max(...peaks), 'all workers': sum(peaks) }]);
+  if (calls !== undefined)
+    output.table('system calls of the workers per message, in one more round under strace', [
+      Object.fromEntries([
+        ['all', calls.total / recipients],
+        ...calls.byName.slice(0, 7).map(([name, count]) => [name, count / recipients]),
+      ]),
+    ]);
   const ratios = rounds.map((round) => round.ratio);
   if (versus)
     output.table('against smtp-source', [
@@ -312,6 +330,11 @@ function report(
       middle((round) => round.workerCpu),
       1,
     ),
+    idleShare: rounded(
+      middle((round) => round.idleShare),
+      3,
+    ),
+    ...(calls === undefined ? {} : { systemCallsPerMessage: rounded(calls.total / recipients, 2) }),
     processes,
     peakRssMb: rounded(Math.max(...peaks), 1),
     rssMbTotal: rounded(sum(peaks), 1),

@@ -40,6 +40,12 @@ export function cpuMicros(pids: readonly number[]): number {
   return pids.length === 0 ? Number.NaN : ticks * MICROS_PER_TICK;
 }
 
+/** Time that all processors together have spent idle since the machine started, in microseconds. */
+export function idleMicros(): number {
+  const [, idle, waiting] = /^cpu\s+(?:\d+\s+){3}(\d+)\s+(\d+)/m.exec(read('/proc/stat') ?? '') ?? [];
+  return (Number(idle) + Number(waiting)) * MICROS_PER_TICK;
+}
+
 /** The most resident memory that the process ever had, in MB (10^6 bytes). */
 export function peakRssMb(pid: number): number {
   const kibibytes = /^VmHWM:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
