@@ -62,6 +62,14 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+describe('CONTRIBUTING.md', () => {
+  it('names only files and folders that exist', () => {
+    const named = [...read('CONTRIBUTING.md').matchAll(/`((?:src|test|docs)\/[\w./-]+)`/g)].map((match) => match[1]!);
+    expect(named.length).toBeGreaterThan(30);
+    expect(named.filter((path) => !existsSync(root + path))).toEqual([]);
+  });
+});
+
 describe('the README', () => {
   it('names the test command that .ci/run runs', () => {
     const command = 'npm ci --loglevel=error && npm test';
