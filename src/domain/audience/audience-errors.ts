@@ -9,24 +9,24 @@ export class AddressTaken extends DomainError {
   }
 }
 
-/** The person asked to be forgotten; nobody but the person brings the address back. */
+/** The address was erased at its owner's request; no import and no API call can add it again. */
 export class SubscriberErased extends DomainError {
   readonly code = 'subscriber.erased';
   readonly kind = 'conflict';
   constructor() {
     super(
-      'This address was erased at the request of its owner. If the person wants to come back, lift the suppression of the address first.',
+      'This address was erased at the request of its owner. If the owner wants to come back, lift the suppression of the address first.',
       '/email',
     );
   }
 }
 
-/** Nobody joins an archived list. */
+/** An archived list takes no new subscribers. */
 export class ListArchived extends DomainError {
   readonly code = 'list.archived';
   readonly kind = 'conflict';
   constructor(name: string) {
-    super(`The list "${name}" is archived: nobody can be added to it. Bring it back or choose another list.`);
+    super(`The list "${name}" is archived and takes no new subscribers. Restore it, or choose another list.`);
   }
 }
 
@@ -34,17 +34,17 @@ export class ListSlugTaken extends DomainError {
   readonly code = 'list.slug_taken';
   readonly kind = 'conflict';
   constructor(slug: string) {
-    super(`There is a list "${slug}" in this project already. Choose another slug.`, '/slug');
+    super(`The project already has a list "${slug}". Choose another slug.`, '/slug');
   }
 }
 
-/** The person left the list, or never joined it; only the person's own word changes that. */
+/** The subscriber unsubscribed from the list, or never joined it; only a stated consent of the subscriber changes that. */
 export class SubscriptionRefused extends DomainError {
   readonly code = 'subscription.refused';
   readonly kind = 'conflict';
 }
 
-/** The file says that some of its people left, and the caller has not said what is to become of them. */
+/** The file marks rows as unsubscribed or suppressed, and the call does not say how to import them. */
 export class ImportHoldsDepartures extends DomainError {
   readonly code = 'import.people_left';
   readonly kind = 'conflict';

@@ -78,7 +78,7 @@ export class AudienceLists {
     return list;
   }
 
-  /** Deletes its subscriptions too, and with them who unsubscribed from it; archive the list where that matters. @throws NotFound */
+  /** Deletes its subscriptions too, including the record of unsubscribed ones; archive the list to keep it. @throws NotFound */
   async delete(projectId: Id, idOrSlug: string): Promise<void> {
     await this.store.remove(await this.get(projectId, idOrSlug));
   }

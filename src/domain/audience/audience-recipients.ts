@@ -5,7 +5,7 @@ import type { Exclusion, ExclusionCounts } from './exclusion.ts';
 import type { AudiencePage, RecipientFacts } from './recipient.ts';
 import type { ExcludedIds, ExclusionSearch, RecipientStore } from './recipient-store.ts';
 
-/** Who of an audience may be mailed, judged at the moment of the question by one rule. */
+/** The recipients of an audience: which subscribers may be mailed at the time of the call, by one rule. */
 export class AudienceRecipients {
   private readonly store: RecipientStore;
 

@@ -32,7 +32,7 @@ export class AudienceSubscribers {
     this.ids = deps.ids;
   }
 
-  /** Makes the subscriber, or changes what is named of the one with this address. @throws InvalidInput, SubscriberErased */
+  /** Creates the subscriber, or changes the named fields of the one with this address. @throws InvalidInput, SubscriberErased */
   async upsert(projectId: Id, wish: SubscriberWish): Promise<{ readonly subscriber: Subscriber; readonly created: boolean }> {
     const email = parseAddressee(wish.email, '/email');
     const changes = changesOf(wish);
@@ -41,22 +41,22 @@ export class AudienceSubscribers {
     if (known === undefined) {
       const subscriber = Subscriber.create(projectId, this.ids.next(), email, changes, now);
       if (await this.store.add(subscriber)) {
-        // Asked when the address is ours: nobody can erase it between this answer and our commit.
+        // Asked after the insert: no erasure of the address can come between this answer and the commit.
         await this.erasure.refuse(projectId, email);
         return { subscriber, created: true };
       }
     }
-    // Somebody may have added the same person between our look and our try.
+    // Another transaction may have added the same address between the lookup and the insert.
     const subscriber = known ?? (await this.store.findByKey(projectId, email.key, { lock: true }));
     if (subscriber === undefined) throw new AddressTaken(email.address);
     subscriber.change(changes, now);
     return { subscriber, created: false };
   }
 
-  /** Makes or changes the subscriber and puts the person on all of these lists. @throws what `upsert` and `AudienceSubscriptions.subscribe` do */
+  /** Creates or changes the subscriber and subscribes it to these lists. @throws what `upsert` and `AudienceSubscriptions.subscribe` throw */
   async join(projectId: Id, wish: SubscriberWish, listIds: readonly Id[], joining: Joining = {}): Promise<Joined> {
     const { subscriber, created } = await this.upsert(projectId, wish);
-    // In order, so that two calls for one person never wait for one another in a circle.
+    // In order of id, so that two calls for one subscriber cannot deadlock.
     for (const listId of [...new Set(listIds)].sort())
       await this.subscriptions.subscribe(projectId, listId, subscriber.id, joining);
     return { subscriber, created, subscriptions: await this.subscriptions.of(projectId, [subscriber.id]) };
@@ -90,7 +90,7 @@ export class AudienceSubscribers {
     return subscriber;
   }
 
-  /** @throws InvalidInput for what is no address. */
+  /** @throws InvalidInput unless the text is an address */
   findByAddress(projectId: Id, address: string): Promise<Subscriber | undefined> {
     return this.store.findByKey(projectId, parseAddressee(address, '/email').key);
   }
@@ -104,8 +104,8 @@ export class AudienceSubscribers {
   }
 
   /**
-   * Forgets the person: address, attributes, subscriptions, the details of consents and rejected rows of imports go; the id stays, so that reports add
-   * up, and a keyed hash of the address, so that no import can mail it again. Final. @throws NotFound
+   * Removes address, attributes, subscriptions, the details of consents and the rejected rows of imports, for good. Keeps the
+   * id, so that reports add up, and a keyed hash of the address, so that no import can mail it again. @throws NotFound
    */
   async erase(projectId: Id, id: Id, evidence: Readonly<Record<string, string>> = {}): Promise<void> {
     const subscriber = isId(id) ? await this.store.find(projectId, id.toLowerCase(), { lock: true }) : undefined;

@@ -10,7 +10,7 @@ import { joinEvent, type Subscription, type SubscriptionEvent, transition } from
 import type { OptOutFacts, SubscriptionStore } from './subscription-store.ts';
 import type { SuppressionStore } from './suppression-store.ts';
 
-/** What a signed unsubscribe link stands for. */
+/** What a signed unsubscribe link refers to. */
 export interface OptOut {
   readonly campaignId: Id;
   /** The campaign's lists; empty when the campaign is gone. */
@@ -18,15 +18,15 @@ export interface OptOut {
 }
 
 export interface OptOutState {
-  /** Nothing is left to leave: no mail like this one would go to the person now. */
+  /** No further mail of these lists would be sent to the subscriber. */
   readonly left: boolean;
-  /** It was this link that did it, not too long ago: `undoOptOut` would undo it. */
+  /** This link did it, recently: `undoOptOut` would undo it. */
   readonly undoable: boolean;
 }
 
-/** For so long a link undoes what it did. A mail that is found a year later must not subscribe anybody. */
+/** How long a link can undo what it did: a mail that is opened a year later must not subscribe anyone. */
 const UNDO_DAYS = 30;
-/** After so many times a link undoes nothing any more: every change is a stored consent. */
+/** How often a link can undo what it did: every change is a stored consent. */
 const UNDO_TIMES = 5;
 
 /** Subscriptions and the consents to them. Every change holds the subscriber, so that an erasure comes before it or after it. */
@@ -66,8 +66,8 @@ export class AudienceSubscriptions {
   }
 
   /**
-   * Puts a subscriber on a list: confirmed, or unconfirmed where the list wants double opt-in. Doing it twice changes nothing.
-   * @throws NotFound, ListArchived, SubscriptionRefused for somebody who left and has not consented anew
+   * Subscribes to a list: confirmed, or unconfirmed where the list requires double opt-in. Idempotent.
+   * @throws NotFound, ListArchived, SubscriptionRefused for a subscriber who unsubscribed and has not consented anew
    */
   async subscribe(projectId: Id, listId: Id, subscriberId: Id, joining: Joining = {}): Promise<Moved> {
     const list = await this.lists.get(projectId, listId);
@@ -77,7 +77,7 @@ export class AudienceSubscriptions {
     return this.move(projectId, list.id, subscriberId, joinEvent(list.doubleOptIn, consent), joining.consent);
   }
 
-  /** The person answered the confirmation mail. @throws NotFound, SubscriptionRefused */
+  /** Records the answer to the confirmation mail. @throws NotFound, SubscriptionRefused */
   async confirm(projectId: Id, listId: Id, subscriberId: Id, evidence: Evidence): Promise<Moved> {
     const list = await this.lists.get(projectId, listId);
     return this.move(projectId, list.id, subscriberId, 'confirm', evidence);
@@ -92,8 +92,8 @@ export class AudienceSubscriptions {
   }
 
   /**
-   * The person wants no more mail like the one that the link stood in. Leaves the campaign's lists; where the list that
-   * brought the mail is gone, refuses marketing to the address instead, so that something is always kept. Safe to repeat.
+   * Unsubscribes from the lists of the mail that holds the link. Where a list was deleted, suppresses marketing to the address
+   * instead, so that the wish is always recorded. Idempotent.
    * @returns whether it changed something
    */
   async optOut(projectId: Id, subscriberId: Id, { campaignId, listIds }: OptOut, evidence: Evidence): Promise<boolean> {
@@ -128,9 +128,9 @@ export class AudienceSubscriptions {
   }
 
   /**
-   * Takes back what `optOut` did for this campaign, and nothing that was wished in any other way: each list gets the state
+   * Undoes what `optOut` did for this campaign, and nothing that was done in any other way: each list gets the state
    * from before, and the consent is stored. Needs the signed link, as `optOut` does.
-   * @returns false when there is nothing to take back (any more)
+   * @returns false when there is nothing to undo (any more)
    */
   async undoOptOut(projectId: Id, subscriberId: Id, campaignId: Id, evidence: Evidence): Promise<boolean> {
     const held = await this.subscribers.hold(projectId, subscriberId);
@@ -159,7 +159,7 @@ export class AudienceSubscriptions {
     if (held.emailKey === null) throw new SubscriberErased();
     if ((await this.lists.hold(projectId, [listId])).length === 0) throw new NotFound('list', listId);
     const now = this.clock.now();
-    // Twice only when somebody else adds the same subscription at the same moment.
+    // Twice only when another transaction adds the same subscription at the same moment.
     for (;;) {
       const before = await this.store.find(projectId, listId, held.id);
       const state = transition(before?.state, event);
@@ -172,7 +172,7 @@ export class AudienceSubscriptions {
       const action = event === 'confirm' ? 'confirm' : 'subscribe';
       if (evidence !== undefined) {
         await this.record(projectId, held.id, [listId], action, evidence, now);
-        // The person's own later word: without this it would be kept, and no campaign would reach the person.
+        // A consent that is later than the opt-out: without this the suppression would stay, and no campaign would be sent.
         if (state === 'confirmed') await this.suppressions.liftMarketingOptOut(projectId, held.emailKey);
       }
       return { subscription, changed };
@@ -223,6 +223,6 @@ export class AudienceSubscriptions {
   }
 }
 
-/** Leaving lists is enough: all lists of the campaign are there, or this link has left one of them before. */
+/** Unsubscribing from lists is enough: all lists of the campaign exist, or this link has left one of them before. */
 const isKnown = (facts: OptOutFacts, listIds: readonly Id[], there: readonly Id[]): boolean =>
   facts.leftByLink > 0 || (there.length > 0 && there.length === new Set(listIds).size);

@@ -39,7 +39,7 @@ export class AudienceSuppressions {
     this.clock = deps.clock;
   }
 
-  /** Refuses to mail an address from now on. Idempotent: false when it was refused for as grave a reason before. @throws InvalidInput */
+  /** Suppresses an address. Idempotent: false when it was suppressed for as grave a reason before. @throws InvalidInput */
   async add(projectId: Id, address: string, wish: Suppressing = {}): Promise<boolean> {
     const email = parseAddressee(address, '/email');
     const scope = parseScope(wish.scope ?? 'project');
@@ -52,13 +52,13 @@ export class AudienceSuppressions {
     return this.store.add({ projectId, emailKey: email.key, scope, reason, evidence, at: this.clock.now() });
   }
 
-  /** Lifts what stands against an address in this scope (default `project`), an erasure included; false when nothing did. @throws InvalidInput */
+  /** Lifts the suppression of an address in this scope (default `project`), an erasure included; false when there was none. @throws InvalidInput */
   async lift(projectId: Id, address: string, scope = 'project'): Promise<boolean> {
     const keys = this.erasure.keysOf(projectId, parseAddressee(address, '/email'));
     return (await this.store.remove(projectId, keys, parseScope(scope))) > 0;
   }
 
-  /** Everything that stands against this address, in any scope. @throws InvalidInput */
+  /** Every suppression of this address, in any scope. @throws InvalidInput */
   of(projectId: Id, address: string): Promise<readonly Suppression[]> {
     return this.store.of(projectId, this.erasure.keysOf(projectId, parseAddressee(address, '/email')));
   }

@@ -3,20 +3,20 @@ import type { Evidence } from './consent.ts';
 import type { Subscriber, SubscriberChanges } from './subscriber.ts';
 import type { Subscription } from './subscription.ts';
 
-/** Somebody by address, and what is told about them. `attributes` are checked here. */
+/** A subscriber by address, with the fields to set. `attributes` are checked here. */
 export interface SubscriberWish extends Omit<SubscriberChanges, 'attributes'> {
   readonly email: string;
   readonly attributes?: unknown;
 }
 
 export interface Joining {
-  /** The person's own word. Without it, somebody else adds the person. */
+  /** The subscriber's own consent. Without it, the caller adds the subscriber on its own account. */
   readonly consent?: Evidence | undefined;
-  /** The consent was already confirmed by mail elsewhere: a double opt-in list asks no more. Needs `consent`. */
+  /** The consent was confirmed by mail elsewhere: a double opt-in list sends no confirmation mail. Requires `consent`. */
   readonly confirmed?: boolean | undefined;
 }
 
-/** What came of somebody joining: the person, and every list the person is, or was, on. */
+/** The subscriber, with every subscription it has or had. */
 export interface Joined {
   readonly subscriber: Subscriber;
   readonly created: boolean;
@@ -31,13 +31,13 @@ export interface Suppressing {
   readonly evidence?: Readonly<Record<string, string>> | undefined;
 }
 
-/** `changed` false: it was so before. */
+/** `changed` is false when the subscription had that state before. */
 export interface Moved {
   readonly subscription: Subscription;
   readonly changed: boolean;
 }
 
-/** @throws InvalidInput for attributes that cannot be. */
+/** @throws InvalidInput for attributes that cannot be stored */
 export function changesOf(wish: Partial<SubscriberWish>): SubscriberChanges {
   return {
     ...(wish.attributes !== undefined && { attributes: parseAttributes(wish.attributes) }),

@@ -30,7 +30,7 @@ export interface Consent {
   readonly userAgent: string | null;
   readonly text: string | null;
   readonly textVersion: string | null;
-  /** The import that stated it for everybody in its file; the words are kept there, once. */
+  /** The import that stated it for its whole file; the text is kept there, once. */
   readonly importId: Id | null;
   readonly givenAt: Date;
   readonly recordedAt: Date;

@@ -15,7 +15,7 @@ export interface Exclusion {
 }
 
 export interface ExclusionCounts {
-  /** Who would be mailed if the campaign were launched now. */
+  /** Subscribers that would be mailed if the campaign were launched now. */
   readonly included: number;
   readonly excluded: Readonly<Record<ExclusionReason, number>>;
 }

@@ -14,13 +14,13 @@ export interface ImportedPerson {
   readonly timeZone: string | null;
   /** JSON object. Empty cells and nulls are left out: an import never takes an attribute away. */
   readonly attributes: string;
-  /** The row says that the person is not mailed any more, in which column and with which word. */
+  /** The row marks the person as no longer mailed: in which column, and with which value. */
   readonly left: { readonly because: LeftBecause; readonly column: string; readonly value: string } | null;
 }
 
 /**
  * Turns rows into people. For CSV the columns are known at the start; in JSON Lines every row names its own, attributes keep
- * the name that they have there, and an object under `attributes` counts as if its entries stood beside it.
+ * the name that they have there, and the entries of an object under `attributes` count as columns of the row.
  * Only the address can cost a row: any other value that cannot be used is left out, with a warning.
  */
 export class ImportColumns {

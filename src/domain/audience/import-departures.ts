@@ -7,7 +7,7 @@ import { fileLeftBecause, type LeftBecause } from './mail-status.ts';
 /** Values that the error names; a column of reasons can have as many as it has rows. */
 const NAMED_VALUES = 5;
 
-/** Decides for each row of an import whether its person joins or has left, and counts what the file says. */
+/** Decides for each row of an import whether it subscribes or records a departure, and counts what the file says. */
 export class ImportDepartures {
   private readonly as: ImportAs | null;
   private readonly fileSays: LeftBecause | undefined;
@@ -41,7 +41,7 @@ export class ImportDepartures {
     return this.recorded;
   }
 
-  /** @throws ImportHoldsDepartures when people left and nobody said what to do; nothing was changed by then */
+  /** @throws ImportHoldsDepartures when rows are marked as departures and the call does not say how to import them; nothing was changed by then */
   requireDecision(): void {
     if (this.rows === 0) return;
     const said = [...this.counts].map(([text, count]) => `${text} (${count.toLocaleString('en')})`);

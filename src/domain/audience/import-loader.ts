@@ -12,7 +12,7 @@ export interface MarkedAddress {
   readonly olderMarks: readonly string[];
 }
 
-/** A rejected row, with every address that stands in it: an erasure finds it by them. */
+/** A rejected row, with every address in its cells: an erasure finds the row by them. */
 export interface StagedRejection extends Rejection {
   readonly addresses: readonly MarkedAddress[];
 }
@@ -29,13 +29,13 @@ export interface StagedRow extends MarkedAddress {
   readonly timeZone: string | null;
   /** JSON object, checked and cleaned. */
   readonly attributes: string;
-  /** The person left elsewhere: `unsubscribed`, or why the address is suppressed. Null for people who join. */
+  /** The person left elsewhere: `unsubscribed`, or why the address is suppressed. Null for a row that subscribes. */
   readonly departure: 'unsubscribed' | SuppressionReason | null;
 }
 
-/** Carries the rows of one file to the database and merges them there. Nobody is changed before `finish`. */
+/** Carries the rows of one file to the database and merges them there. No subscriber is changed before `finish`. */
 export interface ImportLoad {
-  /** Takes the rows off the caller's hands; may return before they have arrived. @throws whatever went wrong with earlier rows */
+  /** Sends the rows on their way; may return before they have arrived. @throws the error of earlier rows, if there was one */
   add(rows: readonly StagedRow[], rejections: readonly StagedRejection[]): Promise<void>;
   /**
    * Merges batch by batch (or, on a dry run, counts what merging would do), stores totals and rejections, and marks the import
@@ -45,11 +45,11 @@ export interface ImportLoad {
   finish(findings: FileFindings, now: Date): Promise<ImportTotals>;
 }
 
-/** Lends loads. */
+/** Opens loads. */
 export interface ImportLoader {
   /**
-   * Runs `work` with a load of its own. Until it returns the import counts as alive; a process that dies lets go of it by
-   * dying. What was not finished is dropped.
+   * Runs `work` with a load of its own. The import counts as running until it returns or its process ends. A load that was
+   * not finished is dropped.
    * @throws ImportsBusy
    */
   run<T>(imported: Import, work: (load: ImportLoad) => Promise<T>): Promise<T>;

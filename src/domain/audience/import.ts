@@ -15,13 +15,13 @@ export interface ImportTotals {
   readonly rows: number;
   readonly imported: number;
   readonly created: number;
-  /** People who were there before, whether or not the file told anything new about them. */
+  /** Subscribers that existed before, whether or not the file changed them. */
   readonly updated: number;
   /** Rows that a later row of the same file replaced: the last one about an address wins. */
   readonly duplicates: number;
   /** Rows that could not be read; each with its line and reason in the list of rejections. */
   readonly rejected: number;
-  /** Rows about people who left one of the lists, are suppressed or erased: nothing about them was changed. */
+  /** Rows about subscribers that left one of the lists, are suppressed or erased: nothing about them was changed. */
   readonly protected: number;
 }
 
@@ -41,13 +41,13 @@ export type ImportAs = (typeof IMPORT_AS)[number];
 
 export interface NewImport {
   readonly as?: ImportAs | undefined;
-  /** Everybody imported joins these. A person who left one of them is `protected` as a whole. */
+  /** Lists that the imported subscribers join. A row about a subscriber that left one of them is `protected` as a whole. */
   readonly lists: readonly Id[];
-  /** Proof that everybody in the file agreed; confirms them on double opt-in lists, and is stored per person. */
+  /** Proof that the whole file agreed; confirms subscriptions to double opt-in lists, and is stored per subscriber. */
   readonly consent?: Evidence | undefined;
   /** Column name, or position from 1, to `email`, `locale`, `time_zone`, an attribute's name, or `-` to leave the column out. Wins over what is recognised. */
   readonly map?: Readonly<Record<string, string>> | undefined;
-  /** Counts and rejects as a real import would, and changes nobody. */
+  /** Counts and rejects as a real import would, and changes nothing. */
   readonly dryRun?: boolean | undefined;
   readonly fileName?: string | undefined;
 }
@@ -69,13 +69,13 @@ export interface Import {
   readonly encoding: string | null;
   readonly warnings: readonly ImportWarning[];
   readonly totals: ImportTotals;
-  /** Why it failed, for people; null otherwise. */
+  /** Why it failed, as a sentence; null otherwise. */
   readonly failure: string | null;
   readonly createdAt: Date;
   readonly endedAt: Date | null;
 }
 
-/** Something about the file that did not stop it and that people should know. */
+/** Something about the file that did not stop the import and that its owner should know. */
 export interface ImportWarning {
   /** Name of the column that it is about; null when it is about the file. */
   readonly column: string | null;

@@ -1,8 +1,8 @@
 /**
- * Audience: who may be mailed, and the proof of it.
+ * Audience: which addresses may be mailed, and the proof of it.
  *
  * Owns subscribers (a person's address and attributes), lists, subscriptions (one person on one list), suppressions,
- * consents and imports.
+ * consents and imports. Its service has a part for each.
  *
  * States
  * - subscription: unconfirmed -> confirmed -> unsubscribed (`subscription.ts` has the table). Only `confirmed` is mailed.
@@ -10,19 +10,20 @@
  *
  * Promises
  * - One address is one subscriber: addresses are compared in NFC, lower case and with A-labels (RFC 5321, 5890, 6532).
- * - Who unsubscribed comes back only by an own, stated word; neither an import nor anybody else's call brings them back.
- * - An import changes nobody before its file was read whole, and then everybody in batches: nobody waits for more than a batch.
- *   It never changes people who left one of its lists, are suppressed or erased (`protected`). Of several rows about one
- *   address the last one wins. rows = imported + duplicates + rejected + protected, also when it fails on the way.
- * - An unsubscribe link always keeps something: where the list that brought its mail is gone, marketing to the address is refused.
- * - On a double opt-in list imported people are `unconfirmed` and not mailed, unless the import states a consent, which is
+ * - One rule decides which subscribers of an audience may be mailed (`recipients`): for the launch, the counts, the explanation
+ *   and the check before each hand-over. An audience that includes nothing matches no subscriber.
+ * - An unsubscribed subscriber comes back only by a stated consent of their own; no import and no other call brings them back.
+ * - An import changes no subscriber before its file was read whole, and then works in batches: other calls wait for one batch at
+ *   most. It never changes subscribers that left one of its lists, are suppressed or erased (`protected`). Of several rows about
+ *   one address the last one wins. rows = imported + duplicates + rejected + protected, also when it fails on the way.
+ * - An unsubscribe link always records something: where a list of its mail was deleted, marketing to the address is suppressed.
+ * - On a double opt-in list imported subscribers are `unconfirmed` and not mailed, unless the import states a consent, which is
  *   stored for each of them (GDPR Art. 7(1)).
- * - Erasing a person leaves an id and a keyed hash of the address: nothing to read, yet no import mails it again.
- *   Only the person's own return lifts that (`unsuppress`).
- * - What `recipients` says of somebody is true at the moment of the question, whatever an audience fixed earlier says.
+ * - Erasing a subscriber leaves an id and a keyed hash of the address: nothing to read, yet no import mails it again. Only
+ *   `suppressions.lift` for that address, at the person's own request, ends it.
  *
- * Does not promise that an address exists, nor that a list scope of suppression keeps transactional mail away: that asks for
- * the scope `project`. Attributes have 64 kB as JSON at most.
+ * Does not promise that an address exists, nor that a suppression with the scope of a list stops transactional mail: that
+ * needs the scope `project`. Attributes have 64 kB as JSON at most.
  */
 export { ATTRIBUTE_COUNT, ATTRIBUTES_OCTETS, type Attributes, type JsonValue } from './attributes.ts';
 export { listIdsOf } from './audience.ts';

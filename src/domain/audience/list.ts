@@ -12,7 +12,7 @@ export interface NewList {
   readonly doubleOptIn?: boolean | undefined;
 }
 
-/** Turning double opt-in on leaves those who are confirmed already as they are. */
+/** Turning double opt-in on keeps subscriptions that are confirmed already. */
 export interface ListChanges {
   readonly name?: string | undefined;
   readonly description?: string | undefined;
@@ -33,7 +33,7 @@ export interface ListState {
   readonly version: number;
 }
 
-/** A named set that people join; it holds the opt-in rule. Renaming keeps id and slug, and so the List-Id of its mail (RFC 2919). */
+/** A named set of subscribers with its opt-in rule. Renaming keeps id and slug, and so the List-Id of its mail (RFC 2919). */
 export class List implements ListState {
   readonly projectId!: Id;
   readonly id!: Id;
@@ -76,7 +76,7 @@ export class List implements ListState {
     });
   }
 
-  /** Nobody joins any more; who is on it stays on it. Archiving twice keeps the first time. */
+  /** Takes no new subscribers; keeps the present ones. Archiving twice keeps the first time. */
   archive(now: Date): void {
     if (this.archivedAt === null) Object.assign(this, { archivedAt: now, updatedAt: now });
   }

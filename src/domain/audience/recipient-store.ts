@@ -14,7 +14,7 @@ export interface ExcludedIds {
   readonly ids: string;
 }
 
-/** Who of an audience may be mailed. Every method applies the same rule, and an empty `include` matches nobody. */
+/** The recipients of an audience. Every method applies the same rule, and an empty `include` matches no subscriber. */
 export interface RecipientStore {
   /** The next recipients in order of id; undefined behind the last. Subscribers of several lists come once. */
   page(projectId: Id, audience: Audience, after: Id | undefined, limit: number): Promise<AudiencePage | undefined>;

@@ -16,13 +16,13 @@ export interface Subscription {
 }
 
 /**
- * invite   added by somebody else to a double opt-in list      enrol    added by somebody else to a single opt-in list
- * request  the person asked, and the list wants confirmation   agree    the person asked, and that is enough
- * confirm  the person answered our confirmation mail           leave    the person wants no more
+ * invite   added by the caller to a double opt-in list              enrol    added by the caller to a single opt-in list
+ * request  consented, and the list requires a confirmation by mail  agree    consented, and that is enough
+ * confirm  answered the confirmation mail                           leave    unsubscribed
  */
 export type SubscriptionEvent = 'invite' | 'enrol' | 'request' | 'agree' | 'confirm' | 'leave';
 
-/** Who left comes back only by an own word (`request`, `agree`); an old confirmation link is no such word. */
+/** An unsubscribed subscriber comes back by a stated consent only (`request`, `agree`); an old confirmation link is not one. */
 const TRANSITIONS: Readonly<
   Record<SubscriptionState | 'absent', Readonly<Record<SubscriptionEvent, SubscriptionState | 'refused'>>>
 > = {
@@ -66,12 +66,12 @@ export function transition(state: SubscriptionState | undefined, event: Subscrip
   if (next !== 'refused') return next;
   throw new SubscriptionRefused(
     event === 'confirm'
-      ? 'There is nothing to confirm: the person is not waiting for a confirmation on this list. Ask them to sign up again.'
-      : 'This person unsubscribed from the list. Only with the person’s own consent, stated in the call, can they be added again.',
+      ? 'The subscription to this list is not waiting for a confirmation. Ask the subscriber to sign up again.'
+      : 'This subscriber unsubscribed from the list and can only be added again with a consent, stated in the call.',
   );
 }
 
-/** Which event a join is, by the list's rule and by what the caller knows about the person's will. */
+/** The event of a join, by the rule of the list and the consent that the caller states. */
 export function joinEvent(
   doubleOptIn: boolean,
   consent: { readonly stated: boolean; readonly confirmed: boolean },

@@ -10,11 +10,11 @@ export const STOPPING_SCOPES = { transactional: ['project'], marketing: ['projec
   Record<string, readonly SuppressionScope[]>
 >;
 
-/** From the lightest to the gravest: a graver one replaces a lighter one of the same scope, never the other way round. */
+/** From the lightest to the gravest: a graver reason replaces a lighter one of the same scope, never the reverse. */
 export const SUPPRESSION_REASONS = ['manual', 'unsubscribe', 'hard_bounce', 'complaint', 'erased'] as const;
 export type SuppressionReason = (typeof SUPPRESSION_REASONS)[number];
 
-/** An address that we refuse to mail. It hangs on the address, not on the subscriber, and so outlives both. */
+/** An address that is not mailed. It belongs to the address, not to the subscriber, and outlives the subscriber. */
 export interface Suppression {
   readonly projectId: Id;
   /** The address's key, or the mark of an erased one (`erasureMark`). */

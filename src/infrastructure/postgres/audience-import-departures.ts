@@ -1,4 +1,4 @@
-/** Recording people who left elsewhere, in the batch that an import merges. */
+/** Records the departures (unsubscribed or suppressed elsewhere) of a batch that an import merges. */
 import type pg from 'pg';
 import { type Import, SUPPRESSION_REASONS } from '../../domain/audience/index.ts';
 
@@ -15,7 +15,7 @@ export async function spreadDepartures(client: pg.PoolClient): Promise<void> {
 }
 
 /**
- * People who unsubscribed elsewhere leave the import's lists, or all marketing where it names none; all others are suppressed. A
+ * A row that unsubscribed elsewhere leaves the import's lists, or all marketing where it names none; all others are suppressed. A
  * hard bounce says that the address does not exist, so it stops transactional mail, too. By the primary keys of subscription and suppression.
  */
 export async function recordDepartures(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<void> {

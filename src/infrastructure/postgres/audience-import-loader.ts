@@ -75,7 +75,7 @@ class Load implements ImportLoad {
   private readonly client: pg.PoolClient;
   private readonly imported: Import;
   private rejected = 0;
-  /** Settles when the last COPY has; never rejects, so that nobody has to listen while the next rows are read. */
+  /** Settles when the last COPY has; never rejects, so that it can stay unobserved while the next rows are read. */
   private copying: Promise<{ readonly failure?: unknown }> = Promise.resolve({});
 
   constructor(client: pg.PoolClient, imported: Import) {

@@ -133,7 +133,7 @@ async function mergeBatch(client: pg.PoolClient, imported: Import, batch: number
 
 /**
  * Whether attributes grow beyond a limit by what is merged into them; what changes nothing never does. The text of jsonb has
- * two blanks an attribute more than JSON as everybody else counts it.
+ * two blanks an attribute more than compact JSON.
  */
 const tooLarge = (known: string, added: string): string => `case when ${known} || ${added} = ${known} then false else (
   select count(*) > ${ATTRIBUTE_COUNT} or octet_length((${known} || ${added})::text) - 2 * count(*) + 1 > ${ATTRIBUTES_OCTETS}
@@ -150,7 +150,7 @@ async function lockLists(client: pg.PoolClient, imported: Import): Promise<void>
   }
 }
 
-/** Whom we know under these addresses, by `subscriber_email_key`. `for key share` holds up an erasure and nothing else. */
+/** The known subscribers of these addresses, by `subscriber_email_key`. `for key share` holds up an erasure and nothing else. */
 async function lookUp(client: pg.PoolClient, imported: Import, batch: number): Promise<void> {
   await client.query(
     `update pennypost_import_person p set known_id = s.id,
@@ -163,7 +163,10 @@ async function lookUp(client: pg.PoolClient, imported: Import, batch: number): P
   );
 }
 
-/** Whether we may touch them (who leaves is always heard, unless erased), by the primary keys of suppression and subscription; asked when they can no longer be erased. */
+/**
+ * Marks the rows that change nothing (`kept`): erased, and, unless they record a departure, suppressed or unsubscribed ones. By the
+ * primary keys of suppression and subscription; asked when the subscribers can no longer be erased.
+ */
 async function judge(client: pg.PoolClient, imported: Import, batch: number): Promise<void> {
   await client.query(
     `update pennypost_import_person p set kept = true, too_large = false
@@ -198,7 +201,7 @@ async function addNew(client: pg.PoolClient, imported: Import, batch: number, no
     [batch],
   );
   const created = added.rowCount ?? 0;
-  // Somebody else added people since we looked; they are known now.
+  // Another transaction added some of them since the lookup; they are known now.
   if (created < wanted.rows[0]!.count) {
     await client.query(
       `update pennypost_import_person p set known_id = s.id from (
@@ -242,7 +245,7 @@ async function updateKnown(client: pg.PoolClient, { projectId }: Import, batch: 
 
 /**
  * By the primary key of subscription. `on conflict do update` would lock every row that is there, changed or not; so those are
- * looked for first, and only waiting ones are confirmed. Who unsubscribed since we looked stays so.
+ * looked for first, and only unconfirmed ones are confirmed. One that unsubscribed meanwhile stays so.
  */
 async function subscribe(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<void> {
   const { projectId, listIds, consent } = imported;

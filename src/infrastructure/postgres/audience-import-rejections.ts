@@ -5,7 +5,7 @@ import { ERASED_ROW, REJECTIONS_LOCK } from './audience-imports.ts';
 /** Rejected rows per transaction: an erasure waits for one of them. */
 const BATCH = 5_000;
 
-/** Stores the rejected rows that were staged, with the addresses that stand in them; rows of erased people without a word of them. */
+/** Stores the staged rejected rows with the addresses in them; rows about erased addresses without their cells. */
 export async function keepRejections(
   client: pg.PoolClient,
   imported: Import,
@@ -22,7 +22,7 @@ export async function keepRejections(
     if (last === null) return;
     const part = [...of, after, last];
     await inTransaction(async () => {
-      // Shared: see `stripRejections`. Whoever was erased before is known below; whoever is erased later finds these rows.
+      // Shared: see `stripRejections`. Earlier erasures are known below; later ones find these rows.
       await client.query('select pg_advisory_xact_lock_shared($1, hashtext($2))', [REJECTIONS_LOCK, imported.projectId]);
       await client.query(
         `insert into pennypost_audience.import_rejection (project_id, import_id, line, reason, cells)

@@ -16,10 +16,10 @@ import type { Sql } from './sql.ts';
 const IMPORT = `project_id as "projectId", id, state, dry_run as "dryRun", file_name as "fileName", list_ids as "listIds", consent, imported_as as "as", map, columns,
   encoding, warnings, rows, imported, created, updated, duplicates, rejected, protected, failure, created_at as "createdAt", ended_at as "endedAt"`;
 
-/** What an import says of itself while its process lives: a lock that dies with the connection. Two keys, so that no other lock meets it. */
+/** An advisory lock that an import holds while its process runs; it ends with the connection. Two keys keep it apart from other locks. */
 export const IMPORT_LOCK = 7_366_012;
 
-/** Between those who write rejected rows of a project (shared) and an erasure that looks through them. */
+/** An advisory lock between imports that write rejected rows of a project (shared) and an erasure that searches them. */
 export const REJECTIONS_LOCK = 7_366_014;
 /** What is left of a rejected row. */
 export const ERASED_ROW = 'The person in this row was erased.';
@@ -118,7 +118,7 @@ export class PostgresImportStore implements ImportStore {
     return rows.length > 0;
   }
 
-  /** By `import_running`. Who can take the lock of an import knows that nobody runs it. */
+  /** By `import_running`. An import whose lock can be taken is not running. */
   async failAbandoned(projectId: Id, before: Date, failure: string, at: Date): Promise<number> {
     const rows = await this.sql.query(
       `update pennypost_audience.import set state = 'failed', failure = $3, ended_at = $4

@@ -71,7 +71,7 @@ export class PostgresListStore implements ListStore {
     return rows.map((row) => row.id);
   }
 
-  /** By the primary keys. The list first: who unsubscribes meanwhile sees that it goes, and does not wait. */
+  /** By the primary keys. The list first: a concurrent unsubscribe sees that the list is being deleted, and does not wait. */
   async remove(list: List): Promise<void> {
     await this.session.sql.query('select 1 as locked from pennypost_audience.list where project_id = $1 and id = $2 for update', [
       list.projectId,

@@ -1,4 +1,4 @@
-/** The rule that decides who of an audience may be mailed. It stands here alone; `test/architecture.test.ts` finds a second copy. */
+/** The rule that decides which subscribers of an audience may be mailed. `test/architecture.test.ts` finds a second copy. */
 import { listIdsOf, STOPPING_SCOPES } from '../../domain/audience/index.ts';
 import type { Audience } from '../../domain/shared/audience.ts';
 import type { Id } from '../../domain/shared/ids.ts';
@@ -22,7 +22,7 @@ export const SUPPRESSED = `left join lateral (
 export const stopsMarketing = (scopes: string): string =>
   `${scopes} && array[${STOPPING_SCOPES.marketing.map((scope) => `'${scope}'`).join(', ')}]`;
 
-/** What is known of the subscriptions of `s` on the included lists. */
+/** Where the rule finds the subscriptions of `s` to the included lists. */
 interface Subscribed {
   readonly join: string;
   readonly confirmed: string;
@@ -45,7 +45,7 @@ export const lookedUp = (among: string): Subscribed => ({
 
 /**
  * Selects subscribers `s` with `refusal`: why each may not be mailed for this audience, or null. The order is that of
- * `REFUSALS`. Primary keys of subscriber, suppression and subscription.
+ * `EXCLUSION_REASONS`. Primary keys of subscriber, suppression and subscription.
  */
 export const judged = (columns: string, { join, confirmed, unconfirmed }: Subscribed, candidates: string): string =>
   `select ${columns}, case

@@ -17,7 +17,7 @@ import type { Sql } from './sql.ts';
 
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
-/** Everybody with a subscription on one of the included lists, in any state. */
+/** All subscribers with a subscription to an included list, in any state. */
 const WITH_SUBSCRIPTION = judged('s.id, s.address', lookedUp(''), 'joined.subscriber_id is not null');
 
 /** One search of each primary key for the whole page: ids of one page lie side by side. */
@@ -87,7 +87,7 @@ export class PostgresRecipientStore implements RecipientStore {
     return row?.count ?? 0;
   }
 
-  /** Reads the lists whole: for people who look at a campaign, not for sending. */
+  /** Reads the lists whole: for reports, not for sending. */
   async countExclusions(projectId: Id, audience: Audience): Promise<ExclusionCounts> {
     const rows = await this.sql.query<{ reason: ExclusionReason | null; count: number }>(
       `select refusal as reason, count(*)::int as count from (${WITH_SUBSCRIPTION}) judged group by refusal`,

@@ -34,7 +34,7 @@ export class PostgresSuppressionStore implements SuppressionStore {
     return rows.length > 0;
   }
 
-  /** By the primary key. What stands under the new address already is left alone. */
+  /** By the primary key. Suppressions that the new address has already stay as they are. */
   async copyWishes(projectId: Id, from: string, to: string): Promise<void> {
     await this.sql.query(
       `insert into pennypost_audience.suppression (project_id, email_key, scope, reason, evidence, at)
