@@ -82,7 +82,7 @@ export interface Application {
     get(projectId: Id, id: Id): Promise<WrittenCampaign>;
     /** Without content, like everything below: content may have megabytes. */
     list(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
-    /** Everything that would stand in the way of a launch; empty when nothing does. */
+    /** List the problems that would prevent a launch; empty when nothing does. */
     check(projectId: Id, id: Id): Promise<readonly ContentProblem[]>;
     /** As one subscriber would see it; without one, with the content's defaults. */
     preview(projectId: Id, id: Id, as?: { readonly subscriberId?: Id | undefined }): Promise<RenderedMessage>;

@@ -10,7 +10,7 @@ export class Unauthenticated extends DomainError {
   readonly kind = 'unauthenticated';
   readonly reason: RefusalReason;
   constructor(reason: RefusalReason) {
-    super('A valid API key is needed: send it as "Authorization: Bearer pp_...".');
+    super('The request has no valid API key. Send one as "Authorization: Bearer pp_...".');
     this.reason = reason;
   }
 }

@@ -25,7 +25,7 @@ export function bearerSecret(request: Request): string {
     throw new HttpProblem(
       401,
       'access.unauthenticated',
-      'A valid API key is needed: send it as "Authorization: Bearer pp_...".',
+      'The request has no valid API key. Send one as "Authorization: Bearer pp_...".',
       {
         headers: { 'www-authenticate': 'Bearer realm="pennypost"' },
       },

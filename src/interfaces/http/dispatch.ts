@@ -99,7 +99,7 @@ function parsePath<Application>(route: Route<Application>, values: Readonly<Reco
   throw new HttpProblem(
     404,
     'resource.not_found',
-    `There is nothing with the ${name} "${String(values[name]).slice(0, 60)}" in this project.`,
+    `There is no object with the ${name} "${String(values[name]).slice(0, 60)}" in this project.`,
   );
 }
 
@@ -135,7 +135,7 @@ function singleValues(query: URLSearchParams): Record<string, string> {
   for (const [name, value] of query) {
     const pointer = `/${escapePointer(name)}`;
     if (values.has(name)) throw invalid([{ in: 'query', pointer, detail: 'Given more than once' }]);
-    if (!isStorable(name) || !isStorable(value)) throw invalid([{ in: 'query', pointer, detail: 'Holds a NUL character' }]);
+    if (!isStorable(name) || !isStorable(value)) throw invalid([{ in: 'query', pointer, detail: 'Contains a NUL character' }]);
     values.set(name, value);
   }
   return Object.fromEntries(values);

@@ -56,7 +56,7 @@ function tooMany(): HttpProblem {
   return new HttpProblem(
     429,
     'request.too_many_failures',
-    `Too many requests with keys that do not open came from this network. Check the key, and try again in ${seconds} s.`,
+    `Too many requests with invalid keys came from this network. Check the key, and try again in ${seconds} s.`,
     { headers: { 'retry-after': String(seconds) } },
   );
 }

@@ -77,7 +77,7 @@ function malformed(error: Error): HttpProblem {
 function bound(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const hint = error.code === 'EADDRINUSE' ? 'another process listens there already; choose another port' : error.message;
+      const hint = error.code === 'EADDRINUSE' ? 'another process uses the port. Choose another port' : error.message;
       reject(new Error(`Cannot listen on ${host}:${port}: ${hint}.`, { cause: error }));
     });
     server.listen(port, host, resolve);

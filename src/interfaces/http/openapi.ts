@@ -8,9 +8,9 @@ const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    instance: z.string().openapi({ description: 'Names this one occurrence; the log of the server has it under the same id.' }),
-    code: z.string().openapi({ description: 'Stable; programs decide by it.', example: 'input.invalid' }),
-    pointer: z.string().optional().openapi({ description: 'JSON pointer to the field at fault, where there is exactly one.' }),
+    instance: z.string().openapi({ description: 'Id of this failure; the log of the server has the same id.' }),
+    code: z.string().openapi({ description: 'The stable error code.', example: 'input.invalid' }),
+    pointer: z.string().optional().openapi({ description: 'JSON pointer to the wrong field, where there is exactly one.' }),
     errors: z
       .array(z.object({ in: z.enum(['body', 'query', 'path', 'header']), pointer: z.string(), detail: z.string() }))
       .optional()
@@ -31,7 +31,7 @@ export function openApiDocument<Application>(routes: readonly Route<Application>
   registry.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key of one project (`pp_...`). It is shown once, when it is made.',
+    description: 'An API key of one project (`pp_...`). It is shown once, when it is created.',
   });
   for (const route of routes) registry.openAPIRegistry.registerPath(pathOf(route));
   return registry.getOpenAPI31Document({
@@ -78,7 +78,7 @@ function pathOf<Application>(route: Route<Application>) {
         ...(route.reply && { content: { 'application/json': { schema: route.reply } } }),
         ...(route.replyType && { content: { [route.replyType]: { schema: binary } } }),
       },
-      ...(route.method === 'get' && route.reply && { 304: { description: 'As it was when it had the ETag in If-None-Match.' } }),
+      ...(route.method === 'get' && route.reply && { 304: { description: 'Unchanged since the ETag in If-None-Match.' } }),
       ...(takesBody && { 400: problem('The body could not be read.') }),
       401: problem('No valid API key.'),
       403: problem('The key lacks the scope.'),
@@ -88,7 +88,7 @@ function pathOf<Application>(route: Route<Application>) {
       422: problem('The input is invalid.'),
       429: problem('Too many requests with this key; see Retry-After.'),
       500: problem('Internal error.'),
-      503: problem('The database is away; see Retry-After.'),
+      503: problem('The database is unavailable; see Retry-After.'),
     },
   };
 }

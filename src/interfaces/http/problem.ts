@@ -18,9 +18,9 @@ export interface ProblemDocument {
   readonly detail: string;
   /** Names this one occurrence; the log has it under the same id. */
   readonly instance: string;
-  /** Stable; programs decide by it. */
+  /** The stable error code. */
   readonly code: string;
-  /** JSON pointer to the field at fault, where there is exactly one. */
+  /** JSON pointer to the wrong field, where there is exactly one. */
   readonly pointer?: string;
   /** Every fault found in the request, where there can be several. */
   readonly errors?: readonly ProblemDetail[];
@@ -129,7 +129,7 @@ export function isUnexpected(error: unknown): boolean {
 }
 
 const AWAY =
-  'This cannot be answered now. Try again after the seconds in Retry-After. The log of the server has the reason under the id in "instance".';
+  'The server cannot answer now. Try again after the seconds in Retry-After. The log of the server has the reason under the id in "instance".';
 
 /** Codes whose message was written for clients. */
 const TOLD: ReadonlySet<string> = new Set(['database.restarting']);
@@ -161,7 +161,7 @@ function describe(error: unknown): Description {
   return {
     status: 500,
     code: 'internal.error',
-    detail: 'Something went wrong on our side. The log of the server has it under the id in "instance".',
+    detail: 'The server failed. Its log has the reason under the id in "instance".',
     headers: {},
   };
 }

@@ -40,7 +40,7 @@ export function refuseUnreadable(
     lingerOver(request);
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) =>
-    end(socket, new HttpProblem(405, 'route.method_not_allowed', 'CONNECT is not possible here: this is no proxy.')),
+    end(socket, new HttpProblem(405, 'route.method_not_allowed', 'CONNECT is not supported: this server is not a proxy.')),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (refused.has(socket)) return;
@@ -70,7 +70,7 @@ function problemOf(error: NodeJS.ErrnoException): HttpProblem {
     case 'HPE_HEADER_OVERFLOW':
       return new HttpProblem(431, 'request.head_too_large', 'The request line and headers are larger than 16 kB. Shorten them.');
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new HttpProblem(413, 'request.too_large', 'The chunk extensions of the body are larger than 16 kB. Leave them out.');
+      return new HttpProblem(413, 'request.too_large', 'The chunk extensions of the body are larger than 16 kB. Omit them.');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new HttpProblem(408, 'request.timeout', 'The request did not arrive in time. Send it again.');
     default:

@@ -9,7 +9,7 @@ class BodyTooLarge extends DomainError {
   readonly code = 'request.too_large';
   readonly kind = 'invalid';
   constructor(maxBytes: number) {
-    super(`The body is larger than ${maxBytes} bytes, the most that this route takes.`);
+    super(`The body is larger than ${maxBytes} bytes, the limit of this route.`);
   }
 }
 
@@ -24,7 +24,9 @@ class BodyTooSlow extends DomainError {
   readonly code = 'request.too_slow';
   readonly kind = 'invalid';
   constructor({ bytes, withinMs }: BodyPace) {
-    super(`The body arrived too slowly: fewer than ${bytes} bytes in ${withinMs / 1000} seconds. Send it over a faster line.`);
+    super(
+      `The body arrived too slowly: fewer than ${bytes} bytes in ${withinMs / 1000} seconds. Send it over a faster connection.`,
+    );
   }
 }
 
@@ -129,9 +131,14 @@ export function requireType(request: Request, types: readonly string[]): void {
     );
   }
   if (encoding.toLowerCase() !== 'identity') {
-    throw new HttpProblem(415, 'request.unsupported_type', 'Compressed bodies are not read. Send it without Content-Encoding.', {
-      headers: { 'accept-encoding': 'identity' },
-    });
+    throw new HttpProblem(
+      415,
+      'request.unsupported_type',
+      'The body is compressed, which is not supported. Send it without Content-Encoding.',
+      {
+        headers: { 'accept-encoding': 'identity' },
+      },
+    );
   }
 }
 
@@ -179,7 +186,7 @@ function requireStorable(value: unknown): void {
   if (errors.length > 0) throw new HttpProblem(422, 'input.invalid', UNSTORABLE, { errors: errors.slice(0, 20) });
 }
 
-export const UNSTORABLE = 'The text holds a NUL character or half a surrogate pair.';
+export const UNSTORABLE = 'The text contains a NUL character or half a surrogate pair.';
 
 export function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();

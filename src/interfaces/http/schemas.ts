@@ -50,7 +50,7 @@ export const moment = z
     format: 'moment',
     pattern: MOMENT_PATTERN.source,
     description:
-      "RFC 3339, or a local time: in the zone that is named behind it, else in the project's. The day may be `today` or `tomorrow`. Years 1900 to 9998.",
+      "RFC 3339, or a local time, in the time zone that follows it or otherwise in the project's. The day may be `today` or `tomorrow`. Years 1900 to 9998.",
     examples: ['2026-11-22T10:00:00Z', '2026-11-22 10:00', '2026-11-22 10:00 Europe/Berlin', 'tomorrow 9:00', '2026-11-22'],
     example: '2026-11-22T10:00:00Z',
   });
@@ -88,7 +88,7 @@ export function inline(most: number) {
   return z
     .string()
     .max(most)
-    .regex(new RegExp(`^[^${CONTROL}]*$`), 'The text holds a line break or control character');
+    .regex(new RegExp(`^[^${CONTROL}]*$`), 'The text contains a line break or control character');
 }
 
 /** A text of any lines without NUL. */
@@ -96,7 +96,7 @@ export function lines(most: number) {
   return z
     .string()
     .max(most)
-    .regex(new RegExp(`^[^${NUL}]*$`), 'The text holds a NUL character');
+    .regex(new RegExp(`^[^${NUL}]*$`), 'The text contains a NUL character');
 }
 
 /** A text that is more than blanks, without NUL. */
@@ -135,7 +135,7 @@ export const languageTag = z
 /** IANA. */
 export const timeZoneName = z.string().openapi({
   format: 'time-zone',
-  description: 'IANA name; offsets are refused, they know no summer time.',
+  description: 'IANA name. Offsets are refused, because they have no summer time.',
   example: 'Europe/Berlin',
 });
 /** A domain of a sender. */
@@ -150,7 +150,7 @@ export const attributes = z.record(z.string(), z.unknown()).openapi({
   maxProperties: 500,
   propertyNames: { type: 'string', minLength: 1, maxLength: 100, pattern: `^[^${CONTROL}]+$`, not: { const: '__proto__' } },
   description:
-    'JSON values, nested 16 levels deep at most, 64 kB together. A value replaces, null removes, what is not named stays.',
+    'JSON values, nested at most 16 levels deep, at most 64 kB together. A value replaces, null removes, and absent attributes stay.',
 } as object);
 
 /** An object of names and JSON values, checked further inside. */
@@ -164,7 +164,7 @@ export const evidenceSchema = z.strictObject({
     .regex(/^[0-9a-fA-F:.]{2,45}$/, 'This is not an IP address')
     .optional(),
   userAgent: z.string().optional(),
-  text: z.string().max(10_000).optional().openapi({ description: 'The words that the person agreed to.' }),
+  text: z.string().max(10_000).optional().openapi({ description: 'Wording of the consent.' }),
   textVersion: z.string().optional(),
   at: moment.optional().openapi({ description: 'Not in the future. Default: now.' }),
 });
@@ -183,7 +183,7 @@ export const pageQuery = z.strictObject({
     .refine((limit) => limit >= 1 && limit <= 500, 'A whole number from 1 to 500 is expected')
     .optional()
     .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 50 }),
-  cursor: z.string().max(2000).optional().openapi({ description: 'The `next` of the page before; opaque.' }),
+  cursor: z.string().max(2000).optional().openapi({ description: 'The `next` of the previous page; opaque.' }),
 });
 
 /** The query as the application's verbs take it. */

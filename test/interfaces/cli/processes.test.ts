@@ -205,7 +205,7 @@ describe('serve', () => {
     const second = pennypost('serve', '--port', new URL(addresses.url).port);
     expect(await second.ended).toBe(5);
     expect(second.errors()).toMatch(
-      /^error: Cannot listen on 127\.0\.0\.1:\d+: another process listens there already; choose another port\. \(server\.cannot_listen\)\n$/,
+      /^error: Cannot listen on 127\.0\.0\.1:\d+: another process uses the port. Choose another port\. \(server\.cannot_listen\)\n$/,
     );
   });
 

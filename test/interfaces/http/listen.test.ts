@@ -243,7 +243,7 @@ describe('listening', () => {
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
     await expect(listen(app, { port })).rejects.toThrow(
-      `Cannot listen on 127.0.0.1:${port}: another process listens there already`,
+      `Cannot listen on 127.0.0.1:${port}: another process uses the port`,
     );
     other.close();
   });

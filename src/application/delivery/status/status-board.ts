@@ -25,7 +25,7 @@ export interface Status {
   readonly workers: readonly KnownWorker[];
 }
 
-/** How much is waiting, for how long, and who works on it. */
+/** Show queue depth, oldest job and active workers per lane. */
 export class StatusBoard {
   readonly #work: UnitOfWork;
   readonly #depths: (lanes: readonly Lane[]) => Promise<readonly LaneStatus[]>;

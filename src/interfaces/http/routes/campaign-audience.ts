@@ -13,23 +13,23 @@ export const campaignAudienceRoutes: readonly Route<Application>[] = [
   route({
     method: 'post',
     path: '/v1/campaigns/{campaignId}/resend',
-    summary: 'Send a submitted campaign again to those whom it did not reach',
+    summary: 'Resend a finished campaign to recipients that it did not reach',
     description:
-      '`failed`: everybody rejected, expired or failed. `in_doubt`: everybody whose acceptance is unknown; each is marked as a possible repeat. `new`: who belongs to the same lists now and was not in the audience. One pass at a time.',
+      '`failed`: recipients that are rejected, expired or failed. `in_doubt`: recipients whose acceptance is unknown; their messages are marked as possible repeats. `new`: subscribers of the same lists that were not in the audience. One run at a time.',
     permission: 'campaign.send',
     params,
     body: z.strictObject({ target: z.enum(RESEND_TARGETS) }).openapi({ example: { target: 'failed' } }),
     status: 202,
-    reply: z.object({ audience: z.int().openapi({ description: 'Recipients of the new pass; may be 0.' }) }),
+    reply: z.object({ audience: z.int().openapi({ description: 'Recipients of the new run; may be 0.' }) }),
     handle: ({ application, projectId, params: { campaignId }, body }) =>
       application.campaign.resend(projectId, campaignId, body.target),
   }),
   route({
     method: 'get',
     path: '/v1/campaigns/{campaignId}/explain',
-    summary: 'How many are in the audience, and how many are left out, by reason',
+    summary: 'Count the audience, and the subscribers that are left out, by reason',
     description:
-      'Before the launch: of the lists as they are now. After it (`launched`): `included` are the people fixed at launch less those whom sending left out (`bad_data`, `skipped`), and nobody who has an outcome counts as left out by a list. One reason a person. Duplicate addresses do not occur: an address is one subscriber, and an import counts the rows that it merged (`duplicates`).',
+      'Before the launch the counts follow the lists as they are now. After it (`launched`), `included` are the recipients fixed at launch less those that sending left out (`bad_data`, `skipped`), and a recipient with an outcome does not count as left out by a list. Each subscriber has one reason. Duplicate addresses do not occur: an address is one subscriber, and an import counts the rows that it merged (`duplicates`).',
     permission: 'campaign.read',
     params,
     reply: z.object({
@@ -42,9 +42,9 @@ export const campaignAudienceRoutes: readonly Route<Application>[] = [
         unconfirmed: z.int(),
         unsubscribed: z.int(),
         bad_data: orNull(z.int()).openapi({
-          description: 'Whose data break the content. Null before the launch: see `/excluded?reason=bad_data`.',
+          description: 'Subscribers whose attributes break the content. Null before the launch: see `/excluded?reason=bad_data`.',
         }),
-        skipped: z.int().openapi({ description: 'No longer mailable when their turn came.' }),
+        skipped: z.int().openapi({ description: 'Not mailable any more at hand-over.' }),
       }),
     }),
     handle: ({ application, projectId, params: { campaignId } }) => application.campaign.explain(projectId, campaignId),
@@ -52,9 +52,9 @@ export const campaignAudienceRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/campaigns/{campaignId}/excluded',
-    summary: 'Who is left out of the audience, person by person, and why',
+    summary: 'List the subscribers that are left out of the audience, with the reason',
     description:
-      '`detail` says what is wrong with the data of `bad_data`, and what happened before their turn to the `skipped`. Before the launch `reason=bad_data` composes messages for a try, without sending them: a page goes through at most 500 people or one second, so it may be empty although `next` leads on. Data of a host application (`recipientData`) are not asked for.',
+      '`detail` says which attribute is wrong (`bad_data`) or what happened before hand-over (`skipped`). Before the launch `reason=bad_data` composes messages without sending them. A page covers at most 500 subscribers or one second, so it may be empty and still have a `next`. Data of a host application (`recipientData`) is not read.',
     permission: ['campaign.read', 'audience.read'],
     params,
     query: pageQuery.extend({ reason: reason.optional() }),

@@ -26,14 +26,14 @@ const route = routesOf<Application>();
 const state = z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']);
 const campaignShape = {
   id,
-  slug: z.string().openapi({ description: 'Names it in commands; unique in the project, and never changes.' }),
+  slug: z.string().openapi({ description: 'Short name for commands. Unique in the project; never changes.' }),
   name: z.string(),
   state,
-  pauseReason: guarded('campaign.pauseReason', orNull(z.string()), 'When a rule paused it, and not a person.'),
+  pauseReason: guarded('campaign.pauseReason', orNull(z.string()), 'Why a rule paused it; null when a user paused it.'),
   launchFailure: guarded(
     'campaign.launchFailure',
     orNull(z.string()),
-    'Why its scheduled launch did not happen; it is a draft again.',
+    'Why the scheduled launch failed; the campaign is a draft again.',
   ),
   subject: z.string(),
   audience: z.int().openapi({ description: 'Recipients, fixed at launch.' }),
@@ -55,15 +55,15 @@ const params = z.object({ campaignId: idOf('campaign') });
 
 const changes = z.strictObject({
   name: line(200),
-  content: contentInput.optional().openapi({ description: 'Either this or a template.' }),
-  templateId: idOf('template').optional().openapi({ description: 'A stored template, whose content is copied.' }),
+  content: contentInput.optional().openapi({ description: 'Either content or a template.' }),
+  templateId: idOf('template').optional().openapi({ description: 'A stored template. Its content is copied.' }),
   lists: z.array(idOf('list')).max(100),
   excludeLists: z.array(idOf('list')).max(100).optional(),
   trackOpens: z.boolean().optional().openapi({ default: true }),
   trackClicks: z.boolean().optional().openapi({ default: true }),
 });
 const draft = changes.extend({
-  slug: slug.optional().openapi({ description: 'Default: made from the name, with a number when it is taken.' }),
+  slug: slug.optional().openapi({ description: 'Default: made from the name, numbered when taken.' }),
 });
 const asSubscriber = { subscriberId: idOf('subscriber').optional() };
 const ledgerStates = ['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled'] as const;
@@ -93,9 +93,9 @@ export const campaignRoutes: readonly Route<Application>[] = [
     permission: 'campaign.read',
     query: pageQuery.extend({
       state: state.optional(),
-      name: z.string().max(200).optional().openapi({ description: 'Those with this very name.' }),
+      name: z.string().max(200).optional().openapi({ description: 'Campaigns with exactly this name.' }),
       slug: slug.optional(),
-      archived: flag.optional().openapi({ description: 'Whether archived ones are shown too.' }),
+      archived: flag.optional().openapi({ description: 'Whether archived ones are included.' }),
     }),
     reply: pageOfItems(listedCampaignSchema),
     handle: ({ application, projectId, query }) =>
@@ -132,7 +132,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
   route({
     method: 'patch',
     path: '/v1/campaigns/{campaignId}',
-    summary: 'Change a draft',
+    summary: 'Update a draft',
     permission: 'campaign.write',
     params,
     maxBodyBytes: CONTENT_BODY_BYTES,
@@ -145,7 +145,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     method: 'delete',
     path: '/v1/campaigns/{campaignId}',
     summary: 'Delete a draft',
-    description: 'Only a draft: unschedule what is scheduled, archive what is over.',
+    description: 'Only drafts can be deleted. Unschedule a scheduled campaign first; archive a finished one.',
     permission: 'campaign.write',
     params,
     handle: async ({ application, projectId, params: { campaignId } }) => {
@@ -156,7 +156,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/campaigns/{campaignId}/check',
-    summary: 'Everything that would stand in the way of a launch',
+    summary: 'List the problems that would prevent a launch',
     permission: 'campaign.read',
     params,
     reply: z.object({ problems: z.array(problemSchema).readonly() }),
@@ -167,8 +167,9 @@ export const campaignRoutes: readonly Route<Application>[] = [
   route({
     method: 'post',
     path: '/v1/campaigns/{campaignId}/preview',
-    summary: 'The campaign as one subscriber would see it',
-    description: "Without a subscriber: with the content's defaults. With one, the key needs the scope `audience.read` too.",
+    summary: 'Preview the campaign as a subscriber receives it',
+    description:
+      'Without a subscriber the defaults of the content are used. With a subscriber the key also needs the scope `audience.read`.',
     permission: 'campaign.read',
     params,
     body: z.strictObject(asSubscriber).optional().openapi({ example: {} }),
@@ -183,7 +184,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     path: '/v1/campaigns/{campaignId}/test',
     summary: 'Send the campaign to a few addresses as a test',
     description:
-      'One transactional message each, with `[Test]` before the subject, otherwise as recipients get it; links are not tracked, and the unsubscribe link unsubscribes nobody. Counts in no report. As a subscriber, the key needs the scope `audience.read` too.',
+      'Sends one transactional message to each address, with `[Test]` before the subject. Links are not tracked, the unsubscribe link has no effect, and reports do not count it. To render it for a subscriber, the key also needs the scope `audience.read`.',
     permission: 'campaign.send',
     params,
     body: z.strictObject({ to: z.array(email).min(1).max(20), ...asSubscriber }).openapi({ example: { to: ['me@example.com'] } }),
@@ -210,48 +211,48 @@ export const campaignRoutes: readonly Route<Application>[] = [
     'launch',
     'campaign.send',
     'Launch a campaign',
-    'Content and recipients are fixed from here on.',
+    'The launch freezes content and recipients.',
     ({ application, projectId, params }) => application.campaign.launch(projectId, params.campaignId),
   ),
   step(
     'unschedule',
     'campaign.send',
     'Make a scheduled campaign a draft again',
-    'It can be edited then.',
+    'A draft can be edited.',
     ({ application, projectId, params }) => application.campaign.unschedule(projectId, params.campaignId),
   ),
   step(
     'pause',
     'campaign.send',
     'Pause a sending campaign',
-    'Within two seconds nothing more is handed over.',
+    'Sending stops within two seconds.',
     ({ application, projectId, params }) => application.campaign.pause(projectId, params.campaignId),
   ),
   step(
     'resume',
     'campaign.send',
-    'Go on with a paused campaign',
-    'Nobody is skipped, nobody is mailed again.',
+    'Resume a paused campaign',
+    'No recipient is skipped or mailed twice.',
     ({ application, projectId, params }) => application.campaign.resume(projectId, params.campaignId),
   ),
   step(
     'cancel',
     'campaign.send',
     'Cancel a campaign',
-    'For good. What was handed over stays sent.',
+    'Permanent. Messages that were handed over cannot be recalled.',
     ({ application, projectId, params }) => application.campaign.cancel(projectId, params.campaignId),
   ),
   step(
     'archive',
     'campaign.write',
     'Archive a campaign',
-    'It no longer shows in listings; its report stays.',
+    'Listings no longer show it; its report stays.',
     ({ application, projectId, params }) => application.campaign.archive(projectId, params.campaignId),
   ),
   route({
     method: 'get',
     path: '/v1/campaigns/{campaignId}/recipients',
-    summary: 'Who received it, and who did not and why',
+    summary: 'List the recipients with their outcomes',
     description: 'With addresses for a key that has the scope `audience.read` too.',
     permission: 'report.read',
     params,
@@ -260,11 +261,11 @@ export const campaignRoutes: readonly Route<Application>[] = [
       z
         .object({
           subscriberId: id,
-          address: guarded('recipient.address', orNull(z.string()), 'As it is now; null once the person is erased.'),
+          address: guarded('recipient.address', orNull(z.string()), 'The current address; null after an erasure.'),
           state: z.enum(ledgerStates),
           run: z.int(),
           attempts: z.int(),
-          copies: z.int().openapi({ description: 'How often the next hop accepted it; more than 1 is a repeat.' }),
+          copies: z.int().openapi({ description: 'How often the next hop accepted the message; more than 1 is a repeat.' }),
           possibleRepeat: z.boolean(),
           code: orNull(z.int()),
           reply: guarded('recipient.reply', orNull(z.string())),
@@ -280,8 +281,8 @@ export const campaignRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/campaigns/{campaignId}/recipients.csv',
-    summary: 'The same as a file, with addresses',
-    description: 'Safe to open in a spreadsheet. Who was erased meanwhile has no address.',
+    summary: 'Download the recipients as CSV, with addresses',
+    description: 'Safe to open in a spreadsheet. Erased subscribers have no address.',
     permission: ['report.read', 'audience.read'],
     params,
     query: z.strictObject({ state: z.enum(ledgerStates).optional() }),

@@ -10,7 +10,8 @@ const headers = z.record(z.string(), z.string()).openapi({
   maxProperties: 50,
   propertyNames: { type: 'string', pattern: '^[A-Za-z0-9][!-9;-~]{0,75}$' },
   additionalProperties: { type: 'string', maxLength: 900, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' },
-  description: 'Not those that pennypost writes itself, such as From, To, Subject, Date, Message-ID and List-Unsubscribe.',
+  description:
+    'Further headers, except those that pennypost writes, such as From, To, Subject, Date, Message-ID and List-Unsubscribe.',
   example: { 'X-Shop': 'Oslo' },
 } as object);
 
@@ -21,10 +22,10 @@ export const contentInput = z
   .strictObject({
     kind: z.enum(['mjml', 'html', 'markdown', 'text']),
     source: filled(1_000_000),
-    text: lines(250_000).optional().openapi({ description: 'The plain-text part; absent: made from the HTML.' }),
+    text: lines(250_000).optional().openapi({ description: 'The plain-text part. Default: made from the HTML.' }),
     subject: line(2_000),
     preheader: lines(2_000).optional(),
-    author: mailbox.openapi({ description: 'The From: address that people see.' }),
+    author: mailbox.openapi({ description: 'The From: address that recipients see.' }),
     replyTo: mailbox.optional(),
     headers: headers.optional(),
     defaults: jsonObject.optional().openapi({ description: 'Values for variables that a recipient may lack.' }),

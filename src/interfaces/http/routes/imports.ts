@@ -16,11 +16,13 @@ const importSchema = z
     dryRun: z.boolean(),
     fileName: guarded('import.fileName', orNull(z.string())),
     listIds: z.array(id).readonly(),
-    as: orNull(z.enum(importAs)).openapi({ description: 'As what the people were imported; null when the request did not say.' }),
+    as: orNull(z.enum(importAs)).openapi({
+      description: 'How subscribers that left elsewhere were imported; null when the request did not say.',
+    }),
     columns: guarded('import.columns', orNull(z.array(z.string()).readonly()), 'Null for JSON Lines.'),
     encoding: orNull(z.string()).openapi({
       description:
-        'How the bytes were read, stated or recognised, such as `utf-8` or `windows-1252`; null until the file was read.',
+        'The encoding of the file, stated or detected, such as `utf-8` or `windows-1252`; null until the file was read.',
     }),
     warnings: guarded(
       'import.warnings',
@@ -31,7 +33,7 @@ const importSchema = z
             .openapi('ImportWarning'),
         )
         .readonly(),
-      'What did not stop the import: one entry for each column and kind, with the rows and the first line.',
+      'Problems that did not stop the import: one entry for each column and kind, with the rows and the first line.',
     ),
     totals: z
       .object({
@@ -54,23 +56,19 @@ const params = z.object({ importId: idOf('import') });
 /** In the query, because the body is the file. */
 const options = z
   .strictObject({
-    lists: idsOf('list').optional().openapi({ description: 'Everybody imported joins these.' }),
+    lists: idsOf('list').optional().openapi({ description: 'Lists that all imported subscribers join.' }),
     as: z.enum(importAs).optional().openapi({
       description:
-        'As what the people are imported. `subscribed`: they join the lists, whatever the file says. `unsubscribed`: they have left the lists, or all marketing without `lists`. `suppressed`: they get no campaigns. `stated`: each row as the file says. Without it they join, and a file that says that some left is refused with `import.people_left`.',
+        'How the subscribers in the file are imported. `subscribed`: they join the lists, whatever the file says. `unsubscribed`: they have left the lists, or all marketing without `lists`. `suppressed`: they get no campaigns. `stated`: each row as the file says. By default they join, and a file with subscribers that left elsewhere is refused with `import.people_left`.',
     }),
-    dryRun: flag.optional().openapi({ description: 'Counts and rejects as a real import would, and changes nobody.' }),
+    dryRun: flag.optional().openapi({ description: 'Validates the file and reports; changes nothing.' }),
     consentSource: z
       .string()
       .min(1)
       .max(200)
       .optional()
-      .openapi({ description: 'Where everybody in the file agreed; confirms them on double opt-in lists.' }),
-    consentText: z
-      .string()
-      .max(10_000)
-      .optional()
-      .openapi({ description: 'The words that they agreed to; needs `consentSource`.' }),
+      .openapi({ description: 'Where all subscribers in the file agreed. Also confirms them on double opt-in lists.' }),
+    consentText: z.string().max(10_000).optional().openapi({ description: 'Wording of the consent; needs `consentSource`.' }),
     map: z
       .string()
       .transform(parsedJson)
@@ -82,18 +80,18 @@ const options = z
       .openapi({
         type: 'string',
         description:
-          'JSON: column, by name or by position from 1, to `email`, `locale`, `time_zone`, an attribute, or `-` to leave it out.',
+          'A JSON object: column (name, or position from 1) to `email`, `locale`, `time_zone`, an attribute, or `-` to ignore it.',
       }),
     encoding: z.string().max(40).optional().openapi({
       description:
-        'A label such as `windows-1252`; default: the charset of the Content-Type unless that is UTF-8, else recognised, and refused where it is unclear. A byte order mark wins over it.',
+        'A label such as `windows-1252`. Default: the charset of the Content-Type unless that is UTF-8, otherwise detected. An unclear encoding is refused. A byte order mark overrides it.',
     }),
-    delimiter: z.string().max(3).optional().openapi({ description: 'One character, or `tab`; default: recognised.' }),
+    delimiter: z.string().max(3).optional().openapi({ description: 'One character, or `tab`. Default: detected.' }),
     fileName: z.string().max(300).optional(),
   })
   .refine((query) => query.consentText === undefined || query.consentSource !== undefined, {
     path: ['consentSource'],
-    message: 'The words of a consent need its source',
+    message: 'A consent text needs its source',
   });
 
 function parsedJson(text: string): unknown {
@@ -115,8 +113,8 @@ export const importRoutes: readonly Route<Application>[] = [
   route({
     method: 'post',
     path: '/v1/imports',
-    summary: 'Import people from a file',
-    description: 'The body is the file, read as it arrives. Answered when everybody is imported, or nobody.',
+    summary: 'Import subscribers from a file',
+    description: 'The body is the file, which is streamed. The answer comes when the import has ended.',
     permission: 'audience.write',
     query: options,
     upload: { types: ['text/csv', 'text/tab-separated-values', 'application/x-ndjson', 'application/jsonl'] },
@@ -158,7 +156,7 @@ export const importRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/imports/{importId}/rejections',
-    summary: 'The rows that were not imported, by line',
+    summary: 'List the rejected rows, by line',
     permission: 'audience.read',
     params,
     query: pageQuery,
@@ -171,8 +169,8 @@ export const importRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/imports/{importId}/rejections.csv',
-    summary: 'The rows that were not imported, as a file',
-    description: 'Line, reason, then the row as it stood in the file. Safe to open in a spreadsheet.',
+    summary: 'Download the rejected rows as CSV',
+    description: 'Line, reason, then the original row. Safe to open in a spreadsheet.',
     permission: 'audience.read',
     params,
     replyType: 'text/csv',

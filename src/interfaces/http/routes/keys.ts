@@ -24,7 +24,7 @@ const keyShape = {
   createdAt: timestamp,
   expiresAt: timestampOrNull,
   revokedAt: timestampOrNull,
-  lastUsedAt: timestampOrNull.openapi({ description: 'Written at most once a minute.' }),
+  lastUsedAt: timestampOrNull.openapi({ description: 'Updated at most once a minute.' }),
 };
 const keySchema = z.object(keyShape).openapi('Key');
 
@@ -44,8 +44,7 @@ export const keyRoutes: readonly Route<Application>[] = [
     method: 'post',
     path: '/v1/keys',
     summary: 'Create an API key',
-    description:
-      'The answer is the only place where the secret ever stands. Only a key with `instance.read` can give that scope to another.',
+    description: 'Only this answer contains the secret. Only a key with `instance.read` can grant that scope.',
     permission: 'admin',
     body: z
       .strictObject({
@@ -71,7 +70,7 @@ export const keyRoutes: readonly Route<Application>[] = [
     method: 'post',
     path: '/v1/keys/{keyId}/revoke',
     summary: 'Revoke an API key',
-    description: 'Holds at once and for good.',
+    description: 'Takes effect at once, and is permanent.',
     permission: 'admin',
     params: z.object({ keyId: idOf('key') }),
     reply: keySchema,

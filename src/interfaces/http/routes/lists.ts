@@ -10,7 +10,7 @@ const listShape = {
   name: z.string(),
   slug: z.string(),
   description: z.string(),
-  doubleOptIn: z.boolean().openapi({ description: 'A subscription counts only after the mailed confirmation.' }),
+  doubleOptIn: z.boolean().openapi({ description: 'Subscribers get mail only after they confirmed by e-mail.' }),
   archivedAt: timestampOrNull,
   createdAt: timestamp,
   updatedAt: timestamp,
@@ -32,7 +32,7 @@ export const listRoutes: readonly Route<Application>[] = [
     path: '/v1/lists',
     summary: 'List the lists',
     permission: 'audience.read',
-    query: pageQuery.extend({ archived: flag.optional().openapi({ description: 'Whether archived ones are shown too.' }) }),
+    query: pageQuery.extend({ archived: flag.optional().openapi({ description: 'Whether archived ones are included.' }) }),
     reply: pageOfItems(listSchema),
     handle: ({ application, projectId, query }) =>
       application.audience.lists(projectId, { ...pageOf(query), includeArchived: query.archived }),
@@ -57,7 +57,7 @@ export const listRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/lists/{listId}',
-    summary: 'One list, with its numbers',
+    summary: 'Show a list with its subscriber counts',
     permission: 'audience.read',
     params,
     reply: countedListSchema,
@@ -70,7 +70,7 @@ export const listRoutes: readonly Route<Application>[] = [
   route({
     method: 'patch',
     path: '/v1/lists/{listId}',
-    summary: 'Change a list',
+    summary: 'Update a list',
     permission: 'audience.write',
     params,
     body: z
@@ -85,11 +85,11 @@ export const listRoutes: readonly Route<Application>[] = [
     path: '/v1/lists/{listId}/archive',
     summary: 'Archive a list',
     description:
-      'No subscriber can be added to it; its subscribers stay. Refused while a campaign that is not done uses the list.',
+      'An archived list takes no new subscribers; its subscribers stay. Refused while an unfinished campaign uses the list.',
     permission: 'audience.write',
     params,
     query: z.strictObject({
-      force: flag.optional().openapi({ description: 'Archive it although campaigns use it. The campaigns go on.' }),
+      force: flag.optional().openapi({ description: 'Archive the list even while campaigns use it. These campaigns continue.' }),
     }),
     reply: listSchema,
     handle: ({ application, projectId, params: { listId }, query }) => application.audience.archiveList(projectId, listId, query),
@@ -97,7 +97,7 @@ export const listRoutes: readonly Route<Application>[] = [
   route({
     method: 'post',
     path: '/v1/lists/{listId}/restore',
-    summary: 'Bring an archived list back',
+    summary: 'Restore an archived list',
     permission: 'audience.write',
     params,
     reply: listSchema,
@@ -108,13 +108,13 @@ export const listRoutes: readonly Route<Application>[] = [
     path: '/v1/lists/{listId}',
     summary: 'Delete a list',
     description:
-      'Deletes its subscriptions too, and with them the knowledge of who left it. Archive it where that matters. Refused while a campaign that is not done uses the list.',
+      'Also deletes its subscriptions, including the record of unsubscribes. Archive the list to keep them. Refused while an unfinished campaign uses the list.',
     permission: 'audience.write',
     params,
     query: z.strictObject({
       force: flag.optional().openapi({
         description:
-          'Delete it although campaigns use it: nobody else is mailed for this list, and a scheduled campaign that names it is not launched.',
+          'Delete the list even while campaigns use it. They stop mailing it, and a scheduled campaign that names it is not launched.',
       }),
     }),
     handle: async ({ application, projectId, params: { listId }, query }) => {

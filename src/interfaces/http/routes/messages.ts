@@ -15,9 +15,9 @@ const messageShape = {
   attempts: z.int(),
   nextAttemptAt: timestampOrNull,
   acceptedAt: timestamp,
-  at: timestamp.openapi({ description: 'Since when the state holds.' }),
+  at: timestamp.openapi({ description: 'Time of the last change of state.' }),
   code: orNull(z.int()).openapi({ description: 'SMTP reply code of the last attempt.' }),
-  reply: guarded('message.reply', orNull(z.string()), 'The last reply, or why it was not sent.'),
+  reply: guarded('message.reply', orNull(z.string()), 'The last reply, or the reason why it was not sent.'),
 };
 
 type Message = Awaited<ReturnType<Application['messages']['send']>>;
@@ -42,7 +42,7 @@ export const messageRoutes: readonly Route<Application>[] = [
     path: '/v1/messages',
     summary: 'Send one message',
     description:
-      'Answered once the message and its job are stored in one transaction. With an `Idempotency-Key` the same request gives the same message; another request under that key is refused.',
+      'The answer comes when the message and its job are stored in one transaction. With an `Idempotency-Key` the same request gives the same message, and another request with that key is refused.',
     permission: 'message.send',
     headers: z.object({ 'idempotency-key': z.string().min(1).max(256).optional() }),
     maxBodyBytes: CONTENT_BODY_BYTES,
@@ -74,7 +74,7 @@ export const messageRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/messages/{messageId}',
-    summary: 'One message, with every attempt',
+    summary: 'Show a message with every attempt',
     permission: 'report.read',
     params: z.object({ messageId: idOf('message') }),
     reply: z.object({ ...messageShape, tries: z.array(attemptSchema).readonly() }).openapi('MessageWithAttempts'),

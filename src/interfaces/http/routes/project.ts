@@ -15,7 +15,7 @@ const projectSchema = z
     name: z.string(),
     senderDomain: z.string(),
     authorDomains: z.array(z.string()).readonly(),
-    trackingBaseUrl: orNull(z.string()).openapi({ description: "Null: the instance's own public URL." }),
+    trackingBaseUrl: orNull(z.string()).openapi({ description: 'Null: the public URL of the instance.' }),
     postalAddress: z.string(),
     timeZone: z.string(),
     defaultLanguage: z.string(),
@@ -27,7 +27,7 @@ export const projectRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/project',
-    summary: "The settings of the key's project",
+    summary: "Show the settings of the key's project",
     permission: 'admin',
     reply: projectSchema,
     handle: ({ application, projectId }) => application.access.getProject(projectId),
@@ -35,21 +35,18 @@ export const projectRoutes: readonly Route<Application>[] = [
   route({
     method: 'patch',
     path: '/v1/project',
-    summary: "Change the settings of the key's project",
-    description: 'What is not named stays as it is. The slug never changes.',
+    summary: "Update the settings of the key's project",
+    description: 'Fields that are absent keep their values. The slug never changes.',
     permission: 'admin',
     body: z
       .strictObject({
         name: line(100),
-        senderDomain: domainName.openapi({ description: 'Domain of Message-ID, List-Id and return paths, and of authors.' }),
+        senderDomain: domainName.openapi({ description: 'Domain of author addresses, Message-ID, List-Id and return paths.' }),
         authorDomains: z
           .array(z.string().openapi({ format: 'idn-hostname' }))
           .max(50)
-          .openapi({ description: 'Further domains that authors may have, each with its subdomains; `*` is any domain.' }),
-        trackingBaseUrl: z
-          .string()
-          .nullable()
-          .openapi({ format: 'uri', description: "Null goes back to the instance's own public URL." }),
+          .openapi({ description: 'Further domains for author addresses, each with its subdomains. `*`: any domain.' }),
+        trackingBaseUrl: z.string().nullable().openapi({ format: 'uri', description: 'Null: the public URL of the instance.' }),
         postalAddress: z
           .string()
           .max(500)

@@ -26,15 +26,15 @@ const reportSchema = z
       .openapi({ description: 'Copies that the next hop accepted beyond the first for a recipient, as far as was recorded.' }),
     possibleRepeats: z.int().openapi({
       description:
-        'Recipients who may have more than one copy, because a worker ended without recording what it had handed over. The later copy carries `X-Pennypost-Possible-Repeat: yes`.',
+        'Recipients that may have more than one copy, because a worker ended without recording a hand-over. The later copy carries `X-Pennypost-Possible-Repeat: yes`.',
     }),
-    pauseReason: guarded('report.pauseReason', orNull(z.string()), 'When a rule paused it, and not a person.'),
+    pauseReason: guarded('report.pauseReason', orNull(z.string()), 'Why a rule paused it; null when a user paused it.'),
     reasons: z
       .array(z.object({ state: z.enum(states), reason: guarded('report.reason', z.string()), count: z.int(), of: z.int() }))
       .readonly()
       .openapi({
         description:
-          'Why messages are in their states, the five commonest of each, without addresses; `of` is how many of the state were looked at, 1,000 at most.',
+          'The five commonest reasons of each state, without addresses. `of` is the number of messages that were examined, at most 1,000.',
       }),
     opened: figures,
     clicked: figures,
@@ -44,7 +44,7 @@ const reportSchema = z
     rates: z
       .array(z.object({ name: z.string(), value: z.number().nullable(), definition: z.string() }))
       .readonly()
-      .openapi({ description: 'Each with what is divided by what; null when there is nothing to divide by.' }),
+      .openapi({ description: 'Each rate with its definition; null when the divisor is 0.' }),
     links: z.array(z.object({ index: z.int(), target: z.string(), ...figures.shape })).readonly(),
     domains: z.array(z.object({ domain: z.string(), counts: z.record(z.string(), z.int()) })).readonly(),
   })
@@ -62,13 +62,13 @@ const seriesSchema = z
     timeZone: z.string(),
     days: z.array(z.object({ day: z.string(), counts: z.record(z.string(), z.int()) })).readonly(),
   })
-  .openapi('DailySeries', { description: "Every day of the range in the project's time zone; empty ones are zero." });
+  .openapi('DailySeries', { description: "Every day of the range in the project's time zone, also days without events." });
 
 export const reportRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/reports/campaigns/{campaignId}',
-    summary: 'The report of a campaign',
+    summary: 'Show the report of a campaign',
     permission: 'report.read',
     params,
     reply: reportSchema,
@@ -77,7 +77,7 @@ export const reportRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/reports/campaigns/{campaignId}/daily',
-    summary: "A campaign's days",
+    summary: 'Show the days of a campaign',
     permission: 'report.read',
     params,
     query: days,
@@ -88,7 +88,7 @@ export const reportRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/reports/daily',
-    summary: "The project's days",
+    summary: 'Show the days of the project',
     permission: 'report.read',
     query: days,
     reply: seriesSchema,

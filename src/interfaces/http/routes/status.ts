@@ -12,15 +12,15 @@ export const statusRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/status',
-    summary: 'How much is waiting, for how long, and who works on it',
-    description: 'Of the whole instance, with all its projects: `admin` of a project does not include it.',
+    summary: 'Show queue depth, oldest job and active workers per lane',
+    description: 'Covers the whole instance with all projects, so the scope `admin` of a project does not include it.',
     permission: 'instance.read',
     reply: z
       .object({
         databaseEnds: orNull(
           z.object({ count: z.int(), lastAt: orNull(timestamp), lastReason: orNull(z.string()) }).openapi({
             description:
-              'How often the embedded PostgreSQL ended by itself and was started again; null with a database server of your own.',
+              'How often the embedded PostgreSQL ended by itself and was restarted; null with your own database server.',
           }),
         ),
         lanes: z.array(z.object({ lane, waiting: z.int(), active: z.int(), oldestAgeMs: z.number() })).readonly(),
@@ -42,12 +42,12 @@ export const statusRoutes: readonly Route<Application>[] = [
                 trouble: guarded(
                   'worker.trouble',
                   orNull(z.string()),
-                  'Why its mail is not taken: the last transport error, while no answer has come since.',
+                  'The last transport error, while no answer has come since.',
                 ),
                 stuck: guarded(
                   'worker.stuck',
                   orNull(z.object({ at: z.string(), forMs: z.number(), profile: orNull(z.string()) })),
-                  'It has work and gets nowhere: what it waits for, for how long, and where on its machine a CPU profile of it lies.',
+                  'Set while the worker is stuck: what it waits for, for how long, and the path of its CPU profile on its machine.',
                 ),
               }),
             }),

@@ -26,7 +26,7 @@ const route = routesOf<Application>();
 const subscriptionState = z.enum(['unconfirmed', 'confirmed', 'unsubscribed']);
 const subscriberShape = {
   id,
-  email: guarded('subscriber.email', orNull(z.string()), 'As first written; null once erased.'),
+  email: guarded('subscriber.email', orNull(z.string()), 'As first written; null after an erasure.'),
   status: z.enum(['active', 'erased']),
   locale: guarded('subscriber.locale', orNull(z.string())),
   timeZone: guarded('subscriber.timeZone', orNull(z.string())),
@@ -50,8 +50,8 @@ const changes = {
 const joining = {
   consent: evidenceSchema
     .optional()
-    .openapi({ description: "Proof of the person's own word. Without it, somebody else adds the person." }),
-  confirmed: z.boolean().optional().openapi({ description: 'The consent was confirmed by mail elsewhere; needs `consent`.' }),
+    .openapi({ description: "Proof of the subscriber's own agreement. Without it the call counts as made by a third party." }),
+  confirmed: z.boolean().optional().openapi({ description: 'The consent was already confirmed by e-mail; needs `consent`.' }),
 };
 
 type Known = Awaited<ReturnType<Application['audience']['getSubscriber']>>;
@@ -104,7 +104,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
       .strictObject({ email, ...changes, lists: z.array(idOf('list')).max(100).optional(), ...joining })
       .refine(({ lists = [], consent, confirmed }) => lists.length > 0 || (consent ?? confirmed) === undefined, {
         path: ['lists'],
-        message: 'A consent needs the lists that it is for',
+        message: 'A consent needs `lists`',
       })
       .openapi({ example: { email: 'ada@example.com', attributes: { first_name: 'Ada' } } }),
     reply: z
@@ -119,7 +119,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/subscribers/{subscriberId}',
-    summary: 'One subscriber, with the lists',
+    summary: 'Show a subscriber with its lists',
     permission: 'audience.read',
     params,
     reply: z.object({ ...subscriberShape, subscriptions: z.array(subscriptionSchema).readonly() }).openapi('SubscriberWithLists'),
@@ -131,7 +131,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
   route({
     method: 'patch',
     path: '/v1/subscribers/{subscriberId}',
-    summary: 'Change a subscriber',
+    summary: 'Update a subscriber',
     permission: 'audience.write',
     params,
     body: z.strictObject({ email: email.optional(), ...changes }).openapi({ example: { attributes: { first_name: 'Ada' } } }),
@@ -144,7 +144,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     path: '/v1/subscribers/{subscriberId}',
     summary: 'Erase a subscriber',
     description:
-      'Final. What stays is an id, so that reports add up, and a keyed hash of the address, so that no import can mail it again.',
+      'Permanent. The id stays, so that reports add up, and a keyed hash of the address, so that no import can add it again.',
     permission: 'audience.write',
     params,
     handle: async ({ application, projectId, params: { subscriberId } }) => {
@@ -155,8 +155,8 @@ export const subscriberRoutes: readonly Route<Application>[] = [
   route({
     method: 'put',
     path: '/v1/lists/{listId}/subscribers/{subscriberId}',
-    summary: 'Put a subscriber on a list',
-    description: 'Confirmed, or unconfirmed where the list wants double opt-in. Doing it twice changes nothing.',
+    summary: 'Subscribe a subscriber to a list',
+    description: 'The subscription is confirmed, or unconfirmed on a double opt-in list. Repeating the call changes nothing.',
     permission: 'audience.write',
     params: subscriptionParams,
     body: z
@@ -172,8 +172,8 @@ export const subscriberRoutes: readonly Route<Application>[] = [
   route({
     method: 'delete',
     path: '/v1/lists/{listId}/subscribers/{subscriberId}',
-    summary: 'Take a subscriber off a list',
-    description: 'The person comes back only by an own word.',
+    summary: 'Unsubscribe a subscriber from a list',
+    description: "Only the subscriber's own consent can revert this.",
     permission: 'audience.write',
     params: subscriptionParams,
     handle: async ({ application, projectId, params: { listId, subscriberId } }) => {
@@ -186,7 +186,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
   route({
     method: 'get',
     path: '/v1/subscribers/{subscriberId}/consents',
-    summary: 'The proof of what a subscriber agreed to',
+    summary: 'List the consent records of a subscriber',
     permission: 'audience.read',
     params,
     reply: z.object({

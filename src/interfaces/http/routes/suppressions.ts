@@ -22,7 +22,7 @@ const suppressionSchema = z
     emailKey: guarded(
       'suppression.emailKey',
       z.string(),
-      'The address in the form that is compared, or the mark of an erased one.',
+      'The address in the form that is compared, or a keyed hash after an erasure.',
     ),
     scope: z.string(),
     reason: z.enum([...reasons, 'erased']),
@@ -46,8 +46,8 @@ export const suppressionRoutes: readonly Route<Application>[] = [
   route({
     method: 'post',
     path: '/v1/suppressions',
-    summary: 'Refuse to mail an address',
-    description: 'Doing it twice changes nothing; a graver reason replaces a lighter one.',
+    summary: 'Suppress an address',
+    description: 'Repeating the call changes nothing. A more serious reason replaces a less serious one.',
     permission: 'audience.write',
     body: z
       .strictObject({
@@ -67,7 +67,7 @@ export const suppressionRoutes: readonly Route<Application>[] = [
   route({
     method: 'post',
     path: '/v1/suppressions/lookup',
-    summary: 'What stands against an address',
+    summary: 'List the suppressions of an address',
     permission: 'audience.read',
     body: z.strictObject({ email }).openapi({ example: { email: 'ada@example.com' } }),
     reply: allOf,
@@ -78,13 +78,14 @@ export const suppressionRoutes: readonly Route<Application>[] = [
   route({
     method: 'post',
     path: '/v1/suppressions/lift',
-    summary: 'Mail an address again',
-    description: "Lifts what stands against it in one scope, an erasure included. Only on the person's own word.",
+    summary: 'Remove a suppression',
+    description:
+      'Removes the suppression of one scope, including an erasure. Do so only at the request of the owner of the address.',
     permission: 'audience.write',
     body: z
       .strictObject({ email, scope: scope.optional().openapi({ default: 'project' }) })
       .openapi({ example: { email: 'ada@example.com' } }),
-    reply: z.object({ lifted: z.boolean().openapi({ description: 'False when nothing stood against it.' }) }),
+    reply: z.object({ lifted: z.boolean().openapi({ description: 'False when the address was not suppressed.' }) }),
     handle: async ({ application, projectId, body }) => ({
       lifted: await application.audience.unsuppress(projectId, body.email, body.scope),
     }),

@@ -56,8 +56,8 @@ export const templateRoutes: readonly Route<Application>[] = [
   route({
     method: 'patch',
     path: '/v1/templates/{templateId}',
-    summary: 'Change a template',
-    description: 'Messages that were accepted before keep the content that they were accepted with.',
+    summary: 'Update a template',
+    description: 'Messages that were already accepted keep their content.',
     permission: 'campaign.write',
     params,
     maxBodyBytes: CONTENT_BODY_BYTES,
