@@ -242,9 +242,7 @@ describe('listening', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
-    await expect(listen(app, { port })).rejects.toThrow(
-      `Cannot listen on 127.0.0.1:${port}: another process uses the port`,
-    );
+    await expect(listen(app, { port })).rejects.toThrow(`Cannot listen on 127.0.0.1:${port}: another process uses the port`);
     other.close();
   });
 
