@@ -3,42 +3,31 @@ import { InvalidInput, NotFound } from '../domain/shared/errors.ts';
 import { VERB_INPUTS } from './verb-inputs.ts';
 
 type Verb = (...args: unknown[]) => unknown;
-
-/** The compiler refuses a group with a verb that is not in the table. */
-type Listed<Group extends string, Verbs> = {
-  [Name in keyof Verbs & string]: `${Group}.${Name}` extends keyof typeof VERB_INPUTS ? Verbs[Name] : never;
-};
-
-const INPUTS: Readonly<Record<string, readonly z.ZodType[] | undefined>> = VERB_INPUTS;
+type Inputs = Readonly<Record<string, readonly z.ZodType[]>>;
 
 /** Verbs that answer with a stream: what is wrong with their input is thrown when its first part is asked for. */
-const STREAMS: ReadonlySet<string> = new Set(['campaign.recipientsCsv', 'imports.rejectionsCsv', 'exports.subscribersCsv']);
+export const STREAMS: ReadonlySet<string> = new Set(['subscribers.export', 'imports.rejectionsCsv', 'campaigns.recipientsCsv']);
 
 /**
- * The border of every face: arguments are checked before a verb sees them, so that a misspelt property, an id that is none or a
- * number that no page can have is a clear refusal and never a question to the database.
- * @param group the resource, as `VERB_INPUTS` names it
+ * The border of every face: arguments are checked before a verb sees them. A misspelt property, a malformed id or an
+ * impossible page size is refused with a clear error and never reaches the database.
  */
-export function checkedVerbs<const Group extends string, Verbs extends object & Listed<Group, Verbs>>(
-  group: Group,
-  verbs: Verbs,
+export function checkedVerbs<const Resource extends keyof typeof VERB_INPUTS, Verbs extends object>(
+  resource: Resource,
+  verbs: Verbs & { readonly [Name in keyof (typeof VERB_INPUTS)[Resource]]: unknown },
 ): Verbs {
-  return new Proxy(verbs, {
-    get(target, name) {
-      const found: unknown = Reflect.get(target, name);
-      if (typeof found !== 'function' || typeof name === 'symbol') return found;
-      const inputs = INPUTS[`${group}.${name}`];
-      // What only the service itself calls is no verb.
-      if (inputs === undefined) return undefined;
-      const verb = found as Verb;
-      const checked = (args: readonly unknown[]) => verb.apply(target, parsed(`${group}.${name}`, inputs, args));
-      if (STREAMS.has(`${group}.${name}`))
-        return async function* (...args: unknown[]) {
-          yield* checked(args) as AsyncIterable<unknown>;
-        };
-      return async (...args: unknown[]) => checked(args);
-    },
+  const checked = Object.entries<readonly z.ZodType[]>(VERB_INPUTS[resource] satisfies Inputs).map(([name, inputs]) => {
+    const verb = Reflect.get(verbs, name) as Verb;
+    const call = (args: readonly unknown[]) => verb(...parsed(`${resource}.${name}`, inputs, args));
+    return [name, STREAMS.has(`${resource}.${name}`) ? streamed(call) : async (...args: unknown[]) => call(args)] as const;
   });
+  return Object.freeze(Object.fromEntries(checked)) as unknown as Verbs;
+}
+
+function streamed(call: (args: readonly unknown[]) => unknown): Verb {
+  return async function* (...args: unknown[]) {
+    yield* call(args) as AsyncIterable<unknown>;
+  };
 }
 
 /** @throws NotFound for an id that is none, InvalidInput with a pointer into the argument for everything else */
@@ -65,7 +54,7 @@ function refusal(verb: string, given: unknown, issues: readonly z.core.$ZodIssue
             .slice(0, 80)
         : String(typeof value);
     if (issue.params.missing !== 'project') return new NotFound(issue.params.missing, shown);
-    return new InvalidInput(`${verb}: "${shown}" is not the id of a project. access.getProject finds a project by its slug.`);
+    return new InvalidInput(`${verb}: "${shown}" is not the id of a project. projects.get finds a project by its slug.`);
   }
   const pointer = (steps: readonly PropertyKey[]) =>
     steps.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');

@@ -1,22 +1,35 @@
 import { z } from 'zod';
-import type { AccessService } from '../domain/access/index.ts';
+import type { NewApiKey, NewProject, ProjectChanges } from '../domain/access/index.ts';
+import type {
+  Evidence,
+  Joining,
+  ListChanges,
+  NewList,
+  SubscriberWish,
+  Suppressing,
+  SuppressionFilter,
+} from '../domain/audience/index.ts';
 import type { CampaignFilter, CampaignInput, ContentInput } from '../domain/campaign/index.ts';
 import type { LedgerFilter } from '../domain/delivery/index.ts';
-import type { Audience, AudienceEntry } from '../domain/shared/audience.ts';
 import { isId } from '../domain/shared/ids.ts';
 import type { PageRequest } from '../domain/shared/page.ts';
-import type { DaysAsked } from './analytics/reports.ts';
-import type { audienceVerbs } from './audience/audience-verbs.ts';
+import type { Keys } from './access/keys.ts';
+import type { Projects } from './access/projects.ts';
+import type { DaysAsked, ReportOptions } from './analytics/reports.ts';
 import type { ImportRequest } from './audience/import-subscribers.ts';
+import type { Imports } from './audience/imports.ts';
 import type { Retiring } from './audience/list-desk.ts';
+import type { Deleting, ListListing, Lists } from './audience/lists.ts';
+import type { Erasing, Leaving, SubscriberInput, SubscriberListing, Subscribers } from './audience/subscribers.ts';
 import type { SubscribersFilter } from './audience/subscribers-file.ts';
-import type { Writing } from './campaign/campaign-desk.ts';
+import type { Suppressions } from './audience/suppressions.ts';
+import type { As, Writing } from './campaign/campaign-desk.ts';
+import type { Campaigns } from './campaign/campaigns.ts';
 import type { LeftOutSearch } from './campaign/explain-campaign.ts';
+import type { NewTemplate, TemplateChanges, Templates } from './campaign/templates.ts';
+import type { Messages } from './delivery/transactional/messages.ts';
 import type { SendInput } from './delivery/transactional/send-transactional.ts';
-
-type Access = { [Name in keyof AccessService]: Parameters<AccessService[Name]> };
-type AudienceVerbs = ReturnType<typeof audienceVerbs>;
-type AudienceInputs = { [Name in keyof AudienceVerbs]: Parameters<AudienceVerbs[Name]> };
+import type { PublicActions } from './tracking/public-actions.ts';
 
 /** An object that has these properties and no others; the compiler sees to it that none of the type is forgotten. */
 const strict = <T extends object>(fields: { readonly [Name in keyof Required<T>]: z.ZodType }) => z.strictObject(fields);
@@ -28,18 +41,19 @@ const id = (what: string) =>
     context.addIssue({ code: 'custom', params: { missing: what }, message: `This is not the id of a ${what}.` });
     return z.NEVER;
   });
-const ids = (what: string) => z.array(id(what)).readonly();
 
 /** A text that a column can hold. Texts that are cleaned further inside (attributes, variables, content) need no more than be one. */
 const text = z
   .string()
   .refine((value) => value.isWellFormed() && !value.includes('\0'), 'It holds a NUL character or half a surrogate pair.');
-const idOrSlug = (what: string) =>
+/** A name (an id, a slug, an address, a name) that the verb looks up. */
+const named = (what: string) =>
   z.unknown().transform((value, context) => {
     if (typeof value === 'string' && value.isWellFormed() && !value.includes('\0')) return value;
     context.addIssue({ code: 'custom', params: { missing: what }, message: `This names no ${what}.` });
     return z.NEVER;
   });
+const allNamed = (what: string) => z.array(named(what)).readonly();
 const flag = z.boolean().optional();
 /** Databases and ISO 8601 part ways before and after these years. */
 const time = z
@@ -76,18 +90,18 @@ const content = strict<ContentInput>({
 const campaignFields = {
   name: z.string(),
   content: content.optional(),
-  templateId: id('template').optional(),
-  lists: ids('list'),
-  excludeLists: ids('list').optional(),
+  templateId: named('template').optional(),
+  lists: allNamed('list'),
+  excludeLists: allNamed('list').optional(),
   trackOpens: flag,
   trackClicks: flag,
 };
 const campaign = strict<CampaignInput>({ ...campaignFields, slug: z.string().optional() });
 const campaignChanges = strict<Omit<CampaignInput, 'slug'>>(campaignFields).partial();
 const writing = strict<Writing>({ checked: flag, scheduleAt: time.optional() }).optional();
-const as = strict<{ readonly subscriberId?: string }>({ subscriberId: id('subscriber').optional() }).optional();
+const as = strict<As>({ subscriber: named('subscriber').optional() }).optional();
 
-const evidence = strict<AudienceInputs['confirm'][3]>({
+const evidence = strict<Evidence>({
   source: z.string(),
   ip: z.string().optional(),
   userAgent: z.string().optional(),
@@ -95,16 +109,14 @@ const evidence = strict<AudienceInputs['confirm'][3]>({
   textVersion: z.string().optional(),
   at: time.optional(),
 });
-const joining = strict<NonNullable<AudienceInputs['subscribe'][3]>>({ consent: evidence.optional(), confirmed: flag }).optional();
-const retiring = strict<Retiring>({ force: flag }).optional();
-const person = strict<AudienceInputs['upsertSubscriber'][1]>({
+const joiningFields = { consent: evidence.optional(), confirmed: flag };
+const joining = strict<Joining>(joiningFields).optional();
+const personFields = {
   email: z.string(),
   locale: z.string().nullable().optional(),
   timeZone: z.string().nullable().optional(),
   attributes: json.optional(),
-});
-const part = strict<AudienceEntry>({ list: id('list') });
-const audience = strict<Audience>({ include: z.array(part).readonly(), exclude: z.array(part).readonly() });
+};
 const profile = {
   name: z.string(),
   senderDomain: z.string(),
@@ -114,7 +126,7 @@ const profile = {
   timeZone: z.string().optional(),
   defaultLanguage: z.string().optional(),
 };
-const profileChanges = strict<Access['updateProject'][1]>({
+const profileChanges = strict<ProjectChanges>({
   ...profile,
   name: profile.name.optional(),
   senderDomain: profile.senderDomain.optional(),
@@ -122,16 +134,15 @@ const profileChanges = strict<Access['updateProject'][1]>({
 const list = { name: z.string(), description: z.string().optional(), doubleOptIn: flag };
 const subscriberFilter = {
   text: text.optional(),
-  listId: id('list').optional(),
+  list: named('list').optional(),
   state: z.enum(['unconfirmed', 'confirmed', 'unsubscribed']).optional(),
   status: z.enum(['active', 'erased']).optional(),
 };
-const subscriberSearch = strict<NonNullable<AudienceInputs['searchSubscribers'][1]>>({ ...pageFields, ...subscriberFilter });
 const ledgerState = z.enum(['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled']);
 const exclusionReason = z.enum(['erased', 'suppressed', 'excluded_list', 'unconfirmed', 'unsubscribed']);
 const days = strict<DaysAsked>({ from: z.string().optional(), to: z.string().optional() }).optional();
 const importRequest = {
-  lists: ids('list'),
+  lists: allNamed('list'),
   consent: evidence.optional(),
   map: z.record(text, text).optional(),
   as: z.enum(['subscribed', 'unsubscribed', 'suppressed', 'stated']).optional(),
@@ -139,151 +150,170 @@ const importRequest = {
   fileName: text.optional(),
 };
 
-/** What every verb takes, argument by argument, as `resource.verb`; arguments beyond these go on as they come. */
+/** What every verb takes, argument by argument; arguments beyond these go on as they come. */
 export const VERB_INPUTS = {
-  'access.createProject': [strict<Access['createProject'][0]>({ ...profile, slug: z.string().optional() })],
-  'access.updateProject': [project, profileChanges],
-  'access.getProject': [idOrSlug('project')],
-  'access.listProjects': [page],
-  'access.timeZones': [ids('project')],
-  'access.createKey': [
-    project,
-    strict<Access['createKey'][1]>({
-      name: text,
-      scopes: z.array(z.string()).readonly(),
-      expiresAt: time.optional(),
-      requestsPerSecond: z.number().optional(),
-    }),
-  ],
-  'access.listKeys': [project, page],
-  'access.revokeKey': [project, id('API key')],
-  'access.authenticate': [z.string()],
-  'access.rememberFingerprint': [text, z.array(text).readonly().optional()],
-  'access.checkFingerprint': [text],
-  'audience.createList': [project, strict<AudienceInputs['createList'][1]>({ ...list, slug: z.string().optional() })],
-  'audience.updateList': [
-    project,
-    idOrSlug('list'),
-    strict<AudienceInputs['updateList'][2]>({ ...list, name: list.name.optional() }),
-  ],
-  'audience.findList': [project, id('list')],
-  'audience.getList': [project, idOrSlug('list')],
-  'audience.lists': [
-    project,
-    strict<NonNullable<AudienceInputs['lists'][1]>>({ ...pageFields, includeArchived: flag }).optional(),
-  ],
-  'audience.listCounts': [project, ids('list')],
-  'audience.archiveList': [project, idOrSlug('list'), retiring],
-  'audience.restoreList': [project, idOrSlug('list')],
-  'audience.deleteList': [project, idOrSlug('list'), retiring],
-  'audience.upsertSubscriber': [project, person],
-  'audience.join': [project, person, z.array(idOrSlug('list')).readonly(), joining],
-  'audience.updateSubscriber': [project, id('subscriber'), person.partial()],
-  'audience.getSubscriber': [project, id('subscriber')],
-  'audience.findByAddress': [project, z.string()],
-  'audience.searchSubscribers': [project, subscriberSearch.optional()],
-  'audience.deleteSubscriber': [project, id('subscriber'), texts.optional()],
-  'audience.subscribe': [project, idOrSlug('list'), id('subscriber'), joining],
-  'audience.confirm': [project, idOrSlug('list'), id('subscriber'), evidence],
-  'audience.unsubscribe': [project, ids('list'), id('subscriber'), evidence],
-  'audience.subscriptionsOf': [project, ids('subscriber')],
-  'audience.consentsOf': [project, id('subscriber')],
-  'audience.suppress': [
-    project,
-    z.string(),
-    strict<NonNullable<AudienceInputs['suppress'][2]>>({
-      scope: z.string().optional(),
-      reason: z.string().optional(),
-      evidence: texts.optional(),
-    }).optional(),
-  ],
-  'audience.unsuppress': [project, z.string(), z.string().optional()],
-  'audience.suppressionsOf': [project, z.string()],
-  'audience.listSuppressions': [
-    project,
-    strict<NonNullable<AudienceInputs['listSuppressions'][1]>>({
-      ...pageFields,
-      scope: text.optional(),
-      reason: z.string().optional(),
-    }).optional(),
-  ],
-  'audience.countAudience': [project, audience],
-  'audience.getImport': [project, id('import')],
-  'audience.imports': [project, page],
-  'audience.rejections': [project, id('import'), page],
-  'imports.run': [
-    project,
-    anything,
-    strict<ImportRequest>({
-      ...importRequest,
-      format: z.enum(['csv', 'jsonl']).optional(),
-      encoding: z.string().optional(),
-      delimiter: z.string().optional(),
-    }),
-  ],
-  'imports.rejectionsCsv': [project, id('import')],
-  'exports.subscribersCsv': [project, strict<SubscribersFilter>(subscriberFilter)],
-  'campaign.create': [project, campaign, writing],
-  'campaign.edit': [project, id('campaign'), campaignChanges, writing],
-  'campaign.delete': [project, id('campaign')],
-  'campaign.get': [project, id('campaign')],
-  'campaign.list': [
-    project,
-    strict<CampaignFilter>({
-      ...pageFields,
-      state: z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']).optional(),
-      name: text.optional(),
-      slug: text.optional(),
-      archived: flag,
-    }),
-  ],
-  'campaign.check': [project, id('campaign')],
-  'campaign.preview': [project, id('campaign'), as],
-  'campaign.test': [project, id('campaign'), z.array(z.string()).readonly(), as],
-  'campaign.launch': [project, id('campaign')],
-  'campaign.schedule': [project, id('campaign'), time],
-  'campaign.unschedule': [project, id('campaign')],
-  'campaign.pause': [project, id('campaign')],
-  'campaign.resume': [project, id('campaign')],
-  'campaign.cancel': [project, id('campaign')],
-  'campaign.archive': [project, id('campaign')],
-  'campaign.resend': [project, id('campaign'), z.enum(['failed', 'in_doubt', 'new'])],
-  'campaign.explain': [project, id('campaign')],
-  'campaign.excluded': [
-    project,
-    id('campaign'),
-    strict<LeftOutSearch>({ ...pageFields, reason: exclusionReason.or(z.enum(['bad_data', 'skipped'])).optional() }),
-  ],
-  'campaign.recipients': [project, id('campaign'), strict<LedgerFilter>({ ...pageFields, state: ledgerState.optional() })],
-  'campaign.recipientsCsv': [project, id('campaign'), strict<Pick<LedgerFilter, 'state'>>({ state: ledgerState.optional() })],
-  'templates.create': [project, z.string(), content],
-  'templates.edit': [
-    project,
-    id('template'),
-    strict<{ name?: string; content?: ContentInput }>({ name: z.string().optional(), content: content.optional() }),
-  ],
-  'templates.get': [project, id('template')],
-  'templates.list': [project, strict<PageRequest>(pageFields)],
-  'templates.delete': [project, id('template')],
-  'messages.send': [
-    project,
-    strict<SendInput>({
-      to: z.string(),
-      templateId: id('template').optional(),
-      content: content.optional(),
-      variables: json.optional(),
-      idempotencyKey: text.optional(),
-    }),
-  ],
-  'messages.get': [project, id('message')],
-  'messages.list': [project, strict<PageRequest>(pageFields)],
-  'reports.campaign': [project, id('campaign')],
-  'reports.progress': [project, id('campaign')],
-  'reports.campaignDaily': [project, id('campaign'), days],
-  'reports.projectDaily': [project, days],
-  'recipients.click': [z.string(), z.string(), anything],
-  'recipients.open': [z.string(), anything],
-  'recipients.openUnsubscribe': [z.string()],
-  'recipients.unsubscribe': [z.string(), anything],
-  'recipients.resubscribe': [z.string(), anything],
-} as const satisfies Readonly<Record<string, readonly z.ZodType[]>>;
+  projects: {
+    create: [
+      strict<NewProject>({ ...profile, slug: z.string().optional() }),
+      strict<{ withKey?: boolean }>({ withKey: flag }).optional(),
+    ],
+    list: [page],
+    get: [named('project').optional()],
+    update: [named('project'), profileChanges],
+    daily: [named('project'), days],
+  },
+  keys: {
+    create: [
+      project,
+      strict<NewApiKey>({
+        name: text,
+        scopes: z.array(z.string()).readonly(),
+        expiresAt: time.optional(),
+        requestsPerSecond: z.number().optional(),
+      }),
+    ],
+    list: [project, page],
+    revoke: [project, id('API key')],
+    authenticate: [z.string()],
+  },
+  status: { get: [] },
+  recipients: {
+    click: [z.string(), z.string(), anything],
+    open: [z.string(), anything],
+    openUnsubscribe: [z.string()],
+    unsubscribe: [z.string(), anything],
+    resubscribe: [z.string(), anything],
+  },
+  subscribers: {
+    upsert: [project, strict<SubscriberInput>({ ...personFields, ...joiningFields, lists: allNamed('list').optional() })],
+    list: [project, strict<SubscriberListing>({ ...pageFields, ...subscriberFilter }).optional()],
+    get: [project, named('subscriber')],
+    update: [project, named('subscriber'), strict<SubscriberWish>(personFields).partial()],
+    erase: [project, named('subscriber'), strict<Erasing>({ evidence: texts.optional(), dryRun: flag }).optional()],
+    subscribe: [project, named('subscriber'), named('list'), joining],
+    confirm: [project, named('subscriber'), named('list'), evidence],
+    unsubscribe: [project, named('subscriber'), strict<Leaving>({ lists: allNamed('list').optional(), evidence })],
+    consents: [project, named('subscriber')],
+    export: [project, strict<SubscribersFilter>(subscriberFilter).optional()],
+  },
+  lists: {
+    create: [project, strict<NewList>({ ...list, slug: z.string().optional() })],
+    list: [project, strict<ListListing>({ ...pageFields, includeArchived: flag, counts: flag }).optional()],
+    get: [project, named('list')],
+    update: [project, named('list'), strict<ListChanges>({ ...list, name: list.name.optional() })],
+    archive: [project, named('list'), strict<Retiring>({ force: flag }).optional()],
+    restore: [project, named('list')],
+    delete: [project, named('list'), strict<Deleting>({ force: flag, dryRun: flag }).optional()],
+  },
+  imports: {
+    create: [
+      project,
+      anything,
+      strict<ImportRequest>({
+        ...importRequest,
+        format: z.enum(['csv', 'jsonl']).optional(),
+        encoding: z.string().optional(),
+        delimiter: z.string().optional(),
+      }),
+    ],
+    list: [project, page],
+    get: [project, id('import')],
+    rejections: [project, id('import'), page],
+    rejectionsCsv: [project, id('import')],
+  },
+  suppressions: {
+    create: [
+      project,
+      z.string(),
+      strict<Suppressing>({ scope: z.string().optional(), reason: z.string().optional(), evidence: texts.optional() }).optional(),
+    ],
+    list: [
+      project,
+      strict<PageRequest & SuppressionFilter>({
+        ...pageFields,
+        scope: text.optional(),
+        reason: z.string().optional(),
+      }).optional(),
+    ],
+    lookup: [project, z.string()],
+    lift: [project, z.string(), z.string().optional()],
+  },
+  templates: {
+    create: [project, strict<NewTemplate>({ name: z.string(), content })],
+    list: [project, page],
+    get: [project, named('template')],
+    update: [project, named('template'), strict<TemplateChanges>({ name: z.string().optional(), content: content.optional() })],
+    delete: [project, named('template')],
+  },
+  campaigns: {
+    create: [project, campaign, writing],
+    list: [
+      project,
+      strict<CampaignFilter>({
+        ...pageFields,
+        state: z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']).optional(),
+        name: text.optional(),
+        slug: text.optional(),
+        archived: flag,
+      }).optional(),
+    ],
+    get: [project, named('campaign')],
+    update: [project, named('campaign'), campaignChanges, writing],
+    delete: [project, named('campaign'), strict<{ dryRun?: boolean }>({ dryRun: flag }).optional()],
+    check: [project, named('campaign')],
+    preview: [project, named('campaign'), as],
+    test: [project, named('campaign'), z.array(z.string()).readonly(), as],
+    launch: [project, named('campaign')],
+    schedule: [project, named('campaign'), time],
+    unschedule: [project, named('campaign')],
+    pause: [project, named('campaign')],
+    resume: [project, named('campaign')],
+    cancel: [project, named('campaign')],
+    archive: [project, named('campaign')],
+    resend: [project, named('campaign'), z.enum(['failed', 'in_doubt', 'new'])],
+    explain: [project, named('campaign')],
+    excluded: [
+      project,
+      named('campaign'),
+      strict<LeftOutSearch>({ ...pageFields, reason: exclusionReason.or(z.enum(['bad_data', 'skipped'])).optional() }).optional(),
+    ],
+    recipients: [project, named('campaign'), strict<LedgerFilter>({ ...pageFields, state: ledgerState.optional() }).optional()],
+    recipientsCsv: [
+      project,
+      named('campaign'),
+      strict<Pick<LedgerFilter, 'state'>>({ state: ledgerState.optional() }).optional(),
+    ],
+    report: [project, named('campaign'), strict<ReportOptions>({ daily: flag }).optional()],
+    progress: [project, named('campaign')],
+    daily: [project, named('campaign'), days],
+  },
+  messages: {
+    send: [
+      project,
+      strict<SendInput>({
+        to: z.string(),
+        templateId: id('template').optional(),
+        content: content.optional(),
+        variables: json.optional(),
+        idempotencyKey: text.optional(),
+      }),
+    ],
+    list: [project, page],
+    get: [project, id('message')],
+  },
+} as const satisfies {
+  readonly projects: Inputs<Projects>;
+  readonly keys: Inputs<Keys>;
+  readonly status: Inputs<{ get: unknown }>;
+  readonly recipients: Inputs<Pick<PublicActions, 'click' | 'open' | 'openUnsubscribe' | 'unsubscribe' | 'resubscribe'>>;
+  readonly subscribers: Inputs<Subscribers>;
+  readonly lists: Inputs<Lists>;
+  readonly imports: Inputs<Imports>;
+  readonly suppressions: Inputs<Suppressions>;
+  readonly templates: Inputs<Templates>;
+  readonly campaigns: Inputs<Campaigns>;
+  readonly messages: Inputs<Messages>;
+};
+
+/** One entry per verb: a verb without one, or an entry without a verb, does not compile. */
+type Inputs<Verbs> = { readonly [Verb in keyof Verbs]: readonly z.ZodType[] };

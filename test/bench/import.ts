@@ -30,12 +30,12 @@ export async function benchImport(args: readonly string[], output: BenchOutput):
     await pipeline(Readable.from(peopleCsv(rows)), createWriteStream(file));
     const { size } = await stat(file);
     const { application } = instance;
-    const project = await application.access.createProject({
+    const project = await application.projects.create({
       name: 'Benchmark',
       senderDomain: SENDER_DOMAIN,
       postalAddress: '1 Main Street, 12345 Town',
     });
-    const list = await application.audience.createList(project.id, { name: 'Everybody' });
+    const list = await application.lists.create(project.id, { name: 'Everybody' });
 
     output.note(`importing ${rows.toLocaleString('en-US')} rows`);
     const begun = performance.now();
@@ -52,8 +52,8 @@ export async function benchImport(args: readonly string[], output: BenchOutput):
     const seconds = (performance.now() - begun) / 1_000;
     clearInterval(looking);
     if (end !== 0) throw new Error(`The import ended with ${end}.\n${command.errors()}`);
-    const [counts] = await application.audience.listCounts(project.id, [list.id]);
-    if (counts?.confirmed !== rows) throw new Error(`${counts?.confirmed} people are on the list, not ${rows}.`);
+    const { subscribers } = await application.lists.get(project.id, list.id);
+    if (subscribers.confirmed !== rows) throw new Error(`${subscribers.confirmed} people are on the list, not ${rows}.`);
 
     output.note('copying the same file');
     const copySeconds = await withClientOf(instance.opened, async (client) => {

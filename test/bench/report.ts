@@ -23,9 +23,9 @@ export async function benchReport(args: readonly string[], output: BenchOutput):
   const instance = await openBenchInstance({});
   try {
     const { projectId, campaignId } = await fill(instance, events, output);
-    const { reports } = instance.application;
-    const daily = await timed(OURS, () => reports.projectDaily(projectId));
-    const campaign = await timed(OURS, () => reports.campaign(projectId, campaignId));
+    const { campaigns, projects } = instance.application;
+    const daily = await timed(OURS, () => projects.daily(projectId));
+    const campaign = await timed(OURS, () => campaigns.report(projectId, campaignId));
     output.note('asking the naive way');
     const sql = sqlOf(instance.opened);
     const naiveDaily = await timed(NAIVE, () =>
@@ -88,20 +88,20 @@ const NAIVE_CAMPAIGN = `select count(*) filter (where kind = 'open')::int as ope
 
 async function fill(instance: BenchInstance, events: number, output: BenchOutput) {
   const { application, opened } = instance;
-  const project = await application.access.createProject({
+  const project = await application.projects.create({
     name: 'Benchmark',
     senderDomain: SENDER_DOMAIN,
     postalAddress: '1 Main Street, 12345 Town',
   });
   const projectId = project.id;
-  const list = await application.audience.createList(projectId, { name: 'Everybody' });
-  await application.imports.run(projectId, peopleCsv(10), { lists: [list.id] });
-  const campaign = await application.campaign.create(projectId, {
+  const list = await application.lists.create(projectId, { name: 'Everybody' });
+  await application.imports.create(projectId, peopleCsv(10), { lists: [list.id] });
+  const campaign = await application.campaigns.create(projectId, {
     name: 'Reported',
     lists: [list.id],
     content: newsletter('40k'),
   });
-  await application.campaign.launch(projectId, campaign.id);
+  await application.campaigns.launch(projectId, campaign.id);
   const campaigns = [campaign.id, ...Array.from({ length: CAMPAIGNS - 1 }, () => randomUUID())];
   output.note(`making ${events.toLocaleString('en-US')} events`);
   await withClientOf(opened, async (client) => {

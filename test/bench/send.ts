@@ -117,15 +117,15 @@ interface Audience {
 
 async function prepare({ application }: BenchInstance, settings: Settings, output: BenchOutput): Promise<Audience> {
   output.note(`importing ${settings.recipients.toLocaleString('en-US')} people`);
-  const project = await application.access.createProject({
+  const project = await application.projects.create({
     name: 'Benchmark',
     senderDomain: SENDER_DOMAIN,
     postalAddress: '1 Main Street, 12345 Town',
   });
-  const everybody = await application.audience.createList(project.id, { name: 'Everybody' });
-  const sample = await application.audience.createList(project.id, { name: 'Sample' });
-  await application.imports.run(project.id, peopleCsv(settings.recipients), { lists: [everybody.id] });
-  await application.imports.run(project.id, peopleCsv(settings.verify), { lists: [sample.id] });
+  const everybody = await application.lists.create(project.id, { name: 'Everybody' });
+  const sample = await application.lists.create(project.id, { name: 'Sample' });
+  await application.imports.create(project.id, peopleCsv(settings.recipients), { lists: [everybody.id] });
+  await application.imports.create(project.id, peopleCsv(settings.verify), { lists: [sample.id] });
   return { projectId: project.id, everybody: everybody.id, sample: sample.id };
 }
 
@@ -221,7 +221,7 @@ async function timedRound(
   const spent = (await cpu()).map((after, at) => (after - (before[at] ?? 0)) / settings.recipients);
   const totals = await instance.opened.get(tokens.work).run((scope) => scope.delivery.totals(projectId, campaign.id));
   if (totals.states.submitted < settings.recipients) {
-    const { reasons } = await instance.application.reports.campaign(projectId, campaign.id);
+    const { reasons } = await instance.application.campaigns.report(projectId, campaign.id);
     for (const { state, count, reason } of reasons) output.note(`${count.toLocaleString('en-US')} ${state}: ${reason}`);
   }
   const [workerCpu = 0, sinkCpu = 0, databaseCpu = 0] = spent;
@@ -255,17 +255,17 @@ async function run(
   settings: Settings,
   port?: number,
 ): Promise<Run> {
-  const { id } = await application.campaign.create(projectId, {
+  const { id } = await application.campaigns.create(projectId, {
     name: `Campaign ${settings.size}`,
     lists: [listId],
     content: newsletter(settings.size),
   });
   const begun = performance.now();
-  await application.campaign.launch(projectId, id);
+  await application.campaigns.launch(projectId, id);
   const launched = performance.now();
   let connections = 1;
   for (;;) {
-    const campaign = await application.campaign.get(projectId, id);
+    const campaign = await application.campaigns.get(projectId, id);
     const ended = performance.now();
     if (campaign.state === 'submitted') {
       return { campaign, seconds: (ended - begun) / 1_000, launchSeconds: (launched - begun) / 1_000, connections };

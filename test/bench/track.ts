@@ -93,13 +93,13 @@ export async function benchTrack(args: readonly string[], output: BenchOutput): 
 
 /** A campaign's own addresses for its people; nothing needs to be sent for them to be true. */
 async function addresses({ application, opened }: BenchInstance) {
-  const project = await application.access.createProject({
+  const project = await application.projects.create({
     name: 'Benchmark',
     senderDomain: SENDER_DOMAIN,
     postalAddress: '1 Main Street, 12345 Town',
   });
-  const list = await application.audience.createList(project.id, { name: 'Everybody' });
-  const campaign = await application.campaign.create(project.id, { name: 'Hits', lists: [list.id], content: newsletter('5k') });
+  const list = await application.lists.create(project.id, { name: 'Everybody' });
+  const campaign = await application.campaigns.create(project.id, { name: 'Hits', lists: [list.id], content: newsletter('5k') });
   const { keyId } = opened.keys;
   const key = opened.keys.tokenKey(project.id, keyId);
   if (key === undefined) throw new Error('The instance has no key.');

@@ -49,12 +49,12 @@ export async function benchTransactional(args: readonly string[], output: BenchO
   const instance = await openBenchInstance({});
   try {
     const { application } = instance;
-    const project = await application.access.createProject({
+    const project = await application.projects.create({
       name: 'Benchmark',
       senderDomain: SENDER_DOMAIN,
       postalAddress: '1 Main Street, 12345 Town',
     });
-    const { secret } = await application.access.createKey(project.id, {
+    const { secret } = await application.keys.create(project.id, {
       name: 'benchmark',
       scopes: ['message.send'],
       requestsPerSecond: 10_000,
@@ -149,15 +149,15 @@ async function acceptances(log: string, name: string, count: number): Promise<Ma
 
 async function startCampaign({ application }: BenchInstance, projectId: string, recipients: number, output: BenchOutput) {
   output.note(`importing ${recipients.toLocaleString('en-US')} people for a campaign`);
-  const list = await application.audience.createList(projectId, { name: 'Everybody' });
-  await application.imports.run(projectId, peopleCsv(recipients), { lists: [list.id] });
-  const { id } = await application.campaign.create(projectId, { name: 'Load', lists: [list.id], content: newsletter('5k') });
-  await application.campaign.launch(projectId, id);
-  const submitted = async (): Promise<number> => (await application.reports.campaign(projectId, id)).states.submitted;
+  const list = await application.lists.create(projectId, { name: 'Everybody' });
+  await application.imports.create(projectId, peopleCsv(recipients), { lists: [list.id] });
+  const { id } = await application.campaigns.create(projectId, { name: 'Load', lists: [list.id], content: newsletter('5k') });
+  await application.campaigns.launch(projectId, id);
+  const submitted = async (): Promise<number> => (await application.campaigns.report(projectId, id)).states.submitted;
   await eventually('the campaign to run', async () => (await submitted()) > 1_000);
   return {
     submitted,
-    running: async () => (await application.campaign.get(projectId, id)).state === 'sending',
-    cancel: () => application.campaign.cancel(projectId, id),
+    running: async () => (await application.campaigns.get(projectId, id)).state === 'sending',
+    cancel: () => application.campaigns.cancel(projectId, id),
   };
 }

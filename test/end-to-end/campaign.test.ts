@@ -75,15 +75,15 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
 
   it('skips nobody, repeats no more than the window, and counts a click', async () => {
     const { application } = instance;
-    const project = await application.access.createProject({
+    const project = await application.projects.create({
       name: 'Kill',
       senderDomain: 'news.example.com',
       postalAddress: '1 Road, Town',
     });
-    const list = await application.audience.createList(project.id, { name: 'Everybody' });
+    const list = await application.lists.create(project.id, { name: 'Everybody' });
     const rows = Array.from({ length: PEOPLE }, (_, index) => `person${index}@example.net,Person ${index}\r\n`);
     const csv = Buffer.from(`email,first_name\r\n${rows.join('')}person1@EXAMPLE.net,Twice\r\nnot an address,Bad\r\n`);
-    const imported = await application.imports.run(
+    const imported = await application.imports.create(
       project.id,
       (async function* () {
         yield csv;
@@ -92,7 +92,7 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
     );
     expect(imported.totals ?? imported).toMatchObject({ rows: PEOPLE + 2, imported: PEOPLE, duplicates: 1, rejected: 1 });
 
-    const campaign = await application.campaign.create(project.id, {
+    const campaign = await application.campaigns.create(project.id, {
       name: 'First',
       lists: [list.id],
       content: {
@@ -104,7 +104,7 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
       },
     });
     const victim = await startWorker();
-    const launched = await application.campaign.launch(project.id, campaign.id);
+    const launched = await application.campaigns.launch(project.id, campaign.id);
     expect(launched.audience).toBe(PEOPLE);
     await eventually('a third to be accepted', async () => (await accepted()).length > PEOPLE / 3);
     victim.kill('SIGKILL');
@@ -115,7 +115,7 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
     await startWorker();
     await eventually(
       'the campaign to be submitted',
-      async () => (await application.campaign.get(project.id, campaign.id)).state === 'submitted',
+      async () => (await application.campaigns.get(project.id, campaign.id)).state === 'submitted',
     );
 
     const copies = await accepted();
@@ -129,7 +129,7 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
     }
     expect(new Set(copies.map((copy) => copy.messageId)).size).toBe(PEOPLE);
 
-    const before = await application.reports.campaign(project.id, campaign.id);
+    const before = await application.campaigns.report(project.id, campaign.id);
     expect(before).toMatchObject({ audience: PEOPLE, states: { submitted: PEOPLE, pending: 0, deferred: 0 } });
 
     const raw = (copies[0] as unknown as { raw: string }).raw;
@@ -138,7 +138,7 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
     const pages = publicPages(application.recipients);
     const redirect = await pages.request(link);
     expect(redirect.headers.get('location')).toBe('https://example.com/offer');
-    const report = await application.reports.campaign(project.id, campaign.id);
+    const report = await application.campaigns.report(project.id, campaign.id);
     expect(report.clicked).toEqual({ unique: 1, total: 1 });
     expect(report.links.map((counted) => counted.unique)).toEqual([1, 0]);
   });

@@ -29,15 +29,15 @@ describe('mail as it is delivered', () => {
     inbox = instance.inbox as Inbox;
     const { application } = instance;
     projectId = (
-      await application.access.createProject({ name: 'Blatt & Söhne', senderDomain: 'news.example.com', postalAddress: ADDRESS })
+      await application.projects.create({ name: 'Blatt & Söhne', senderDomain: 'news.example.com', postalAddress: ADDRESS })
     ).id;
-    listId = (await application.audience.createList(projectId, { name: 'Leser' })).id;
+    listId = (await application.lists.create(projectId, { name: 'Leser' })).id;
     for (const person of [
       { email: 'zoë@bücher.example', attributes: { first_name: 'Zoë <b>O’Brien</b>', FirstName: '李小龍' } },
       { email: 'plain@example.net' },
     ]) {
-      const { subscriber } = await application.audience.upsertSubscriber(projectId, person);
-      await application.audience.subscribe(projectId, listId, subscriber.id);
+      const subscriber = await application.subscribers.upsert(projectId, person);
+      await application.subscribers.subscribe(projectId, subscriber.id, listId);
     }
     await instance.get(tokens.workers).start(['bulk']);
   });
@@ -55,7 +55,7 @@ describe('mail as it is delivered', () => {
   }) {
     inbox.clear();
     const { application } = instance;
-    const campaign = await application.campaign.create(projectId, {
+    const campaign = await application.campaigns.create(projectId, {
       name: 'Delivered',
       lists: [listId],
       content: {
@@ -65,9 +65,9 @@ describe('mail as it is delivered', () => {
         defaults: { first_name: 'friend', ...content.defaults },
       },
     });
-    const problems = await application.campaign.check(projectId, campaign.id);
+    const { problems } = await application.campaigns.check(projectId, campaign.id);
     expect(problems.filter((problem) => problem.severity === 'error')).toEqual([]);
-    await application.campaign.launch(projectId, campaign.id);
+    await application.campaigns.launch(projectId, campaign.id);
     await eventually('both messages', () => inbox.list({}).items.length === 2);
     const raws = inbox.list({}).items.map((item) => Buffer.from(inbox.raw(item.id) ?? []));
     return { campaign, raws };
@@ -119,7 +119,7 @@ describe('mail as it is delivered', () => {
         URL.parse(headerFields(raw.toString('latin1')).get('list-unsubscribe')?.[0]?.slice(1, -1) ?? '')?.pathname ?? '';
       expect((await pages.request(unsubscribe)).status).toBe(200);
     }
-    const report = await instance.application.reports.campaign(projectId, campaign.id);
+    const report = await instance.application.campaigns.report(projectId, campaign.id);
     expect(report).toMatchObject({ opened: { unique: 2, total: 2 }, clicked: { unique: 2, total: 4 }, unsubscribed: 0 });
     expect(report.links.map((link) => link.unique)).toEqual([2, 2]);
   });

@@ -39,7 +39,7 @@ describe('a relay', () => {
 
   const paused = (audience: Audience, id: string): Promise<void> =>
     eventually('the campaign to be paused', async () => {
-      const { state } = await stage.application.campaign.get(audience.projectId, id);
+      const { state } = await stage.application.campaigns.get(audience.projectId, id);
       return state === 'paused';
     });
 
@@ -54,10 +54,10 @@ describe('a relay', () => {
       await paused(audience, id);
 
       const reason = new RegExp(`^12 transport errors in a row, the last: No connection to 127.0.0.1:${port}: .*ECONNREFUSED`);
-      const { pauseReason } = await stage.application.campaign.get(audience.projectId, id);
+      const { pauseReason } = await stage.application.campaigns.get(audience.projectId, id);
       expect(pauseReason).toMatch(reason);
       // What was on its way when it was paused is still written down.
-      const figures = () => stage.application.reports.campaign(audience.projectId, id);
+      const figures = () => stage.application.campaigns.report(audience.projectId, id);
       await eventually('the outcomes to be recorded', async () => {
         const { states, reasons } = await figures();
         return states.deferred >= 12 && states.deferred === reasons[0]?.count;
@@ -71,11 +71,11 @@ describe('a relay', () => {
       ]);
       const ledger = await stage.ledger(audience, id);
       for (const row of ledger.values()) expect(row).toMatchObject({ state: 'deferred', attempts: 1, code: undefined });
-      const shown = stage.start(MAIN, ['campaign', 'show', id, '--project', audience.projectId]);
+      const shown = stage.start(MAIN, ['campaign', 'get', id, '--project', audience.projectId]);
       expect(await shown.line((line) => line.startsWith('paused because'))).toContain('ECONNREFUSED');
 
       relay = await openDoors({ doors: 1, port, log: join(directory, 'accepted.ndjson'), headers: [] });
-      await stage.application.campaign.resume(audience.projectId, id);
+      await stage.application.campaigns.resume(audience.projectId, id);
       await stage.finished(audience, id, 'settled');
       expectOneCopyEach(await relay.copies(), audience.addresses);
       await expectWholeLedger(stage, audience, id);
@@ -91,7 +91,7 @@ describe('a relay', () => {
       PENNYPOST_PAUSE_AFTER_TRANSPORT_ERRORS: '2',
     };
     const { projectId, listId } = await invite(stage.application, people(PEOPLE));
-    const { id } = await stage.application.campaign.create(projectId, { name: 'Letter', lists: [listId], content: LETTER });
+    const { id } = await stage.application.campaigns.create(projectId, { name: 'Letter', lists: [listId], content: LETTER });
     const watching = stage.start(MAIN, ['campaign', 'launch', id, '--watch', '--project', projectId], environment);
     expect(await watching.ended).toBe(4);
     expect(watching.errors()).toMatch(/the campaign is paused: 2 transport errors in a row, .*ECONNREFUSED/);
@@ -114,12 +114,12 @@ describe('a relay', () => {
     const audience = await invite(stage.application, people(PEOPLE));
     const { id } = await launch(stage.application, audience);
     await paused(audience, id);
-    const { pauseReason } = await stage.application.campaign.get(audience.projectId, id);
+    const { pauseReason } = await stage.application.campaigns.get(audience.projectId, id);
     expect(pauseReason).toMatch(/^12 transport errors in a row, the last: /);
     expect(pauseReason).toContain(words);
 
     await stage.sink.behave(undefined);
-    await stage.application.campaign.resume(audience.projectId, id);
+    await stage.application.campaigns.resume(audience.projectId, id);
     await stage.finished(audience, id, 'settled');
     expectOneCopyEach((await stage.copies()).slice(already), audience.addresses);
     expect(statesIn(await stage.ledger(audience, id))).toEqual({ submitted: PEOPLE });
@@ -135,7 +135,7 @@ describe('a relay', () => {
     const audience = await invite(stage.application, people(PEOPLE));
     const { id } = await launch(stage.application, audience);
     await eventually('the trouble to be told', async () => {
-      const { workers } = await stage.application.status();
+      const { workers } = await stage.application.status.get();
       return workers.some(({ progress }) => progress.trouble?.startsWith('No connection to') === true);
     });
     await eventually('the log to say so', () => worker.errors().includes('campaign mail is not taken'));
@@ -155,7 +155,7 @@ describe('a relay', () => {
     const audience = await invite(stage.application, people(PEOPLE));
     const { id } = await launch(stage.application, audience);
     await stage.finished(audience, id, 'submitted');
-    const { states, reasons } = await stage.application.reports.campaign(audience.projectId, id);
+    const { states, reasons } = await stage.application.campaigns.report(audience.projectId, id);
     expect(states.deferred).toBe(PEOPLE);
     expect(reasons).toEqual([{ state: 'deferred', reason: expect.stringContaining(words), count: PEOPLE, of: PEOPLE }]);
     await stage.sink.behave(undefined);
@@ -177,7 +177,7 @@ describe('a relay', () => {
       const { projectId } = audience;
       const { id } = await launch(stage.application, audience);
       await stage.finished(audience, id, 'submitted');
-      const first = await stage.application.reports.campaign(projectId, id);
+      const first = await stage.application.campaigns.report(projectId, id);
       expect(first.state).toBe('submitted');
       await stage.finished(audience, id, 'settled');
       const ledger = await stage.ledger(audience, id);
@@ -186,12 +186,12 @@ describe('a relay', () => {
         expect(row).toMatchObject({ code: Number(code), copies: 0, reply: expect.stringMatching(new RegExp(`^${code} `)) });
         expect(row.attempts).toBeGreaterThan(1);
       }
-      const { reasons } = await stage.application.reports.campaign(projectId, id);
+      const { reasons } = await stage.application.campaigns.report(projectId, id);
       expect(reasons).toEqual([
         { state: 'expired', reason: expect.stringMatching(new RegExp(`^${code} `)), count: PEOPLE, of: PEOPLE },
       ]);
       let csv = '';
-      for await (const part of stage.application.campaign.recipientsCsv(projectId, id, { state: 'expired' })) csv += part;
+      for await (const part of stage.application.campaigns.recipientsCsv(projectId, id, { state: 'expired' })) csv += part;
       expect(csv.match(new RegExp(`"expired".*,"${code}","${code} `, 'g'))).toHaveLength(PEOPLE);
       await expectWholeLedger(stage, audience, id);
     },

@@ -25,7 +25,7 @@ describe('a database that is stopped in the middle of a campaign and started aga
 
   it('costs no outcome and no repeat; meanwhile hand-over waits, the API says when to come back, and links lead on', async () => {
     const audience = await invite(stage.application, people(1_500));
-    const { secret } = await stage.application.access.createKey(audience.projectId, { name: 'Shop', scopes: ['message.send'] });
+    const { secret } = await stage.application.keys.create(audience.projectId, { name: 'Shop', scopes: ['message.send'] });
     const server = stage.start('src/interfaces/cli/main.ts', ['serve', '--lanes', 'none', '--port', '0', '--json']);
     const { url } = JSON.parse(await server.line((line) => line.startsWith('{'))) as { url: string };
     const send = () =>
@@ -89,7 +89,7 @@ describe('a database that is stopped in the middle of a campaign and started aga
     expect(copies.length - groups.length).toBe(inDoubt);
     const marked = copies.filter(({ headers }) => headers['x-pennypost-possible-repeat'] === 'yes');
     for (const [, second] of groups) if (second !== undefined) expect(marked).toContain(second);
-    const report = await stage.application.reports.campaign(audience.projectId, id);
+    const report = await stage.application.campaigns.report(audience.projectId, id);
     expect(report.repeated).toBe(0);
     expect(report.possibleRepeats).toBe(marked.length);
     await expectWholeLedger(stage, audience, id);

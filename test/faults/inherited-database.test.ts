@@ -74,7 +74,7 @@ describe('serve on an embedded database that another command runs', () => {
     await eventually('serve to be ready', async () => (await fetch(`${url}/health/ready`)).ok);
     await eventually('everybody to have an outcome', async () => (await call(`/v1/campaigns/${id}`)).state === 'submitted');
     expectOneCopyEach(await relay.copies(), addresses);
-    expect(await call(`/v1/reports/campaigns/${id}`)).toMatchObject({ states: { submitted: 600 }, repeated: 0 });
+    expect(await call(`/v1/campaigns/${id}/report`)).toMatchObject({ states: { submitted: 600 }, repeated: 0 });
     serve.kill('SIGTERM');
     expect(await serve.ended).toBe(0);
   });

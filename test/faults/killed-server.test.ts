@@ -26,7 +26,7 @@ describe('a server that is killed while it takes messages', () => {
     const chance = seeded(SEED);
     const { projectId } = await invite(stage.application, []);
     const wish = { name: 'Shop', scopes: ['message.send'], requestsPerSecond: 1_000 } as const;
-    const { secret } = await stage.application.access.createKey(projectId, wish);
+    const { secret } = await stage.application.keys.create(projectId, wish);
     // Not the background lane: its sweep would give a job back to a message that was stored without one.
     await stage.startWorker({ lanes: ['transactional'] });
     let { server, url } = await startServer(stage);

@@ -22,17 +22,17 @@ describe('a campaign that is paused and resumed while it is sent', () => {
     const chance = seeded(12);
     const audience = await invite(stage.application, people(1_500));
     const { projectId } = audience;
-    const { campaign } = stage.application;
+    const { campaigns } = stage.application;
     const { id } = await launch(stage.application, audience);
     const rests: { readonly from: number; readonly to: number }[] = [];
     for (let pause = 1; pause <= 20; pause += 1) {
       await stage.accepted(pause * 60 + chance.below(30));
-      await campaign.pause(projectId, id);
+      await campaigns.pause(projectId, id);
       const from = Date.now() + ALLOWED_MS;
       // Most are too short for everybody to notice; two are long enough to see that nothing is sent.
       await delay(pause % 10 === 5 ? ALLOWED_MS + 500 : chance.below(700));
       rests.push({ from, to: Date.now() });
-      await campaign.resume(projectId, id);
+      await campaigns.resume(projectId, id);
     }
     // A pause may come before the turn of a message whose followers had theirs; a further run takes it.
     await stage.finished(audience, id, 'settled');
@@ -53,13 +53,13 @@ describe('a campaign that is paused and resumed while it is sent', () => {
     const { projectId } = audience;
     const { id } = await launch(stage.application, audience);
     await stage.accepted(already + 200);
-    await stage.application.campaign.cancel(projectId, id);
+    await stage.application.campaigns.cancel(projectId, id);
     await delay(ALLOWED_MS);
     const reached = (await stage.copies()).slice(already);
     expect(reached.length).toBeLessThan(1_000);
     await delay(500);
     expect((await stage.copies()).slice(already)).toHaveLength(reached.length);
-    const { states } = await stage.application.reports.campaign(projectId, id);
+    const { states } = await stage.application.campaigns.report(projectId, id);
     expect(states).toMatchObject({ submitted: reached.length, cancelled: 1_000 - reached.length, pending: 0 });
     await eventually('everybody to have a row', async () => (await stage.ledger(audience, id)).size === 1_000);
     const ledger = await stage.ledger(audience, id);

@@ -94,7 +94,7 @@ describe('poison among the recipients', () => {
     for (const address of IMPOSSIBLE)
       expect(ledger.get(address)?.reply).toMatch(/^The (recipient's address|address of this recipient) /);
     expectOneCopyEach((await stage.copies()).slice(already), good);
-    const { states, reasons } = await stage.application.reports.campaign(projectId, id);
+    const { states, reasons } = await stage.application.campaigns.report(projectId, id);
     expect(states).toMatchObject({ rejected: refused.length + 3, failed: 3 });
     const told = (state: string) => reasons.filter((one) => one.state === state).reduce((sum, { count }) => sum + count, 0);
     expect([told('rejected'), told('failed')]).toEqual([6, 3]);
@@ -117,8 +117,8 @@ describe('poison among the recipients', () => {
     const addresses = [...people(30), ...poison.map((_, at) => `poison${at}@example.net`)];
     for (const [at, email] of addresses.entries()) {
       const first_name = poison[at - 30] ?? 'Ada';
-      const { subscriber } = await stage.application.audience.upsertSubscriber(projectId, { email, attributes: { first_name } });
-      await stage.application.audience.subscribe(projectId, listId, subscriber.id);
+      const subscriber = await stage.application.subscribers.upsert(projectId, { email, attributes: { first_name } });
+      await stage.application.subscribers.subscribe(projectId, subscriber.id, listId);
     }
     const audience = { projectId, listId, addresses };
     const { id } = await launch(stage.application, audience);

@@ -51,7 +51,7 @@ describe('a database that becomes read-only under load', () => {
     expect(statesIn(await stage.ledger(audience, id))).toEqual({ submitted: 800 });
     await expectWholeLedger(stage, audience, id);
     await eventually('every click to be counted', async () => {
-      const { clicked } = await stage.application.reports.campaign(audience.projectId, id);
+      const { clicked } = await stage.application.campaigns.report(audience.projectId, id);
       return clicked.total === links.length;
     });
     expect(worker.errors()).not.toContain('[object Object]');

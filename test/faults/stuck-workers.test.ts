@@ -20,7 +20,7 @@ describe('a worker that gets nowhere', () => {
   });
   afterAll(() => stage.close());
 
-  const status = async () => (await stage.application.status()).workers.find(({ pid }) => pid === worker.child.pid);
+  const status = async () => (await stage.application.status.get()).workers.find(({ pid }) => pid === worker.child.pid);
   const stuck = async () => (await status())?.progress.stuck;
   /** Waits until the profile that is named last can be read. */
   async function profileOf(): Promise<Profiler.Profile> {

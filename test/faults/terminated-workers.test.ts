@@ -54,6 +54,6 @@ describe('a worker that is asked to end', () => {
 });
 
 async function heldShards({ instance }: Stage): Promise<number> {
-  const { workers } = await instance.application.status();
+  const { workers } = await instance.application.status.get();
   return workers.reduce((sum, worker) => sum + worker.progress.shards, 0);
 }

@@ -35,11 +35,11 @@ describe('someone who leaves while a campaign is being sent', () => {
       for (let one = 0; one < 8; one += 1) await leave(`person${chance.below(1_200)}@example.net`);
       if (moment <= 10) await leave(grey[moment] ?? '');
     }
-    await stage.application.campaign.pause(projectId, id);
+    await stage.application.campaigns.pause(projectId, id);
     for (let one = 0; one < 8; one += 1) await leave(`person${chance.below(1_200)}@example.net`);
     await delay(ALLOWED_MS);
     const { accepted } = await stage.sink.look();
-    await stage.application.campaign.resume(projectId, id);
+    await stage.application.campaigns.resume(projectId, id);
     await eventually('sending to go on', async () => (await stage.sink.look()).accepted > accepted);
     await stage.finished(audience, id, 'settled');
 
@@ -57,8 +57,8 @@ describe('someone who leaves while a campaign is being sent', () => {
 
 /** By leaving the list, or by being refused as an address. */
 async function part({ application }: Stage, { projectId, listId }: Audience, address: string, byList: boolean): Promise<void> {
-  const subscriber = await application.audience.findByAddress(projectId, address);
+  const subscriber = await application.subscribers.get(projectId, address);
   if (byList && subscriber !== undefined)
-    await application.audience.unsubscribe(projectId, [listId], subscriber.id, { source: 'one-click' });
-  else await application.audience.suppress(projectId, address, { reason: 'manual' });
+    await application.subscribers.unsubscribe(projectId, subscriber.id, { lists: [listId], evidence: { source: 'one-click' } });
+  else await application.suppressions.create(projectId, address, { reason: 'manual' });
 }

@@ -26,7 +26,7 @@ describe('a parent of two worker processes', () => {
     expect(await parent.ended).toBe(0);
     expect(parent.errors()).toContain('a worker process ended unasked and is started again');
     // Everything was handed back, so that a new worker finds it without waiting for a lease.
-    const { workers } = await stage.application.status();
+    const { workers } = await stage.application.status.get();
     expect(workers).toEqual([]);
     await startParent(stage);
     await stage.finished(audience, id);
@@ -59,7 +59,7 @@ async function startParent(stage: Stage): Promise<RunningProcess> {
   await parent.line((line) => line.startsWith('lanes'));
   const begun = Date.now();
   const fresh = async (): Promise<number> =>
-    (await stage.application.status()).workers.filter((worker) => worker.startedAt.getTime() > begun - 5_000).length;
+    (await stage.application.status.get()).workers.filter((worker) => worker.startedAt.getTime() > begun - 5_000).length;
   await eventually('both children to work', async () => (await fresh()) >= 2);
   return parent;
 }

@@ -26,7 +26,7 @@ async function work(): Promise<void> {
   await unit.single((scope) => scope.delivery.liveWorkers());
 
   const campaign = await world.campaign({ lists: [await world.list(3)] });
-  await application.campaign.launch(projectId, campaign.id);
+  await application.campaigns.launch(projectId, campaign.id);
   const lease = await unit.bulk((scope) => scope.delivery.claim(id, { avoid: [], takeExpired: false }));
   const { recipients } = lease!;
   await unit.single((scope) => scope.audience.recipients.read(projectId, recipients, anAudience(campaign.lists)));
@@ -41,8 +41,8 @@ async function work(): Promise<void> {
   const { verdicts } = await unit.bulk((scope) => scope.delivery.record([batch]));
   expect(verdicts.get(leaseName(lease!))).toBe('moved');
   await instance.get(tokens.tend).tend();
-  await application.reports.campaign(projectId, campaign.id);
-  await application.campaign.recipients(projectId, campaign.id, {});
+  await application.campaigns.report(projectId, campaign.id);
+  await application.campaigns.recipients(projectId, campaign.id, {});
 
   const input = { to: 'ada@example.com', content: TransactionalStage.content, variables: { name: 'Ada' } };
   const message = await application.messages.send(projectId, input);

@@ -164,7 +164,7 @@ function errorsPage(): string {
     '# Errors',
     generated('src/interfaces/http/error-catalogue'),
     ERRORS_INTRODUCTION,
-    fence('$ pennypost list show nowhere\nerror: There is no list nowhere in this project. (resource.not_found)\n$ echo $?\n3'),
+    fence('$ pennypost list get nowhere\nerror: There is no list nowhere in this project. (resource.not_found)\n$ echo $?\n3'),
     table(
       ['kind', 'HTTP status', 'exit code', 'what the caller can do'],
       ERROR_KINDS.map(({ kind, status, exitCode, advice }) => [kind, status, exitCode, advice]),

@@ -41,7 +41,7 @@ export class CampaignWorld {
   async project(): Promise<void> {
     this.#made += 1;
     const name = `World ${this.#made}`;
-    const project = await this.application.access.createProject({
+    const project = await this.application.projects.create({
       name,
       senderDomain: 'news.example.com',
       postalAddress: '1 Road, Town',
@@ -57,13 +57,13 @@ export class CampaignWorld {
   /** A list with so many confirmed people of its own. */
   async list(people: number): Promise<string> {
     this.#made += 1;
-    const list = await this.application.audience.createList(this.projectId, { name: `List ${this.#made}` });
+    const list = await this.application.lists.create(this.projectId, { name: `List ${this.#made}` });
     const rows = Array.from({ length: people }, (_, index) => `p${index}-${this.#made}@example.net\r\n`);
     const csv = Buffer.from(`email\r\n${rows.join('')}`);
     const bytes = async function* () {
       yield csv;
     };
-    if (people > 0) await this.application.imports.run(this.projectId, bytes(), { lists: [list.id] });
+    if (people > 0) await this.application.imports.create(this.projectId, bytes(), { lists: [list.id] });
     return list.id;
   }
 
@@ -76,19 +76,19 @@ export class CampaignWorld {
   }
 
   async join(subscriberId: string, listId: string): Promise<void> {
-    await this.application.audience.subscribe(this.projectId, listId, subscriberId);
+    await this.application.subscribers.subscribe(this.projectId, subscriberId, listId);
   }
 
   async addressOf(subscriberId: string): Promise<string> {
-    return (await this.application.audience.getSubscriber(this.projectId, subscriberId)).address ?? '';
+    return (await this.application.subscribers.get(this.projectId, subscriberId)).address ?? '';
   }
 
   campaign(given: Partial<CampaignInput> & Pick<CampaignInput, 'lists'>): Promise<WrittenCampaign> {
-    return this.application.campaign.create(this.projectId, { name: 'Spring', content: CampaignWorld.content, ...given });
+    return this.application.campaigns.create(this.projectId, { name: 'Spring', content: CampaignWorld.content, ...given });
   }
 
   get(campaignId: string): Promise<WrittenCampaign> {
-    return this.application.campaign.get(this.projectId, campaignId);
+    return this.application.campaigns.get(this.projectId, campaignId);
   }
 
   frozen(campaignId: string): Promise<FrozenContent | undefined> {

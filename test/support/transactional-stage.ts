@@ -65,7 +65,7 @@ export class TransactionalStage {
   async project(): Promise<string> {
     this.made += 1;
     const wish = { name: `P${this.made}`, senderDomain: 'news.example.com', postalAddress: '1 Road' };
-    return (await this.instance.application.access.createProject(wish)).id;
+    return (await this.instance.application.projects.create(wish)).id;
   }
 
   get sender(): SendTransactional {

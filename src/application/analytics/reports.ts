@@ -26,10 +26,16 @@ export interface CampaignFigures extends CampaignReport {
   readonly reasons: readonly StateReason[];
   /** Why it is paused, when a rule and not a person paused it. */
   readonly pauseReason: string | null;
+  /** The last 30 days, where they were asked for. */
+  readonly daily: DailySeries | undefined;
 }
 
 /** What changes while a campaign is being sent. */
 export type CampaignProgress = Pick<CampaignFigures, 'state' | 'audience' | 'states'>;
+
+export interface ReportOptions {
+  readonly daily?: boolean | undefined;
+}
 
 export interface DaysAsked {
   readonly from?: string | undefined;
@@ -45,7 +51,7 @@ export class Reports {
   }
 
   /** @throws NotFound */
-  campaign(projectId: Id, campaignId: Id): Promise<CampaignFigures> {
+  campaign(projectId: Id, campaignId: Id, options: ReportOptions = {}): Promise<CampaignFigures> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
       const { audience, states, repeated, possibleRepeats } = await totalsOf(scope, campaign);
@@ -59,7 +65,8 @@ export class Reports {
       const { slug, state, pauseReason, launchedAt, submittedAt, settledAt } = campaign;
       const reasons = await scope.delivery.reasons(projectId, campaignId);
       const times = { launchedAt, submittedAt, settledAt };
-      return { ...report, slug, state, pauseReason, ...times, repeated, possibleRepeats, reasons };
+      const daily = options.daily === true ? await this.#days(scope, campaign, {}) : undefined;
+      return { ...report, slug, state, pauseReason, ...times, repeated, possibleRepeats, reasons, daily };
     });
   }
 
@@ -75,21 +82,19 @@ export class Reports {
   /** One campaign's days in the project's time zone. @throws NotFound, InvalidInput */
   campaignDaily(projectId: Id, campaignId: Id, days: DaysAsked = {}): Promise<DailySeries> {
     return this.#work.run(async (scope) => {
-      await scope.campaign.get(projectId, campaignId);
-      const { timeZone } = await scope.access.getProject(projectId);
-      return scope.analytics.dailySeries(projectId, {
-        subject: campaignSubject(campaignId),
-        kinds: DAILY_KINDS,
-        timeZone,
-        ...days,
-      });
+      return this.#days(scope, await scope.campaign.get(projectId, campaignId), days);
     });
   }
 
+  async #days(scope: Scope, { projectId, id }: Campaign, days: DaysAsked): Promise<DailySeries> {
+    const { timeZone } = await scope.access.getProject(projectId);
+    return scope.analytics.dailySeries(projectId, { subject: campaignSubject(id), kinds: DAILY_KINDS, timeZone, ...days });
+  }
+
   /** The whole project's days. @throws InvalidInput */
-  projectDaily(projectId: Id, days: DaysAsked = {}): Promise<DailySeries> {
+  projectDaily(idOrSlug: string, days: DaysAsked = {}): Promise<DailySeries> {
     return this.#work.run(async (scope) => {
-      const { timeZone } = await scope.access.getProject(projectId);
+      const { id: projectId, timeZone } = await scope.access.getProject(idOrSlug);
       return scope.analytics.dailySeries(projectId, { subject: PROJECT, kinds: DAILY_KINDS, timeZone, ...days });
     });
   }

@@ -2,7 +2,7 @@ import type { List } from '../../domain/audience/index.ts';
 import type { Campaign, ListUse } from '../../domain/campaign/index.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+import type { Scope } from '../unit-of-work.ts';
 
 /** `force`: also while campaigns use the list. */
 export interface Retiring {
@@ -40,32 +40,24 @@ export class CampaignListMissing extends DomainError {
   }
 }
 
-/** Lists and the campaigns that use them: neither is taken away from under the other unseen. */
-export class ListDesk {
-  readonly #work: UnitOfWork;
+/** With its subscriptions, and so with the knowledge of who left it. @throws NotFound, ListInUse */
+export async function deleteList(scope: Scope, projectId: Id, listId: Id, { force = false }: Retiring = {}): Promise<void> {
+  const list = await scope.audience.lists.get(projectId, listId);
+  if (!force) await refuseInUse(scope, list, 'delete');
+  await scope.audience.lists.delete(projectId, list.id);
+  // Asked once more: a launch that held the list has committed by now, and the next one finds it gone.
+  if (!force) await refuseInUse(scope, list, 'delete');
+}
 
-  constructor(deps: { work: UnitOfWork }) {
-    this.#work = deps.work;
-  }
-
-  /** With its subscriptions, and so with the knowledge of who left it. @throws NotFound, ListInUse */
-  delete(projectId: Id, idOrSlug: string, { force = false }: Retiring = {}): Promise<void> {
-    return this.#work.run(async (scope) => {
-      const list = await scope.audience.lists.get(projectId, idOrSlug);
-      if (!force) await refuseInUse(scope, list, 'delete');
-      await scope.audience.lists.delete(projectId, list.id);
-      // Asked once more: a launch that held the list has committed by now, and the next one finds it gone.
-      if (!force) await refuseInUse(scope, list, 'delete');
-    });
-  }
-
-  /** Nobody joins it any more; its subscribers stay. @throws NotFound, ListInUse */
-  archive(projectId: Id, idOrSlug: string, { force = false }: Retiring = {}): Promise<List> {
-    return this.#work.run(async (scope) => {
-      if (!force) await refuseInUse(scope, await scope.audience.lists.get(projectId, idOrSlug), 'archive');
-      return scope.audience.lists.archive(projectId, idOrSlug);
-    });
-  }
+/** No subscriber can join any more; its subscribers stay. @throws NotFound, ListInUse */
+export async function archiveList(
+  scope: Scope,
+  projectId: Id,
+  idOrSlug: string,
+  { force = false }: Retiring = {},
+): Promise<List> {
+  if (!force) await refuseInUse(scope, await scope.audience.lists.get(projectId, idOrSlug), 'archive');
+  return scope.audience.lists.archive(projectId, idOrSlug);
 }
 
 async function refuseInUse(scope: Scope, list: List, step: keyof typeof FORCED): Promise<void> {

@@ -3,8 +3,10 @@ import { csvRow } from '../../domain/shared/csv.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 
-/** What an export selects; the same filters as the subscriber search. */
-export type SubscribersFilter = Pick<SubscriberSearch, 'text' | 'listId' | 'state' | 'status'>;
+/** What an export selects; the same filters as the subscriber search. `list`: id or slug. */
+export interface SubscribersFilter extends Pick<SubscriberSearch, 'text' | 'state' | 'status'> {
+  readonly list?: string | undefined;
+}
 
 /** The columns in front of one column per attribute. */
 const COLUMNS = ['id', 'email', 'status', 'locale', 'time_zone', 'subscriptions', 'created_at', 'updated_at'];
@@ -14,9 +16,13 @@ const COLUMNS = ['id', 'email', 'status', 'locale', 'time_zone', 'subscriptions'
  * page by page, each page in a transaction of its own. Cells that a spreadsheet would run as a formula begin with an apostrophe.
  * @throws NotFound for an unknown list
  */
-export async function* subscribersCsv(work: UnitOfWork, projectId: Id, filter: SubscribersFilter): AsyncGenerator<string> {
-  const { listId } = filter;
-  if (listId !== undefined) await work.run(({ audience }) => audience.lists.get(projectId, listId));
+export async function* subscribersCsv(
+  work: UnitOfWork,
+  projectId: Id,
+  { list, ...rest }: SubscribersFilter,
+): AsyncGenerator<string> {
+  const listId = list === undefined ? undefined : (await work.run(({ audience }) => audience.lists.get(projectId, list))).id;
+  const filter = { ...rest, listId };
   // The header names every attribute, so the names are collected before the first row.
   const names = new Set<string>();
   for await (const { items } of pages(work, projectId, filter))
@@ -49,7 +55,7 @@ interface SubscribersPage {
   readonly slugs: ReadonlyMap<Id, string>;
 }
 
-async function* pages(work: UnitOfWork, projectId: Id, filter: SubscribersFilter): AsyncGenerator<SubscribersPage> {
+async function* pages(work: UnitOfWork, projectId: Id, filter: SubscriberSearch): AsyncGenerator<SubscribersPage> {
   const slugs = new Map<Id, string>();
   for (let after: string | undefined; ; ) {
     const { page, subscriptions } = await work.run(async ({ audience }) => {

@@ -13,12 +13,15 @@ import { parseAddressee } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
+import { listIdsOf, subscriberOf } from '../audience/subscribers.ts';
 import { variablesOf } from '../delivery/bulk/sending-campaign.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext, type PlannedCampaign } from '../delivery/plan-context.ts';
 import type { SendTransactional } from '../delivery/transactional/send-transactional.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
-import type { LaunchCampaign } from './launch-campaign.ts';
+import { audienceOf } from './audience-of.ts';
+import { type LaunchCampaign, PUBLIC_URL_NOT_SECURE } from './launch-campaign.ts';
+import { templateIdOf } from './templates.ts';
 import type { TendCampaigns } from './tend-campaigns.ts';
 
 const MOST_TESTS = 20;
@@ -33,7 +36,19 @@ export interface Writing {
   readonly scheduleAt?: Date | undefined;
 }
 
-type As = { readonly subscriberId?: Id | undefined } | undefined;
+/** `checked` writing: with everything that a launch would refuse or warn of. */
+export type CheckedCampaign = WrittenCampaign & { readonly problems: readonly ContentProblem[] | undefined };
+
+/** `audience`: the number of recipients now. */
+export interface CampaignCheck {
+  readonly problems: readonly ContentProblem[];
+  readonly audience: number;
+}
+
+/** A subscriber, by id or address. */
+export interface As {
+  readonly subscriber?: string | undefined;
+}
 
 /** What people do with a campaign where contexts meet: check, preview, test, launch, pause, resume, cancel. */
 export class CampaignDesk {
@@ -58,46 +73,58 @@ export class CampaignDesk {
   }
 
   /** All of it or nothing. */
-  create(projectId: Id, input: CampaignInput, writing: Writing = {}): Promise<WrittenCampaign> {
+  create(projectId: Id, input: CampaignInput, writing: Writing = {}): Promise<CheckedCampaign> {
     return this.#work.run(async (scope) => {
-      await checkLists(scope, projectId, input);
-      return this.#written(scope, await scope.campaign.create(projectId, input), writing);
+      const wish = { ...input, ...(await namedIn(scope, projectId, input)) };
+      return this.#written(scope, await scope.campaign.create(projectId, wish), writing);
     });
   }
 
   /** All of it or nothing. */
-  edit(projectId: Id, id: Id, change: Partial<Omit<CampaignInput, 'slug'>>, writing: Writing = {}): Promise<WrittenCampaign> {
+  update(projectId: Id, id: Id, change: Partial<Omit<CampaignInput, 'slug'>>, writing: Writing = {}): Promise<CheckedCampaign> {
     return this.#work.run(async (scope) => {
-      await checkLists(scope, projectId, change);
-      return this.#written(scope, await scope.campaign.edit(projectId, id, change), writing);
+      const wish = { ...change, ...(await namedIn(scope, projectId, change)) };
+      return this.#written(scope, await scope.campaign.edit(projectId, id, wish), writing);
+    });
+  }
+
+  /** A draft only. @param options `dryRun`: answer what would be deleted; change nothing */
+  delete(projectId: Id, id: Id, options: { readonly dryRun?: boolean | undefined } = {}): Promise<CampaignFacts> {
+    return this.#work.run(async (scope) => {
+      const campaign = { ...(await scope.campaign.get(projectId, id)) };
+      // A dry run of what cannot be deleted is refused like the deletion itself.
+      if (options.dryRun !== true || campaign.state !== 'draft') await scope.campaign.delete(projectId, id);
+      return campaign;
     });
   }
 
   /** The transaction ends with nothing kept when the author, the content or the time is refused. */
-  async #written(scope: Scope, campaign: Campaign, { checked, scheduleAt }: Writing): Promise<WrittenCampaign> {
+  async #written(scope: Scope, campaign: Campaign, { checked, scheduleAt }: Writing): Promise<CheckedCampaign> {
     const { projectId, id } = campaign;
     const project = await scope.access.getProject(projectId);
     project.requireAuthor(campaign.author.address);
     const content = await scope.campaign.content(projectId, id);
-    if (checked === true) {
-      const problems = await this.#renderer.check(content, marketingPlanContext(campaign, project, undefined));
-      if (problems.some(({ severity }) => severity === 'error')) throw new ContentInvalid(problems);
-    }
+    const problems = checked === true ? await this.#launch.problems(campaign, content, project) : undefined;
+    // The public URL refuses a launch, not a draft.
+    const faults = (problems ?? []).filter(({ code }) => code !== PUBLIC_URL_NOT_SECURE);
+    if (faults.some(({ severity }) => severity === 'error')) throw new ContentInvalid(faults);
     if (scheduleAt !== undefined) {
       await this.#launch.checkDraft({ draft: campaign, content, project });
       await scope.campaign.schedule(projectId, id, scheduleAt);
       await holdCampaignLists(scope, campaign);
     }
-    return { ...campaign, content };
+    return { ...campaign, content, problems };
   }
 
   get(projectId: Id, id: Id): Promise<WrittenCampaign> {
     return this.#work.run(async (scope) => written(scope, await scope.campaign.get(projectId, id)));
   }
 
-  async check(projectId: Id, id: Id): Promise<readonly ContentProblem[]> {
+  async check(projectId: Id, id: Id): Promise<CampaignCheck> {
     const { campaign, content, project } = await this.#open(projectId, id);
-    return this.#launch.problems(campaign, content, project);
+    const problems = await this.#launch.problems(campaign, content, project);
+    const audience = await this.#work.run((scope) => scope.audience.recipients.count(projectId, audienceOf(campaign)));
+    return { problems, audience };
   }
 
   async preview(projectId: Id, id: Id, as?: As): Promise<RenderedMessage> {
@@ -182,8 +209,8 @@ export class CampaignDesk {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, id);
       const project = await scope.access.getProject(projectId);
-      const subscriberId = as?.subscriberId;
-      const subscriber = subscriberId === undefined ? undefined : await scope.audience.subscribers.get(projectId, subscriberId);
+      const named = as?.subscriber;
+      const subscriber = named === undefined ? undefined : await subscriberOf(scope, projectId, named);
       const person =
         subscriber === undefined
           ? undefined
@@ -205,8 +232,12 @@ async function written(scope: Scope, campaign: Campaign): Promise<WrittenCampaig
   return { ...campaign, content: await scope.campaign.content(campaign.projectId, campaign.id) };
 }
 
-/** Every list named must be one of this project's. @throws NotFound */
-async function checkLists(scope: Scope, projectId: Id, input: Partial<CampaignInput>): Promise<void> {
-  for (const id of new Set([...(input.lists ?? []), ...(input.excludeLists ?? [])]))
-    await scope.audience.lists.get(projectId, id);
+/** Lists by id or slug, a template by id or name. @throws NotFound, InvalidInput */
+async function namedIn(scope: Scope, projectId: Id, input: Partial<CampaignInput>): Promise<Partial<CampaignInput>> {
+  const { lists, excludeLists, templateId } = input;
+  return {
+    ...(lists !== undefined && { lists: await listIdsOf(scope, projectId, lists) }),
+    ...(excludeLists !== undefined && { excludeLists: await listIdsOf(scope, projectId, excludeLists) }),
+    ...(templateId !== undefined && { templateId: await templateIdOf(scope, projectId, templateId) }),
+  };
 }

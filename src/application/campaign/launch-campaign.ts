@@ -19,6 +19,8 @@ export class AudienceEmpty extends DomainError {
   }
 }
 
+export const PUBLIC_URL_NOT_SECURE = 'campaign.public_url_not_secure';
+
 export class PublicUrlNotSecure extends DomainError {
   readonly code = 'campaign.public_url_not_secure';
   readonly kind = 'conflict';

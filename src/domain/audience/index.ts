@@ -85,6 +85,7 @@ export {
   STOPPING_SCOPES,
   SUPPRESSION_REASONS,
   type Suppression,
+  type SuppressionFilter,
   type SuppressionReason,
   type SuppressionScope,
 } from './suppression.ts';

@@ -1,48 +1,55 @@
 import type { Command } from 'commander';
-import { type Application, LEFT_OUT_REASONS, RESEND_TARGETS } from '../../application/application.ts';
+import { type Campaigns, LEFT_OUT_REASONS, RESEND_TARGETS } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
-import { campaignOf } from './campaign-lookup.ts';
-import { type Cli, choice, example, inProject, type PageOptions, type Project, paged, pageOf } from './cli.ts';
+import { type Cli, choice, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
 import { formatCounted } from './text.ts';
 import { someoneWorks } from './working.ts';
 
-type Counts = Awaited<ReturnType<Application['campaign']['explain']>>;
+type Counts = Awaited<ReturnType<Campaigns['explain']>>;
 
 /** Who is in a campaign's audience, who is left out, and who gets it once more. */
 export function audienceCommands(campaign: Command, cli: Cli): void {
-  const explain = paged(
-    campaign.command('explain').description('Count recipients, and subscribers that are left out, by reason.'),
-  )
+  const explain = campaign
+    .command('explain')
+    .description('Count recipients, and subscribers that are left out, by reason.')
     .argument('<campaign>', 'Id, slug or name of the campaign.')
-    .option('--people', 'List each subscriber.')
-    .addOption(choice('--reason <reason>', 'List the subscribers that are left out for this reason.', LEFT_OUT_REASONS))
-    .action(async (wanted: string, options: PageOptions & { people?: boolean; reason?: string }) => {
+    .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
-        const { id } = await campaignOf(application, project, wanted);
-        const counts = await application.campaign.explain(project.id, id);
-        if (options.people !== true && options.reason === undefined) {
-          cli.output.result(counts, () => renderFields(fieldsOf(counts)));
-          return;
-        }
-        const reason = oneOf(LEFT_OUT_REASONS, options.reason, '--reason');
-        const page = await pageOfPeople(application, project, id, { ...pageOf(options), reason });
-        cli.output.result({ ...counts, items: page.items, next: page.next ?? null }, () => {
-          const columns = [
-            { title: 'Address', value: (row: (typeof page.items)[number]) => row.address ?? '(erased)' },
-            { title: 'Left out because', value: (row: (typeof page.items)[number]) => row.reason.replace('_', ' ') },
-            { title: 'Detail', value: (row: (typeof page.items)[number]) => row.detail },
-          ];
-          const table = renderTable(columns, page.items, cli.output.display);
-          return page.next === undefined ? table : `${table}\n\nMore: --after ${page.next}`;
-        });
+        const counts = await application.campaigns.explain(project.id, wanted);
+        cli.output.result(counts, () => renderFields(fieldsOf(counts)));
       });
     });
-  example(
-    explain,
-    'pennypost campaign explain "November letter"',
-    'pennypost campaign explain "November letter" --reason bad_data',
-  );
+  example(explain, 'pennypost campaign explain "November letter"');
+
+  const excluded = paged(campaign.command('excluded').description('List the subscribers that a campaign leaves out, and why.'))
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .addOption(choice('--reason <reason>', 'List the subscribers that are left out for this reason.', LEFT_OUT_REASONS))
+    .action(async (wanted: string, options: PageOptions & { reason?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const reason = oneOf(LEFT_OUT_REASONS, options.reason, '--reason');
+        const page = await pageOfPeople((search) => application.campaigns.excluded(project.id, wanted, search), {
+          ...pageOf(options),
+          reason,
+        });
+        resultPage(
+          cli,
+          page,
+          (row) => row,
+          (items) =>
+            renderTable(
+              [
+                { title: 'Address', value: (row) => row.address ?? '(erased)' },
+                { title: 'Left out because', value: (row) => row.reason.replace('_', ' ') },
+                { title: 'Detail', value: (row) => row.detail },
+              ],
+              items,
+              cli.output.display,
+            ),
+        );
+      });
+    });
+  example(excluded, 'pennypost campaign excluded "November letter" --reason bad_data');
 
   const resend = campaign
     .command('resend')
@@ -51,9 +58,8 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
     .argument('<target>', 'Recipients: failed, in_doubt (may have received it), or new (subscribed since the launch).')
     .action(async (wanted: string, target: string) => {
       await inProject(cli, async (application, project) => {
-        const { id } = await campaignOf(application, project, wanted);
         const to = oneOf(RESEND_TARGETS, target, 'The target') ?? 'failed';
-        const { audience } = await application.campaign.resend(project.id, id, to);
+        const { audience } = await application.campaigns.resend(project.id, wanted, to);
         if (audience > 0 && !(await someoneWorks(application, 'bulk')))
           cli.output.warn('no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs.');
         cli.output.result({ target: to, audience }, () => `${formatCounted(audience, 'person gets', 'people get')} it again.`);
@@ -62,15 +68,16 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
   example(resend, 'pennypost campaign resend "November letter" failed');
 }
 
-type Search = Parameters<Application['campaign']['excluded']>[2];
+type Search = NonNullable<Parameters<Campaigns['excluded']>[2]>;
+type PageOf = (search: Search) => ReturnType<Campaigns['excluded']>;
 
 /** Pages of a try (`bad_data` of a draft) hold few people or none: then more are asked for, up to 10,000 people a command. */
-async function pageOfPeople(application: Application, project: Project, id: string, search: Search) {
+async function pageOfPeople(ask: PageOf, search: Search) {
   const { limit = 50 } = search;
-  let page = await application.campaign.excluded(project.id, id, search);
+  let page = await ask(search);
   const items = [...page.items];
   for (let asked = 1; asked < 20 && items.length < limit && page.next !== undefined; asked += 1) {
-    page = await application.campaign.excluded(project.id, id, { ...search, limit: limit - items.length, after: page.next });
+    page = await ask({ ...search, limit: limit - items.length, after: page.next });
     items.push(...page.items);
   }
   return { items, next: page.next };
@@ -79,7 +86,7 @@ async function pageOfPeople(application: Application, project: Project, id: stri
 function fieldsOf({ launched, included, excluded }: Counts): [string, string][] {
   const left = LEFT_OUT_REASONS.map((reason): [string, string] => [
     reason.replace('_', ' '),
-    excluded[reason]?.toLocaleString('en-US') ?? 'not tried; try with --reason bad_data',
+    excluded[reason]?.toLocaleString('en-US') ?? 'not tried; see: pennypost campaign excluded --reason bad_data',
   ]);
   return [[launched ? 'in the audience' : 'would get it', included.toLocaleString('en-US')], ...left];
 }

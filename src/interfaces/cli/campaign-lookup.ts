@@ -1,34 +1,5 @@
-import type { Application, Campaign, ContentProblem } from '../../application/application.ts';
-import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
-import type { Project } from './cli.ts';
+import type { Campaign, ContentProblem } from '../../application/application.ts';
 import { type Display, renderFields, renderTable } from './table.ts';
-
-/** Of campaigns that have one name, as many as are listed. */
-const MOST_NAMED = 8;
-
-/**
- * By id, by slug, or by a name that only one unarchived campaign has. A slug comes before a name, except that of an archived one.
- * @throws NotFound, InvalidInput
- */
-export async function campaignOf(application: Application, project: Project, wanted: string): Promise<Campaign> {
-  const text = wanted.trim();
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return application.campaign.get(project.id, text.toLowerCase());
-  const find = async (filter: { name: string } | { slug: string }, archived: boolean) =>
-    (await application.campaign.list(project.id, { limit: MOST_NAMED + 1, archived, ...filter })).items;
-  const [bySlug] = await find({ slug: text }, true);
-  if (bySlug !== undefined && bySlug.archivedAt === null) return bySlug;
-  const [first, ...others] = await find({ name: text }, false);
-  if (first === undefined) {
-    if (bySlug !== undefined) return bySlug;
-    const [archived] = await find({ name: text }, true);
-    if (archived === undefined) throw new NotFound('campaign', text.slice(0, 200));
-    throw new InvalidInput(`"${archived.name}" is archived. Give its slug: ${archived.slug}`);
-  }
-  if (others.length === 0) return first;
-  const slugs = [first, ...others].slice(0, MOST_NAMED).map(({ slug, state }) => `${slug} (${state})`);
-  const more = others.length >= MOST_NAMED ? ', ...' : '';
-  throw new InvalidInput(`Several campaigns are named "${first.name}". Give a slug: ${slugs.join(', ')}${more}`);
-}
 
 export const campaignShown = (campaign: Campaign) => ({
   id: campaign.id,

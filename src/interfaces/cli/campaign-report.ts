@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import type { Application } from '../../application/application.ts';
+import type { Campaigns } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
-import { campaignOf } from './campaign-lookup.ts';
 import { type Cli, choice, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
-import { daysOf, renderReport } from './report.ts';
+import { recentDays, renderDays, renderReport } from './report.ts';
 import { renderTable } from './table.ts';
 
-type Filter = Parameters<Application['campaign']['recipients']>[2];
+type Filter = NonNullable<Parameters<Campaigns['recipients']>[2]>;
 const STATES: readonly NonNullable<Filter['state']>[] = [
   'submitted',
   'deferred',
@@ -25,9 +24,8 @@ export function reportCommands(campaign: Command, cli: Cli): void {
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
-        const { id } = await campaignOf(application, project, wanted);
-        const found = await application.reports.campaign(project.id, id);
-        const daily = await daysOf(application, project.id, found, cli.clock.now());
+        const { daily: series, ...found } = await application.campaigns.report(project.id, wanted, { daily: true });
+        const daily = recentDays(series, found.launchedAt, cli.clock.now());
         cli.output.result({ ...found, daily: daily ?? null }, () => renderReport(found, daily, cli.output.display));
       });
     });
@@ -36,16 +34,12 @@ export function reportCommands(campaign: Command, cli: Cli): void {
   const recipients = paged(campaign.command('recipients').description('List recipients with their outcomes.'))
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .addOption(choice('--state <state>', 'Only recipients in this state.', STATES))
-    .option('--csv', 'Write all recipients as CSV to standard output.')
-    .action(async (wanted: string, options: PageOptions & { state?: string; csv?: boolean }) => {
+    .action(async (wanted: string, options: PageOptions & { state?: string }) => {
       await inProject(cli, async (application, project) => {
-        const { id } = await campaignOf(application, project, wanted);
-        if (options.csv === true) {
-          const rows = application.campaign.recipientsCsv(project.id, id, { state: stateOf(options.state) });
-          for await (const part of rows) cli.output.raw(part);
-          return;
-        }
-        const page = await application.campaign.recipients(project.id, id, { ...pageOf(options), state: stateOf(options.state) });
+        const page = await application.campaigns.recipients(project.id, wanted, {
+          ...pageOf(options),
+          state: stateOf(options.state),
+        });
         cli.output.result({ items: page.items, next: page.next ?? null }, () => {
           const table = renderTable(
             [
@@ -65,6 +59,33 @@ export function reportCommands(campaign: Command, cli: Cli): void {
       });
     });
   example(recipients, 'pennypost campaign recipients "November letter" --state rejected');
+
+  const csv = campaign
+    .command('recipients-csv')
+    .description('Print all recipients with their outcomes as CSV.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .addOption(choice('--state <state>', 'Only recipients in this state.', STATES))
+    .action(async (wanted: string, options: { state?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const rows = application.campaigns.recipientsCsv(project.id, wanted, { state: stateOf(options.state) });
+        for await (const part of rows) cli.output.raw(part);
+      });
+    });
+  example(csv, 'pennypost campaign recipients-csv "November letter" > recipients.csv');
+
+  const daily = campaign
+    .command('daily')
+    .description('Show the figures of a campaign by day.')
+    .argument('<campaign>', 'Id, slug or name of the campaign.')
+    .option('--from <day>', 'First day, such as 2026-11-01. Default: 30 days before the last.')
+    .option('--to <day>', 'Last day. Default: today.')
+    .action(async (wanted: string, days: { from?: string; to?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const series = await application.campaigns.daily(project.id, wanted, days);
+        cli.output.result(series, () => renderDays(series, cli.output.display));
+      });
+    });
+  example(daily, 'pennypost campaign daily "November letter" --from 2026-11-01');
 }
 
 function stateOf(text: string | undefined): Filter['state'] {

@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
-import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
-import { campaignOf, problemsText } from './campaign-lookup.ts';
-import { type Cli, example, gather, inProject, type Project } from './cli.ts';
+import { problemsText } from './campaign-lookup.ts';
+import { type Cli, example, gather, inProject } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
 import { withOutputFile } from './output-file.ts';
 import { followMessages } from './send.ts';
-import { subscriberOf } from './subscriber.ts';
 import { renderFields } from './table.ts';
 import { formatCounted } from './text.ts';
 import { checkWayOut } from './working.ts';
@@ -19,9 +17,7 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
-        const { id } = await campaignOf(application, project, wanted);
-        const problems = await application.campaign.check(project.id, id);
-        const audience = await audienceOf(application, project, id);
+        const { problems, audience } = await application.campaigns.check(project.id, wanted);
         cli.output.result(
           { problems, audience },
           () => `${problemsText(problems, cli.output.display)}\n${formatCounted(audience, 'person', 'people')} would get it.`,
@@ -40,8 +36,7 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
     .action(async (wanted: string, options: { as?: string; html?: string }) => {
       await withOutputFile(options.html, '--html', [], (html) =>
         inProject(cli, async (application, project) => {
-          const { id } = await campaignOf(application, project, wanted);
-          const message = await application.campaign.preview(project.id, id, await asOf(application, project, options.as));
+          const message = await application.campaigns.preview(project.id, wanted, { subscriber: options.as });
           if (html !== undefined) {
             if (message.html === undefined) throw new InvalidInput('This message has no HTML part.');
             await html.write(message.html);
@@ -73,30 +68,12 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
       await inProject(
         cli,
         async (application, project, instance) => {
-          const { id } = await campaignOf(application, project, wanted);
           if (options.wait === true) await checkWayOut(instance, 'transactional');
-          const accepted = await application.campaign.test(
-            project.id,
-            id,
-            options.to,
-            await asOf(application, project, options.as),
-          );
+          const accepted = await application.campaigns.test(project.id, wanted, options.to, { subscriber: options.as });
           await followMessages(cli, instance, project, accepted, options.wait === true);
         },
         { works: options.wait === true },
       );
     });
   example(test, 'pennypost campaign test "November letter" --to me@example.org --wait');
-}
-
-async function audienceOf(application: Application, project: Project, id: string): Promise<number> {
-  const { lists, excludeLists } = await application.campaign.get(project.id, id);
-  return application.audience.countAudience(project.id, {
-    include: lists.map((list) => ({ list })),
-    exclude: excludeLists.map((list) => ({ list })),
-  });
-}
-
-async function asOf(application: Application, project: Project, who: string | undefined) {
-  return who === undefined ? undefined : { subscriberId: (await subscriberOf(application, project, who)).id };
 }

@@ -1,26 +1,14 @@
 import type { Command } from 'commander';
-import type { Application, Campaign } from '../../application/application.ts';
+import type { Campaigns } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
-import { campaignOf, campaignShown, fieldsOf, problemsText } from './campaign-lookup.ts';
-import {
-  type Cli,
-  choice,
-  example,
-  gather,
-  inProject,
-  type PageOptions,
-  type Project,
-  paged,
-  pageOf,
-  resultPage,
-} from './cli.ts';
+import { campaignShown, fieldsOf, problemsText } from './campaign-lookup.ts';
+import { type Cli, choice, example, gather, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
 import { byLines, type ContentFile, inFile } from './content-file.ts';
 import { readContent } from './read-content.ts';
-import { listIds } from './subscriber.ts';
 import { renderTable } from './table.ts';
-import { templateIdOf } from './template.ts';
 
-type Filter = Parameters<Application['campaign']['list']>[1];
+type Filter = NonNullable<Parameters<Campaigns['list']>[1]>;
+type Draft = Awaited<ReturnType<Campaigns['create']>>;
 const STATES: readonly NonNullable<Filter['state']>[] = ['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled'];
 
 interface CreateOptions {
@@ -46,16 +34,13 @@ export function draftCommands(campaign: Command, cli: Cli): void {
         throw new InvalidInput('Give the content once: --file or --template.');
       const file = options.file === undefined ? undefined : await readContent(cli, options.file);
       await inProject(cli, async (application, project) => {
-        const input =
-          file === undefined
-            ? await fromTemplate(application, project, options)
-            : await campaignInput(application, project, file, options);
+        const input = file === undefined ? fromTemplate(options) : campaignInput(file, options);
         const offset = file?.offset ?? 0;
         const writing = { checked: true, scheduleAt: file?.schedule?.in(project.timeZone, cli.clock.now()) };
         const made = await byLines(offset, () =>
-          application.campaign.create(project.id, { ...input, slug: options.slug }, writing),
+          application.campaigns.create(project.id, { ...input, slug: options.slug }, writing),
         );
-        await tellDraft(cli, application, made, offset);
+        tellDraft(cli, made, offset);
       });
     });
   example(
@@ -74,11 +59,10 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     .action(async (wanted: string, options: { file: string; list?: readonly string[] }) => {
       const file = await readContent(cli, options.file);
       await inProject(cli, async (application, project) => {
-        const { id, name } = await campaignOf(application, project, wanted);
-        const input = await campaignInput(application, project, file, { name: file.name ?? name, ...options });
+        const input = { ...contentOf(file, options), ...(file.name !== undefined && { name: file.name }) };
         const writing = { checked: true, scheduleAt: file.schedule?.in(project.timeZone, cli.clock.now()) };
-        const edited = await byLines(file.offset, () => application.campaign.edit(project.id, id, input, writing));
-        await tellDraft(cli, application, edited, file.offset);
+        const edited = await byLines(file.offset, () => application.campaigns.update(project.id, wanted, input, writing));
+        tellDraft(cli, edited, file.offset);
       });
     });
   example(update, 'pennypost campaign update "November letter" --file november.mjml');
@@ -88,7 +72,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     .option('--archived', 'Include archived campaigns.')
     .action(async (options: PageOptions & { state?: string; archived?: boolean }) => {
       await inProject(cli, async (application, project) => {
-        const page = await application.campaign.list(project.id, {
+        const page = await application.campaigns.list(project.id, {
           ...pageOf(options),
           state: stateOf(options.state),
           archived: options.archived,
@@ -113,18 +97,17 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     });
   example(list, 'pennypost campaign list --state sending');
 
-  const show = campaign
-    .command('show')
+  const get = campaign
+    .command('get')
     .description('Show a campaign.')
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
-        const found = await campaignOf(application, project, wanted);
-        const { content } = await application.campaign.get(project.id, found.id);
-        cli.output.result({ ...campaignShown(found), content }, () => fieldsOf(found, cli.output.display));
+        const found = await application.campaigns.get(project.id, wanted);
+        cli.output.result({ ...campaignShown(found), content: found.content }, () => fieldsOf(found, cli.output.display));
       });
     });
-  example(show, 'pennypost campaign show "November letter"');
+  example(get, 'pennypost campaign get "November letter"');
 
   const archive = campaign
     .command('archive')
@@ -132,8 +115,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
-        const { id } = await campaignOf(application, project, wanted);
-        const archived = await application.campaign.archive(project.id, id);
+        const archived = await application.campaigns.archive(project.id, wanted);
         cli.output.result(campaignShown(archived), () => fieldsOf(archived, cli.output.display));
       });
     });
@@ -149,47 +131,41 @@ function deleteCommand(campaign: Command, cli: Cli): void {
     .option('--yes', 'Confirm the deletion.')
     .action(async (wanted: string, options: { yes?: boolean }) => {
       await inProject(cli, async (application, project) => {
-        const { id, slug, name, state } = await campaignOf(application, project, wanted);
-        // Whoever is asked to repeat it should not find that it was no draft.
-        if (options.yes !== true && state === 'draft')
-          throw new InvalidInput(`This deletes the draft "${name}" (${slug}). Repeat it with --yes.`);
-        await application.campaign.delete(project.id, id);
+        const dryRun = options.yes !== true;
+        const { id, slug, name } = await application.campaigns.delete(project.id, wanted, { dryRun });
+        if (dryRun) throw new InvalidInput(`This deletes the draft "${name}" (${slug}). Repeat it with --yes.`);
         cli.output.result({ id, slug, deleted: true }, () => `The draft "${name}" is deleted.`);
       });
     });
   example(remove, 'pennypost campaign delete november-letter-2 --yes');
 }
 
-async function campaignInput(
-  application: Application,
-  project: Project,
-  file: ContentFile,
-  options: { name?: string; list?: readonly string[] },
-) {
+function campaignInput(file: ContentFile, options: { name?: string; list?: readonly string[] }) {
   const name = options.name ?? file.name;
   if (name === undefined)
     throw new InvalidInput('The campaign has no name: add "name: ..." to the front matter, or give --name.');
+  return { name, ...contentOf(file, options) };
+}
+
+function contentOf(file: ContentFile, options: { list?: readonly string[] }) {
   return {
-    name,
     content: file.content,
-    lists: await listIds(application, project, options.list ?? file.lists),
-    excludeLists: await listIds(application, project, file.excludeLists),
+    lists: options.list ?? file.lists,
+    excludeLists: file.excludeLists,
     trackOpens: file.trackOpens,
     trackClicks: file.trackClicks,
   };
 }
 
 /** The template's content is copied; everything else comes from the options. */
-async function fromTemplate(application: Application, project: Project, options: CreateOptions) {
-  const { name, template = '', list = [] } = options;
+function fromTemplate({ name, template, list = [] }: CreateOptions) {
   if (name === undefined) throw new InvalidInput('The campaign has no name. Give --name.');
-  const templateId = await templateIdOf(application, project, template);
-  return { name, templateId, lists: await listIds(application, project, list) };
+  return { name, templateId: template, lists: list };
 }
 
-/** What it is now, and what could still be better. */
-async function tellDraft(cli: Cli, application: Application, draft: Campaign, offset: number): Promise<void> {
-  const problems = (await application.campaign.check(draft.projectId, draft.id)).map(inFile(offset));
+/** The draft, with every problem that a launch would report. */
+function tellDraft(cli: Cli, draft: Draft, offset: number): void {
+  const problems = (draft.problems ?? []).map(inFile(offset));
   cli.output.result({ ...campaignShown(draft), problems }, () =>
     problems.length === 0
       ? fieldsOf(draft, cli.output.display)

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
-import { type Application, type Moment, parseMoment } from '../../application/application.ts';
+import { type Application, type Moment, type Project, parseMoment } from '../../application/application.ts';
 import { closing } from '../../domain/shared/clean-up.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Interruption } from './interruption.ts';
 import type { Output } from './output.ts';
 import type { Instance, OpenWish, Workbench } from './workbench.ts';
 
-export type Project = Awaited<ReturnType<Application['access']['getProject']>>;
+export type { Project };
 
 /** What every command gets: where to say things, what to work with, when to stop. */
 export interface Cli {
@@ -39,7 +39,7 @@ export function inProject<T>(
   return withInstance(
     cli,
     async (instance) => {
-      const project = await projectOf(cli, instance.application);
+      const project = await instance.application.projects.get(cli.projectWish());
       cli.output.showTimesIn(project.timeZone);
       return work(instance.application, project, instance);
     },
@@ -47,24 +47,9 @@ export function inProject<T>(
   );
 }
 
-/** @throws NotFound; InvalidInput when there is none, or several and none was named */
-async function projectOf(cli: Cli, application: Application): Promise<Project> {
-  const wish = cli.projectWish();
-  if (wish !== undefined) return application.access.getProject(wish);
-  const { items } = await application.access.listProjects({ limit: 5 });
-  const [first, ...others] = items;
-  if (first === undefined) {
-    throw new InvalidInput(
-      'There is no project yet. Make one: pennypost project create --name "My letters" --domain news.example.com',
-    );
-  }
-  if (others.length > 0) {
-    throw new InvalidInput(
-      `There are several projects (${items.map(({ slug }) => slug).join(', ')}${items.length === 5 ? ', ...' : ''}). Name one: --project ${first.slug}`,
-    );
-  }
-  return first;
-}
+/** An option whose values `--help` lists. The command refuses other values itself and says which ones it takes. */
+export const choice = (flags: string, description: string, values: readonly string[]): Option =>
+  new Option(flags, description).choices(values).argParser((value) => value);
 
 /** Shown under a command's options by `--help`. */
 export function example(command: Command, ...lines: readonly string[]): Command {
@@ -104,10 +89,6 @@ export function moment(text: string, option: string): Moment {
     throw error instanceof InvalidInput ? new InvalidInput(`${option}: ${error.message}`) : error;
   }
 }
-
-/** An option whose values `--help` lists. The command refuses other values itself and says which ones it takes. */
-export const choice = (flags: string, description: string, values: readonly string[]): Option =>
-  new Option(flags, description).choices(values).argParser((value) => value);
 
 /** `--limit` and `--after`, which every listing has. */
 export function paged(command: Command): Command {

@@ -6,10 +6,10 @@ import type { Application } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, choice, example, gather, inProject, type Project, pairs } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
+import { importRecordCommands, importShown } from './import-records.ts';
 import { interruptible } from './interruption.ts';
 import { type OutputFile, withOutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
-import { listIds } from './subscriber.ts';
 import { renderFields, renderTable } from './table.ts';
 
 interface ImportOptions {
@@ -25,14 +25,12 @@ interface ImportOptions {
   readonly delimiter?: string;
 }
 
-type Imported = Awaited<ReturnType<Application['imports']['run']>>;
+type Imported = Awaited<ReturnType<Application['imports']['create']>>;
 
-/** Of the rejections, as many as say what is wrong; all of them go into the file that `--rejected` names. */
-const SHOWN_REJECTIONS = 10;
-
-export function importCommand(program: Command, cli: Cli): void {
-  const command = program
-    .command('import')
+export function importCommands(program: Command, cli: Cli): void {
+  const group = program.command('import').description('Import subscribers from files, and show past imports.');
+  const create = group
+    .command('create', { isDefault: true })
     .description('Import subscribers from a CSV or JSON Lines file.')
     .argument('<file>', 'File to read, or - for standard input.')
     .option('--list <list>', 'Id or slug of a list to subscribe everyone in the file to. May be repeated.', gather)
@@ -62,10 +60,11 @@ export function importCommand(program: Command, cli: Cli): void {
       );
     });
   example(
-    command,
-    'pennypost import people.csv --list harbour-letter --consent-source "trade fair 2026, signed sheets"',
+    create,
+    'pennypost import create people.csv --list harbour-letter --consent-source "trade fair 2026, signed sheets"',
     'gunzip -c export.jsonl.gz | pennypost import - --list harbour-letter --dry-run --rejected rejected.csv',
   );
+  importRecordCommands(group, cli);
 }
 
 async function importFile(
@@ -78,7 +77,7 @@ async function importFile(
 ): Promise<void> {
   if (options.consentText !== undefined && options.consentSource === undefined)
     throw new InvalidInput('--consent-text needs --consent-source: where was it said?');
-  const lists = await listIds(application, project, options.list ?? []);
+  const lists = options.list ?? [];
   if (lists.length === 0 && options.dryRun !== true && (options.as === undefined || options.as === 'subscribed'))
     cli.output.warn('no --list: these people join none, and no campaign reaches them.');
   const source = await sourceOf(cli, file, options.dryRun === true);
@@ -88,7 +87,7 @@ async function importFile(
     label: options.dryRun === true ? 'dry run' : 'import',
   });
   const imported = await application.imports
-    .run(
+    .create(
       project.id,
       source.bytes,
       {
@@ -113,7 +112,7 @@ async function importFile(
     .finally(() => progress.finish());
   cli.interruption.heed('The file was imported.');
   await rejectedFile?.write(application.imports.rejectionsCsv(project.id, imported.id));
-  await tell(cli, application, project, imported, options.rejected);
+  tell(cli, imported, options.rejected);
   const { rows, rejected } = imported.totals;
   if (rows === 0 || rejected < rows) return;
   cli.output.warn(
@@ -122,20 +121,11 @@ async function importFile(
   cli.endWith(EXIT.usage);
 }
 
-async function tell(
-  cli: Cli,
-  application: Application,
-  project: Project,
-  imported: Imported,
-  rejectedFile: string | undefined,
-): Promise<void> {
+function tell(cli: Cli, imported: Imported, rejectedFile: string | undefined): void {
   const { totals } = imported;
   for (const warning of imported.warnings) cli.output.warn(warningText(warning));
-  const { items } =
-    totals.rejected === 0
-      ? { items: [] }
-      : await application.audience.rejections(project.id, imported.id, { limit: SHOWN_REJECTIONS });
-  cli.output.result(shown(imported), () => {
+  const items = imported.firstRejections;
+  cli.output.result(importShown(imported), () => {
     const figures = renderFields([
       [imported.dryRun ? 'dry run' : 'import', imported.id],
       ['rows', totals.rows],
@@ -166,11 +156,6 @@ async function tell(
         : `All of them, with their cells: ${rejectedFile}`;
     return [figures, '', table, ...more, where].join('\n');
   });
-}
-
-/** With the names that the HTTP API gives. */
-function shown({ projectId: _project, map: _map, consent: _consent, ...imported }: Imported) {
-  return imported;
 }
 
 function warningText({ column, message, rows, line }: Imported['warnings'][number]): string {

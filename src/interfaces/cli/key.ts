@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Application, SCOPES } from '../../application/application.ts';
+import { type Keys, SCOPES } from '../../application/application.ts';
 import {
   type Cli,
   choice,
@@ -15,7 +15,7 @@ import {
 } from './cli.ts';
 import { type Display, renderFields, renderTable } from './table.ts';
 
-type Key = Awaited<ReturnType<Application['access']['revokeKey']>>;
+type Key = Awaited<ReturnType<Keys['revoke']>>;
 
 export function keyCommands(program: Command, cli: Cli): void {
   const key = program.command('key').description('Manage the API keys of a project.');
@@ -29,7 +29,7 @@ export function keyCommands(program: Command, cli: Cli): void {
     .option('--rate <number>', 'Requests per second, 1 to 10,000. Default: 50.')
     .action(async (options: { name: string; scope: readonly string[]; expires?: string; rate?: string }) => {
       await inProject(cli, async (application, project) => {
-        const made = await application.access.createKey(project.id, {
+        const made = await application.keys.create(project.id, {
           name: options.name,
           scopes: options.scope.flatMap((scope) => scope.split(',')),
           expiresAt:
@@ -52,7 +52,7 @@ export function keyCommands(program: Command, cli: Cli): void {
       await inProject(cli, async (application, project) =>
         resultPage(
           cli,
-          await application.access.listKeys(project.id, pageOf(options)),
+          await application.keys.list(project.id, pageOf(options)),
           (item) => keyShown(item, cli.clock.now()),
           (items) =>
             renderTable(
@@ -79,7 +79,7 @@ export function keyCommands(program: Command, cli: Cli): void {
     .argument('<id>', 'Id of the key.')
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => {
-        const shown = keyShown(await application.access.revokeKey(project.id, id), cli.clock.now());
+        const shown = keyShown(await application.keys.revoke(project.id, id), cli.clock.now());
         cli.output.result(shown, () => fieldsOf(shown, cli.output.display));
       });
     });

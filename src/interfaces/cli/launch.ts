@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Campaign } from '../../application/application.ts';
+import type { Application, Campaign } from '../../application/application.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
-import { campaignOf, campaignShown, fieldsOf } from './campaign-lookup.ts';
+import { campaignShown, fieldsOf } from './campaign-lookup.ts';
 import { type Cli, example, inProject, moment, type Project } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
 import { Progress } from './progress.ts';
@@ -30,13 +30,12 @@ export function launchCommands(campaign: Command, cli: Cli): void {
       await inProject(
         cli,
         async (application, project, instance) => {
-          const { id } = await campaignOf(application, project, wanted);
           if (watch) await checkWayOut(instance, 'bulk');
           if (instance.publicUrlAssumed)
             cli.output.warn(
               `nobody serves, and PENNYPOST_PUBLIC_URL is not set: links of this campaign lead to ${instance.publicUrl}, for good.`,
             );
-          const launched = await application.campaign.launch(project.id, id);
+          const launched = await application.campaigns.launch(project.id, wanted);
           cli.output.note(`Launched: ${formatCounted(launched.audience, 'recipient', 'recipients')}.`);
           await after(cli, instance, project, launched, watch);
         },
@@ -53,7 +52,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
       await inProject(
         cli,
         async (application, project, instance) => {
-          const found = await campaignOf(application, project, wanted);
+          const found = await application.campaigns.get(project.id, wanted);
           if (found.launchedAt === null) throw new NotLaunched(found);
           await follow(cli, instance, project, found);
         },
@@ -66,7 +65,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
     .command('pause')
     .description('Pause sending within two seconds. No recipient is lost.')
     .argument('<campaign>', 'Id, slug or name of the campaign.')
-    .action((wanted: string) => step(cli, wanted, 'pause'));
+    .action((wanted: string) => step(cli, (application, project) => application.campaigns.pause(project.id, wanted)));
   example(pause, 'pennypost campaign pause "November letter"');
 
   const resume = campaign
@@ -78,8 +77,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
       await inProject(
         cli,
         async (application, project, instance) => {
-          const { id } = await campaignOf(application, project, wanted);
-          await after(cli, instance, project, await application.campaign.resume(project.id, id), follows);
+          await after(cli, instance, project, await application.campaigns.resume(project.id, wanted), follows);
         },
         { works: follows },
       );
@@ -90,7 +88,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
     .command('cancel')
     .description('Cancel a campaign permanently. Messages that were handed over cannot be recalled.')
     .argument('<campaign>', 'Id, slug or name of the campaign.')
-    .action((wanted: string) => step(cli, wanted, 'cancel'));
+    .action((wanted: string) => step(cli, (application, project) => application.campaigns.cancel(project.id, wanted)));
   example(cancel, 'pennypost campaign cancel "November letter"');
 
   const schedule = campaign
@@ -100,10 +98,9 @@ export function launchCommands(campaign: Command, cli: Cli): void {
     .requiredOption('--at <time>', "Time in the project's time zone, such as '2026-12-01 08:00' or 'tomorrow 8:00'.")
     .action(async (wanted: string, { at }: { at: string }) => {
       await inProject(cli, async (application, project) => {
-        const { id } = await campaignOf(application, project, wanted);
-        const scheduled = await application.campaign.schedule(
+        const scheduled = await application.campaigns.schedule(
           project.id,
-          id,
+          wanted,
           moment(at, '--at').in(project.timeZone, cli.clock.now()),
         );
         if (!(await someoneWorks(application, 'background')))
@@ -121,14 +118,13 @@ export function launchCommands(campaign: Command, cli: Cli): void {
     .command('unschedule')
     .description('Turn a scheduled campaign into a draft again.')
     .argument('<campaign>', 'Id, slug or name of the campaign.')
-    .action((wanted: string) => step(cli, wanted, 'unschedule'));
+    .action((wanted: string) => step(cli, (application, project) => application.campaigns.unschedule(project.id, wanted)));
   example(unschedule, 'pennypost campaign unschedule "November letter"');
 }
 
-async function step(cli: Cli, wanted: string, verb: 'pause' | 'cancel' | 'unschedule'): Promise<void> {
+async function step(cli: Cli, verb: (application: Application, project: Project) => Promise<Campaign>): Promise<void> {
   await inProject(cli, async (application, project) => {
-    const { id } = await campaignOf(application, project, wanted);
-    const changed = await application.campaign[verb](project.id, id);
+    const changed = await verb(application, project);
     cli.output.result(campaignShown(changed), () => fieldsOf(changed, cli.output.display));
   });
 }
@@ -143,7 +139,7 @@ async function after(cli: Cli, instance: Instance, project: Project, campaign: C
 }
 
 async function follow(cli: Cli, instance: Instance, project: Project, campaign: Campaign): Promise<void> {
-  const { reports } = instance.application;
+  const { campaigns } = instance.application;
   const progress = new Progress({
     stream: cli.output.progressStream,
     clock: cli.clock,
@@ -152,14 +148,14 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
   });
   const trouble = new TroubleWatch(instance, cli.clock);
   const done = await untilDone(cli, instance, 'bulk', async () => {
-    const { state, states, audience } = await reports.progress(project.id, campaign.id);
+    const { state, states, audience } = await campaigns.progress(project.id, campaign.id);
     const met = await trouble.look();
     for (const line of met.lines) progress.say(line);
     const note = [noteOf(states), ...(met.any ? ['mail is not taken'] : [])].filter((part) => part !== '').join('; ');
     progress.update(audience - states.pending, { note, total: audience });
     return state !== 'sending';
   }).finally(() => progress.finish());
-  const report = await reports.campaign(project.id, campaign.id);
+  const report = await campaigns.report(project.id, campaign.id);
   if (!done) cli.output.note(interruptedText(campaign, report.states.pending));
   else if (report.state !== 'submitted')
     cli.output.warn(`the campaign is ${report.state}${report.pauseReason === null ? '.' : `: ${report.pauseReason}`}`);

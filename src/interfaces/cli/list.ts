@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import type { Application } from '../../application/application.ts';
+import type { Lists } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { type Cli, example, inProject, type PageOptions, paged, pageOf } from './cli.ts';
 import { type Display, renderFields, renderTable } from './table.ts';
 import { formatCounted } from './text.ts';
 
-type List = Awaited<ReturnType<Application['audience']['getList']>>;
-type Counts = Awaited<ReturnType<Application['audience']['listCounts']>>[number];
+type List = Awaited<ReturnType<Lists['list']>>['items'][number];
 
 export function listCommands(program: Command, cli: Cli): void {
+  const shown = (one: List): void => cli.output.result(listShown(one), () => fieldsOf(listShown(one), cli.output.display));
   const list = program.command('list').description('Manage lists, which subscribers join and campaigns are sent to.');
 
   const create = list
@@ -20,8 +20,7 @@ export function listCommands(program: Command, cli: Cli): void {
     .option('--double-opt-in', 'Mail subscribers only after they confirmed by e-mail.')
     .action(async (options: { name: string; slug?: string; description?: string; doubleOptIn?: boolean }) => {
       await inProject(cli, async (application, project) => {
-        const made = await application.audience.createList(project.id, options);
-        cli.output.result(listShown(made), () => fieldsOf(listShown(made), cli.output.display));
+        shown(await application.lists.create(project.id, options));
       });
     });
   example(create, 'pennypost list create --name "Harbour letter" --description "Once a month"');
@@ -30,15 +29,12 @@ export function listCommands(program: Command, cli: Cli): void {
     .option('--archived', 'Include archived lists.')
     .action(async (options: PageOptions & { archived?: boolean }) => {
       await inProject(cli, async (application, project) => {
-        const page = await application.audience.lists(project.id, { ...pageOf(options), includeArchived: options.archived });
-        const ids = page.items.map(({ id }) => id);
-        const counts = ids.length === 0 ? [] : await application.audience.listCounts(project.id, ids);
-        const items = page.items.map((one) =>
-          listShown(
-            one,
-            counts.find(({ listId }) => listId === one.id),
-          ),
-        );
+        const page = await application.lists.list(project.id, {
+          ...pageOf(options),
+          includeArchived: options.archived,
+          counts: true,
+        });
+        const items = page.items.map(listShown);
         cli.output.result({ items, next: page.next ?? null }, () =>
           renderTable(
             [
@@ -58,24 +54,31 @@ export function listCommands(program: Command, cli: Cli): void {
     });
   example(all, 'pennypost list list');
 
-  const show = list
-    .command('show')
+  const get = list
+    .command('get')
     .description('Show a list with its number of subscribers.')
     .argument('<list>', 'Id or slug of the list.')
     .action(async (idOrSlug: string) => {
       await inProject(cli, async (application, project) => {
-        const found = await application.audience.getList(project.id, idOrSlug);
-        const [counts] = await application.audience.listCounts(project.id, [found.id]);
-        cli.output.result(listShown(found, counts), () => fieldsOf(listShown(found, counts), cli.output.display));
+        shown(await application.lists.get(project.id, idOrSlug));
       });
     });
-  example(show, 'pennypost list show harbour-letter');
+  example(get, 'pennypost list get harbour-letter');
 
-  const shown = async (application: Application, projectId: string, found: List): Promise<void> => {
-    const [counts] = await application.audience.listCounts(projectId, [found.id]);
-    const changed = listShown(found, counts);
-    cli.output.result(changed, () => fieldsOf(changed, cli.output.display));
-  };
+  const update = list
+    .command('update')
+    .description('Change the name, the description or the opt-in rule of a list.')
+    .argument('<list>', 'Id or slug of the list.')
+    .option('--name <name>', 'New name of the list.')
+    .option('--description <text>', 'New description of the list.')
+    .option('--double-opt-in', 'Count new subscribers only after they confirm by mail.')
+    .option('--no-double-opt-in', 'Count new subscribers at once.')
+    .action(async (idOrSlug: string, options: { name?: string; description?: string; doubleOptIn?: boolean }) => {
+      await inProject(cli, async (application, project) => {
+        shown(await application.lists.update(project.id, idOrSlug, options));
+      });
+    });
+  example(update, 'pennypost list update harbour-letter --name "Harbour weekly"');
 
   const archive = list
     .command('archive')
@@ -84,7 +87,7 @@ export function listCommands(program: Command, cli: Cli): void {
     .option('--force', 'Archive the list even while campaigns use it. These campaigns continue.')
     .action(async (idOrSlug: string, options: { force?: boolean }) => {
       await inProject(cli, async (application, project) => {
-        await shown(application, project.id, await application.audience.archiveList(project.id, idOrSlug, options));
+        shown(await application.lists.archive(project.id, idOrSlug, options));
       });
     });
   example(archive, 'pennypost list archive harbour-letter');
@@ -95,7 +98,7 @@ export function listCommands(program: Command, cli: Cli): void {
     .argument('<list>', 'Id or slug of the list.')
     .action(async (idOrSlug: string) => {
       await inProject(cli, async (application, project) => {
-        await shown(application, project.id, await application.audience.restoreList(project.id, idOrSlug));
+        shown(await application.lists.restore(project.id, idOrSlug));
       });
     });
   example(restore, 'pennypost list restore harbour-letter');
@@ -108,32 +111,26 @@ export function listCommands(program: Command, cli: Cli): void {
     .option('--force', 'Delete the list even while campaigns use it. They stop mailing it; scheduled ones fail.')
     .action(async (idOrSlug: string, options: { yes?: boolean; force?: boolean }) => {
       await inProject(cli, async (application, project) => {
-        const found = await application.audience.getList(project.id, idOrSlug);
-        const [counts] = await application.audience.listCounts(project.id, [found.id]);
-        const { confirmed, unconfirmed, unsubscribed } = listShown(found, counts).subscribers;
-        if (options.yes !== true)
+        const dryRun = options.yes !== true;
+        const found = await application.lists.delete(project.id, idOrSlug, { force: options.force, dryRun });
+        const { confirmed, unconfirmed, unsubscribed } = found.subscribers;
+        if (dryRun)
           throw new InvalidInput(
             `This deletes the list "${found.name}" and its ${formatCounted(confirmed + unconfirmed + unsubscribed, 'subscription', 'subscriptions')}. Repeat it with --yes.`,
           );
-        await application.audience.deleteList(project.id, found.id, { force: options.force });
         cli.output.result({ id: found.id, slug: found.slug, deleted: true }, () => `The list "${found.name}" is deleted.`);
       });
     });
   example(remove, 'pennypost list delete harbour-letter --yes');
 }
 
-/** Without counts, nobody is on it yet. */
-const listShown = (list: List, counts?: Counts) => ({
+const listShown = (list: List) => ({
   id: list.id,
   slug: list.slug,
   name: list.name,
   description: list.description,
   doubleOptIn: list.doubleOptIn,
-  subscribers: {
-    confirmed: counts?.confirmed ?? 0,
-    unconfirmed: counts?.unconfirmed ?? 0,
-    unsubscribed: counts?.unsubscribed ?? 0,
-  },
+  subscribers: list.subscribers ?? { confirmed: 0, unconfirmed: 0, unsubscribed: 0 },
   createdAt: list.createdAt,
   archivedAt: list.archivedAt,
 });

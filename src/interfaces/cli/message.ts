@@ -3,8 +3,8 @@ import type { MessageFacts } from '../../application/application.ts';
 import { type Cli, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
 import { renderFields, renderTable } from './table.ts';
 
-export function messageCommands(program: Command, cli: Cli): void {
-  const message = program.command('message').description('Show transactional messages, their states and attempts.');
+export function messageCommands(program: Command, cli: Cli): Command {
+  const message = program.command('message').description('Send transactional messages, and show their states and attempts.');
 
   const list = paged(message.command('list').description('List transactional messages, newest first.')).action(
     async (options: PageOptions) => {
@@ -28,8 +28,8 @@ export function messageCommands(program: Command, cli: Cli): void {
   );
   example(list, 'pennypost message list --limit 20');
 
-  const show = message
-    .command('show')
+  const get = message
+    .command('get')
     .description('Show a transactional message with every attempt and its reply.')
     .argument('<message>', 'Id of the message.')
     .action(async (id: string) => {
@@ -68,7 +68,8 @@ export function messageCommands(program: Command, cli: Cli): void {
         );
       });
     });
-  example(show, 'pennypost message show 0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b');
+  example(get, 'pennypost message get 0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b');
+  return message;
 }
 
 /** A transactional message without its content. */

@@ -8,7 +8,7 @@ import { type Cli, example } from './cli.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand, migrateCommand } from './doctor.ts';
 import { EXIT, EXIT_CODES } from './exit-codes.ts';
-import { importCommand } from './import.ts';
+import { importCommands } from './import.ts';
 import type { Interruption } from './interruption.ts';
 import { keyCommands } from './key.ts';
 import { launchCommands } from './launch.ts';
@@ -90,7 +90,7 @@ export function fill(program: Command, cli: Cli): void {
   listCommands(program, cli);
   subscriberRecordCommands(subscriberCommands(program, cli), cli);
   suppressionCommands(program, cli);
-  importCommand(program, cli);
+  importCommands(program, cli);
   const campaign = program.command('campaign').description('Create, launch and follow campaigns.');
   draftCommands(campaign, cli);
   tryingCommands(campaign, cli);
@@ -98,8 +98,7 @@ export function fill(program: Command, cli: Cli): void {
   reportCommands(campaign, cli);
   audienceCommands(campaign, cli);
   templateCommands(program, cli);
-  sendCommand(program, cli);
-  messageCommands(program, cli);
+  sendCommand(messageCommands(program, cli), cli);
   example(
     program,
     'pennypost demo',

@@ -1,18 +1,11 @@
 import type { Command } from 'commander';
-import {
-  type Cli,
-  example,
-  gather,
-  inProject,
-  type PageOptions,
-  type Project,
-  paged,
-  pageOf,
-  resultPage,
-  withInstance,
-} from './cli.ts';
+import type { Projects } from '../../application/application.ts';
+import { type Cli, example, gather, inProject, type PageOptions, paged, pageOf, resultPage, withInstance } from './cli.ts';
+import { renderDays } from './report.ts';
 import { type Display, renderFields, renderTable } from './table.ts';
 import type { Instance } from './workbench.ts';
+
+type Shown = Omit<Awaited<ReturnType<Projects['create']>>, 'key'>;
 
 interface ProfileOptions {
   readonly name?: string;
@@ -37,18 +30,15 @@ export function projectCommands(program: Command, cli: Cli): void {
     .option('--slug <slug>', 'Short name for commands. Default: made from the name.')
     .action(async (options: ProfileOptions & { name: string; domain: string; slug?: string }) => {
       const make = async ({ application }: Instance): Promise<void> => {
-        const made = await application.access.createProject({
-          ...changesOf(options),
-          name: options.name,
-          senderDomain: options.domain,
-          slug: options.slug,
-        });
-        const { key, secret } = await application.access.createKey(made.id, { name: 'first key', scopes: ['admin'] });
-        cli.output.result({ ...projectShown(made), key: { id: key.id, name: key.name, scopes: key.scopes, secret } }, () =>
+        const { key, ...made } = await application.projects.create(
+          { ...changesOf(options), name: options.name, senderDomain: options.domain, slug: options.slug },
+          { withKey: true },
+        );
+        cli.output.result({ ...projectShown(made), key }, () =>
           [
             fieldsOf(made, cli.output.display),
             '',
-            `API key (admin), shown only now: ${secret}`,
+            `API key (admin), shown only now: ${key?.secret}`,
             ...(made.postalAddress === ''
               ? ['Marketing mail needs a postal address: pennypost project update --postal-address "..."']
               : []),
@@ -65,7 +55,7 @@ export function projectCommands(program: Command, cli: Cli): void {
 
   const list = paged(project.command('list').description('List all projects.')).action(async (options: PageOptions) => {
     await withInstance(cli, async ({ application }) =>
-      resultPage(cli, await application.access.listProjects(pageOf(options)), projectShown, (items) =>
+      resultPage(cli, await application.projects.list(pageOf(options)), projectShown, (items) =>
         renderTable(
           [
             { title: 'Slug', value: (one) => one.slug },
@@ -82,15 +72,28 @@ export function projectCommands(program: Command, cli: Cli): void {
   });
   example(list, 'pennypost project list --json');
 
-  const show = project
-    .command('show')
+  const get = project
+    .command('get')
     .description('Show the project that --project names, or the only one.')
     .action(async () => {
       await inProject(cli, async (_application, found) =>
         cli.output.result(projectShown(found), () => fieldsOf(found, cli.output.display)),
       );
     });
-  example(show, 'pennypost project show --project harbour-books');
+  example(get, 'pennypost project get --project harbour-books');
+
+  const daily = project
+    .command('daily')
+    .description('Show the figures of the project by day.')
+    .option('--from <day>', 'First day, such as 2026-11-01. Default: 30 days before the last.')
+    .option('--to <day>', 'Last day. Default: today.')
+    .action(async (days: { from?: string; to?: string }) => {
+      await inProject(cli, async (application, found) => {
+        const series = await application.projects.daily(found.id, days);
+        cli.output.result(series, () => renderDays(series, cli.output.display));
+      });
+    });
+  example(daily, 'pennypost project daily --from 2026-11-01 --to 2026-11-30');
 
   const update = project
     .command('update')
@@ -99,7 +102,7 @@ export function projectCommands(program: Command, cli: Cli): void {
     .option('--domain <domain>', 'Domain of author addresses, Message-ID, List-Id and return paths.')
     .action(async (options: ProfileOptions) => {
       await inProject(cli, async (application, found) => {
-        const updated = await application.access.updateProject(found.id, changesOf(options));
+        const updated = await application.projects.update(found.id, changesOf(options));
         cli.output.result(projectShown(updated), () => fieldsOf(updated, cli.output.display));
       });
     });
@@ -132,7 +135,7 @@ function changesOf(options: ProfileOptions) {
   };
 }
 
-const projectShown = (project: Project) => ({
+const projectShown = (project: Shown) => ({
   id: project.id,
   slug: project.slug,
   name: project.name,
@@ -145,7 +148,7 @@ const projectShown = (project: Project) => ({
   createdAt: project.createdAt,
 });
 
-const fieldsOf = (project: Project, display: Display): string =>
+const fieldsOf = (project: Shown, display: Display): string =>
   renderFields(
     [
       ['project', project.name],

@@ -3,7 +3,7 @@ import { renderChart } from './chart.ts';
 import { type Cell, type Display, renderFields, renderTable } from './table.ts';
 import { formatCount, formatShare } from './text.ts';
 
-type Report = Awaited<ReturnType<Application['reports']['campaign']>>;
+type Report = Omit<Awaited<ReturnType<Application['campaigns']['report']>>, 'daily'>;
 
 /** What charts are drawn of, the first two of which there is anything. */
 const CHARTS = [
@@ -152,14 +152,25 @@ const WEEK_DAYS = 7;
 const MOST_DAYS = 30;
 
 /** From the launch to today, but at least a week and at most 30 days, so that a chart has something to compare. */
-export async function daysOf(
-  application: Application,
-  projectId: string,
-  report: Report,
-  now: Date,
-): Promise<DailySeries | undefined> {
-  if (report.launchedAt === null) return undefined;
-  const age = Math.ceil((now.getTime() - report.launchedAt.getTime()) / 86_400_000) + 1;
-  const series = await application.reports.campaignDaily(projectId, report.campaignId);
+export function recentDays(series: DailySeries | undefined, launchedAt: Date | null, now: Date): DailySeries | undefined {
+  if (launchedAt === null || series === undefined) return undefined;
+  const age = Math.ceil((now.getTime() - launchedAt.getTime()) / 86_400_000) + 1;
   return { ...series, days: series.days.slice(-Math.min(MOST_DAYS, Math.max(WEEK_DAYS, age))) };
+}
+
+/** One row per day that has figures. */
+export function renderDays({ days }: DailySeries, display: Display | undefined): string {
+  const busy = days.filter(({ counts }) => Object.values(counts).some((count) => count > 0));
+  if (busy.length === 0) return 'No figures in these days.';
+  return renderTable(
+    [
+      { title: 'Day', value: (row) => row.day },
+      { title: 'Submitted', value: (row) => row.counts.submitted ?? 0, align: 'right' },
+      { title: 'Opened', value: (row) => row.counts.opened_unique ?? 0, align: 'right' },
+      { title: 'Clicked', value: (row) => row.counts.clicked_unique ?? 0, align: 'right' },
+      { title: 'Unsubscribed', value: (row) => row.counts.unsubscribed ?? 0, align: 'right' },
+    ],
+    busy,
+    display,
+  );
 }

@@ -24,8 +24,8 @@ interface SendOptions {
   readonly wait?: boolean;
 }
 
-export function sendCommand(program: Command, cli: Cli): void {
-  const send = program
+export function sendCommand(message: Command, cli: Cli): void {
+  const send = message
     .command('send')
     .description('Send a transactional message, such as a receipt or a password reset.')
     .requiredOption('--to <address>', 'Address of the recipient.')
@@ -44,22 +44,22 @@ export function sendCommand(program: Command, cli: Cli): void {
         cli,
         async (application, project, instance) => {
           if (options.wait === true) await checkWayOut(instance, 'transactional');
-          const message = await application.messages.send(project.id, {
+          const accepted = await application.messages.send(project.id, {
             to: options.to,
             templateId: options.template,
             content,
             variables: { ...objectOf(options.variables), ...pairs(options.variable ?? [], '--variable') },
             idempotencyKey: options.idempotencyKey,
           });
-          await followMessages(cli, instance, project, [message], options.wait === true);
+          await followMessages(cli, instance, project, [accepted], options.wait === true);
         },
         { works: options.wait === true },
       );
     });
   example(
     send,
-    'pennypost send --to ada@example.org --from "Shop <shop@news.harbour.example>" --subject "Your receipt" --text "Thank you." --wait',
-    'pennypost send --to ada@example.org --file receipt.md --variable order=4711 --idempotency-key order-4711',
+    'pennypost message send --to ada@example.org --from "Shop <shop@news.harbour.example>" --subject "Your receipt" --text "Thank you." --wait',
+    'pennypost message send --to ada@example.org --file receipt.md --variable order=4711 --idempotency-key order-4711',
   );
 }
 

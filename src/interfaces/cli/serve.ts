@@ -140,7 +140,7 @@ async function begin(cli: Cli, instance: Instance, server: Server, wish: Wish): 
     cli.output.warn(
       'mail goes to the development inbox, which is not shown with a public URL or a host that is not loopback. Set PENNYPOST_SMTP_URL to mail real people, or add --show-inbox.',
     );
-  const { items } = await application.access.listProjects({ limit: 1 });
+  const { items } = await application.projects.list({ limit: 1 });
   if (items.length === 0)
     cli.output.note(
       'No project yet. In another terminal: pennypost project create --name "My letters" --domain news.example.com',

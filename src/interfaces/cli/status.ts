@@ -11,7 +11,7 @@ export function statusCommand(program: Command, cli: Cli): void {
     .description('Show queue depth, oldest job and active workers per lane.')
     .action(async () => {
       await withInstance(cli, async ({ application, database }) => {
-        const found = await application.status();
+        const found = await application.status.get();
         cli.output.result(found, () => `${database}\n\n${renderStatus(found, cli.clock.now(), cli.output.display)}`);
       });
     });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Application } from '../../application/application.ts';
-import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
+import type { SubscriberDetails, Subscribers } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
 import {
   type Cli,
   choice,
@@ -17,24 +17,58 @@ import {
 import { renderFields, renderTable } from './table.ts';
 import { formatDay } from './text.ts';
 
-type Subscriber = Awaited<ReturnType<Application['audience']['getSubscriber']>>;
-type Search = NonNullable<Parameters<Application['audience']['searchSubscribers']>[1]>;
+type Subscriber = Awaited<ReturnType<Subscribers['list']>>['items'][number];
+type Subscription = Awaited<ReturnType<Subscribers['subscribe']>>;
+type Search = NonNullable<Parameters<Subscribers['list']>[1]>;
+
+export const SUBSCRIPTION_STATES: readonly NonNullable<Search['state']>[] = ['unconfirmed', 'confirmed', 'unsubscribed'];
 
 export function subscriberCommands(program: Command, cli: Cli): Command {
   const subscriber = program.command('subscriber').description('Manage subscribers: addresses, attributes and subscriptions.');
   upsertCommand(subscriber, cli);
+  updateCommand(subscriber, cli);
   listCommand(subscriber, cli);
 
-  const show = subscriber
-    .command('show')
+  const get = subscriber
+    .command('get')
     .description('Show a subscriber with subscriptions and suppressions.')
     .argument('<subscriber>', 'Address or id of the subscriber.')
     .action(async (who: string) => {
       await inProject(cli, async (application, project) =>
-        showPerson(cli, application, project, await subscriberOf(application, project, who)),
+        showPerson(cli, project, await application.subscribers.get(project.id, who)),
       );
     });
-  example(show, 'pennypost subscriber show ada@example.org');
+  example(get, 'pennypost subscriber get ada@example.org');
+
+  const subscribe = subscriber
+    .command('subscribe')
+    .description('Subscribe a subscriber to a list.')
+    .argument('<subscriber>', 'Address or id of the subscriber.')
+    .argument('<list>', 'Id or slug of the list.')
+    .option('--consent-source <text>', "Where the subscriber agreed, such as 'signup form /spring'.")
+    .option('--confirmed', 'The consent was confirmed by mail elsewhere.')
+    .action(async (who: string, list: string, options: { consentSource?: string; confirmed?: boolean }) => {
+      await inProject(cli, async (application, project) => {
+        const consent = options.consentSource === undefined ? undefined : { source: options.consentSource };
+        const joining = { consent, confirmed: options.confirmed };
+        showSubscription(cli, await application.subscribers.subscribe(project.id, who, list, joining));
+      });
+    });
+  example(subscribe, 'pennypost subscriber subscribe ada@example.org harbour-letter --consent-source "trade fair 2026"');
+
+  const confirm = subscriber
+    .command('confirm')
+    .description('Confirm a subscription to a double opt-in list.')
+    .argument('<subscriber>', 'Address or id of the subscriber.')
+    .argument('<list>', 'Id or slug of the list.')
+    .requiredOption('--consent-source <text>', "Where the subscriber confirmed, such as 'link in the confirmation mail'.")
+    .action(async (who: string, list: string, options: { consentSource: string }) => {
+      await inProject(cli, async (application, project) => {
+        const evidence = { source: options.consentSource };
+        showSubscription(cli, await application.subscribers.confirm(project.id, who, list, evidence));
+      });
+    });
+  example(confirm, 'pennypost subscriber confirm ada@example.org harbour-letter --consent-source "answer by mail"');
 
   const unsubscribe = subscriber
     .command('unsubscribe')
@@ -43,58 +77,11 @@ export function subscriberCommands(program: Command, cli: Cli): Command {
     .option('--list <list>', 'Id or slug of a list. Default: all lists of the subscriber. May be repeated.', gather)
     .action(async (who: string, options: { list?: readonly string[] }) => {
       await inProject(cli, async (application, project) => {
-        const found = await subscriberOf(application, project, who);
-        const lists =
-          options.list === undefined
-            ? (await application.audience.subscriptionsOf(project.id, [found.id])).map(({ listId }) => listId)
-            : await listIds(application, project, options.list);
-        await application.audience.unsubscribe(project.id, lists, found.id, { source: 'command line' });
-        await showPerson(cli, application, project, found);
+        const leaving = { lists: options.list, evidence: { source: 'command line' } };
+        showPerson(cli, project, await application.subscribers.unsubscribe(project.id, who, leaving));
       });
     });
   example(unsubscribe, 'pennypost subscriber unsubscribe ada@example.org --list harbour-letter');
-
-  const suppress = subscriber
-    .command('suppress')
-    .description('Suppress an address, whether or not a subscriber has it.')
-    .argument('<address>', 'E-mail address.')
-    .option('--scope <scope>', 'What is suppressed: project (all mail), marketing, or list:<id>.', 'project')
-    .addOption(
-      choice('--reason <reason>', 'Reason of the suppression.', ['manual', 'unsubscribe', 'hard_bounce', 'complaint']).default(
-        'manual',
-      ),
-    )
-    .option('--note <text>', 'Note that is stored as evidence.')
-    .action(async (address: string, options: { scope: string; reason: string; note?: string }) => {
-      await inProject(cli, async (application, project) => {
-        const { scope, reason, note } = options;
-        const changed = await application.audience.suppress(project.id, address, {
-          scope,
-          reason,
-          evidence: note === undefined ? {} : { note },
-        });
-        const text = changed
-          ? `${address} is suppressed (${scope}, ${reason}).`
-          : `${address} was suppressed before, for as grave a reason.`;
-        cli.output.result({ address, scope, reason, changed }, () => text);
-      });
-    });
-  example(suppress, 'pennypost subscriber suppress ada@example.org --note "asked by telephone"');
-
-  const unsuppress = subscriber
-    .command('unsuppress')
-    .description('Remove a suppression. Do so only at the request of the owner of the address.')
-    .argument('<address>', 'E-mail address.')
-    .option('--scope <scope>', 'Scope of the suppression to remove: project, marketing, or list:<id>.', 'project')
-    .action(async (address: string, { scope }: { scope: string }) => {
-      await inProject(cli, async (application, project) => {
-        const changed = await application.audience.unsuppress(project.id, address, scope);
-        cli.output.result({ address, scope, changed }, () =>
-          changed ? `${address} may be mailed again (${scope}).` : `Nothing stood against ${address} (${scope}).`,
-        );
-      });
-    });
-  example(unsuppress, 'pennypost subscriber unsuppress ada@example.org');
 
   const erase = subscriber
     .command('erase')
@@ -103,15 +90,27 @@ export function subscriberCommands(program: Command, cli: Cli): Command {
     .option('--yes', 'Confirm the erasure.')
     .action(async (who: string, options: { yes?: boolean }) => {
       await inProject(cli, async (application, project) => {
-        const found = await subscriberOf(application, project, who);
-        if (options.yes !== true)
-          throw new InvalidInput(`This forgets ${found.address ?? found.id} for good. Repeat it with --yes.`);
-        await application.audience.deleteSubscriber(project.id, found.id);
+        const dryRun = options.yes !== true;
+        const found = await application.subscribers.erase(project.id, who, { dryRun });
+        if (dryRun) throw new InvalidInput(`This forgets ${found.address ?? found.id} for good. Repeat it with --yes.`);
         cli.output.result({ id: found.id, status: 'erased' }, () => `${found.id} is erased.`);
       });
     });
   example(erase, 'pennypost subscriber erase ada@example.org --yes');
   return subscriber;
+}
+
+function showSubscription(cli: Cli, { projectId: _, ...subscription }: Subscription): void {
+  const { state, at } = subscription;
+  cli.output.result(subscription, () =>
+    renderFields(
+      [
+        ['state', state],
+        ['since', at],
+      ],
+      cli.output.display,
+    ),
+  );
 }
 
 interface UpsertOptions {
@@ -138,24 +137,47 @@ function upsertCommand(subscriber: Command, cli: Cli): void {
     .option('--confirmed', 'Record that the consent was already confirmed by e-mail.')
     .action(async (address: string, options: UpsertOptions) => {
       await inProject(cli, async (application, project) => {
-        const lists = await listIds(application, project, options.list ?? []);
-        const { subscriber: known, created } = await application.audience.upsertSubscriber(project.id, {
+        const { created, ...known } = await application.subscribers.upsert(project.id, {
           email: address,
           attributes: { ...objectOf(options.attributes), ...pairs(options.attribute ?? [], '--attribute') },
           locale: options.locale,
           timeZone: options.timeZone,
+          lists: options.list,
+          consent: options.consentSource === undefined ? undefined : { source: options.consentSource },
+          confirmed: options.confirmed,
         });
-        const consent = options.consentSource === undefined ? undefined : { source: options.consentSource };
-        for (const listId of lists)
-          await application.audience.subscribe(project.id, listId, known.id, { consent, confirmed: options.confirmed });
         cli.output.note(created ? 'Created.' : 'Changed.');
-        await showPerson(cli, application, project, known);
+        showPerson(cli, project, known);
       });
     });
   example(
     upsert,
     'pennypost subscriber upsert ada@example.org --attribute first_name=Ada --list harbour-letter --consent-source "signup form"',
   );
+}
+
+function updateCommand(subscriber: Command, cli: Cli): void {
+  const update = subscriber
+    .command('update')
+    .description('Change the address, attributes, language or time zone of a subscriber.')
+    .argument('<subscriber>', 'Address or id of the subscriber.')
+    .option('--email <address>', 'New e-mail address.')
+    .option('--attribute <name=value>', 'Attribute as text. May be repeated.', gather)
+    .option('--attributes <json>', 'Attributes as a JSON object. The value null removes an attribute.')
+    .option('--locale <tag>', 'Language tag (BCP 47), such as de-AT.')
+    .option('--time-zone <name>', 'Time zone (IANA name), such as Europe/Vienna.')
+    .action(async (who: string, options: UpsertOptions & { email?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const changed = await application.subscribers.update(project.id, who, {
+          ...(options.email !== undefined && { email: options.email }),
+          attributes: { ...objectOf(options.attributes), ...pairs(options.attribute ?? [], '--attribute') },
+          locale: options.locale,
+          timeZone: options.timeZone,
+        });
+        showPerson(cli, project, changed);
+      });
+    });
+  example(update, 'pennypost subscriber update ada@example.org --email ada@example.com');
 }
 
 function listCommand(subscriber: Command, cli: Cli): void {
@@ -165,11 +187,10 @@ function listCommand(subscriber: Command, cli: Cli): void {
     .addOption(choice('--state <state>', 'With --list: only subscriptions in this state.', SUBSCRIPTION_STATES))
     .action(async (options: PageOptions & { text?: string; list?: string; state?: string }) => {
       await inProject(cli, async (application, project) => {
-        const listId = options.list === undefined ? undefined : (await application.audience.getList(project.id, options.list)).id;
-        const page = await application.audience.searchSubscribers(project.id, {
+        const page = await application.subscribers.list(project.id, {
           ...pageOf(options),
           text: options.text,
-          listId,
+          list: options.list,
           state: stateOf(options.state),
         });
         resultPage(cli, page, subscriberShown, (items) =>
@@ -194,22 +215,12 @@ function listCommand(subscriber: Command, cli: Cli): void {
   );
 }
 
-async function showPerson(cli: Cli, application: Application, project: Project, subscriber: Subscriber): Promise<void> {
-  const subscriptions = await application.audience.subscriptionsOf(project.id, [subscriber.id]);
-  const suppressions =
-    subscriber.address === null ? [] : await application.audience.suppressionsOf(project.id, subscriber.address);
-  const named = await Promise.all(
-    subscriptions.map(async ({ listId, state, at }) => ({
-      list: (await application.audience.getList(project.id, listId)).slug,
-      listId,
-      state,
-      at,
-    })),
-  );
+function showPerson(cli: Cli, project: Project, subscriber: SubscriberDetails): void {
+  const named = subscriber.subscriptions.map(({ list, listId, state, at }) => ({ list, listId, state, at }));
   const shown = {
     ...subscriberShown(subscriber),
     subscriptions: named,
-    suppressions: suppressions.map(({ scope, reason, evidence, at }) => ({ scope, reason, evidence, at })),
+    suppressions: subscriber.suppressions.map(({ scope, reason, evidence, at }) => ({ scope, reason, evidence, at })),
   };
   cli.output.result(shown, () =>
     renderFields(
@@ -230,21 +241,6 @@ async function showPerson(cli: Cli, application: Application, project: Project, 
   );
 }
 
-/** By address or id. @throws NotFound */
-export async function subscriberOf(application: Application, project: Project, who: string): Promise<Subscriber> {
-  if (!who.includes('@')) return application.audience.getSubscriber(project.id, who);
-  const found = await application.audience.findByAddress(project.id, who);
-  if (found === undefined) throw new NotFound('subscriber', who);
-  return found;
-}
-
-/** Ids of lists that were named by id or slug. @throws NotFound */
-export async function listIds(application: Application, project: Project, named: readonly string[]): Promise<string[]> {
-  const ids: string[] = [];
-  for (const idOrSlug of named) ids.push((await application.audience.getList(project.id, idOrSlug)).id);
-  return ids;
-}
-
 /** @throws InvalidInput unless the text is a JSON object */
 export function objectOf(text: string | undefined): Readonly<Record<string, unknown>> {
   if (text === undefined) return {};
@@ -260,15 +256,13 @@ export function objectOf(text: string | undefined): Readonly<Record<string, unkn
 }
 
 /** @throws InvalidInput */
-export const SUBSCRIPTION_STATES: readonly NonNullable<Search['state']>[] = ['unconfirmed', 'confirmed', 'unsubscribed'];
-
 export function stateOf(text: string | undefined): Search['state'] {
   const state = SUBSCRIPTION_STATES.find((known) => known === text);
   if (text !== undefined && state === undefined) throw new InvalidInput(`--state is one of ${SUBSCRIPTION_STATES.join(', ')}.`);
   return state;
 }
 
-const subscriberShown = (subscriber: Subscriber) => ({
+const subscriberShown = (subscriber: Subscriber | SubscriberDetails) => ({
   id: subscriber.id,
   email: subscriber.address,
   status: subscriber.status,

@@ -1,12 +1,54 @@
 import type { Command } from 'commander';
-import type { Application } from '../../application/application.ts';
+import type { Suppressions } from '../../application/application.ts';
 import { type Cli, choice, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
 import { type Display, renderTable } from './table.ts';
 
-type Suppression = Awaited<ReturnType<Application['audience']['suppressionsOf']>>[number];
+type Suppression = Awaited<ReturnType<Suppressions['lookup']>>[number];
 
 export function suppressionCommands(program: Command, cli: Cli): void {
-  const suppression = program.command('suppression').description('List suppressed addresses and the reasons.');
+  const suppression = program.command('suppression').description('Manage suppressed addresses.');
+
+  const create = suppression
+    .command('create')
+    .description('Suppress an address, whether or not a subscriber has it.')
+    .argument('<address>', 'E-mail address.')
+    .option('--scope <scope>', 'What is suppressed: project (all mail), marketing, or list:<id>.', 'project')
+    .addOption(
+      choice('--reason <reason>', 'Reason of the suppression.', ['manual', 'unsubscribe', 'hard_bounce', 'complaint']).default(
+        'manual',
+      ),
+    )
+    .option('--note <text>', 'Note that is stored as evidence.')
+    .action(async (address: string, options: { scope: string; reason: string; note?: string }) => {
+      await inProject(cli, async (application, project) => {
+        const { scope, reason, note } = options;
+        const { changed } = await application.suppressions.create(project.id, address, {
+          scope,
+          reason,
+          evidence: note === undefined ? {} : { note },
+        });
+        const text = changed
+          ? `${address} is suppressed (${scope}, ${reason}).`
+          : `${address} was suppressed before, for as grave a reason.`;
+        cli.output.result({ address, scope, reason, changed }, () => text);
+      });
+    });
+  example(create, 'pennypost suppression create ada@example.org --note "asked by telephone"');
+
+  const lift = suppression
+    .command('lift')
+    .description('Remove a suppression. Do so only at the request of the owner of the address.')
+    .argument('<address>', 'E-mail address.')
+    .option('--scope <scope>', 'Scope of the suppression to remove: project, marketing, or list:<id>.', 'project')
+    .action(async (address: string, { scope }: { scope: string }) => {
+      await inProject(cli, async (application, project) => {
+        const changed = await application.suppressions.lift(project.id, address, scope);
+        cli.output.result({ address, scope, changed }, () =>
+          changed ? `${address} may be mailed again (${scope}).` : `Nothing stood against ${address} (${scope}).`,
+        );
+      });
+    });
+  example(lift, 'pennypost suppression lift ada@example.org');
 
   const list = paged(suppression.command('list').description('List suppressions, newest first.'))
     .option('--scope <scope>', 'Only suppressions of this scope: project, marketing, or list:<id>.')
@@ -22,26 +64,26 @@ export function suppressionCommands(program: Command, cli: Cli): void {
     .action(async (options: PageOptions & { scope?: string; reason?: string }) => {
       await inProject(cli, async (application, project) => {
         const search = { ...pageOf(options), scope: options.scope, reason: options.reason };
-        resultPage(cli, await application.audience.listSuppressions(project.id, search), suppressionShown, (items) =>
+        resultPage(cli, await application.suppressions.list(project.id, search), suppressionShown, (items) =>
           tableOf(items, cli.output.display),
         );
       });
     });
   example(list, 'pennypost suppression list --reason hard_bounce');
 
-  const show = suppression
-    .command('show')
+  const lookup = suppression
+    .command('lookup')
     .description('Show every suppression of an address.')
     .argument('<address>', 'E-mail address.')
     .action(async (address: string) => {
       await inProject(cli, async (application, project) => {
-        const items = (await application.audience.suppressionsOf(project.id, address)).map(suppressionShown);
+        const items = (await application.suppressions.lookup(project.id, address)).map(suppressionShown);
         cli.output.result({ items }, () =>
           items.length === 0 ? `${address} is not suppressed.` : tableOf(items, cli.output.display),
         );
       });
     });
-  example(show, 'pennypost suppression show ada@example.org');
+  example(lookup, 'pennypost suppression lookup ada@example.org');
 }
 
 const suppressionShown = ({ emailKey, scope, reason, evidence, at }: Suppression) => ({ emailKey, scope, reason, evidence, at });

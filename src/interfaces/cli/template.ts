@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Application, Template } from '../../application/application.ts';
-import { InvalidInput, NotFound } from '../../domain/shared/errors.ts';
-import { type Cli, example, inProject, type PageOptions, type Project, paged, pageOf, resultPage } from './cli.ts';
+import type { Template } from '../../application/application.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { type Cli, example, inProject, type PageOptions, paged, pageOf, resultPage } from './cli.ts';
 import { readContent } from './read-content.ts';
 import { renderFields, renderTable } from './table.ts';
 
@@ -16,7 +16,7 @@ export function templateCommands(program: Command, cli: Cli): void {
     .action(async (options: { name: string; file: string }) => {
       const { content } = await readContent(cli, options.file);
       await inProject(cli, async (application, project) =>
-        shown(cli, await application.templates.create(project.id, options.name, content)),
+        shown(cli, await application.templates.create(project.id, { name: options.name, content })),
       );
     });
   example(create, 'pennypost template create --name Receipt --file receipt.mjml');
@@ -44,19 +44,19 @@ export function templateCommands(program: Command, cli: Cli): void {
   });
   example(list, 'pennypost template list');
 
-  const show = template
-    .command('show')
+  const get = template
+    .command('get')
     .description('Show a template with its content.')
-    .argument('<template>', 'Id of the template.')
+    .argument('<template>', 'Id or name of the template.')
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => shown(cli, await application.templates.get(project.id, id)));
     });
-  example(show, `pennypost template show ${EXAMPLE_ID}`);
+  example(get, `pennypost template get ${EXAMPLE_ID}`);
 
   const update = template
     .command('update')
     .description('Change the name or the content of a template.')
-    .argument('<template>', 'Id of the template.')
+    .argument('<template>', 'Id or name of the template.')
     .option('--name <name>', 'New name.')
     .option('--file <file>', 'File with the new content, or - for standard input.')
     .action(async (id: string, options: { name?: string; file?: string }) => {
@@ -64,7 +64,7 @@ export function templateCommands(program: Command, cli: Cli): void {
         throw new InvalidInput('Nothing to change. Give --name or --file.');
       const content = options.file === undefined ? undefined : (await readContent(cli, options.file)).content;
       await inProject(cli, async (application, project) =>
-        shown(cli, await application.templates.edit(project.id, id, { name: options.name, content })),
+        shown(cli, await application.templates.update(project.id, id, { name: options.name, content })),
       );
     });
   example(update, `pennypost template update ${EXAMPLE_ID} --file receipt.mjml`);
@@ -72,11 +72,10 @@ export function templateCommands(program: Command, cli: Cli): void {
   const remove = template
     .command('delete')
     .description('Delete a template. Messages that were accepted with it are still sent.')
-    .argument('<template>', 'Id of the template.')
-    .action(async (id: string) => {
+    .argument('<template>', 'Id or name of the template.')
+    .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
-        const { name } = await application.templates.get(project.id, id);
-        await application.templates.delete(project.id, id);
+        const { id, name } = await application.templates.delete(project.id, wanted);
         cli.output.result({ id, deleted: true }, () => `The template "${name}" is deleted.`);
       });
     });
@@ -104,21 +103,4 @@ function shown(cli: Cli, template: Template): void {
       template.content.source,
     ].join('\n'),
   );
-}
-
-/** By id, or by a name that only one template has. @throws NotFound, InvalidInput */
-export async function templateIdOf(application: Application, project: Project, wanted: string): Promise<string> {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(wanted)) return wanted.toLowerCase();
-  const found: { readonly id: string; readonly name: string }[] = [];
-  for (let after: string | undefined; ; ) {
-    const page = await application.templates.list(project.id, { limit: 100, after });
-    found.push(...page.items.filter(({ name }) => name === wanted.trim()));
-    if (page.next === undefined) break;
-    after = page.next;
-  }
-  const [first, second] = found;
-  if (first === undefined) throw new NotFound('template', wanted.slice(0, 200));
-  if (second === undefined) return first.id;
-  const ids = found.map(({ id }) => id).slice(0, 5);
-  throw new InvalidInput(`Several templates are named "${first.name}". Name one by its id: ${ids.join(', ')}`);
 }

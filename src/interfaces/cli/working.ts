@@ -10,7 +10,7 @@ const ASK_MS = 250;
 const LOOK_MS = 2_000;
 
 export async function someoneWorks(application: Application, lane: Lane): Promise<boolean> {
-  const { workers } = await application.status();
+  const { workers } = await application.status.get();
   return workers.some(({ lanes, responds }) => responds && lanes.includes(lane));
 }
 
@@ -33,7 +33,7 @@ export class TroubleWatch {
     const now = this.#clock.monotonic();
     if (now - this.#lookedAt < LOOK_MS) return { any: this.#any, lines: [] };
     this.#lookedAt = now;
-    const { workers } = await this.#instance.application.status();
+    const { workers } = await this.#instance.application.status.get();
     const troubled = workers.filter(({ progress }) => progress.trouble !== undefined);
     this.#any = troubled.length > 0;
     const others = workers.filter(({ id }) => id !== this.#instance.workerId);

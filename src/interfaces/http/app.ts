@@ -22,9 +22,9 @@ export function createHttpApp(application: Application, options: HttpOptions = {
   return httpSurface({
     application,
     routes,
-    authenticate: (secret) => application.access.authenticate(secret),
+    authenticate: (secret) => application.keys.authenticate(secret),
     // The cheapest verb that needs the database.
-    ready: async () => void (await application.access.listProjects({ limit: 1 })),
+    ready: async () => void (await application.projects.list({ limit: 1 })),
     ...options,
   });
 }

@@ -2,7 +2,7 @@ import type { Application } from '../../application/application.ts';
 import { HttpProblem } from './problem.ts';
 
 /** What a key may be allowed to do; a route names the one that it needs. */
-export type Scope = Parameters<Awaited<ReturnType<Application['access']['authenticate']>>['requireScope']>[0];
+export type Scope = Parameters<Awaited<ReturnType<Application['keys']['authenticate']>>['requireScope']>[0];
 
 /** Who asks, as the application tells it. */
 export interface Caller {

@@ -54,7 +54,7 @@ function pathOf<Application>(route: Route<Application>) {
   return {
     method: route.method,
     path: route.path,
-    operationId: operationIdOf(route),
+    operationId: route.verb,
     tags: [tagOf(route)],
     summary: route.summary,
     description: `${route.description === undefined ? '' : `${route.description}\n\n`}Needs the scope ${scopesOf(route)
@@ -98,11 +98,4 @@ const binary = z.string().openapi({ type: 'string', format: 'binary' });
 /** `/v1/lists/{listId}` belongs to `lists`. */
 function tagOf(route: { readonly path: string }): string {
   return route.path.split('/')[2] ?? 'other';
-}
-
-/** `post /v1/campaigns/{campaignId}/pause` is `post_campaigns_pause`: stable, unique, usable as a function name. */
-function operationIdOf(route: { readonly method: string; readonly path: string }): string {
-  const steps = route.path.split('/').slice(2);
-  const named = steps.map((step) => (step.startsWith('{') ? 'one' : step.replace(/[^a-z0-9]+/gi, '_')));
-  return [route.method, ...named].join('_').replace(/_one_/g, '_');
 }

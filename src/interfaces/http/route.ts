@@ -32,6 +32,8 @@ export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** Everything about a route in one place; the OpenAPI document and the tests read the same declaration. */
 export interface RouteDeclaration<Application, P, Q, H, B, R> {
+  /** The one application verb that the handler calls: `lists.create`. The operation has the same id. */
+  readonly verb: string;
   readonly method: Method;
   /** OpenAPI style: `/v1/lists/{listId}`. */
   readonly path: string;

@@ -7,6 +7,7 @@
  */
 import './node-version.ts';
 import { resolve } from 'node:path';
+import { type Application, verbsOfProject } from '../../application/application.ts';
 import { readSecretKeys, STUCK_AFTER_MS, smtpUrl } from '../../infrastructure/config.ts';
 import { tokens } from '../../infrastructure/container.ts';
 import { createLogger, readableLog } from '../../infrastructure/logger.ts';
@@ -18,18 +19,20 @@ import { InstanceStopped, VerbGate } from './verb-gate.ts';
 import type { FetchHandler } from './web-handler.ts';
 
 export type {
-  Application,
   Campaign,
   CampaignRecipient,
   CampaignReport,
   ContentInput,
   ContentProblem,
   DailySeries,
+  InProject,
+  InstanceVerbs,
   LedgerRow,
   MessageFacts,
   MessageState,
   Page,
   PageRequest,
+  ProjectVerbs,
   RenderedMessage,
   Status,
   Template,
@@ -73,7 +76,8 @@ export async function createPennypost(options: PennypostOptions = {}): Promise<P
   // The workers' place on the list is before it: while they drain, verbs still work.
   const gate = new VerbGate();
   opened.lifecycle.register('verbs', () => gate.close());
-  const application = gate.guard(opened.get(tokens.application));
+  const verbs = opened.get(tokens.application);
+  const application = gate.guard(verbs);
   const { ready } = gate.guard({ ready: opened.ready });
   let starting: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
@@ -83,8 +87,13 @@ export async function createPennypost(options: PennypostOptions = {}): Promise<P
     stopping ??= Promise.allSettled([starting]).then(() => opened.close());
     return stopping;
   };
+  const { projects, keys, status, recipients } = application;
   return {
-    ...application,
+    projects,
+    keys,
+    status,
+    recipients,
+    project: (idOrSlug) => gate.guard(verbsOfProject(verbs, lookedUpOnce(verbs, idOrSlug))),
     description: opened.description,
     publicUrl: opened.publicUrl,
     inbox: opened.inbox,
@@ -99,6 +108,19 @@ export async function createPennypost(options: PennypostOptions = {}): Promise<P
       handler ??= loadHandler({ application, inbox, log, ready, options: checked });
       return (await handler)(request, env);
     },
+  };
+}
+
+/** A project that was not found is looked up again with the next verb. */
+function lookedUpOnce({ projects }: Application, idOrSlug: string): () => Promise<string> {
+  let found: Promise<string> | undefined;
+  const forget = (error: unknown): never => {
+    found = undefined;
+    throw error;
+  };
+  return () => {
+    found ??= projects.get(idOrSlug).then(({ id }) => id, forget);
+    return found;
   };
 }
 

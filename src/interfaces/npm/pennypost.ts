@@ -1,11 +1,16 @@
-import type { Application } from '../../application/application.ts';
+import type { InstanceVerbs, ProjectVerbs } from '../../application/application.ts';
 import type { ReadableInbox } from '../web/readable-inbox.ts';
 
 /**
- * An instance inside a process of the host's. The verbs of `Application` work from the beginning until `stop()`; each is a
- * transaction of its own. What they throw on purpose is a `DomainError` with a stable `code`, listed in docs/reference/errors.md.
+ * An instance inside a process of the host's. Its verbs work from the beginning until `stop()`; each is a transaction of its own.
+ * What they throw on purpose is a `DomainError` with a stable `code`, listed in docs/reference/errors.md.
  */
-export interface Pennypost extends Application {
+export interface Pennypost extends InstanceVerbs {
+  /**
+   * The verbs of one project, by id or slug: `const news = pennypost.project('harbour')`, then `await news.lists.create({...})`.
+   * Looked up with the first verb that is called, and once. That verb throws NotFound where there is no such project.
+   */
+  project(idOrSlug: string): ProjectVerbs;
   /** One line for people: which database, and where mail goes. Holds no secret. */
   readonly description: string;
   /** What links in mail begin with; without a slash at its end. */

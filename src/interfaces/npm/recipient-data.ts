@@ -1,6 +1,6 @@
 import type { Application } from '../../application/application.ts';
 
-type Attributes = Awaited<ReturnType<Application['audience']['getSubscriber']>>['attributes'];
+type Attributes = Awaited<ReturnType<Application['subscribers']['get']>>['attributes'];
 
 /**
  * Asked for each page of 50 to 1,000 recipients, shortly before their messages are composed. What it answers stands over the

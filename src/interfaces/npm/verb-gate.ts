@@ -24,17 +24,13 @@ export class VerbGate {
   readonly #running = new Set<PromiseLike<unknown>>();
   #closed = false;
 
-  /** The same verbs, nested as they are; they know their own `this`. */
+  /** The same verbs, nested as they are. */
   guard<Verbs extends object>(verbs: Verbs): Verbs {
-    return new Proxy(verbs, {
-      get: (target, name) => {
-        // A group of verbs is no promise, though it may be returned from an async function.
-        if (name === 'then' || typeof name === 'symbol') return undefined;
-        const value: unknown = Reflect.get(target, name);
-        if (typeof value === 'object' && value !== null) return this.guard(value);
-        return isVerb(value) ? (...args: unknown[]) => this.#call(value, target, args) : value;
-      },
+    const guarded = Object.entries<unknown>(verbs as Readonly<Record<string, unknown>>).map(([name, value]) => {
+      if (typeof value === 'object' && value !== null) return [name, this.guard(value)];
+      return [name, isVerb(value) ? (...args: unknown[]) => this.#call(value, args) : value];
     });
+    return Object.freeze(Object.fromEntries(guarded)) as Verbs;
   }
 
   /** Lets nothing more in and waits for what is inside, 30 seconds at most. */
@@ -46,8 +42,8 @@ export class VerbGate {
     clearTimeout(timer);
   }
 
-  #call(verb: Verb, target: object, args: unknown[]): unknown {
-    if (!this.#closed) return this.#watched(verb.apply(target, args));
+  #call(verb: Verb, args: unknown[]): unknown {
+    if (!this.#closed) return this.#watched(verb(...args));
     if (Object.prototype.toString.call(verb) === '[object AsyncGeneratorFunction]') throw new InstanceStopped();
     return Promise.reject(new InstanceStopped());
   }

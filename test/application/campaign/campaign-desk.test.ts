@@ -25,7 +25,7 @@ const personal = async (list: string) => world.campaign({ lists: [list], content
 const known = async (): Promise<{ list: string; person: string }> => {
   const list = await world.list(1);
   const [person] = await world.peopleOf(list);
-  await world.application.audience.updateSubscriber(world.projectId, person!, { attributes: { first_name: 'Ada' } });
+  await world.application.subscribers.update(world.projectId, person!, { attributes: { first_name: 'Ada' } });
   return { list, person: person! };
 };
 
@@ -36,7 +36,7 @@ describe('a campaign', () => {
     const own = await world.list(0);
     await expect(world.campaign({ lists: [own], [field]: [foreign] })).rejects.toMatchObject({ code: 'resource.not_found' });
     const campaign = await world.campaign({ lists: [own] });
-    await expect(world.application.campaign.edit(world.projectId, campaign.id, { [field]: [foreign] })).rejects.toMatchObject({
+    await expect(world.application.campaigns.update(world.projectId, campaign.id, { [field]: [foreign] })).rejects.toMatchObject({
       code: 'resource.not_found',
     });
   });
@@ -49,7 +49,7 @@ describe('a campaign', () => {
   it('has a slug of its own, also when many of one name are made at once, and keeps it', async () => {
     const lists = [await world.list(0)];
     const create = (name: string, slug?: string) =>
-      world.application.campaign.create(world.projectId, { name, slug, lists, content: CampaignWorld.content });
+      world.application.campaigns.create(world.projectId, { name, slug, lists, content: CampaignWorld.content });
     const made = await Promise.all(Array.from({ length: 6 }, () => create('Été à Straße 2026')));
     const stem = 'ete-a-strasse-2026';
     expect(made.map(({ slug }) => slug).sort()).toEqual([stem, ...[2, 3, 4, 5, 6].map((number) => `${stem}-${number}`)]);
@@ -59,25 +59,25 @@ describe('a campaign', () => {
     expect((await create(made[0]!.id)).slug).toBe('campaign-2');
     await expect(create('y', stem)).rejects.toMatchObject({ code: 'campaign.slug_taken', pointer: '/slug' });
     await expect(create('y', 'Not one')).rejects.toMatchObject({ code: 'input.invalid', pointer: '/slug' });
-    await world.application.campaign.archive(world.projectId, made[0]!.id);
+    await world.application.campaigns.archive(world.projectId, made[0]!.id);
     await expect(create('y', made[0]!.slug)).rejects.toMatchObject({ code: 'campaign.slug_taken' });
-    expect(await world.application.campaign.edit(world.projectId, made[1]!.id, { name: 'Other' })).toMatchObject({
+    expect(await world.application.campaigns.update(world.projectId, made[1]!.id, { name: 'Other' })).toMatchObject({
       slug: made[1]!.slug,
     });
   });
 
   it('is deleted as a draft only, and then with its content', async () => {
     const list = await world.list(1);
-    const remove = (id: string) => world.application.campaign.delete(world.projectId, id);
+    const remove = (id: string) => world.application.campaigns.delete(world.projectId, id);
     const draft = await world.campaign({ lists: [list] });
     await remove(draft.id);
     await expect(remove(draft.id)).rejects.toMatchObject({ code: 'resource.not_found' });
     expect(await world.sql('select 1 from pennypost_campaign.campaign_content where campaign_id = $1', [draft.id])).toEqual([]);
     const { application, projectId } = world;
     for (const reach of [
-      (id: string) => application.campaign.schedule(projectId, id, new Date('2199-01-01')),
-      (id: string) => application.campaign.launch(projectId, id),
-      (id: string) => application.campaign.cancel(projectId, id),
+      (id: string) => application.campaigns.schedule(projectId, id, new Date('2199-01-01')),
+      (id: string) => application.campaigns.launch(projectId, id),
+      (id: string) => application.campaigns.cancel(projectId, id),
     ]) {
       const { id } = await world.campaign({ lists: [list] });
       await reach(id);
@@ -87,9 +87,9 @@ describe('a campaign', () => {
 
   it('is made and scheduled in one step, or not at all', async () => {
     const lists = [await world.list(1)];
-    const all = async () => (await world.application.campaign.list(world.projectId, {})).items.length;
+    const all = async () => (await world.application.campaigns.list(world.projectId, {})).items.length;
     const create = (source: string, writing: { checked?: boolean; scheduleAt?: Date }) =>
-      world.application.campaign.create(
+      world.application.campaigns.create(
         world.projectId,
         { name: 'One', lists, content: { ...CampaignWorld.content, source } },
         writing,
@@ -124,7 +124,7 @@ describe('a campaign', () => {
       content: { ...CampaignWorld.content, source: '<p>\n{{ nobody_knows }}</p>' },
     });
     const errors = async (id: string) =>
-      (await world.application.campaign.check(world.projectId, id)).filter((problem) => problem.severity === 'error');
+      (await world.application.campaigns.check(world.projectId, id)).problems.filter((problem) => problem.severity === 'error');
     expect(await errors(sound.id)).toEqual([]);
     expect(await errors(broken.id)).toMatchObject([{ code: 'template.unknown_variable', part: 'source', line: 2 }]);
   });
@@ -134,18 +134,18 @@ describe('a preview', () => {
   it('is as one subscriber would see it, or with the defaults', async () => {
     const { list, person } = await known();
     const campaign = await personal(list);
-    const shown = async (as?: { subscriberId: string }) =>
-      (await world.application.campaign.preview(world.projectId, campaign.id, as)).subject;
-    expect([await shown(), await shown({ subscriberId: person })]).toEqual(['For friend', 'For Ada']);
-    await expect(shown({ subscriberId: idOf(5) })).rejects.toMatchObject({ code: 'resource.not_found' });
+    const shown = async (as?: { subscriber: string }) =>
+      (await world.application.campaigns.preview(world.projectId, campaign.id, as)).subject;
+    expect([await shown(), await shown({ subscriber: person })]).toEqual(['For friend', 'For Ada']);
+    await expect(shown({ subscriber: idOf(5) })).rejects.toMatchObject({ code: 'resource.not_found' });
   });
 });
 
 describe('a test send', () => {
-  const test = async (to: readonly string[], as?: { subscriberId: string }) => {
+  const test = async (to: readonly string[], as?: { subscriber: string }) => {
     const { list } = await known();
     const campaign = await personal(list);
-    return world.application.campaign.test(world.projectId, campaign.id, to, as);
+    return world.application.campaigns.test(world.projectId, campaign.id, to, as);
   };
 
   const delivered = async (message: MessageFacts | undefined): Promise<string> => {
@@ -169,7 +169,7 @@ describe('a test send', () => {
       trackOpens: true,
       trackClicks: true,
     });
-    const [message] = await world.application.campaign.test(world.projectId, campaign.id, ['a@example.com']);
+    const [message] = await world.application.campaigns.test(world.projectId, campaign.id, ['a@example.com']);
     const wire = (await delivered(message)).replaceAll('=\r\n', '');
     const unsubscribe = `${world.instance.get(tokens.surroundings).publicUrl}/u/test`;
     expect(wire).toContain('\r\nSubject: [Test] For friend\r\n');
@@ -183,7 +183,7 @@ describe('a test send', () => {
   });
 
   it('leads to the project’s own tracking address, where it has one', async () => {
-    await world.application.access.updateProject(world.projectId, { trackingBaseUrl: 'https://t.news.example.com' });
+    await world.application.projects.update(world.projectId, { trackingBaseUrl: 'https://t.news.example.com' });
     const [message] = await test(['a@example.com']);
     expect(await delivered(message)).toContain('List-Unsubscribe: <https://t.news.example.com/u/test>');
   });
@@ -191,7 +191,7 @@ describe('a test send', () => {
   it('is refused for what would stand in the way of the campaign', async () => {
     const list = await world.list(0);
     const campaign = await world.campaign({ lists: [list], content: { ...PERSONAL, footer: 'none' } });
-    await expect(world.application.campaign.test(world.projectId, campaign.id, ['a@example.com'])).rejects.toMatchObject({
+    await expect(world.application.campaigns.test(world.projectId, campaign.id, ['a@example.com'])).rejects.toMatchObject({
       code: 'content.invalid',
       problems: expect.arrayContaining([expect.objectContaining({ code: 'footer.missing' })]),
     });
@@ -210,18 +210,18 @@ describe('a test send', () => {
 
 describe('a list that a campaign uses', () => {
   const inOneHour = () => new Date(Date.now() + 3_600_000);
-  const lists = () => world.application.audience;
-  const steps = ['deleteList', 'archiveList'] as const;
+  const lists = () => world.application.lists;
+  const steps = ['delete', 'archive'] as const;
   /** Every state in which a campaign would miss its list, each reached as people reach it. */
   const USES: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
-    scheduled: (id) => world.application.campaign.schedule(world.projectId, id, inOneHour()),
-    sending: (id) => world.application.campaign.launch(world.projectId, id),
+    scheduled: (id) => world.application.campaigns.schedule(world.projectId, id, inOneHour()),
+    sending: (id) => world.application.campaigns.launch(world.projectId, id),
     paused: async (id) => {
-      await world.application.campaign.launch(world.projectId, id);
-      await world.application.campaign.pause(world.projectId, id);
+      await world.application.campaigns.launch(world.projectId, id);
+      await world.application.campaigns.pause(world.projectId, id);
     },
     submitted: async (id) => {
-      await world.application.campaign.launch(world.projectId, id);
+      await world.application.campaigns.launch(world.projectId, id);
       await world.instance.get(tokens.work).run((scope) => scope.campaign.finish(world.projectId, id));
     },
   };
@@ -229,12 +229,12 @@ describe('a list that a campaign uses', () => {
   const FREE: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
     draft: async () => undefined,
     cancelled: async (id) => {
-      await world.application.campaign.launch(world.projectId, id);
-      await world.application.campaign.cancel(world.projectId, id);
+      await world.application.campaigns.launch(world.projectId, id);
+      await world.application.campaigns.cancel(world.projectId, id);
     },
     unscheduled: async (id) => {
-      await world.application.campaign.schedule(world.projectId, id, inOneHour());
-      await world.application.campaign.unschedule(world.projectId, id);
+      await world.application.campaigns.schedule(world.projectId, id, inOneHour());
+      await world.application.campaigns.unschedule(world.projectId, id);
     },
   };
 
@@ -251,11 +251,11 @@ describe('a list that a campaign uses', () => {
           code: 'list.in_use',
           message: expect.stringContaining(`"Spring" (${state}, ${campaign.slug})`),
         });
-        expect(await lists().getList(world.projectId, used)).toMatchObject({ archivedAt: null });
+        expect(await lists().get(world.projectId, used)).toMatchObject({ archivedAt: null });
       }
-      await lists().archiveList(world.projectId, used, { force: true });
-      await lists().deleteList(world.projectId, used, { force: true });
-      await expect(lists().getList(world.projectId, used)).rejects.toMatchObject({ code: 'resource.not_found' });
+      await lists().archive(world.projectId, used, { force: true });
+      await lists().delete(world.projectId, used, { force: true });
+      await expect(lists().get(world.projectId, used)).rejects.toMatchObject({ code: 'resource.not_found' });
     });
   });
 
@@ -271,17 +271,17 @@ describe('a list that a campaign uses', () => {
     'and that was deleted from its %s keeps it from being launched, scheduled and resent',
     async (field) => {
       const [mailed, gone] = [await world.list(1), await world.list(0)];
-      const { campaign: desk } = world.application;
+      const { campaigns: desk } = world.application;
       const given = { lists: field === 'lists' ? [mailed, gone] : [mailed], excludeLists: field === 'lists' ? [] : [gone] };
       const [draft, sent] = [await world.campaign(given), await world.campaign(given)];
       await desk.launch(world.projectId, sent.id);
       await world.instance.get(tokens.work).run((scope) => scope.campaign.finish(world.projectId, sent.id));
-      await lists().deleteList(world.projectId, gone, { force: true });
+      await lists().delete(world.projectId, gone, { force: true });
       const missing = { code: 'campaign.list_missing', message: expect.stringContaining(gone) };
       await expect(desk.launch(world.projectId, draft.id)).rejects.toMatchObject(missing);
       await expect(desk.schedule(world.projectId, draft.id, inOneHour())).rejects.toMatchObject(missing);
       await expect(desk.resend(world.projectId, sent.id, 'new')).rejects.toMatchObject(missing);
-      await desk.edit(world.projectId, draft.id, { lists: [mailed], excludeLists: [] });
+      await desk.update(world.projectId, draft.id, { lists: [mailed], excludeLists: [] });
       expect(await desk.launch(world.projectId, draft.id)).toMatchObject({ state: 'sending' });
     },
   );
@@ -291,8 +291,8 @@ describe('a list that a campaign uses', () => {
       const list = await world.list(1);
       const { id } = await world.campaign({ lists: [list] });
       const [launched, deleted] = await Promise.allSettled([
-        world.application.campaign.launch(world.projectId, id),
-        lists().deleteList(world.projectId, list),
+        world.application.campaigns.launch(world.projectId, id),
+        lists().delete(world.projectId, list),
       ]);
       expect([launched.status, deleted.status].toSorted()).toEqual(['fulfilled', 'rejected']);
       const [failed] = [launched, deleted].flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
@@ -304,22 +304,22 @@ describe('a list that a campaign uses', () => {
 describe('an author outside the project’s domain', () => {
   const foreign = { ...CampaignWorld.content, author: { address: 'news@elsewhere.example' } };
   const refused = { code: 'project.author_refused', pointer: '/content/author/address' };
-  const allow = (authorDomains: readonly string[]) => world.application.access.updateProject(world.projectId, { authorDomains });
+  const allow = (authorDomains: readonly string[]) => world.application.projects.update(world.projectId, { authorDomains });
 
   it('is refused for campaigns, and nothing is kept', async () => {
     const lists = [await world.list(1)];
-    const known = (await world.application.campaign.list(world.projectId, {})).items.length;
+    const known = (await world.application.campaigns.list(world.projectId, {})).items.length;
     await expect(world.campaign({ lists, content: foreign })).rejects.toMatchObject(refused);
-    expect((await world.application.campaign.list(world.projectId, {})).items).toHaveLength(known);
+    expect((await world.application.campaigns.list(world.projectId, {})).items).toHaveLength(known);
     const { id } = await world.campaign({ lists });
-    await expect(world.application.campaign.edit(world.projectId, id, { content: foreign })).rejects.toMatchObject(refused);
+    await expect(world.application.campaigns.update(world.projectId, id, { content: foreign })).rejects.toMatchObject(refused);
     expect((await world.get(id)).content.author.address).toBe('hello@news.example.com');
   });
 
   it('is refused for messages, inline and from a template', async () => {
     const send = (wish: object) => world.application.messages.send(world.projectId, { to: 'a@example.com', ...wish });
     await expect(send({ content: foreign })).rejects.toMatchObject(refused);
-    const template = await world.application.templates.create(world.projectId, 'Foreign', foreign);
+    const template = await world.application.templates.create(world.projectId, { name: 'Foreign', content: foreign });
     await expect(send({ templateId: template.id })).rejects.toMatchObject(refused);
     expect((await world.application.messages.list(world.projectId, {})).items).toEqual([]);
   });
@@ -328,10 +328,10 @@ describe('an author outside the project’s domain', () => {
     await allow(['elsewhere.example']);
     const campaign = await world.campaign({ lists: [await world.list(1)], content: foreign });
     await allow([]);
-    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject(refused);
+    await expect(world.application.campaigns.launch(world.projectId, campaign.id)).rejects.toMatchObject(refused);
     const at = new Date(Date.now() + 3_600_000);
-    await expect(world.application.campaign.schedule(world.projectId, campaign.id, at)).rejects.toMatchObject(refused);
+    await expect(world.application.campaigns.schedule(world.projectId, campaign.id, at)).rejects.toMatchObject(refused);
     await allow(['*']);
-    expect((await world.application.campaign.launch(world.projectId, campaign.id)).state).toBe('sending');
+    expect((await world.application.campaigns.launch(world.projectId, campaign.id)).state).toBe('sending');
   });
 });

@@ -17,10 +17,10 @@ describe('a campaign that is cancelled', () => {
   });
 
   const work = () => world.instance.get(tokens.work);
-  const cancel = (campaign: string) => world.application.campaign.cancel(world.projectId, campaign);
+  const cancel = (campaign: string) => world.application.campaigns.cancel(world.projectId, campaign);
   async function launched(people: number): Promise<string> {
     const campaign = await world.campaign({ lists: [await world.list(people)] });
-    await world.application.campaign.launch(world.projectId, campaign.id);
+    await world.application.campaigns.launch(world.projectId, campaign.id);
     return campaign.id;
   }
   async function claimed(): Promise<ShardLease> {
@@ -47,11 +47,11 @@ describe('a campaign that is cancelled', () => {
       ]),
     );
   const states = async (campaign: string) => {
-    const report = await world.application.reports.campaign(world.projectId, campaign);
+    const report = await world.application.campaigns.report(world.projectId, campaign);
     return Object.fromEntries(Object.entries(report.states).filter(([, count]) => count > 0));
   };
   const rowsOf = async (campaign: string, state?: LedgerState) =>
-    (await world.application.campaign.recipients(world.projectId, campaign, { limit: 500, state })).items;
+    (await world.application.campaigns.recipients(world.projectId, campaign, { limit: 500, state })).items;
 
   it('says so in the report, in the rows, by the filter, in the file and in the counters', async () => {
     const campaign = await launched(12);
@@ -72,7 +72,7 @@ describe('a campaign that is cancelled', () => {
       Array(4).fill({ reply: 'because it is deferred', nextAttemptAt: undefined, copies: 0 }),
     );
     let csv = '';
-    for await (const part of world.application.campaign.recipientsCsv(world.projectId, campaign, {})) csv += part;
+    for await (const part of world.application.campaigns.recipientsCsv(world.projectId, campaign, {})) csv += part;
     expect(csv.match(/"cancelled"/g)).toHaveLength(8);
     const { days } = await work().run((scope) =>
       scope.analytics.dailySeries(world.projectId, { subject: campaignSubject(campaign), kinds: ['cancelled'], timeZone: 'UTC' }),

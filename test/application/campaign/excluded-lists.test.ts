@@ -48,7 +48,7 @@ describe('a subscriber who joins an excluded list after the launch', () => {
     campaignId = (await world.campaign({ lists: [list], excludeLists: [excluded] })).id;
   });
 
-  const campaign = () => world.application.campaign;
+  const campaign = () => world.application.campaigns;
   const ledger = async () => (await campaign().recipients(world.projectId, campaignId, {})).items;
   const stateOf = async (subscriberId: string): Promise<string> => {
     const row = (await ledger()).find((one) => one.subscriberId === subscriberId);

@@ -28,7 +28,7 @@ describe('explaining who is left out of a campaign', () => {
     await instance.close();
   });
   beforeEach(async () => {
-    const project = await application.access.createProject({
+    const project = await application.projects.create({
       name: `Why ${Math.random()}`,
       senderDomain: 'news.example.com',
       postalAddress: 'Road 1',
@@ -37,15 +37,15 @@ describe('explaining who is left out of a campaign', () => {
     people = new Map();
   });
 
-  const list = (name: string, doubleOptIn = false) => application.audience.createList(projectId, { name, doubleOptIn });
+  const list = (name: string, doubleOptIn = false) => application.lists.create(projectId, { name, doubleOptIn });
   const join = async (name: string, lists: readonly { id: string }[], attributes: Record<string, string> = {}): Promise<void> => {
-    const { subscriber } = await application.audience.upsertSubscriber(projectId, { email: `${name}@example.net`, attributes });
+    const subscriber = await application.subscribers.upsert(projectId, { email: `${name}@example.net`, attributes });
     people.set(subscriber.id, name);
-    for (const one of lists) await application.audience.subscribe(projectId, one.id, subscriber.id);
+    for (const one of lists) await application.subscribers.subscribe(projectId, subscriber.id, one.id);
   };
   const idOf = (name: string): string => [...people].find(([, known]) => known === name)?.[0] ?? '';
   const campaignTo = (lists: readonly { id: string }[], excludeLists: readonly { id: string }[] = []) =>
-    application.campaign.create(projectId, {
+    application.campaigns.create(projectId, {
       name: 'Why',
       lists: lists.map(({ id }) => id),
       excludeLists: excludeLists.map(({ id }) => id),
@@ -55,7 +55,7 @@ describe('explaining who is left out of a campaign', () => {
   const excluded = async (campaignId: string, reason?: 'bad_data' | 'skipped' | 'unsubscribed') => {
     const named: Record<string, string> = {};
     for (let after: string | undefined, pages = 0; pages < 20; pages += 1) {
-      const page = await application.campaign.excluded(projectId, campaignId, { limit: 2, after, reason });
+      const page = await application.campaigns.excluded(projectId, campaignId, { limit: 2, after, reason });
       for (const row of page.items) {
         const name = people.get(row.subscriberId) ?? '';
         expect(named).not.toHaveProperty(name);
@@ -79,12 +79,12 @@ describe('explaining who is left out of a campaign', () => {
     await join('listbarred', [news]);
     await join('staff', [news, staff]);
     await join('elsewhere', [staff]);
-    await application.audience.unsubscribe(projectId, [news.id], idOf('gone'), { source: 'test' });
-    await application.audience.suppress(projectId, 'barred@example.net');
-    await application.audience.suppress(projectId, 'listbarred@example.net', { scope: `list:${news.id}` });
+    await application.subscribers.unsubscribe(projectId, idOf('gone'), { lists: [news.id], evidence: { source: 'test' } });
+    await application.suppressions.create(projectId, 'barred@example.net');
+    await application.suppressions.create(projectId, 'listbarred@example.net', { scope: `list:${news.id}` });
 
     const campaign = await campaignTo([news, offers], [staff]);
-    expect(await application.campaign.explain(projectId, campaign.id)).toEqual({
+    expect(await application.campaigns.explain(projectId, campaign.id)).toEqual({
       launched: false,
       included: 2,
       excluded: { erased: 0, suppressed: 2, excluded_list: 1, unconfirmed: 1, unsubscribed: 1, bad_data: undefined, skipped: 0 },
@@ -96,8 +96,8 @@ describe('explaining who is left out of a campaign', () => {
       listbarred: 'suppressed',
       staff: 'excluded_list',
     });
-    expect((await application.campaign.excluded(projectId, campaign.id, { reason: 'suppressed' })).items).toHaveLength(2);
-    expect((await application.campaign.launch(projectId, campaign.id)).audience).toBe(2);
+    expect((await application.campaigns.excluded(projectId, campaign.id, { reason: 'suppressed' })).items).toHaveLength(2);
+    expect((await application.campaigns.launch(projectId, campaign.id)).audience).toBe(2);
   });
 
   it('composes messages for a try before the launch, where it is asked to', async () => {
@@ -108,8 +108,8 @@ describe('explaining who is left out of a campaign', () => {
     expect(Object.keys(found).sort()).toEqual(['p1', 'p4']);
     expect(found.p1).toMatch(/^bad_data: .*link/);
     expect(await excluded(id, 'skipped')).toEqual({});
-    await application.campaign.edit(projectId, id, { content: { ...CONTENT, source: '{% broken' } });
-    await expect(application.campaign.excluded(projectId, id, { reason: 'bad_data' })).rejects.toMatchObject({
+    await application.campaigns.update(projectId, id, { content: { ...CONTENT, source: '{% broken' } });
+    await expect(application.campaigns.excluded(projectId, id, { reason: 'bad_data' })).rejects.toMatchObject({
       code: 'content.invalid',
     });
   });
@@ -120,20 +120,20 @@ describe('explaining who is left out of a campaign', () => {
     await join('poison', [news], POISON);
     await join('gone', [news]);
     await join('late', [news]);
-    await application.audience.unsubscribe(projectId, [news.id], idOf('gone'), { source: 'test' });
+    await application.subscribers.unsubscribe(projectId, idOf('gone'), { lists: [news.id], evidence: { source: 'test' } });
     const { id } = await campaignTo([news]);
-    await application.campaign.launch(projectId, id);
-    await application.audience.unsubscribe(projectId, [news.id], idOf('late'), { source: 'test' });
+    await application.campaigns.launch(projectId, id);
+    await application.subscribers.unsubscribe(projectId, idOf('late'), { lists: [news.id], evidence: { source: 'test' } });
     await instance.get(tokens.workers).start(['bulk']);
     await eventually('everybody to have an outcome', async () => {
-      const { state } = await application.campaign.get(projectId, id);
+      const { state } = await application.campaigns.get(projectId, id);
       return state === 'submitted';
     });
     // Reached, and gone since: no reason for not having got it.
-    await application.audience.unsubscribe(projectId, [news.id], idOf('a'), { source: 'test' });
+    await application.subscribers.unsubscribe(projectId, idOf('a'), { lists: [news.id], evidence: { source: 'test' } });
     await join('newcomer', [news]);
 
-    expect(await application.campaign.explain(projectId, id)).toEqual({
+    expect(await application.campaigns.explain(projectId, id)).toEqual({
       launched: true,
       included: 4,
       excluded: {

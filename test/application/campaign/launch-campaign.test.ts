@@ -19,7 +19,7 @@ describe('a launch', () => {
     const people = await world.peopleOf(one);
     for (const person of people.slice(0, 5)) await world.join(person, other);
     const campaign = await world.campaign({ lists: [one, other] });
-    const launched = await world.application.campaign.launch(world.projectId, campaign.id);
+    const launched = await world.application.campaigns.launch(world.projectId, campaign.id);
     expect(launched).toMatchObject({ state: 'sending', audience: 25 });
     const shards = await world.shards(campaign.id);
     expect(shards.map((shard) => shard.size)).toEqual([10, 10, 5]);
@@ -31,16 +31,16 @@ describe('a launch', () => {
     const [list, excluded] = [await world.list(6), await world.list(0)];
     const [a, b, c] = await world.peopleOf(list);
     await world.join(a!, excluded);
-    await world.application.audience.unsubscribe(world.projectId, [list], b!, { source: 'test' });
-    await world.application.audience.suppress(world.projectId, await world.addressOf(c!));
+    await world.application.subscribers.unsubscribe(world.projectId, b!, { lists: [list], evidence: { source: 'test' } });
+    await world.application.suppressions.create(world.projectId, await world.addressOf(c!));
     const campaign = await world.campaign({ lists: [list], excludeLists: [excluded] });
-    expect((await world.application.campaign.launch(world.projectId, campaign.id)).audience).toBe(3);
+    expect((await world.application.campaigns.launch(world.projectId, campaign.id)).audience).toBe(3);
   });
 
   it('freezes content, links and project: what is edited later changes nothing', async () => {
     const list = await world.list(1);
     const campaign = await world.campaign({ lists: [list] });
-    await world.application.campaign.launch(world.projectId, campaign.id);
+    await world.application.campaigns.launch(world.projectId, campaign.id);
     const frozen = await world.frozen(campaign.id);
     expect(frozen).toMatchObject({
       publicUrl: 'http://127.0.0.1:8025',
@@ -48,7 +48,7 @@ describe('a launch', () => {
       parts: { links: [{ index: 0, target: 'https://example.com/offer' }] },
     });
     expect(frozen?.content.kind).toBe('html');
-    await expect(world.application.campaign.edit(world.projectId, campaign.id, { name: 'Another' })).rejects.toMatchObject({
+    await expect(world.application.campaigns.update(world.projectId, campaign.id, { name: 'Another' })).rejects.toMatchObject({
       code: 'campaign.not_editable',
     });
   });
@@ -56,7 +56,7 @@ describe('a launch', () => {
   it('happens once, whoever asks how often at the same time', async () => {
     const campaign = await world.campaign({ lists: [await world.list(12)] });
     const asked = await Promise.allSettled(
-      Array.from({ length: 8 }, () => world.application.campaign.launch(world.projectId, campaign.id)),
+      Array.from({ length: 8 }, () => world.application.campaigns.launch(world.projectId, campaign.id)),
     );
     expect(asked.filter((one) => one.status === 'fulfilled')).toHaveLength(1);
     for (const one of asked)
@@ -66,9 +66,9 @@ describe('a launch', () => {
 
   it('happens once, also when the campaign is paused and launched again', async () => {
     const campaign = await world.campaign({ lists: [await world.list(3)] });
-    await world.application.campaign.launch(world.projectId, campaign.id);
-    await world.application.campaign.pause(world.projectId, campaign.id);
-    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+    await world.application.campaigns.launch(world.projectId, campaign.id);
+    await world.application.campaigns.pause(world.projectId, campaign.id);
+    await expect(world.application.campaigns.launch(world.projectId, campaign.id)).rejects.toMatchObject({
       code: 'campaign.transition_refused',
     });
     expect(await world.runs(campaign.id)).toHaveLength(1);
@@ -82,12 +82,12 @@ describe('a launch', () => {
     renderer.freeze = async (content, context) => {
       if (!edited) {
         edited = true;
-        await world.application.campaign.edit(world.projectId, campaign.id, { name: 'Edited' });
+        await world.application.campaigns.update(world.projectId, campaign.id, { name: 'Edited' });
       }
       return freeze(content, context);
     };
     try {
-      await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+      await expect(world.application.campaigns.launch(world.projectId, campaign.id)).rejects.toMatchObject({
         code: 'campaign.edited_meanwhile',
       });
     } finally {
@@ -101,8 +101,8 @@ describe('a launch', () => {
     for (let rounds = 0; rounds < 5; rounds += 1) {
       const campaign = await world.campaign({ lists: [list], name: 'Before' });
       const [launched, edited] = await Promise.allSettled([
-        world.application.campaign.launch(world.projectId, campaign.id),
-        world.application.campaign.edit(world.projectId, campaign.id, { name: 'After' }),
+        world.application.campaigns.launch(world.projectId, campaign.id),
+        world.application.campaigns.update(world.projectId, campaign.id, { name: 'After' }),
       ]);
       const now = await world.get(campaign.id);
       if (launched.status === 'fulfilled' && edited.status === 'fulfilled')
@@ -114,7 +114,7 @@ describe('a launch', () => {
 
   it('is refused when nobody would get it, and leaves nothing behind', async () => {
     const campaign = await world.campaign({ lists: [await world.list(0)] });
-    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+    await expect(world.application.campaigns.launch(world.projectId, campaign.id)).rejects.toMatchObject({
       code: 'campaign.audience_empty',
     });
     expect([(await world.get(campaign.id)).state, await world.runs(campaign.id), await world.jobs('bulk.wake')]).toEqual([
@@ -135,17 +135,17 @@ describe('a launch', () => {
   ])('is refused for %s', async (_, given, code) => {
     const list = await world.list(1);
     const campaign = await world.campaign({ lists: [list], ...given });
-    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({ code });
+    await expect(world.application.campaigns.launch(world.projectId, campaign.id)).rejects.toMatchObject({ code });
     expect((await world.get(campaign.id)).state).toBe('draft');
   });
 
   it('is not there for another project', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
     await world.project();
-    await expect(world.application.campaign.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+    await expect(world.application.campaigns.launch(world.projectId, campaign.id)).rejects.toMatchObject({
       code: 'resource.not_found',
     });
-    await expect(world.application.campaign.launch(world.projectId, idOf(1))).rejects.toMatchObject({
+    await expect(world.application.campaigns.launch(world.projectId, idOf(1))).rejects.toMatchObject({
       code: 'resource.not_found',
     });
   });
@@ -158,15 +158,15 @@ describe('a campaign for real people', () => {
       const real = CampaignWorld.over(instance);
       await real.project();
       const campaign = await real.campaign({ lists: [await real.list(1)] });
-      await expect(real.application.campaign.launch(real.projectId, campaign.id)).rejects.toMatchObject({
+      await expect(real.application.campaigns.launch(real.projectId, campaign.id)).rejects.toMatchObject({
         code: 'campaign.public_url_not_secure',
       });
       await expect(
-        real.application.campaign.schedule(real.projectId, campaign.id, new Date(Date.now() + 3_600_000)),
+        real.application.campaigns.schedule(real.projectId, campaign.id, new Date(Date.now() + 3_600_000)),
       ).rejects.toMatchObject({
         code: 'campaign.public_url_not_secure',
       });
-      expect(await real.application.campaign.check(real.projectId, campaign.id)).toMatchObject([
+      expect(await real.application.campaigns.check(real.projectId, campaign.id)).toMatchObject([
         { severity: 'error', code: 'campaign.public_url_not_secure', part: 'settings' },
       ]);
       expect((await real.get(campaign.id)).state).toBe('draft');
@@ -184,7 +184,7 @@ describe('a campaign for real people', () => {
       const real = CampaignWorld.over(instance);
       await real.project();
       const campaign = await real.campaign({ lists: [await real.list(1)] });
-      await real.application.campaign.launch(real.projectId, campaign.id);
+      await real.application.campaigns.launch(real.projectId, campaign.id);
       expect((await real.frozen(campaign.id))?.publicUrl).toBe('https://mail.example.com');
     } finally {
       await instance.close();
@@ -197,7 +197,7 @@ describe('a campaign for real people', () => {
       const local = CampaignWorld.over(instance);
       await local.project();
       const campaign = await local.campaign({ lists: [await local.list(1)] });
-      expect((await local.application.campaign.launch(local.projectId, campaign.id)).state).toBe('sending');
+      expect((await local.application.campaigns.launch(local.projectId, campaign.id)).state).toBe('sending');
     } finally {
       await instance.close();
     }

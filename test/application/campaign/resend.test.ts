@@ -33,26 +33,26 @@ describe('resending a campaign', () => {
 
   it('reaches the failed, those in doubt and the new ones by one call each, and nobody else', async () => {
     const { application } = instance;
-    const project = await application.access.createProject({
+    const project = await application.projects.create({
       name: 'Again',
       senderDomain: 'news.example.com',
       postalAddress: 'Road 1',
     });
-    const list = await application.audience.createList(project.id, { name: 'All' });
+    const list = await application.lists.create(project.id, { name: 'All' });
     const join = async (email: string): Promise<void> => {
-      const { subscriber } = await application.audience.upsertSubscriber(project.id, { email });
-      await application.audience.subscribe(project.id, list.id, subscriber.id);
+      const subscriber = await application.subscribers.upsert(project.id, { email });
+      await application.subscribers.subscribe(project.id, subscriber.id, list.id);
     };
     for (const name of ['fine', 'full', 'lost']) await join(`${name}@example.net`);
     answers.set('full@example.net', attempt('rejected', 552));
     answers.set('lost@example.net', attempt('in_doubt', undefined));
 
-    const campaign = await application.campaign.create(project.id, {
+    const campaign = await application.campaigns.create(project.id, {
       name: 'Again',
       lists: [list.id],
       content: { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'a@news.example.com' } },
     });
-    const report = () => application.reports.campaign(project.id, campaign.id);
+    const report = () => application.campaigns.report(project.id, campaign.id);
     const settled = async (states: Record<string, number>): Promise<void> => {
       await eventually(`the states ${JSON.stringify(states)}`, async () => {
         const now: Record<string, number> = (await report()).states;
@@ -60,13 +60,13 @@ describe('resending a campaign', () => {
       });
     };
     const resend = (target: 'failed' | 'in_doubt' | 'new') =>
-      eventuallyResend(() => application.campaign.resend(project.id, campaign.id, target));
+      eventuallyResend(() => application.campaigns.resend(project.id, campaign.id, target));
 
-    await expect(application.campaign.resend(project.id, campaign.id, 'failed')).rejects.toMatchObject({
+    await expect(application.campaigns.resend(project.id, campaign.id, 'failed')).rejects.toMatchObject({
       code: 'campaign.transition_refused',
       message: expect.stringContaining('A resend needs a submitted campaign'),
     });
-    await application.campaign.launch(project.id, campaign.id);
+    await application.campaigns.launch(project.id, campaign.id);
     await settled({ submitted: 1, rejected: 1, in_doubt: 1, pending: 0 });
     await eventually('the campaign to be submitted', async () => (await report()).state === 'submitted');
 

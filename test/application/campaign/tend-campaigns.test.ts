@@ -26,7 +26,7 @@ const work = () => world.instance.get(tokens.work);
 /** A launched campaign of so many people. */
 async function launched(people: number): Promise<string> {
   const campaign = await world.campaign({ lists: [await world.list(people)] });
-  await world.application.campaign.launch(world.projectId, campaign.id);
+  await world.application.campaigns.launch(world.projectId, campaign.id);
   return campaign.id;
 }
 
@@ -50,7 +50,7 @@ async function workAll(state: LedgerState): Promise<number> {
 }
 
 const states = async (campaign: string) => {
-  const { states: all } = await world.application.reports.campaign(world.projectId, campaign);
+  const { states: all } = await world.application.campaigns.report(world.projectId, campaign);
   return Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0));
 };
 const runsOf = async (campaign: string) =>
@@ -155,9 +155,9 @@ describe('deferred messages', () => {
 
 describe('pause, resume and cancel', () => {
   const desk = {
-    pause: (campaign: string) => world.application.campaign.pause(world.projectId, campaign),
-    resume: (campaign: string) => world.application.campaign.resume(world.projectId, campaign),
-    cancel: (campaign: string) => world.application.campaign.cancel(world.projectId, campaign),
+    pause: (campaign: string) => world.application.campaigns.pause(world.projectId, campaign),
+    resume: (campaign: string) => world.application.campaigns.resume(world.projectId, campaign),
+    cancel: (campaign: string) => world.application.campaigns.cancel(world.projectId, campaign),
   };
 
   it('stop and start the claims', async () => {
@@ -258,7 +258,7 @@ describe('pause, resume and cancel', () => {
 
 describe('a resend', () => {
   const resend = (campaign: string, target: 'failed' | 'in_doubt' | 'new') =>
-    world.application.campaign.resend(world.projectId, campaign, target);
+    world.application.campaigns.resend(world.projectId, campaign, target);
 
   it('to the failed goes to whoever was rejected, expired or failed, and can be paused', async () => {
     const campaign = await launched(12);
@@ -266,9 +266,9 @@ describe('a resend', () => {
     await tend().settle();
     expect((await world.get(campaign)).settledAt).not.toBeNull();
     expect(await resend(campaign, 'failed')).toEqual({ audience: 8 });
-    await world.application.campaign.pause(world.projectId, campaign);
+    await world.application.campaigns.pause(world.projectId, campaign);
     expect(await workShard('submitted')).toBe(0);
-    await world.application.campaign.resume(world.projectId, campaign);
+    await world.application.campaigns.resume(world.projectId, campaign);
     expect(await workAll('submitted')).toBe(8);
     await tend().settle();
     expect(await states(campaign)).toEqual({ submitted: 12 });
@@ -304,7 +304,7 @@ describe('a resend', () => {
 describe('a scheduled campaign', () => {
   it('is launched when its time has come, once, also by several processes at once', async () => {
     const campaign = await world.campaign({ lists: [await world.list(5)] });
-    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
+    await world.application.campaigns.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
     await tend().tend();
     expect((await world.get(campaign.id)).state).toBe('scheduled');
     await world.instance.pass(HOUR);
@@ -317,7 +317,7 @@ describe('a scheduled campaign', () => {
     const [list, at] = [await world.list(1), new Date(clock().now().getTime() + HOUR)];
     const broken = await world.campaign({ lists: [list] });
     const sound = await world.campaign({ lists: [list] });
-    for (const campaign of [broken, sound]) await world.application.campaign.schedule(world.projectId, campaign.id, at);
+    for (const campaign of [broken, sound]) await world.application.campaigns.schedule(world.projectId, campaign.id, at);
     await world.sql(
       `update pennypost_campaign.campaign_content set content = jsonb_set(content, '{source}', '"{% if %}"') where campaign_id = $1`,
       [broken.id],
@@ -331,14 +331,14 @@ describe('a scheduled campaign', () => {
     // It waits for somebody: nothing is tried again by itself.
     await tend().tend();
     expect((await world.get(broken.id)).version).toBe(failed.version);
-    await world.application.campaign.edit(world.projectId, broken.id, { content: CampaignWorld.content });
-    await world.application.campaign.launch(world.projectId, broken.id);
+    await world.application.campaigns.update(world.projectId, broken.id, { content: CampaignWorld.content });
+    await world.application.campaigns.launch(world.projectId, broken.id);
     expect(await world.get(broken.id)).toMatchObject({ state: 'sending', launchFailure: null });
   });
 
   it('is tried again in a minute while the database is away', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
-    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
+    await world.application.campaigns.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
     await world.instance.pass(HOUR);
     let away = true;
     const launch = {
@@ -358,7 +358,7 @@ describe('a scheduled campaign', () => {
     away = false;
     // What comes round every second leaves it alone until then, and what else is due is launched.
     const other = await world.campaign({ lists: [await world.list(1)] });
-    await world.application.campaign.schedule(world.projectId, other.id, new Date(clock().now().getTime() + HOUR));
+    await world.application.campaigns.schedule(world.projectId, other.id, new Date(clock().now().getTime() + HOUR));
     await world.instance.pass(30_000);
     await tending.launchDue();
     expect((await world.get(campaign.id)).state).toBe('scheduled');
@@ -373,7 +373,7 @@ describe('a scheduled campaign', () => {
 
   it('is launched by a worker of the background lane within seconds, without waiting for the job of the minute', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
-    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
+    await world.application.campaigns.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
     const workers = world.instance.get(tokens.workers);
     await workers.start(['background']);
     await world.sql("delete from pennypost_jobs.schedule where name = 'background.tend-campaigns'");
@@ -387,8 +387,8 @@ describe('a scheduled campaign', () => {
 
   it('that was unscheduled is not launched', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
-    await world.application.campaign.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
-    await world.application.campaign.unschedule(world.projectId, campaign.id);
+    await world.application.campaigns.schedule(world.projectId, campaign.id, new Date(clock().now().getTime() + HOUR));
+    await world.application.campaigns.unschedule(world.projectId, campaign.id);
     await world.instance.pass(2 * HOUR);
     await tend().tend();
     expect((await world.get(campaign.id)).state).toBe('draft');

@@ -58,9 +58,12 @@ describe('a transactional message', () => {
   });
 
   it('keeps the template as it was when it was accepted', async () => {
-    const template = await stage.instance.application.templates.create(stage.projectId, 'Code', TransactionalStage.content);
+    const template = await stage.instance.application.templates.create(stage.projectId, {
+      name: 'Code',
+      content: TransactionalStage.content,
+    });
     const message = await stage.accept({ content: undefined, templateId: template.id });
-    await stage.instance.application.templates.edit(stage.projectId, template.id, {
+    await stage.instance.application.templates.update(stage.projectId, template.id, {
       content: { ...TransactionalStage.content, subject: 'Another' },
     });
     expect((await stage.kept(message)).content).toMatchObject({ subject: 'Your code' });

@@ -29,7 +29,10 @@ describe('content', () => {
       return plan;
     };
     try {
-      const template = await stage.instance.application.templates.create(stage.projectId, 'Code', TransactionalStage.content);
+      const template = await stage.instance.application.templates.create(stage.projectId, {
+        name: 'Code',
+        content: TransactionalStage.content,
+      });
       for (const name of ['Ada', 'Bob']) {
         const message = await stage.accept({ content: undefined, templateId: template.id, variables: { name } });
         expect(await stage.send(message)).toMatchObject({ state: 'submitted' });
@@ -202,7 +205,7 @@ describe('an attempt', () => {
 describe('a message that is not stage.handed over', () => {
   it('is skipped when its recipient is suppressed in the whole project', async () => {
     const message = await stage.accept();
-    await stage.instance.application.audience.suppress(stage.projectId, 'ada@example.com', {
+    await stage.instance.application.suppressions.create(stage.projectId, 'ada@example.com', {
       scope: 'project',
       reason: 'hard_bounce',
     });
@@ -213,7 +216,7 @@ describe('a message that is not stage.handed over', () => {
 
   it('is sent although its recipient left marketing', async () => {
     const message = await stage.accept();
-    await stage.instance.application.audience.suppress(stage.projectId, 'ada@example.com', {
+    await stage.instance.application.suppressions.create(stage.projectId, 'ada@example.com', {
       scope: 'marketing',
       reason: 'unsubscribe',
     });

@@ -101,7 +101,7 @@ describe.each(SKEWS)('a node whose clock is off by %d ms', (skew) => {
   it('launches what is scheduled at its time, not before and not after', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
     const application = at(-skew).get(tokens.application);
-    await application.campaign.schedule(world.projectId, campaign.id, new Date(Date.now() + SOON));
+    await application.campaigns.schedule(world.projectId, campaign.id, new Date(Date.now() + SOON));
     await at(skew).get(tokens.tend).tend();
     expect((await world.get(campaign.id)).state).toBe('scheduled');
     await world.sql(`update pennypost_campaign.campaign set scheduled_at = clock_timestamp() where id = $1`, [campaign.id]);
@@ -114,7 +114,7 @@ describe.each(SKEWS)('a node whose clock is off by %d ms', (skew) => {
 
   it('accepts a schedule by the database’s clock', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
-    const schedule = (date: Date) => at(skew).get(tokens.application).campaign.schedule(world.projectId, campaign.id, date);
+    const schedule = (date: Date) => at(skew).get(tokens.application).campaigns.schedule(world.projectId, campaign.id, date);
     await expect(schedule(new Date(Date.now() - 1_000))).rejects.toMatchObject({ pointer: '/at' });
     await schedule(new Date(Date.now() + SOON / 2));
     expect((await world.get(campaign.id)).state).toBe('scheduled');
@@ -122,7 +122,7 @@ describe.each(SKEWS)('a node whose clock is off by %d ms', (skew) => {
 
   it('gives a deferral its time, and cuts a retry run at it', async () => {
     const campaign = await world.campaign({ lists: [await world.list(1)] });
-    await world.application.campaign.launch(world.projectId, campaign.id);
+    await world.application.campaigns.launch(world.projectId, campaign.id);
     const node = at(skew);
     const work = node.get(tokens.work);
     const lease = await work.run((scope) => scope.delivery.claim(node.get(tokens.workerId), { avoid: [], takeExpired: false }));
@@ -149,8 +149,8 @@ describe.each(SKEWS)('a node whose clock is off by %d ms', (skew) => {
   it('holds a key to its end by the database’s clock', async () => {
     const expiresAt = new Date(Date.now() + SOON / 2);
     const wish = { name: 'k', scopes: ['message.send'], expiresAt } as const;
-    const { secret, key } = await at(-skew).get(tokens.application).access.createKey(world.projectId, wish);
-    const authenticate = () => at(skew).get(tokens.application).access.authenticate(secret);
+    const { secret, key } = await at(-skew).get(tokens.application).keys.create(world.projectId, wish);
+    const authenticate = () => at(skew).get(tokens.application).keys.authenticate(secret);
     expect((await authenticate()).project.id).toBe(world.projectId);
     await world.sql('update pennypost_access.api_key set expires_at = clock_timestamp() where id = $1', [key.id]);
     await expect(authenticate()).rejects.toMatchObject({ kind: 'unauthenticated' });

@@ -42,14 +42,14 @@ async function mailed(lists = 1) {
 
 const statesOf = async (subscriberId: string): Promise<Readonly<Record<string, string>>> =>
   Object.fromEntries(
-    (await world.application.audience.subscriptionsOf(world.projectId, [subscriberId])).map(({ listId, state }) => [
+    (await world.application.subscribers.get(world.projectId, subscriberId)).subscriptions.map(({ listId, state }) => [
       listId,
       state,
     ]),
   );
 
 const refusalsOf = async (subscriberId: string) =>
-  (await world.application.audience.suppressionsOf(world.projectId, await world.addressOf(subscriberId))).map(
+  (await world.application.suppressions.lookup(world.projectId, await world.addressOf(subscriberId))).map(
     ({ scope, reason }) => `${scope} ${reason}`,
   );
 
@@ -66,7 +66,7 @@ describe('an unsubscribe by a link', () => {
     const { listIds, subscriberId, token } = await mailed(2);
     const other = await world.list(0);
     await world.join(subscriberId, other);
-    await world.application.audience.archiveList(world.projectId, listIds[1]!);
+    await world.application.lists.archive(world.projectId, listIds[1]!);
     expect(await recipients().unsubscribe(token, REQUEST)).toBe(true);
     expect(await statesOf(subscriberId)).toEqual({
       [listIds[0]!]: 'unsubscribed',
@@ -91,7 +91,10 @@ describe('an unsubscribe by a link', () => {
     [
       'that list was deleted, and the person had left the other one before',
       async ({ listIds, subscriberId }: { listIds: readonly string[]; subscriberId: string }) => {
-        await world.application.audience.unsubscribe(world.projectId, listIds.slice(1), subscriberId, { source: 'support' });
+        await world.application.subscribers.unsubscribe(world.projectId, subscriberId, {
+          lists: listIds.slice(1),
+          evidence: { source: 'support' },
+        });
         await deleteLists(listIds.slice(0, 1));
       },
     ],
@@ -107,7 +110,7 @@ describe('an unsubscribe by a link', () => {
     expect(await refusalsOf(subscriberId)).toEqual(['marketing unsubscribe']);
     expect(await isMailable(subscriberId, [next])).toBe(false);
     expect(await recipients().openUnsubscribe(token)).toMatchObject({ alreadyUnsubscribed: true, undoable: true });
-    const consents = await world.application.audience.consentsOf(world.projectId, subscriberId);
+    const consents = await world.application.subscribers.consents(world.projectId, subscriberId);
     expect(consents.filter(({ source }) => source.includes(campaign.campaignId))).toHaveLength(1);
   });
 
@@ -116,15 +119,15 @@ describe('an unsubscribe by a link', () => {
     await deleteLists(listIds);
     await recipients().unsubscribe(token, REQUEST);
     const next = await world.list(0);
-    await world.application.audience.subscribe(world.projectId, next, subscriberId, {});
+    await world.application.subscribers.subscribe(world.projectId, subscriberId, next, {});
     expect(await isMailable(subscriberId, [next])).toBe(false);
-    await world.application.audience.subscribe(world.projectId, next, subscriberId, { consent: { source: 'signup form' } });
+    await world.application.subscribers.subscribe(world.projectId, subscriberId, next, { consent: { source: 'signup form' } });
     expect(await refusalsOf(subscriberId)).toEqual([]);
     expect(await isMailable(subscriberId, [next])).toBe(true);
 
     const address = await world.addressOf(subscriberId);
-    await world.application.audience.suppress(world.projectId, address, { scope: 'marketing', reason: 'complaint' });
-    await world.application.audience.subscribe(world.projectId, next, subscriberId, { consent: { source: 'signup form' } });
+    await world.application.suppressions.create(world.projectId, address, { scope: 'marketing', reason: 'complaint' });
+    await world.application.subscribers.subscribe(world.projectId, subscriberId, next, { consent: { source: 'signup form' } });
     expect(await refusalsOf(subscriberId)).toEqual(['marketing complaint']);
   });
 
@@ -132,23 +135,23 @@ describe('an unsubscribe by a link', () => {
     const { listIds, subscriberId, token } = await mailed();
     await deleteLists(listIds);
     await recipients().unsubscribe(token, REQUEST);
-    await world.application.audience.updateSubscriber(world.projectId, subscriberId, { email: 'moved@example.org' });
+    await world.application.subscribers.update(world.projectId, subscriberId, { email: 'moved@example.org' });
     expect(await refusalsOf(subscriberId)).toEqual(['marketing unsubscribe']);
   });
 
   it('is kept though support lifts a bounce of the same address afterwards', async () => {
     const { listIds, subscriberId, token } = await mailed();
     const address = await world.addressOf(subscriberId);
-    await world.application.audience.suppress(world.projectId, address, { reason: 'hard_bounce' });
+    await world.application.suppressions.create(world.projectId, address, { reason: 'hard_bounce' });
     await deleteLists(listIds);
     await recipients().unsubscribe(token, REQUEST);
-    await world.application.audience.unsuppress(world.projectId, address);
+    await world.application.suppressions.lift(world.projectId, address);
     expect(await refusalsOf(subscriberId)).toEqual(['marketing unsubscribe']);
   });
 
   it('of an erased person keeps nothing, and finds nothing left to do', async () => {
     const { subscriberId, token } = await mailed();
-    await world.application.audience.deleteSubscriber(world.projectId, subscriberId);
+    await world.application.subscribers.erase(world.projectId, subscriberId);
     expect(await recipients().unsubscribe(token, REQUEST)).toBe(true);
     expect(await statesOf(subscriberId)).toEqual({});
     expect(await recipients().openUnsubscribe(token)).toMatchObject({
@@ -163,9 +166,9 @@ describe('an unsubscribe by a link', () => {
     for (let press = 0; press < 200; press += 1) await recipients().unsubscribe(token, REQUEST);
     const events = await world.sql('select 1 from pennypost_tracking.event where campaign_id = $1', [campaignId]);
     expect(events).toHaveLength(1);
-    const consents = await world.application.audience.consentsOf(world.projectId, subscriberId);
+    const consents = await world.application.subscribers.consents(world.projectId, subscriberId);
     expect(consents.filter(({ action }) => action === 'unsubscribe')).toHaveLength(1);
-    expect(await world.application.reports.campaign(world.projectId, campaignId)).toMatchObject({ unsubscribed: 1 });
+    expect(await world.application.campaigns.report(world.projectId, campaignId)).toMatchObject({ unsubscribed: 1 });
   });
 
   it('is no work of the links of tests, of transactional mail, of other purposes and of other projects', async () => {
@@ -193,7 +196,7 @@ describe('taking an unsubscribe back', () => {
     await recipients().unsubscribe(token, REQUEST);
     expect(await recipients().resubscribe(token, REQUEST)).toBe(true);
     expect(await statesOf(subscriberId)).toEqual(before);
-    const consent = (await world.application.audience.consentsOf(world.projectId, subscriberId)).at(-1);
+    const consent = (await world.application.subscribers.consents(world.projectId, subscriberId)).at(-1);
     expect(consent).toMatchObject({
       action: 'resubscribe',
       source: expect.stringContaining('taken back'),
@@ -211,7 +214,7 @@ describe('taking an unsubscribe back', () => {
     expect(await recipients().resubscribe(token, REQUEST)).toBe(true);
     expect(await refusalsOf(subscriberId)).toEqual([]);
     const address = await world.addressOf(subscriberId);
-    await world.application.audience.suppress(world.projectId, address, { scope: 'marketing', reason: 'manual' });
+    await world.application.suppressions.create(world.projectId, address, { scope: 'marketing', reason: 'manual' });
     await recipients().unsubscribe(token, REQUEST);
     expect(await recipients().resubscribe(token, REQUEST)).toBe(false);
     expect(await refusalsOf(subscriberId)).toEqual(['marketing manual']);
@@ -220,7 +223,10 @@ describe('taking an unsubscribe back', () => {
   it('is not for what was wished in another way', async () => {
     const { listIds, subscriberId, token } = await mailed();
     const { id: other } = await world.campaign({ lists: listIds });
-    await world.application.audience.unsubscribe(world.projectId, listIds, subscriberId, { source: 'support' });
+    await world.application.subscribers.unsubscribe(world.projectId, subscriberId, {
+      lists: listIds,
+      evidence: { source: 'support' },
+    });
     await recipients().unsubscribe(token, REQUEST);
     await recipients().unsubscribe(tokensOf(other, subscriberId).unsubscribe, REQUEST);
     expect(await recipients().resubscribe(token, REQUEST)).toBe(false);
@@ -247,7 +253,7 @@ describe('taking an unsubscribe back', () => {
   it('is not for an erased person', async () => {
     const { subscriberId, token } = await mailed();
     await recipients().unsubscribe(token, REQUEST);
-    await world.application.audience.deleteSubscriber(world.projectId, subscriberId);
+    await world.application.subscribers.erase(world.projectId, subscriberId);
     expect(await recipients().resubscribe(token, REQUEST)).toBe(false);
     expect(await statesOf(subscriberId)).toEqual({});
   });
@@ -269,7 +275,7 @@ describe('a click token that is replayed', () => {
     );
     expect(events.reduce((sum, { requests }) => sum + requests, 0)).toBe(200);
     expect(events).toHaveLength(new Set(events.map(({ minute }) => minute)).size);
-    expect(await world.application.reports.campaign(world.projectId, campaignId)).toMatchObject({
+    expect(await world.application.campaigns.report(world.projectId, campaignId)).toMatchObject({
       clicked: { unique: 1, total: 200 },
     });
   });
@@ -299,5 +305,5 @@ describe('HEAD', () => {
 });
 
 async function deleteLists(listIds: readonly string[]): Promise<void> {
-  for (const id of listIds) await world.application.audience.deleteList(world.projectId, id);
+  for (const id of listIds) await world.application.lists.delete(world.projectId, id);
 }

@@ -26,7 +26,7 @@ export async function startWorkers(
   variables: Readonly<Record<string, string>>,
   nodeOptions = '',
 ): Promise<Fleet> {
-  const before = (await instance.application.status()).workers.length;
+  const before = (await instance.application.status.get()).workers.length;
   const worker = startNode(COMMAND, ['work', '--lanes', 'bulk', '--processes', String(processes)], {
     ...instance.environment,
     ...variables,
@@ -34,7 +34,7 @@ export async function startWorkers(
   });
   await eventually('the workers to say that they live', async () => {
     if (worker.child.exitCode !== null) throw new Error(`The worker ended at its start.\n${worker.errors()}`);
-    return (await instance.application.status()).workers.length >= before + processes;
+    return (await instance.application.status.get()).workers.length >= before + processes;
   });
   return fleetOf(worker);
 }

@@ -84,7 +84,7 @@ export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verd
     await fleet.allWorking();
     const { id } = await launch(application, audience);
     place.note(`${wish.recipients} people, ${wish.kills} kills, ${wish.stalls} stalls, seed ${wish.seed}`);
-    const done = async (): Promise<boolean> => (await application.campaign.get(audience.projectId, id)).state === 'submitted';
+    const done = async (): Promise<boolean> => (await application.campaigns.get(audience.projectId, id)).state === 'submitted';
     const deadline = began + wish.seconds * 1_000;
     const hunt = new Hunt({ wish, place, doors, fleet, chance, deadline, done });
     await hunt.run();
@@ -97,7 +97,7 @@ export async function runChaos(wish: ChaosWish, place: ChaosPlace): Promise<Verd
       addresses: audience.addresses,
       copies: await doors.copies(),
       ledger: await ledgerOf(application, audience.projectId, id),
-      totals: await application.reports.campaign(audience.projectId, id),
+      totals: await application.campaigns.report(audience.projectId, id),
       kills: hunt.kills,
       killsInFlight: hunt.inFlight,
       window: wish.window,

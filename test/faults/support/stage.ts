@@ -107,7 +107,7 @@ export async function openStage(options: StageOptions = {}, instance?: TestInsta
     copies: () => sink.copies(),
     async finished({ projectId }, campaignId, how = 'submitted', withinMs = 60_000) {
       const over = async (): Promise<boolean> => {
-        const { state, settledAt } = await application.campaign.get(projectId, campaignId);
+        const { state, settledAt } = await application.campaigns.get(projectId, campaignId);
         return state === 'submitted' && (how === 'submitted' || settledAt !== null);
       };
       await eventually(`the campaign to be ${how}`, over, withinMs).catch((error: Error) => {
@@ -137,7 +137,7 @@ export function statesIn(ledger: ReadonlyMap<string, LedgerRow>): Readonly<Recor
 export async function expectWholeLedger(stage: Stage, audience: Audience, campaignId: Id): Promise<void> {
   const ledger = await stage.ledger(audience, campaignId);
   expect([...ledger.keys()].sort()).toEqual([...audience.addresses].sort());
-  const report = await stage.application.reports.campaign(audience.projectId, campaignId);
+  const report = await stage.application.campaigns.report(audience.projectId, campaignId);
   const states = Object.fromEntries(Object.entries(report.states).filter(([, count]) => count > 0));
   expect(states).toEqual(statesIn(ledger));
   expect(report.audience).toBe(audience.addresses.length);

@@ -23,7 +23,7 @@ describe('without a project', () => {
   it('a command says how to make one', async () => {
     const { status, stderr } = await run(['list', 'list']);
     expect(status).toBe(2);
-    expect(stderr).toContain('There is no project yet. Make one: pennypost project create');
+    expect(stderr).toContain('There is no project yet. Create one: pennypost project create');
   });
 });
 
@@ -48,8 +48,8 @@ describe('project and key', () => {
       key: { scopes: ['admin'], secret: expect.stringMatching(/^pp_\w{40,}$/) },
     });
     const { secret } = json.key as { secret: string };
-    expect((await instance.application.access.authenticate(secret)).project.id).toBe(json.id);
-    expect((await run(['project', 'show', '--json'])).stdout).not.toContain(secret);
+    expect((await instance.application.keys.authenticate(secret)).project.id).toBe(json.id);
+    expect((await run(['project', 'get', '--json'])).stdout).not.toContain(secret);
     expect((await run(['key', 'list', '--json'])).stdout).not.toContain(secret.slice(3));
   });
 
@@ -109,11 +109,11 @@ describe('lists and subscribers', () => {
       items: [{ slug: 'harbour-letter', subscribers: { confirmed: 1, unconfirmed: 0, unsubscribed: 0 } }],
       next: null,
     });
-    expect((await run(['list', 'show', 'harbour-letter'])).stdout).toMatch(/confirmed +1\n/);
+    expect((await run(['list', 'get', 'harbour-letter'])).stdout).toMatch(/confirmed +1\n/);
   });
 
   it('a subscriber is shown with lists and attributes, found by address in any writing', async () => {
-    const { json } = await run(['subscriber', 'show', 'ZOE@BÜCHER.example', '--json']);
+    const { json } = await run(['subscriber', 'get', 'ZOE@BÜCHER.example', '--json']);
     expect(json).toMatchObject({
       email: 'zoe@xn--bcher-kva.example',
       attributes: { first_name: 'Zoë', seats: 2 },
@@ -145,13 +145,13 @@ describe('lists and subscribers', () => {
   });
 
   it('is suppressed and freed by address, known or not', async () => {
-    expect((await run(['subscriber', 'suppress', 'nobody@example.org', '--note', 'called', '--json'])).json).toMatchObject({
+    expect((await run(['suppression', 'create', 'nobody@example.org', '--note', 'called', '--json'])).json).toMatchObject({
       changed: true,
       scope: 'project',
       reason: 'manual',
     });
-    expect((await run(['subscriber', 'suppress', 'nobody@example.org', '--json'])).json).toMatchObject({ changed: false });
-    expect((await run(['subscriber', 'unsuppress', 'nobody@example.org', '--json'])).json).toMatchObject({ changed: true });
+    expect((await run(['suppression', 'create', 'nobody@example.org', '--json'])).json).toMatchObject({ changed: false });
+    expect((await run(['suppression', 'lift', 'nobody@example.org', '--json'])).json).toMatchObject({ changed: true });
   });
 
   it('is erased only when that is really meant', async () => {
@@ -162,7 +162,7 @@ describe('lists and subscribers', () => {
   });
 
   it('who is not there is missing', async () => {
-    expect(await run(['subscriber', 'show', 'who@example.org'])).toMatchObject({
+    expect(await run(['subscriber', 'get', 'who@example.org'])).toMatchObject({
       status: 3,
       stderr: 'error: There is no subscriber who@example.org in this project. (resource.not_found)\n',
     });
@@ -209,7 +209,7 @@ describe('import', () => {
     expect(rejected).toContain(
       '"4","""nobody"" is not an e-mail address we can mail: the ""@"" is missing.","nobody","Bad","a;b"',
     );
-    expect((await run(['subscriber', 'show', 'ada@example.org', '--json'])).json).toMatchObject({
+    expect((await run(['subscriber', 'get', 'ada@example.org', '--json'])).json).toMatchObject({
       attributes: { first_name: 'Ada', city: 'Paris' },
     });
   });
@@ -315,8 +315,8 @@ describe('with several projects', () => {
       stderr: expect.stringContaining('There are several projects (harbour-books, second). Name one: --project harbour-books'),
     });
     expect((await run(['list', 'list', '--project', 'second', '--json'])).json).toEqual({ items: [], next: null });
-    expect((await run(['--project', String(json.id), 'project', 'show', '--json'])).json).toMatchObject({ slug: 'second' });
-    expect(await run(['list', 'show', 'harbour-letter', '--project', 'second'])).toMatchObject({ status: 3 });
+    expect((await run(['--project', String(json.id), 'project', 'get', '--json'])).json).toMatchObject({ slug: 'second' });
+    expect(await run(['list', 'get', 'harbour-letter', '--project', 'second'])).toMatchObject({ status: 3 });
     expect(await run(['list', 'list', '--project', 'third'])).toMatchObject({ status: 3 });
   });
 

@@ -25,19 +25,20 @@ describe('who gets a campaign, asked on the command line', () => {
     instance = await openTestInstance({ works: true, transport: new MemoryTransport({ answer }) });
     run = commandLine(workbenchOn(instance));
     const { application } = instance;
-    const { id } = await application.access.createProject({
+    const { id } = await application.projects.create({
       name: 'Harbour',
       senderDomain: 'news.example.com',
       postalAddress: 'Quay 1',
     });
-    const list = await application.audience.createList(id, { name: 'Letter' });
+    const list = await application.lists.create(id, { name: 'Letter' });
     for (const email of ['ada@example.org', 'bob@example.net', 'gone@example.org']) {
-      const { subscriber } = await application.audience.upsertSubscriber(id, { email });
-      await application.audience.subscribe(id, list.id, subscriber.id);
-      if (email.startsWith('gone')) await application.audience.unsubscribe(id, [list.id], subscriber.id, { source: 'test' });
+      const subscriber = await application.subscribers.upsert(id, { email });
+      await application.subscribers.subscribe(id, subscriber.id, list.id);
+      if (email.startsWith('gone'))
+        await application.subscribers.unsubscribe(id, subscriber.id, { lists: [list.id], evidence: { source: 'test' } });
     }
     const content = { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'a@news.example.com' } } as const;
-    await application.campaign.create(id, { name: 'Letter 1', lists: [list.id], content });
+    await application.campaigns.create(id, { name: 'Letter 1', lists: [list.id], content });
     await instance.get(tokens.workers).start(['bulk']);
   });
   afterAll(async () => {
@@ -48,14 +49,16 @@ describe('who gets a campaign, asked on the command line', () => {
   it('explains who is left out, and names them', async () => {
     const { json } = await run(['campaign', 'explain', 'Letter 1', '--json']);
     expect(json).toMatchObject({ launched: false, included: 2, excluded: { unsubscribed: 1, suppressed: 0 } });
-    expect((await run(['campaign', 'explain', 'Letter 1'])).stdout).toMatch(/^bad data +not tried; try with --reason bad_data$/m);
-    expect((await run(['campaign', 'explain', 'Letter 1', '--reason', 'bad_data', '--json'])).json).toMatchObject({
+    expect((await run(['campaign', 'explain', 'Letter 1'])).stdout).toMatch(
+      /^bad data +not tried; see: pennypost campaign excluded --reason bad_data$/m,
+    );
+    expect((await run(['campaign', 'excluded', 'Letter 1', '--reason', 'bad_data', '--json'])).json).toMatchObject({
       items: [],
       next: null,
     });
-    const named = await run(['campaign', 'explain', 'Letter 1', '--reason', 'unsubscribed']);
+    const named = await run(['campaign', 'excluded', 'Letter 1', '--reason', 'unsubscribed']);
     expect(named.stdout).toContain('gone@example.org');
-    expect(await run(['campaign', 'explain', 'Letter 1', '--reason', 'ugly'])).toMatchObject({
+    expect(await run(['campaign', 'excluded', 'Letter 1', '--reason', 'ugly'])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('--reason is one of erased, suppressed'),
     });
@@ -72,7 +75,7 @@ describe('who gets a campaign, asked on the command line', () => {
       included: 2,
       excluded: { unsubscribed: 1, bad_data: 0, skipped: 0 },
     });
-    const file = await run(['campaign', 'recipients', 'Letter 1', '--state', 'rejected', '--csv']);
+    const file = await run(['campaign', 'recipients-csv', 'Letter 1', '--state', 'rejected']);
     expect(file.stdout.trim().split('\n')).toHaveLength(2);
     expect(file.stdout).toContain('bob@example.net');
     full.clear();

@@ -84,7 +84,7 @@ describe('a campaign from a file', () => {
   });
 
   it('is found by its slug, and by its name as long as that names one that is not archived', async () => {
-    expect((await run(['campaign', 'show', 'November letter', '--json'])).json).toMatchObject({
+    expect((await run(['campaign', 'get', 'November letter', '--json'])).json).toMatchObject({
       slug: 'november-letter',
       content: { kind: 'mjml', author: { name: 'Harbour Books' } },
     });
@@ -96,12 +96,12 @@ describe('a campaign from a file', () => {
           'Several campaigns are named "November letter". Give a slug: november-letter-2 (draft), november-letter (draft)',
         ),
       });
-    expect((await run(['campaign', 'show', 'november-letter-2', '--json'])).json).toMatchObject({ slug: 'november-letter-2' });
+    expect((await run(['campaign', 'get', 'november-letter-2', '--json'])).json).toMatchObject({ slug: 'november-letter-2' });
     expect((await run(['campaign', 'list'])).stdout).toContain('november-letter-2');
     expect((await run(['campaign', 'archive', 'november-letter-2'])).status).toBe(0);
-    expect((await run(['campaign', 'show', 'November letter', '--json'])).json).toMatchObject({ slug: 'november-letter' });
-    expect((await run(['campaign', 'show', 'november-letter-2'])).status).toBe(0);
-    expect(await run(['campaign', 'show', 'December letter'])).toMatchObject({ status: 3 });
+    expect((await run(['campaign', 'get', 'November letter', '--json'])).json).toMatchObject({ slug: 'november-letter' });
+    expect((await run(['campaign', 'get', 'november-letter-2'])).status).toBe(0);
+    expect(await run(['campaign', 'get', 'December letter'])).toMatchObject({ status: 3 });
   });
 
   it('of the name of an archived one is meant by that name, also where it is the slug of the archived one', async () => {
@@ -109,12 +109,12 @@ describe('a campaign from a file', () => {
     const stdin = LETTER.replace('November letter', 'again');
     await run(['campaign', 'create', ...file], { stdin });
     await run(['campaign', 'archive', 'again']);
-    expect((await run(['campaign', 'show', 'again', '--json'])).json).toMatchObject({ slug: 'again' });
+    expect((await run(['campaign', 'get', 'again', '--json'])).json).toMatchObject({ slug: 'again' });
     await run(['campaign', 'create', ...file], { stdin });
-    expect((await run(['campaign', 'show', 'again', '--json'])).json).toMatchObject({ slug: 'again-2' });
+    expect((await run(['campaign', 'get', 'again', '--json'])).json).toMatchObject({ slug: 'again-2' });
     await run(['campaign', 'create', '--name', 'Old one', ...file], { stdin });
     await run(['campaign', 'archive', 'old-one']);
-    expect(await run(['campaign', 'show', 'Old one'])).toMatchObject({
+    expect(await run(['campaign', 'get', 'Old one'])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('"Old one" is archived. Give its slug: old-one'),
     });
@@ -128,7 +128,7 @@ describe('a campaign from a file', () => {
       stderr: expect.stringContaining('This deletes the draft "Short life" (short-life). Repeat it with --yes.'),
     });
     expect((await run(['campaign', 'delete', 'Short life', '--yes'])).stdout).toBe('The draft "Short life" is deleted.\n');
-    expect(await run(['campaign', 'show', 'short-life'])).toMatchObject({ status: 3 });
+    expect(await run(['campaign', 'get', 'short-life'])).toMatchObject({ status: 3 });
     expect((await run([...create, '--slug', 'short-life'])).json).toMatchObject({ slug: 'short-life' });
     expect(await run([...create, '--slug', 'short-life'])).toMatchObject({
       status: 4,
@@ -153,9 +153,9 @@ describe('a campaign from a file', () => {
     expect(stderr).toContain(said);
     expect([2, 3]).toContain(status);
     expect((await run(['campaign', 'list', '--json'])).json).toEqual(before);
-    const shown = (await run(['campaign', 'show', 'november-letter', '--json'])).json;
+    const shown = (await run(['campaign', 'get', 'november-letter', '--json'])).json;
     expect((await run(['campaign', 'update', 'november-letter', '--file', '-'], { stdin })).status).toBe(status);
-    expect((await run(['campaign', 'show', 'november-letter', '--json'])).json).toEqual(shown);
+    expect((await run(['campaign', 'get', 'november-letter', '--json'])).json).toEqual(shown);
   });
 
   it('that cannot be sent says each fault once, by lines of the file, for people and programs', async () => {
@@ -227,9 +227,21 @@ describe('sending', () => {
       status: 5,
       stderr: expect.stringContaining('(transport.not_configured)'),
     });
-    expect((await run(['campaign', 'show', 'Faulty', '--json'])).json).toMatchObject({ state: 'draft' });
+    expect((await run(['campaign', 'get', 'Faulty', '--json'])).json).toMatchObject({ state: 'draft' });
     expect(
-      await run(['send', '--to', 'a@example.org', '--from', 'b@example.org', '--subject', 'x', '--text', 'y', '--wait']),
+      await run([
+        'message',
+        'send',
+        '--to',
+        'a@example.org',
+        '--from',
+        'b@example.org',
+        '--subject',
+        'x',
+        '--text',
+        'y',
+        '--wait',
+      ]),
     ).toMatchObject({ status: 5 });
   });
 

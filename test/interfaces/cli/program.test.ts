@@ -42,10 +42,10 @@ describe('the command line', () => {
     const names = everyCommand().map((words) => words.join(' '));
     expect(names).toEqual(
       expect.arrayContaining([
-        ...['demo', 'serve', 'work', 'migrate', 'doctor', 'status', 'import', 'send'],
-        ...['project create', 'project list', 'project show', 'project update'],
-        ...['key create', 'key list', 'key revoke', 'list create', 'list list', 'list show'],
-        ...['subscriber upsert', 'subscriber show', 'subscriber list', 'subscriber unsubscribe', 'subscriber suppress'],
+        ...['demo', 'serve', 'work', 'migrate', 'doctor', 'status', 'import create', 'message send'],
+        ...['project create', 'project list', 'project get', 'project update'],
+        ...['key create', 'key list', 'key revoke', 'list create', 'list list', 'list get'],
+        ...['subscriber upsert', 'subscriber get', 'subscriber list', 'subscriber unsubscribe', 'suppression create'],
         ...[
           'create',
           'list',
@@ -111,7 +111,7 @@ describe('a command line that is wrong', () => {
     ['an unknown command', ['campain'], "unknown command 'campain'. Did you mean campaign?"],
     ['an unknown option', ['status', '--fast'], "unknown option '--fast'"],
     ['a missing option', ['list', 'create'], "required option '--name <name>' not specified."],
-    ['a missing argument', ['campaign', 'show'], "missing required argument 'campaign'."],
+    ['a missing argument', ['campaign', 'get'], "missing required argument 'campaign'."],
     ['too much', ['status', 'now'], "too many arguments for 'status'"],
     ['no number', ['demo', '--recipients', 'many'], '--recipients wants a whole number from 1 to 100,000, not "many".'],
     ['no lane', ['work', '--lanes', 'bulk,fast'], '--lanes: "fast" is not one of transactional, bulk, background.'],

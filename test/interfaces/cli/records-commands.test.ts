@@ -35,7 +35,7 @@ describe('templates', () => {
     const listed = (await run(['template', 'list', '--json'])).json;
     expect(listed).toMatchObject({ items: [{ id, name: 'Receipt', subject: 'Your receipt' }], next: null });
     expect(JSON.stringify(listed)).not.toContain('Order');
-    expect((await run(['template', 'show', id])).stdout).toContain('Order {{ order }}');
+    expect((await run(['template', 'get', id])).stdout).toContain('Order {{ order }}');
 
     await writeFile(path, file('Receipt for {{ order }}'));
     const changed = await run(['template', 'update', id, '--name', 'Receipts', '--file', path, '--json']);
@@ -43,35 +43,35 @@ describe('templates', () => {
     expect(await run(['template', 'update', id])).toMatchObject({ status: 2 });
 
     expect((await run(['template', 'delete', id])).stdout).toContain('The template "Receipts" is deleted.');
-    expect(await run(['template', 'show', id])).toMatchObject({ status: 3 });
+    expect(await run(['template', 'get', id])).toMatchObject({ status: 3 });
   });
 });
 
 describe('messages', () => {
   it('are listed without content, and shown with their attempts', async () => {
     const author = ['--from', 'Shop <shop@news.harbour.example>', '--subject', 'Hello', '--text', 'secret words'];
-    const sent = await run(['send', '--to', 'ada@example.org', ...author, '--json']);
+    const sent = await run(['message', 'send', '--to', 'ada@example.org', ...author, '--json']);
     const id = String(sent.json.id);
     const listed = await run(['message', 'list', '--json']);
     expect(listed.json).toMatchObject({ items: [{ id, to: 'ada@example.org', state: 'accepted' }], next: null });
     expect(listed.stdout).not.toContain('secret words');
-    expect((await run(['message', 'show', id, '--json'])).json).toMatchObject({ id, attempts: 0, tries: [] });
-    expect((await run(['message', 'show', id])).stdout).toContain('ada@example.org');
-    expect(await run(['message', 'show', '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'])).toMatchObject({ status: 3 });
+    expect((await run(['message', 'get', id, '--json'])).json).toMatchObject({ id, attempts: 0, tries: [] });
+    expect((await run(['message', 'get', id])).stdout).toContain('ada@example.org');
+    expect(await run(['message', 'get', '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'])).toMatchObject({ status: 3 });
   });
 });
 
 describe('suppressions', () => {
   it('are listed by scope and reason, and shown for an address', async () => {
-    await run(['subscriber', 'suppress', 'never@example.org', '--note', 'asked by phone']);
-    await run(['subscriber', 'suppress', 'gone@example.org', '--reason', 'hard_bounce', '--scope', 'marketing']);
+    await run(['suppression', 'create', 'never@example.org', '--note', 'asked by phone']);
+    await run(['suppression', 'create', 'gone@example.org', '--reason', 'hard_bounce', '--scope', 'marketing']);
     const all = (await run(['suppression', 'list', '--json'])).json as { items: { emailKey: string }[] };
     expect(all.items.map(({ emailKey }) => emailKey).sort()).toEqual(['gone@example.org', 'never@example.org']);
     expect((await run(['suppression', 'list', '--reason', 'hard_bounce', '--json'])).json).toMatchObject({
       items: [{ emailKey: 'gone@example.org', scope: 'marketing' }],
     });
-    expect((await run(['suppression', 'show', 'never@example.org'])).stdout).toContain('note: asked by phone');
-    expect((await run(['suppression', 'show', 'ada@example.org'])).stdout).toBe('ada@example.org is not suppressed.\n');
+    expect((await run(['suppression', 'lookup', 'never@example.org'])).stdout).toContain('note: asked by phone');
+    expect((await run(['suppression', 'lookup', 'ada@example.org'])).stdout).toBe('ada@example.org is not suppressed.\n');
     expect((await run(['suppression', 'list', '--reason', 'boredom'])).stderr).toContain(
       'A reason is one of manual, unsubscribe',
     );
@@ -88,15 +88,15 @@ describe('what is on record about subscribers', () => {
   });
 
   it('history: every consent, oldest first', async () => {
-    const { json } = await run(['subscriber', 'history', 'eve@example.org', '--json']);
+    const { json } = await run(['subscriber', 'consents', 'eve@example.org', '--json']);
     expect(json).toMatchObject({
       items: [
         { action: 'subscribe', source: 'signup form /letter' },
         { action: 'unsubscribe', source: 'command line' },
       ],
     });
-    expect((await run(['subscriber', 'history', 'eve@example.org'])).stdout).toContain('harbour-letter');
-    expect(await run(['subscriber', 'history', 'unknown@example.org'])).toMatchObject({ status: 3 });
+    expect((await run(['subscriber', 'consents', 'eve@example.org'])).stdout).toContain('harbour-letter');
+    expect(await run(['subscriber', 'consents', 'unknown@example.org'])).toMatchObject({ status: 3 });
   });
 
   it('export: a row per subscriber and a column per attribute, safe in a spreadsheet', async () => {
@@ -129,6 +129,6 @@ describe('lists', () => {
       stderr: expect.stringContaining('This deletes the list "Harbour letter" and its 2 subscriptions. Repeat it with --yes.'),
     });
     expect((await run(['list', 'delete', 'harbour-letter', '--yes', '--json'])).json).toMatchObject({ deleted: true });
-    expect(await run(['list', 'show', 'harbour-letter'])).toMatchObject({ status: 3 });
+    expect(await run(['list', 'get', 'harbour-letter'])).toMatchObject({ status: 3 });
   });
 });

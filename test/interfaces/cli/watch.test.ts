@@ -40,17 +40,17 @@ beforeAll(async () => {
     PENNYPOST_MAX_CONNECTIONS: '5',
   };
   const { application } = instance;
-  const project = await application.access.createProject({
+  const project = await application.projects.create({
     name: 'Watch',
     senderDomain: 'news.example.com',
     postalAddress: '1 Road',
   });
-  const list = await application.audience.createList(project.id, { name: 'All' });
+  const list = await application.lists.create(project.id, { name: 'All' });
   // Each takes the server so long that five connections can be interrupted in the middle.
   const csv = `email\n${Array.from({ length: PEOPLE }, (_, index) => `slow-50ms-at-dot+${index}@example.net\n`).join('')}`;
-  await application.imports.run(project.id, bytes(csv), { lists: [list.id] });
+  await application.imports.create(project.id, bytes(csv), { lists: [list.id] });
   const content = { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'a@news.example.com' } } as const;
-  campaignId = (await application.campaign.create(project.id, { name: 'Hello', lists: [list.id], content })).id;
+  campaignId = (await application.campaigns.create(project.id, { name: 'Hello', lists: [list.id], content })).id;
   await writeFile(join(directory, 'project'), project.id);
 });
 afterAll(async () => {
@@ -70,7 +70,7 @@ describe('Ctrl-C while a process sends what it watches', () => {
     expect(await running.ended).toBe(130);
     expect(running.errors()).toContain('No worker for the bulk lane is running: this process does the work until it is done.');
     expect(running.errors()).toMatch(/Interrupted\. [\d,]+ messages? (is|are) left/);
-    const report = await instance.application.reports.campaign(await readFile(join(directory, 'project'), 'utf8'), campaignId);
+    const report = await instance.application.campaigns.report(await readFile(join(directory, 'project'), 'utf8'), campaignId);
     expect(report.state).toBe('sending');
     // Every outcome is recorded: what the server accepted is what we say it did.
     expect(report.states.submitted).toBe((await accepted()).length);

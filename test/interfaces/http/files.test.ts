@@ -39,7 +39,7 @@ beforeAll(async () => {
         : { outcome: 'submitted', code: 250, enhancedCode: '2.0.0', reply: '250 Ok', fault: 'none' },
   });
   instance = await openTestInstance({ works: true, transport });
-  const project = await instance.application.access.createProject({
+  const project = await instance.application.projects.create({
     name: 'Files',
     senderDomain: 'news.example.com',
     postalAddress: '1 Road, Town',
@@ -59,7 +59,7 @@ afterAll(async () => {
 });
 
 async function keyWith(...scopes: string[]) {
-  const { secret } = await instance.application.access.createKey(projectId, { name: 'test', scopes, requestsPerSecond: 1000 });
+  const { secret } = await instance.application.keys.create(projectId, { name: 'test', scopes, requestsPerSecond: 1000 });
   return { authorization: `Bearer ${secret}` };
 }
 
@@ -72,27 +72,27 @@ describe('the recipients of a campaign as a file', () => {
   beforeAll(async () => {
     const { application } = instance;
     const workers = instance.get(tokens.workers);
-    const { id: list } = await application.audience.createList(projectId, { name: 'News' });
+    const { id: list } = await application.lists.create(projectId, { name: 'News' });
     const rows = Array.from({ length: PEOPLE }, (_, index) => `person${index + 1}@example.com`);
     const file = Buffer.from(`email\n${rows.join('\n')}\n`);
-    await application.imports.run(
+    await application.imports.create(
       projectId,
       (async function* () {
         yield file;
       })(),
       { lists: [list] },
     );
-    const campaign = await application.campaign.create(projectId, {
+    const campaign = await application.campaigns.create(projectId, {
       name: 'News',
       lists: [list],
       content: { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'news@news.example.com' } },
     });
     campaignId = campaign.id;
-    await application.campaign.launch(projectId, campaignId);
+    await application.campaigns.launch(projectId, campaignId);
     await workers.start(['bulk', 'background']);
     await eventually(
       'everybody to have a row',
-      async () => (await application.reports.campaign(projectId, campaignId)).states.pending === 0,
+      async () => (await application.campaigns.report(projectId, campaignId)).states.pending === 0,
     );
     await workers.stop();
   });
@@ -122,8 +122,8 @@ describe('the recipients of a campaign as a file', () => {
 
   it('has no address for somebody who was erased since', async () => {
     const { application } = instance;
-    const person = await application.audience.findByAddress(projectId, 'person3@example.com');
-    await application.audience.deleteSubscriber(projectId, person!.id);
+    const person = await application.subscribers.get(projectId, 'person3@example.com');
+    await application.subscribers.erase(projectId, person!.id);
     const text = await (await get(`/v1/campaigns/${campaignId}/recipients.csv`)).text();
     expect(text).not.toContain('person3@');
     expect(cellsOf(text.split('\r\n').find((line) => line.includes(person!.id))!)[1]).toBe('');
@@ -133,8 +133,8 @@ describe('the recipients of a campaign as a file', () => {
     const { application } = instance;
     const rejected = (await (await get(`/v1/campaigns/${campaignId}/recipients?state=rejected`)).json()) as { items: Row[] };
     expect(rejected.items.map(({ address }) => address).sort()).toEqual(['person1@example.com', 'person2@example.com']);
-    const person = await application.audience.findByAddress(projectId, 'person4@example.com');
-    await application.audience.deleteSubscriber(projectId, person!.id);
+    const person = await application.subscribers.get(projectId, 'person4@example.com');
+    await application.subscribers.erase(projectId, person!.id);
     const items: Row[] = [];
     for (let cursor = ''; ; ) {
       const page = await get(`/v1/campaigns/${campaignId}/recipients?limit=500${cursor}`);
@@ -180,7 +180,7 @@ describe('the subscribers as a file', () => {
 
 describe('a request without a body that names a type all the same', () => {
   it('has no body', async () => {
-    const campaign = await instance.application.campaign.create(projectId, {
+    const campaign = await instance.application.campaigns.create(projectId, {
       name: 'x',
       lists: [],
       content: { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'news@news.example.com' } },

@@ -120,7 +120,7 @@ let tenants = 0;
 export async function createTenant({ application, work }: Instance): Promise<Tenant> {
   tenants += 1;
   const number = tenants;
-  const project = await application.access.createProject({
+  const project = await application.projects.create({
     name: `Tenant ${number}`,
     senderDomain: `tenant${number}.example`,
     // The author of the examples in the reference.
@@ -130,7 +130,7 @@ export async function createTenant({ application, work }: Instance): Promise<Ten
   const projectId = project.id;
   let made = 0;
   const keyWith = async (...scopes: Scope[]) => {
-    const { secret } = await application.access.createKey(projectId, { name: 'test', scopes, requestsPerSecond: 1000 });
+    const { secret } = await application.keys.create(projectId, { name: 'test', scopes, requestsPerSecond: 1000 });
     return { authorization: `Bearer ${secret}` };
   };
   const content = {
@@ -140,15 +140,14 @@ export async function createTenant({ application, work }: Instance): Promise<Ten
     author: { address: `news@tenant${number}.example` },
   } as const;
   const makers: Readonly<Record<ObjectKind, (name: string) => Promise<{ readonly id: Id }>>> = {
-    list: (name) => application.audience.createList(projectId, { name }),
-    subscriber: async (name) =>
-      (await application.audience.upsertSubscriber(projectId, { email: `${name}@example.com` })).subscriber,
+    list: (name) => application.lists.create(projectId, { name }),
+    subscriber: (name) => application.subscribers.upsert(projectId, { email: `${name}@example.com` }),
     import: () => work.run(({ audience }) => audience.imports.start(projectId, { lists: [] })),
-    template: (name) => application.templates.create(projectId, name, content),
+    template: (name) => application.templates.create(projectId, { name, content }),
     campaign: async (name) =>
-      application.campaign.create(projectId, { name, content, lists: [(await makers.list(`${name}-list`)).id] }),
+      application.campaigns.create(projectId, { name, content, lists: [(await makers.list(`${name}-list`)).id] }),
     message: (name) => application.messages.send(projectId, { to: `${name}@example.com`, content }),
-    key: async (name) => (await application.access.createKey(projectId, { name, scopes: ['audience.read'] })).key,
+    key: async (name) => (await application.keys.create(projectId, { name, scopes: ['audience.read'] })).key,
   };
   return {
     projectId,

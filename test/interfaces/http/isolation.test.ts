@@ -160,7 +160,7 @@ describe('what shows people', () => {
 
   it('says no address in a refusal either', async () => {
     const { application } = instance;
-    await application.audience.upsertSubscriber(ours.projectId, { email: 'taken@example.com' });
+    await application.subscribers.upsert(ours.projectId, { email: 'taken@example.com' });
     const id = await ours.make('subscriber');
     const change = async (headers: Record<string, string>) => {
       const body = JSON.stringify({ email: 'taken@example.com' });

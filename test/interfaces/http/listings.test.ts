@@ -101,22 +101,22 @@ describe('a listing, a step and whatever watches', () => {
     const { projectId } = tenant;
     const id = await tenant.make('campaign');
     const message = await tenant.make('message');
-    const { lists } = await application.campaign.get(projectId, id);
-    const { subscriber } = await application.audience.upsertSubscriber(projectId, { email: 'reader@example.com' });
-    await application.audience.subscribe(projectId, lists[0] ?? '', subscriber.id);
-    await application.campaign.launch(projectId, id);
+    const { lists } = await application.campaigns.get(projectId, id);
+    const subscriber = await application.subscribers.upsert(projectId, { email: 'reader@example.com' });
+    await application.subscribers.subscribe(projectId, subscriber.id, lists[0] ?? '');
+    await application.campaigns.launch(projectId, id);
     const { statements } = await statementsOf(async () => {
-      await application.campaign.pause(projectId, id);
-      await application.reports.progress(projectId, id);
-      await application.campaign.recipients(projectId, id, {});
-      await application.campaign.explain(projectId, id);
-      await application.campaign.excluded(projectId, id, {});
-      await application.reports.campaignDaily(projectId, id);
-      await application.campaign.resume(projectId, id);
-      await application.campaign.cancel(projectId, id);
-      await application.campaign.archive(projectId, id);
+      await application.campaigns.pause(projectId, id);
+      await application.campaigns.progress(projectId, id);
+      await application.campaigns.recipients(projectId, id, {});
+      await application.campaigns.explain(projectId, id);
+      await application.campaigns.excluded(projectId, id, {});
+      await application.campaigns.daily(projectId, id);
+      await application.campaigns.resume(projectId, id);
+      await application.campaigns.cancel(projectId, id);
+      await application.campaigns.archive(projectId, id);
       await application.messages.get(projectId, message);
-      await application.status();
+      await application.status.get();
     });
     expect(statements.filter((text) => READS_CONTENT.test(text))).toEqual([]);
   });
@@ -134,8 +134,8 @@ describe('a listing, a step and whatever watches', () => {
     const id = await tenant.make('campaign');
     const before = await instance.sql<{ version: number }>('select version from pennypost_campaign.campaign where id = $1', [id]);
     // The same subject, author and kind: only the text is another one.
-    const { content } = await instance.application.campaign.get(tenant.projectId, id);
-    await instance.application.campaign.edit(tenant.projectId, id, { content: { ...content, source: '<p>Another</p>' } });
+    const { content } = await instance.application.campaigns.get(tenant.projectId, id);
+    await instance.application.campaigns.update(tenant.projectId, id, { content: { ...content, source: '<p>Another</p>' } });
     const after = await instance.sql<{ version: number }>('select version from pennypost_campaign.campaign where id = $1', [id]);
     expect(after[0]?.version).toBe((before[0]?.version ?? 0) + 1);
   });

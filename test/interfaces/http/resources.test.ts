@@ -296,7 +296,7 @@ describe('a time that no database or calendar holds', () => {
   it.each(['from=0000-01-01', 'from=9999-12-31', 'to=2026-02-30', 'from=0001-01-01&to=9998-12-31'])(
     'so is the series of %s',
     async (query) => {
-      expect(await call('GET', `/v1/reports/daily?${query}`)).toMatchObject({ status: 422, body: { code: 'input.invalid' } });
+      expect(await call('GET', `/v1/project/daily?${query}`)).toMatchObject({ status: 422, body: { code: 'input.invalid' } });
     },
   );
 });

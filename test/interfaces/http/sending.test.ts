@@ -104,12 +104,12 @@ describe('a campaign over HTTP', () => {
     expect(await call('POST', `/v1/campaigns/${id}/pause`)).toMatchObject({ status: 200, body: { state: 'paused' } });
     expect(await call('POST', `/v1/campaigns/${id}/resume`)).toMatchObject({ status: 200, body: { state: 'sending' } });
 
-    expect((await call('GET', `/v1/reports/campaigns/${id}`)).body).toMatchObject({
+    expect((await call('GET', `/v1/campaigns/${id}/report`)).body).toMatchObject({
       audience: 2,
       states: { pending: 2, submitted: 0 },
       opened: { unique: 0, total: 0 },
     });
-    const { days } = (await call('GET', `/v1/reports/campaigns/${id}/daily?from=2026-11-01&to=2026-11-30`)).body as {
+    const { days } = (await call('GET', `/v1/campaigns/${id}/daily?from=2026-11-01&to=2026-11-30`)).body as {
       days: unknown[];
     };
     expect(days).toHaveLength(30);

@@ -25,6 +25,7 @@ const route = routesOf<Probe>();
 
 const probeRoutes: readonly Route<Probe>[] = [
   route({
+    verb: 'things.verb1',
     method: 'get',
     path: '/v1/things/{thingId}',
     summary: 'One thing',
@@ -38,6 +39,7 @@ const probeRoutes: readonly Route<Probe>[] = [
     },
   }),
   route({
+    verb: 'things.verb2',
     method: 'post',
     path: '/v1/things',
     summary: 'Make a thing',
@@ -55,6 +57,7 @@ const probeRoutes: readonly Route<Probe>[] = [
     },
   }),
   route({
+    verb: 'things.verb3',
     method: 'delete',
     path: '/v1/things/{thingId}',
     summary: 'Forget a thing',
@@ -63,6 +66,7 @@ const probeRoutes: readonly Route<Probe>[] = [
     handle: async () => undefined,
   }),
   route({
+    verb: 'things.verb4',
     method: 'get',
     path: '/v1/failure',
     summary: 'Fails',
@@ -72,6 +76,7 @@ const probeRoutes: readonly Route<Probe>[] = [
     },
   }),
   route({
+    verb: 'things.verb5',
     method: 'get',
     path: '/v1/file',
     summary: 'A file that breaks off',
@@ -86,6 +91,7 @@ const probeRoutes: readonly Route<Probe>[] = [
     }),
   }),
   route({
+    verb: 'things.verb6',
     method: 'post',
     path: '/v1/uploads',
     summary: 'Counts bytes',

@@ -9,14 +9,14 @@ export async function draft(
   csv = ADA_AND_BO,
   content: Partial<CampaignInput['content']> = {},
 ): Promise<{ projectId: string; campaignId: string }> {
-  const project = await pennypost.access.createProject({
+  const project = await pennypost.projects.create({
     name: 'Letters',
     senderDomain: 'news.example.com',
     postalAddress: '1 Road, Town',
   });
-  const list = await pennypost.audience.createList(project.id, { name: 'Everybody' });
-  await pennypost.imports.run(project.id, octets(csv), { lists: [list.id] });
-  const campaign = await pennypost.campaign.create(project.id, {
+  const list = await pennypost.project(project.id).lists.create({ name: 'Everybody' });
+  await pennypost.project(project.id).imports.create(octets(csv), { lists: [list.id] });
+  const campaign = await pennypost.project(project.id).campaigns.create({
     name: 'First',
     lists: [list.id],
     content: {
@@ -34,7 +34,7 @@ export async function draft(
 export async function reaches(pennypost: Pennypost, projectId: string, campaignId: string, state: string): Promise<void> {
   await eventually(
     `the campaign to be ${state}`,
-    async () => (await pennypost.campaign.get(projectId, campaignId)).state === state,
+    async () => (await pennypost.project(projectId).campaigns.get(campaignId)).state === state,
   );
 }
 

@@ -25,6 +25,7 @@ import {
   DomainError,
   type Pennypost,
   type PennypostOptions,
+  type ProjectVerbs,
 } from 'pennypost';
 import { createInterface } from 'node:readline';
 
@@ -33,11 +34,12 @@ const options: PennypostOptions = { database: { url: database }, secretKey, smtp
 const pennypost: Pennypost = await createPennypost(options);
 await pennypost.start();
 
-const { project } = await makeProject('Consumer');
-const list = await pennypost.audience.createList(project.id, { name: 'Everybody' });
-const { subscriber } = await pennypost.audience.upsertSubscriber(project.id, { email: 'ada@example.net', attributes: { first_name: 'Ada' } });
-await pennypost.audience.subscribe(project.id, list.id, subscriber.id);
-await pennypost.imports.run(project.id, file('email,first_name\\nbo@example.net,Bo\\ncy@example.net,\\n'), { lists: [list.id] });
+const { id: projectId, slug } = await makeProject('Consumer');
+const news: ProjectVerbs = pennypost.project(slug);
+const list = await news.lists.create({ name: 'Everybody' });
+const subscriber = await news.subscribers.upsert({ email: 'ada@example.net', attributes: { first_name: 'Ada' } });
+await news.subscribers.subscribe(subscriber.id, list.id);
+await news.imports.create(file('email,first_name\\nbo@example.net,Bo\\ncy@example.net,\\n'), { lists: [list.id] });
 
 const content: ContentInput = {
   kind: 'mjml',
@@ -46,11 +48,11 @@ const content: ContentInput = {
   author: { name: 'Letters', address: 'letters@news.example.com' },
   defaults: { first_name: 'friend' },
 };
-const template = await pennypost.templates.create(project.id, 'Letter', content);
+const template = await news.templates.create({ name: 'Letter', content });
 const input: CampaignInput = { name: 'First', templateId: template.id, lists: [list.id] };
-const draft: Campaign = await pennypost.campaign.create(project.id, input);
-const { id, audience } = await pennypost.campaign.launch(project.id, draft.id);
-while ((await pennypost.campaign.get(project.id, id)).state !== 'submitted') await new Promise((resolve) => setTimeout(resolve, 50));
+const draft: Campaign = await news.campaigns.create(input);
+const { id, audience } = await news.campaigns.launch(draft.id);
+while ((await news.campaigns.get(id)).state !== 'submitted') await new Promise((resolve) => setTimeout(resolve, 50));
 
 console.log('submitted');
 // What recipients do with their links, one a line; as a mail program or a mail provider would.
@@ -58,7 +60,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const [method = '', link = ''] = line.split(' ');
   await pennypost.fetch(new Request(link, { method }));
 }
-const report = await pennypost.reports.campaign(project.id, id);
+const report = await news.campaigns.report(id);
 const api = (path: string) => pennypost.fetch(new Request('http://localhost' + path));
 const { info } = await (await api('/openapi.json')).json() as { info: { version: string } };
 
@@ -70,12 +72,12 @@ console.log(JSON.stringify({
   version: info.version,
   errors: (await api('/docs/errors')).status,
   reference: (await api('/docs/scalar.js')).status,
-  refused: await pennypost.campaign.get(project.id, list.id).then(() => 'nothing', (error: unknown) => error instanceof DomainError ? error.code : error),
+  refused: await news.campaigns.get(list.id).then(() => 'nothing', (error: unknown) => error instanceof DomainError ? error.code : error),
 }));
 await pennypost.stop();
 
 async function makeProject(name: string) {
-  return { project: await pennypost.access.createProject({ name, senderDomain: 'news.example.com', postalAddress: '1 Road, Town' }) };
+  return pennypost.projects.create({ name, senderDomain: 'news.example.com', postalAddress: '1 Road, Town' });
 }
 
 async function* file(text: string): AsyncGenerator<Uint8Array> {
@@ -85,10 +87,14 @@ async function* file(text: string): AsyncGenerator<Uint8Array> {
 // What must not pass.
 () => {
   // @ts-expect-error a campaign needs a name that is a text
-  void pennypost.campaign.create(project.id, { ...input, name: 5 });
+  void news.campaigns.create({ ...input, name: 5 });
+  // @ts-expect-error the project is bound once
+  void news.campaigns.launch(projectId, id);
+  // @ts-expect-error what belongs to a project is reached through it
+  void pennypost.lists;
   // @ts-expect-error there is no such option
   void createPennypost({ databse: '' });
   // @ts-expect-error verbs are promises
-  pennypost.campaign.get(project.id, id).state;
+  news.campaigns.get(id).state;
 };
 `;

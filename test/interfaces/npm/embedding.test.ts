@@ -34,9 +34,9 @@ describe('an application that embeds pennypost', () => {
   it('goes from a file of people over SMTP and a click to the report, in its own process', async () => {
     const { pennypost } = await aHost({ smtp: inbox.url, publicUrl: 'https://example.com/mail/' });
     const { projectId, campaignId } = await draft(pennypost);
-    expect(await pennypost.campaign.check(projectId, campaignId)).toEqual([]);
+    expect(await pennypost.project(projectId).campaigns.check(campaignId)).toEqual({ problems: [], audience: 2 });
     await pennypost.start();
-    expect((await pennypost.campaign.launch(projectId, campaignId)).audience).toBe(2);
+    expect((await pennypost.project(projectId).campaigns.launch(campaignId)).audience).toBe(2);
     await reaches(pennypost, projectId, campaignId, 'submitted');
     expect(
       inbox
@@ -53,7 +53,7 @@ describe('an application that embeds pennypost', () => {
     const left = await pennypost.fetch(new Request(leave, { method: 'POST', body: 'List-Unsubscribe=One-Click' }));
     expect(left.status).toBe(200);
 
-    const report = await pennypost.reports.campaign(projectId, campaignId);
+    const report = await pennypost.project(projectId).campaigns.report(campaignId);
     expect(report).toMatchObject({
       audience: 2,
       states: { submitted: 2, pending: 0 },
@@ -66,12 +66,12 @@ describe('an application that embeds pennypost', () => {
     const { pennypost, another } = await aHost({ smtp: inbox.url, lanes: [] });
     await pennypost.start();
     const { projectId, campaignId } = await draft(pennypost);
-    await pennypost.campaign.launch(projectId, campaignId);
-    expect((await pennypost.status()).workers).toEqual([]);
+    await pennypost.project(projectId).campaigns.launch(campaignId);
+    expect((await pennypost.status.get()).workers).toEqual([]);
     const worker = await another({ smtp: inbox.url, lanes: ['bulk'] });
     await worker.start();
     await reaches(pennypost, projectId, campaignId, 'submitted');
-    expect((await pennypost.status()).workers.map(({ lanes }) => lanes)).toEqual([['bulk']]);
+    expect((await pennypost.status.get()).workers.map(({ lanes }) => lanes)).toEqual([['bulk']]);
     expect(inbox.recipients()).toBe(2);
   });
 
@@ -79,14 +79,14 @@ describe('an application that embeds pennypost', () => {
     const [one, two] = [await aHost({ smtp: inbox.url }), await aHost()];
     await Promise.all([one.pennypost.start(), two.pennypost.start()]);
     const [first, second] = [await draft(one.pennypost), await draft(two.pennypost)];
-    await two.pennypost.campaign.launch(second.projectId, second.campaignId);
+    await two.pennypost.project(second.projectId).campaigns.launch(second.campaignId);
     await reaches(two.pennypost, second.projectId, second.campaignId, 'submitted');
     expect([two.pennypost.inbox?.received(), inbox.received()]).toEqual([2, 0]);
-    await expect(one.pennypost.campaign.get(second.projectId, second.campaignId)).rejects.toMatchObject({
+    await expect(one.pennypost.project(second.projectId).campaigns.get(second.campaignId)).rejects.toMatchObject({
       code: 'resource.not_found',
     });
     await two.pennypost.stop();
-    await one.pennypost.campaign.launch(first.projectId, first.campaignId);
+    await one.pennypost.project(first.projectId).campaigns.launch(first.campaignId);
     await reaches(one.pennypost, first.projectId, first.campaignId, 'submitted');
     expect(inbox.recipients()).toBe(2);
   });
@@ -95,13 +95,13 @@ describe('an application that embeds pennypost', () => {
     const { pennypost } = await aHost();
     await pennypost.start();
     await pennypost.start();
-    expect((await pennypost.status()).workers).toHaveLength(1);
-    const { id } = await pennypost.access.createProject({
+    expect((await pennypost.status.get()).workers).toHaveLength(1);
+    const { id } = await pennypost.projects.create({
       name: 'Shop',
       senderDomain: 'shop.example.com',
       postalAddress: 'Road 1',
     });
-    const message = await pennypost.messages.send(id, {
+    const message = await pennypost.project(id).messages.send({
       to: 'ada@example.net',
       content: {
         kind: 'text',
@@ -112,7 +112,7 @@ describe('an application that embeds pennypost', () => {
       variables: { code: '4711' },
     });
     await eventually('the message', () => pennypost.inbox?.received() === 1);
-    await eventually('its state', async () => (await pennypost.messages.get(id, message.id)).state === 'submitted');
+    await eventually('its state', async () => (await pennypost.project(id).messages.get(message.id)).state === 'submitted');
     const [summary] = pennypost.inbox?.list({}).items ?? [];
     expect(await pennypost.inbox?.get(summary?.id ?? '')).toMatchObject({ subject: 'Your code', text: '4711\n' });
   });
@@ -125,25 +125,24 @@ describe('stopping', () => {
     await Promise.all([pennypost.stop(), pennypost.stop()]);
     await pennypost.stop();
     const refused = { code: 'instance.stopped', kind: 'unavailable' };
-    await expect(pennypost.status()).rejects.toMatchObject(refused);
-    await expect(pennypost.access.listProjects({})).rejects.toBeInstanceOf(InstanceStopped);
+    await expect(pennypost.status.get()).rejects.toMatchObject(refused);
+    await expect(pennypost.projects.list({})).rejects.toBeInstanceOf(InstanceStopped);
     await expect(pennypost.start()).rejects.toMatchObject(refused);
-    expect(() => pennypost.imports.rejectionsCsv('', '')).toThrow(InstanceStopped);
+    expect(() => pennypost.project('').imports.rejectionsCsv('')).toThrow(InstanceStopped);
     const answer = await pennypost.fetch(new Request('http://host/health/ready'));
     expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'instance.stopped' }]);
   });
 
   it('waits for the verbs that are running', async () => {
     const { pennypost } = await aHost();
-    const { id } = await pennypost.access.createProject({
+    const { id } = await pennypost.projects.create({
       name: 'Slow',
       senderDomain: 'slow.example.com',
       postalAddress: 'Road 1',
     });
     const { promise: rest, resolve: go } = Promise.withResolvers<void>();
     const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
-    const imported = pennypost.imports.run(
-      id,
+    const imported = pennypost.project(id).imports.create(
       (async function* () {
         yield Buffer.from('email\nada@example.net\n');
         ask();
@@ -158,7 +157,7 @@ describe('stopping', () => {
       ended = true;
     });
     await eventually('verbs to be refused', () =>
-      pennypost.status().then(
+      pennypost.status.get().then(
         () => false,
         (error: unknown) => error instanceof InstanceStopped,
       ),
@@ -174,7 +173,7 @@ describe('stopping', () => {
     const started = pennypost.start();
     await pennypost.stop();
     await started;
-    await expect(pennypost.status()).rejects.toBeInstanceOf(InstanceStopped);
+    await expect(pennypost.status.get()).rejects.toBeInstanceOf(InstanceStopped);
   });
 
   it('leaves nothing that keeps the process alive', async () => {

@@ -25,8 +25,8 @@ describe('fetch in a server of the host', () => {
     const { pennypost } = host;
     await pennypost.start();
     const { projectId, campaignId } = await draft(pennypost);
-    key = (await pennypost.access.createKey(projectId, { name: 'host', scopes: ['audience.read', 'audience.write'] })).secret;
-    await pennypost.campaign.launch(projectId, campaignId);
+    key = (await pennypost.keys.create(projectId, { name: 'host', scopes: ['audience.read', 'audience.write'] })).secret;
+    await pennypost.project(projectId).campaigns.launch(campaignId);
     await reaches(pennypost, projectId, campaignId, 'submitted');
     const [summary] = pennypost.inbox?.list({}).items ?? [];
     const message = await pennypost.inbox?.get(summary?.id ?? '');

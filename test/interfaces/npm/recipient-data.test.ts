@@ -13,27 +13,27 @@ describe('data of the host for recipients of a campaign', () => {
     const { pennypost } = host;
     await pennypost.start();
     const { projectId, campaignId } = await draft(pennypost, ADA_AND_BO, { subject: '{{ first_name }}: {{ seats }}' });
-    await pennypost.campaign.launch(projectId, campaignId);
+    await pennypost.project(projectId).campaigns.launch(campaignId);
     await reaches(pennypost, projectId, campaignId, 'submitted');
     return { pennypost, projectId, campaignId };
   };
   const subjects = ({ inbox }: Pennypost): readonly string[] =>
     (inbox?.list({}).items ?? []).map(({ subject }) => subject).sort();
   const ledger = async (run: Awaited<ReturnType<typeof launched>>): Promise<readonly LedgerRow[]> =>
-    (await run.pennypost.campaign.recipients(run.projectId, run.campaignId, {})).items;
+    (await run.pennypost.project(run.projectId).campaigns.recipients(run.campaignId, {})).items;
 
   it('stands over their attributes, and is not kept', async () => {
     const asked: { campaign: object; ids: readonly string[] }[] = [];
     let boId = '';
     const run = await launched(async (campaign, ids) => {
       asked.push({ campaign, ids });
-      boId = (await host.pennypost.audience.findByAddress(campaign.projectId, 'bo@example.net'))?.id ?? '';
+      boId = (await host.pennypost.project(campaign.projectId).subscribers.get('bo@example.net')).id;
       return new Map([[boId, { first_name: 'Bodil', seats: 3 }]]);
     });
     expect(asked[0]?.campaign).toEqual({ projectId: run.projectId, id: run.campaignId });
     expect(asked[0]?.ids).toHaveLength(2);
     expect(subjects(run.pennypost)).toEqual(['Ada: no seats', 'Bodil: 3']);
-    expect((await run.pennypost.audience.getSubscriber(run.projectId, boId)).attributes).toEqual({ first_name: 'Bo' });
+    expect((await run.pennypost.project(run.projectId).subscribers.get(boId)).attributes).toEqual({ first_name: 'Bo' });
   });
 
   const failures: readonly [string, RecipientDataFunction, string][] = [
@@ -82,9 +82,9 @@ describe('a host that takes its time', () => {
     try {
       await host.pennypost.start();
       const { projectId, campaignId } = await draft(host.pennypost);
-      await host.pennypost.campaign.launch(projectId, campaignId);
+      await host.pennypost.project(projectId).campaigns.launch(campaignId);
       await reaches(host.pennypost, projectId, campaignId, 'submitted');
-      const { states } = await host.pennypost.reports.campaign(projectId, campaignId);
+      const { states } = await host.pennypost.project(projectId).campaigns.report(campaignId);
       expect({ asked, ...states }).toMatchObject({ asked: 1, [state]: 2 });
     } finally {
       await host.close();

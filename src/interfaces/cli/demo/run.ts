@@ -13,7 +13,7 @@ import type { Cli, Project } from '../cli.ts';
 import { parseContentFile } from '../content-file.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Progress } from '../progress.ts';
-import { daysOf, renderReport } from '../report.ts';
+import { recentDays, renderReport } from '../report.ts';
 import { version } from '../serve.ts';
 import { renderFields } from '../table.ts';
 import { formatSeconds, pad } from '../text.ts';
@@ -35,6 +35,8 @@ export interface DemoResult {
   readonly unsubscribed: number;
   readonly seconds: number;
 }
+
+type Made = Pick<Project, 'id' | 'name'>;
 
 interface Stage {
   readonly cli: Cli;
@@ -103,7 +105,7 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
   const { totals } = await importPeople(stage, project, list, recipients);
   if (interrupted.aborted) return cli.endWith(EXIT.failed);
   const campaign = await createCampaign(stage, project, list);
-  const launched = await application.campaign.launch(project.id, campaign.id);
+  const launched = await application.campaigns.launch(project.id, campaign.id);
   const progress = new Progress({
     stream: cli.output.progressStream,
     clock: cli.clock,
@@ -112,7 +114,7 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
   });
   const done = await untilDone(cli, instance, 'bulk', async () => {
     progress.update(inbox.recipients());
-    return (await application.campaign.get(project.id, campaign.id)).state === 'submitted';
+    return (await application.campaigns.get(project.id, campaign.id)).state === 'submitted';
   }).finally(() => progress.finish());
   if (!done) return cli.endWith(EXIT.failed);
   const submitted = inbox.recipients();
@@ -123,7 +125,7 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
     `${acted.opened} opened, ${acted.clicked} clicked, ${acted.unsubscribed} unsubscribed by one click, all over HTTP`,
   );
 
-  const reportUrl = `${server.url}/v1/reports/campaigns/${campaign.id}`;
+  const reportUrl = `${server.url}/v1/campaigns/${campaign.id}/report`;
   const reported = await publicReport(reportUrl, secret);
   const { rows, imported, duplicates, rejected } = totals;
   const seconds = Math.round((cli.clock.monotonic() - began) / 100) / 10;
@@ -137,8 +139,8 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
     ...reported,
     seconds,
   };
-  const report = await application.reports.campaign(project.id, campaign.id);
-  const daily = await daysOf(application, project.id, report, cli.clock.now());
+  const report = await application.campaigns.report(project.id, campaign.id, { daily: true });
+  const daily = recentDays(report.daily, report.launchedAt, cli.clock.now());
   cli.output.result(result, () => `\n${renderReport(report, daily, cli.output.display)}\n`);
   for (const fault of differences(result, recipients, acted)) {
     cli.output.warn(fault);
@@ -157,29 +159,30 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
   await Promise.race([cli.interruption.wait(), instance.broken]);
 }
 
-async function settle({ instance, say }: Stage): Promise<{ project: Project; secret: string; list: string }> {
-  const { access, audience } = instance.application;
-  const project = await access.createProject({
-    name: 'Harbour Books',
-    senderDomain: 'news.harbour.example',
-    postalAddress: 'Quay 1, 20457 Hamburg',
-    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-  });
-  const { secret } = await access.createKey(project.id, { name: 'demo', scopes: ['admin'] });
-  const list = await audience.createList(project.id, { name: 'Harbour letter' });
+async function settle({ instance, say }: Stage): Promise<{ project: Made; secret: string; list: string }> {
+  const { projects, lists } = instance.application;
+  const { key, ...project } = await projects.create(
+    {
+      name: 'Harbour Books',
+      senderDomain: 'news.harbour.example',
+      postalAddress: 'Quay 1, 20457 Hamburg',
+      timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    },
+    { withKey: true },
+  );
+  const list = await lists.create(project.id, { name: 'Harbour letter' });
   say('project', `${project.name}, with an API key`);
-  return { project, secret, list: list.slug };
+  return { project, secret: key?.secret ?? '', list: list.slug };
 }
 
-async function importPeople({ cli, instance, directory, say }: Stage, project: Project, list: string, recipients: number) {
-  const { audience, imports } = instance.application;
+async function importPeople({ cli, instance, directory, say }: Stage, project: Made, list: string, recipients: number) {
+  const { imports } = instance.application;
   const file = join(directory, 'people.csv');
   const sample = sampleFile(recipients);
   await writeFile(file, sample.csv);
   say('file', `${file}: ${sample.rows.toLocaleString('en-US')} rows, ${sample.duplicates} of them twice, ${sample.rejected} bad`);
-  const { id } = await audience.getList(project.id, list);
-  const imported = await imports.run(project.id, createReadStream(file, { signal: cli.interruption.signal }), {
-    lists: [id],
+  const imported = await imports.create(project.id, createReadStream(file, { signal: cli.interruption.signal }), {
+    lists: [list],
     fileName: 'people.csv',
     consent: { source: 'demo' },
   });
@@ -191,15 +194,14 @@ async function importPeople({ cli, instance, directory, say }: Stage, project: P
   return imported;
 }
 
-async function createCampaign({ instance, directory, say }: Stage, project: Project, list: string) {
-  const { audience, campaign } = instance.application;
+async function createCampaign({ instance, directory, say }: Stage, project: Made, list: string) {
+  const { campaigns } = instance.application;
   const path = join(directory, 'november.mjml');
   const text = newsletter(list);
   await writeFile(path, text);
   const { content, name = 'Demo' } = parseContentFile(path, text);
-  const { id } = await audience.getList(project.id, list);
-  const created = await campaign.create(project.id, { name, content, lists: [id] });
-  const problems = await campaign.check(project.id, created.id);
+  const created = await campaigns.create(project.id, { name, content, lists: [list] }, { checked: true });
+  const problems = created.problems ?? [];
   say('campaign', `${name}, MJML with Liquid${problems.length === 0 ? '' : `, ${problems.length} remarks`}`);
   return created;
 }

@@ -11,6 +11,7 @@ const reason = z.enum(LEFT_OUT_REASONS);
 /** Who is in a campaign's audience, who is not, and who gets it once more. */
 export const campaignAudienceRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'campaigns.resend',
     method: 'post',
     path: '/v1/campaigns/{campaignId}/resend',
     summary: 'Resend a finished campaign to recipients that it did not reach',
@@ -22,9 +23,10 @@ export const campaignAudienceRoutes: readonly Route<Application>[] = [
     status: 202,
     reply: z.object({ audience: z.int().openapi({ description: 'Recipients of the new run; may be 0.' }) }),
     handle: ({ application, projectId, params: { campaignId }, body }) =>
-      application.campaign.resend(projectId, campaignId, body.target),
+      application.campaigns.resend(projectId, campaignId, body.target),
   }),
   route({
+    verb: 'campaigns.explain',
     method: 'get',
     path: '/v1/campaigns/{campaignId}/explain',
     summary: 'Count the audience, and the subscribers that are left out, by reason',
@@ -47,9 +49,10 @@ export const campaignAudienceRoutes: readonly Route<Application>[] = [
         skipped: z.int().openapi({ description: 'Not mailable any more at hand-over.' }),
       }),
     }),
-    handle: ({ application, projectId, params: { campaignId } }) => application.campaign.explain(projectId, campaignId),
+    handle: ({ application, projectId, params: { campaignId } }) => application.campaigns.explain(projectId, campaignId),
   }),
   route({
+    verb: 'campaigns.excluded',
     method: 'get',
     path: '/v1/campaigns/{campaignId}/excluded',
     summary: 'List the subscribers that are left out of the audience, with the reason',
@@ -60,6 +63,6 @@ export const campaignAudienceRoutes: readonly Route<Application>[] = [
     query: pageQuery.extend({ reason: reason.optional() }),
     reply: pageOfItems(z.object({ subscriberId: id, address: orNull(z.string()), reason, detail: orNull(z.string()) })),
     handle: async ({ application, projectId, params: { campaignId }, query }) =>
-      application.campaign.excluded(projectId, campaignId, { ...pageOf(query), reason: query.reason }),
+      application.campaigns.excluded(projectId, campaignId, { ...pageOf(query), reason: query.reason }),
   }),
 ];

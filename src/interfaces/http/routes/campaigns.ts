@@ -68,12 +68,13 @@ const draft = changes.extend({
 const asSubscriber = { subscriberId: idOf('subscriber').optional() };
 const ledgerStates = ['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled'] as const;
 
-type Campaign = Awaited<ReturnType<Application['campaign']['launch']>>;
+type Campaign = Awaited<ReturnType<Application['campaigns']['launch']>>;
 type Verb = (call: Call<Application, { campaignId: string }>) => Promise<Campaign>;
 
 /** `POST /v1/campaigns/{campaignId}/<verb>`: one step of the state machine, without a body. */
 function step(name: string, permission: 'campaign.write' | 'campaign.send', summary: string, description: string, handle: Verb) {
   return route({
+    verb: `campaigns.${name}`,
     method: 'post',
     path: `/v1/campaigns/{campaignId}/${name}`,
     summary,
@@ -87,6 +88,7 @@ function step(name: string, permission: 'campaign.write' | 'campaign.send', summ
 
 export const campaignRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'campaigns.list',
     method: 'get',
     path: '/v1/campaigns',
     summary: 'List campaigns, without their content',
@@ -99,7 +101,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     }),
     reply: pageOfItems(listedCampaignSchema),
     handle: ({ application, projectId, query }) =>
-      application.campaign.list(projectId, {
+      application.campaigns.list(projectId, {
         ...pageOf(query),
         state: query.state,
         name: query.name,
@@ -108,6 +110,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
       }),
   }),
   route({
+    verb: 'campaigns.create',
     method: 'post',
     path: '/v1/campaigns',
     summary: 'Create a campaign as a draft',
@@ -118,18 +121,20 @@ export const campaignRoutes: readonly Route<Application>[] = [
     }),
     status: 201,
     reply: campaignSchema,
-    handle: ({ application, projectId, body }) => application.campaign.create(projectId, body),
+    handle: ({ application, projectId, body }) => application.campaigns.create(projectId, body),
   }),
   route({
+    verb: 'campaigns.get',
     method: 'get',
     path: '/v1/campaigns/{campaignId}',
     summary: 'One campaign',
     permission: 'campaign.read',
     params,
     reply: campaignSchema,
-    handle: ({ application, projectId, params: { campaignId } }) => application.campaign.get(projectId, campaignId),
+    handle: ({ application, projectId, params: { campaignId } }) => application.campaigns.get(projectId, campaignId),
   }),
   route({
+    verb: 'campaigns.update',
     method: 'patch',
     path: '/v1/campaigns/{campaignId}',
     summary: 'Update a draft',
@@ -139,9 +144,10 @@ export const campaignRoutes: readonly Route<Application>[] = [
     body: changes.partial().openapi({ example: { name: 'December news' } }),
     reply: campaignSchema,
     handle: ({ application, projectId, params: { campaignId }, body }) =>
-      application.campaign.edit(projectId, campaignId, named(body)),
+      application.campaigns.update(projectId, campaignId, named(body)),
   }),
   route({
+    verb: 'campaigns.delete',
     method: 'delete',
     path: '/v1/campaigns/{campaignId}',
     summary: 'Delete a draft',
@@ -149,22 +155,25 @@ export const campaignRoutes: readonly Route<Application>[] = [
     permission: 'campaign.write',
     params,
     handle: async ({ application, projectId, params: { campaignId } }) => {
-      await application.campaign.delete(projectId, campaignId);
+      await application.campaigns.delete(projectId, campaignId);
       return undefined;
     },
   }),
   route({
+    verb: 'campaigns.check',
     method: 'get',
     path: '/v1/campaigns/{campaignId}/check',
     summary: 'List the problems that would prevent a launch',
     permission: 'campaign.read',
     params,
-    reply: z.object({ problems: z.array(problemSchema).readonly() }),
-    handle: async ({ application, projectId, params: { campaignId } }) => ({
-      problems: await application.campaign.check(projectId, campaignId),
+    reply: z.object({
+      problems: z.array(problemSchema).readonly(),
+      audience: z.int().openapi({ description: 'Recipients, if it was launched now.' }),
     }),
+    handle: ({ application, projectId, params: { campaignId } }) => application.campaigns.check(projectId, campaignId),
   }),
   route({
+    verb: 'campaigns.preview',
     method: 'post',
     path: '/v1/campaigns/{campaignId}/preview',
     summary: 'Preview the campaign as a subscriber receives it',
@@ -176,10 +185,11 @@ export const campaignRoutes: readonly Route<Application>[] = [
     reply: renderedSchema,
     async handle({ application, caller, projectId, params: { campaignId }, body }) {
       if (body?.subscriberId !== undefined) caller.requireScope('audience.read');
-      return application.campaign.preview(projectId, campaignId, body);
+      return application.campaigns.preview(projectId, campaignId, { subscriber: body?.subscriberId });
     },
   }),
   route({
+    verb: 'campaigns.test',
     method: 'post',
     path: '/v1/campaigns/{campaignId}/test',
     summary: 'Send the campaign to a few addresses as a test',
@@ -192,11 +202,12 @@ export const campaignRoutes: readonly Route<Application>[] = [
     reply: z.object({ messages: z.array(messageSchema).readonly() }),
     async handle({ application, caller, projectId, params: { campaignId }, body: { to, subscriberId } }) {
       if (subscriberId !== undefined) caller.requireScope('audience.read');
-      const messages = await application.campaign.test(projectId, campaignId, to, { subscriberId });
+      const messages = await application.campaigns.test(projectId, campaignId, to, { subscriber: subscriberId });
       return { messages: messages.map(shownMessage) };
     },
   }),
   route({
+    verb: 'campaigns.schedule',
     method: 'post',
     path: '/v1/campaigns/{campaignId}/schedule',
     summary: 'Launch a draft later',
@@ -205,51 +216,52 @@ export const campaignRoutes: readonly Route<Application>[] = [
     body: z.strictObject({ at: moment }).openapi({ example: { at: '2030-01-01T08:00:00+01:00' } }),
     reply: listedCampaignSchema,
     handle: ({ application, caller, projectId, params: { campaignId }, body }) =>
-      application.campaign.schedule(projectId, campaignId, body.at.in(caller.project.timeZone, new Date())),
+      application.campaigns.schedule(projectId, campaignId, body.at.in(caller.project.timeZone, new Date())),
   }),
   step(
     'launch',
     'campaign.send',
     'Launch a campaign',
     'The launch freezes content and recipients.',
-    ({ application, projectId, params }) => application.campaign.launch(projectId, params.campaignId),
+    ({ application, projectId, params }) => application.campaigns.launch(projectId, params.campaignId),
   ),
   step(
     'unschedule',
     'campaign.send',
     'Make a scheduled campaign a draft again',
     'A draft can be edited.',
-    ({ application, projectId, params }) => application.campaign.unschedule(projectId, params.campaignId),
+    ({ application, projectId, params }) => application.campaigns.unschedule(projectId, params.campaignId),
   ),
   step(
     'pause',
     'campaign.send',
     'Pause a sending campaign',
     'Sending stops within two seconds.',
-    ({ application, projectId, params }) => application.campaign.pause(projectId, params.campaignId),
+    ({ application, projectId, params }) => application.campaigns.pause(projectId, params.campaignId),
   ),
   step(
     'resume',
     'campaign.send',
     'Resume a paused campaign',
     'No recipient is skipped or mailed twice.',
-    ({ application, projectId, params }) => application.campaign.resume(projectId, params.campaignId),
+    ({ application, projectId, params }) => application.campaigns.resume(projectId, params.campaignId),
   ),
   step(
     'cancel',
     'campaign.send',
     'Cancel a campaign',
     'Permanent. Messages that were handed over cannot be recalled.',
-    ({ application, projectId, params }) => application.campaign.cancel(projectId, params.campaignId),
+    ({ application, projectId, params }) => application.campaigns.cancel(projectId, params.campaignId),
   ),
   step(
     'archive',
     'campaign.write',
     'Archive a campaign',
     'Listings no longer show it; its report stays.',
-    ({ application, projectId, params }) => application.campaign.archive(projectId, params.campaignId),
+    ({ application, projectId, params }) => application.campaigns.archive(projectId, params.campaignId),
   ),
   route({
+    verb: 'campaigns.recipients',
     method: 'get',
     path: '/v1/campaigns/{campaignId}/recipients',
     summary: 'List the recipients with their outcomes',
@@ -276,9 +288,10 @@ export const campaignRoutes: readonly Route<Application>[] = [
         .openapi('CampaignRecipient'),
     ),
     handle: ({ application, projectId, params: { campaignId }, query }) =>
-      application.campaign.recipients(projectId, campaignId, { ...pageOf(query), state: query.state }),
+      application.campaigns.recipients(projectId, campaignId, { ...pageOf(query), state: query.state }),
   }),
   route({
+    verb: 'campaigns.recipientsCsv',
     method: 'get',
     path: '/v1/campaigns/{campaignId}/recipients.csv',
     summary: 'Download the recipients as CSV, with addresses',
@@ -289,7 +302,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     replyType: 'text/csv',
     handle: async ({ application, projectId, params: { campaignId }, query }) => ({
       name: `recipients-${campaignId}.csv`,
-      parts: application.campaign.recipientsCsv(projectId, campaignId, query),
+      parts: application.campaigns.recipientsCsv(projectId, campaignId, query),
     }),
   }),
 ];

@@ -111,6 +111,7 @@ function statedCharset(request: Request): string | undefined {
 
 export const importRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'imports.create',
     method: 'post',
     path: '/v1/imports',
     summary: 'Import subscribers from a file',
@@ -125,7 +126,7 @@ export const importRoutes: readonly Route<Application>[] = [
       const format = type.startsWith('text/') ? 'csv' : 'jsonl';
       const tab = type === 'text/tab-separated-values' ? { delimiter: 'tab' } : {};
       const consent = consentSource === undefined ? undefined : { source: consentSource, text: consentText };
-      return application.imports.run(projectId, upload, {
+      return application.imports.create(projectId, upload, {
         encoding: statedCharset(request),
         ...tab,
         ...rest,
@@ -136,24 +137,27 @@ export const importRoutes: readonly Route<Application>[] = [
     },
   }),
   route({
+    verb: 'imports.list',
     method: 'get',
     path: '/v1/imports',
     summary: 'List imports, newest first',
     permission: 'audience.read',
     query: pageQuery,
     reply: pageOfItems(importSchema),
-    handle: ({ application, projectId, query }) => application.audience.imports(projectId, pageOf(query)),
+    handle: ({ application, projectId, query }) => application.imports.list(projectId, pageOf(query)),
   }),
   route({
+    verb: 'imports.get',
     method: 'get',
     path: '/v1/imports/{importId}',
     summary: 'One import',
     permission: 'audience.read',
     params,
     reply: importSchema,
-    handle: ({ application, projectId, params: { importId } }) => application.audience.getImport(projectId, importId),
+    handle: ({ application, projectId, params: { importId } }) => application.imports.get(projectId, importId),
   }),
   route({
+    verb: 'imports.rejections',
     method: 'get',
     path: '/v1/imports/{importId}/rejections',
     summary: 'List the rejected rows, by line',
@@ -164,9 +168,10 @@ export const importRoutes: readonly Route<Application>[] = [
       z.object({ line: z.int(), reason: z.string(), cells: z.array(z.string()).readonly() }).openapi('Rejection'),
     ),
     handle: ({ application, projectId, params: { importId }, query }) =>
-      application.audience.rejections(projectId, importId, pageOf(query)),
+      application.imports.rejections(projectId, importId, pageOf(query)),
   }),
   route({
+    verb: 'imports.rejectionsCsv',
     method: 'get',
     path: '/v1/imports/{importId}/rejections.csv',
     summary: 'Download the rejected rows as CSV',

@@ -32,15 +32,17 @@ const route = routesOf<Application>();
 
 export const keyRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'keys.list',
     method: 'get',
     path: '/v1/keys',
     summary: 'List API keys',
     permission: 'admin',
     query: pageQuery,
     reply: pageOfItems(keySchema),
-    handle: ({ application, projectId, query }) => application.access.listKeys(projectId, pageOf(query)),
+    handle: ({ application, projectId, query }) => application.keys.list(projectId, pageOf(query)),
   }),
   route({
+    verb: 'keys.create',
     method: 'post',
     path: '/v1/keys',
     summary: 'Create an API key',
@@ -59,7 +61,7 @@ export const keyRoutes: readonly Route<Application>[] = [
     async handle({ application, caller, projectId, body }) {
       // A project's administrator hands out the project, not the instance.
       if (body.scopes.includes('instance.read')) caller.requireScope('instance.read');
-      const { key, secret } = await application.access.createKey(projectId, {
+      const { key, secret } = await application.keys.create(projectId, {
         ...body,
         expiresAt: body.expiresAt?.in(caller.project.timeZone, new Date()),
       });
@@ -67,6 +69,7 @@ export const keyRoutes: readonly Route<Application>[] = [
     },
   }),
   route({
+    verb: 'keys.revoke',
     method: 'post',
     path: '/v1/keys/{keyId}/revoke',
     summary: 'Revoke an API key',
@@ -74,6 +77,6 @@ export const keyRoutes: readonly Route<Application>[] = [
     permission: 'admin',
     params: z.object({ keyId: idOf('key') }),
     reply: keySchema,
-    handle: ({ application, projectId, params }) => application.access.revokeKey(projectId, params.keyId),
+    handle: ({ application, projectId, params }) => application.keys.revoke(projectId, params.keyId),
   }),
 ];

@@ -28,6 +28,7 @@ const changes = {
 
 export const listRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'lists.list',
     method: 'get',
     path: '/v1/lists',
     summary: 'List the lists',
@@ -35,9 +36,10 @@ export const listRoutes: readonly Route<Application>[] = [
     query: pageQuery.extend({ archived: flag.optional().openapi({ description: 'Whether archived ones are included.' }) }),
     reply: pageOfItems(listSchema),
     handle: ({ application, projectId, query }) =>
-      application.audience.lists(projectId, { ...pageOf(query), includeArchived: query.archived }),
+      application.lists.list(projectId, { ...pageOf(query), includeArchived: query.archived }),
   }),
   route({
+    verb: 'lists.create',
     method: 'post',
     path: '/v1/lists',
     summary: 'Create a list',
@@ -52,22 +54,20 @@ export const listRoutes: readonly Route<Application>[] = [
       .openapi({ example: { name: 'Monthly news', doubleOptIn: true } }),
     status: 201,
     reply: listSchema,
-    handle: ({ application, projectId, body }) => application.audience.createList(projectId, body),
+    handle: ({ application, projectId, body }) => application.lists.create(projectId, body),
   }),
   route({
+    verb: 'lists.get',
     method: 'get',
     path: '/v1/lists/{listId}',
     summary: 'Show a list with its subscriber counts',
     permission: 'audience.read',
     params,
     reply: countedListSchema,
-    async handle({ application, projectId, params: { listId } }) {
-      const list = await application.audience.getList(projectId, listId);
-      const [counts] = await application.audience.listCounts(projectId, [listId]);
-      return { ...list, subscribers: counts ?? { unconfirmed: 0, confirmed: 0, unsubscribed: 0 } };
-    },
+    handle: ({ application, projectId, params: { listId } }) => application.lists.get(projectId, listId),
   }),
   route({
+    verb: 'lists.update',
     method: 'patch',
     path: '/v1/lists/{listId}',
     summary: 'Update a list',
@@ -78,9 +78,10 @@ export const listRoutes: readonly Route<Application>[] = [
       .partial()
       .openapi({ example: { name: 'Weekly news' } }),
     reply: listSchema,
-    handle: ({ application, projectId, params: { listId }, body }) => application.audience.updateList(projectId, listId, body),
+    handle: ({ application, projectId, params: { listId }, body }) => application.lists.update(projectId, listId, body),
   }),
   route({
+    verb: 'lists.archive',
     method: 'post',
     path: '/v1/lists/{listId}/archive',
     summary: 'Archive a list',
@@ -92,18 +93,20 @@ export const listRoutes: readonly Route<Application>[] = [
       force: flag.optional().openapi({ description: 'Archive the list even while campaigns use it. These campaigns continue.' }),
     }),
     reply: listSchema,
-    handle: ({ application, projectId, params: { listId }, query }) => application.audience.archiveList(projectId, listId, query),
+    handle: ({ application, projectId, params: { listId }, query }) => application.lists.archive(projectId, listId, query),
   }),
   route({
+    verb: 'lists.restore',
     method: 'post',
     path: '/v1/lists/{listId}/restore',
     summary: 'Restore an archived list',
     permission: 'audience.write',
     params,
     reply: listSchema,
-    handle: ({ application, projectId, params: { listId } }) => application.audience.restoreList(projectId, listId),
+    handle: ({ application, projectId, params: { listId } }) => application.lists.restore(projectId, listId),
   }),
   route({
+    verb: 'lists.delete',
     method: 'delete',
     path: '/v1/lists/{listId}',
     summary: 'Delete a list',
@@ -118,7 +121,7 @@ export const listRoutes: readonly Route<Application>[] = [
       }),
     }),
     handle: async ({ application, projectId, params: { listId }, query }) => {
-      await application.audience.deleteList(projectId, listId, query);
+      await application.lists.delete(projectId, listId, query);
       return undefined;
     },
   }),

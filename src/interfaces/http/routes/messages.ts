@@ -38,6 +38,7 @@ const attemptSchema = z
 
 export const messageRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'messages.send',
     method: 'post',
     path: '/v1/messages',
     summary: 'Send one message',
@@ -60,6 +61,7 @@ export const messageRoutes: readonly Route<Application>[] = [
       shownMessage(await application.messages.send(projectId, { ...body, idempotencyKey: headers['idempotency-key'] })),
   }),
   route({
+    verb: 'messages.list',
     method: 'get',
     path: '/v1/messages',
     summary: 'List transactional messages, newest first',
@@ -72,6 +74,7 @@ export const messageRoutes: readonly Route<Application>[] = [
     },
   }),
   route({
+    verb: 'messages.get',
     method: 'get',
     path: '/v1/messages/{messageId}',
     summary: 'Show a message with every attempt',

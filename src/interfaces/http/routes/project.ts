@@ -25,14 +25,16 @@ const projectSchema = z
 
 export const projectRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'projects.get',
     method: 'get',
     path: '/v1/project',
     summary: "Show the settings of the key's project",
     permission: 'admin',
     reply: projectSchema,
-    handle: ({ application, projectId }) => application.access.getProject(projectId),
+    handle: ({ application, projectId }) => application.projects.get(projectId),
   }),
   route({
+    verb: 'projects.update',
     method: 'patch',
     path: '/v1/project',
     summary: "Update the settings of the key's project",
@@ -57,6 +59,6 @@ export const projectRoutes: readonly Route<Application>[] = [
       .partial()
       .openapi({ example: { timeZone: 'Europe/Berlin', authorDomains: ['example.com'] } }),
     reply: projectSchema,
-    handle: ({ application, projectId, body }) => application.access.updateProject(projectId, body),
+    handle: ({ application, projectId, body }) => application.projects.update(projectId, body),
   }),
 ];

@@ -10,6 +10,7 @@ const lane = z.enum(['transactional', 'bulk', 'background']);
 
 export const statusRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'status.get',
     method: 'get',
     path: '/v1/status',
     summary: 'Show queue depth, oldest job and active workers per lane',
@@ -55,6 +56,6 @@ export const statusRoutes: readonly Route<Application>[] = [
           .readonly(),
       })
       .openapi('Status'),
-    handle: ({ application }) => application.status(),
+    handle: ({ application }) => application.status.get(),
   }),
 ];

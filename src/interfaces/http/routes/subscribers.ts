@@ -54,8 +54,10 @@ const joining = {
   confirmed: z.boolean().optional().openapi({ description: 'The consent was already confirmed by e-mail; needs `consent`.' }),
 };
 
-type Known = Awaited<ReturnType<Application['audience']['getSubscriber']>>;
-const shown = (subscriber: Known) => ({ ...subscriber, email: subscriber.address });
+const shown = <Known extends { readonly address: string | null }>(subscriber: Known) => ({
+  ...subscriber,
+  email: subscriber.address,
+});
 
 const filter = {
   text: z.string().max(200).optional().openapi({ description: 'Part of the address.' }),
@@ -66,6 +68,7 @@ const filter = {
 
 export const subscriberRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'subscribers.list',
     method: 'get',
     path: '/v1/subscribers',
     summary: 'Search subscribers, newest first',
@@ -74,12 +77,12 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     reply: pageOfItems(subscriberSchema),
     async handle({ application, projectId, query }) {
       const { text, listId, state, status } = query;
-      if (listId !== undefined) await application.audience.getList(projectId, listId);
-      const page = await application.audience.searchSubscribers(projectId, { ...pageOf(query), text, listId, state, status });
+      const page = await application.subscribers.list(projectId, { ...pageOf(query), text, list: listId, state, status });
       return { items: page.items.map(shown), next: page.next };
     },
   }),
   route({
+    verb: 'subscribers.export',
     method: 'get',
     path: '/v1/subscribers.csv',
     summary: 'Export subscribers as CSV',
@@ -88,12 +91,13 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     permission: 'audience.read',
     query: z.strictObject(filter),
     replyType: 'text/csv',
-    handle: async ({ application, projectId, query }) => ({
+    handle: async ({ application, projectId, query: { listId, ...filter } }) => ({
       name: 'subscribers.csv',
-      parts: application.exports.subscribersCsv(projectId, query),
+      parts: application.subscribers.export(projectId, { ...filter, list: listId }),
     }),
   }),
   route({
+    verb: 'subscribers.upsert',
     method: 'post',
     path: '/v1/subscribers',
     summary: 'Create a subscriber, or change the one with this address',
@@ -110,25 +114,27 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     reply: z
       .object({ ...subscriberShape, created: z.boolean(), subscriptions: z.array(subscriptionSchema).readonly() })
       .openapi('UpsertedSubscriber'),
-    async handle({ application, caller, projectId, body: { lists = [], consent, confirmed, ...wish } }) {
-      const joining = { consent: evidenceIn(caller.project.timeZone, consent), confirmed };
-      const joined = await application.audience.join(projectId, wish, lists, joining);
-      return { ...shown(joined.subscriber), created: joined.created, subscriptions: joined.subscriptions };
-    },
+    handle: async ({ application, caller, projectId, body }) =>
+      shown(
+        await application.subscribers.upsert(projectId, {
+          ...body,
+          consent: evidenceIn(caller.project.timeZone, body.consent),
+        }),
+      ),
   }),
   route({
+    verb: 'subscribers.get',
     method: 'get',
     path: '/v1/subscribers/{subscriberId}',
     summary: 'Show a subscriber with its lists',
     permission: 'audience.read',
     params,
     reply: z.object({ ...subscriberShape, subscriptions: z.array(subscriptionSchema).readonly() }).openapi('SubscriberWithLists'),
-    async handle({ application, projectId, params: { subscriberId } }) {
-      const subscriber = await application.audience.getSubscriber(projectId, subscriberId);
-      return { ...shown(subscriber), subscriptions: await application.audience.subscriptionsOf(projectId, [subscriberId]) };
-    },
+    handle: async ({ application, projectId, params: { subscriberId } }) =>
+      shown(await application.subscribers.get(projectId, subscriberId)),
   }),
   route({
+    verb: 'subscribers.update',
     method: 'patch',
     path: '/v1/subscribers/{subscriberId}',
     summary: 'Update a subscriber',
@@ -137,9 +143,10 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     body: z.strictObject({ email: email.optional(), ...changes }).openapi({ example: { attributes: { first_name: 'Ada' } } }),
     reply: subscriberSchema,
     handle: async ({ application, projectId, params: { subscriberId }, body }) =>
-      shown(await application.audience.updateSubscriber(projectId, subscriberId, named(body))),
+      shown(await application.subscribers.update(projectId, subscriberId, named(body))),
   }),
   route({
+    verb: 'subscribers.erase',
     method: 'delete',
     path: '/v1/subscribers/{subscriberId}',
     summary: 'Erase a subscriber',
@@ -148,11 +155,12 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     permission: 'audience.write',
     params,
     handle: async ({ application, projectId, params: { subscriberId } }) => {
-      await application.audience.deleteSubscriber(projectId, subscriberId);
+      await application.subscribers.erase(projectId, subscriberId);
       return undefined;
     },
   }),
   route({
+    verb: 'subscribers.subscribe',
     method: 'put',
     path: '/v1/lists/{listId}/subscribers/{subscriberId}',
     summary: 'Subscribe a subscriber to a list',
@@ -166,10 +174,28 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     reply: subscriptionSchema,
     handle: async ({ application, caller, projectId, params: { listId, subscriberId }, body }) => {
       const joining = body && { ...body, consent: evidenceIn(caller.project.timeZone, body.consent) };
-      return (await application.audience.subscribe(projectId, listId, subscriberId, joining)).subscription;
+      return application.subscribers.subscribe(projectId, subscriberId, listId, joining);
     },
   }),
   route({
+    verb: 'subscribers.confirm',
+    method: 'post',
+    path: '/v1/lists/{listId}/subscribers/{subscriberId}/confirm',
+    summary: 'Confirm a subscription to a double opt-in list',
+    description: 'Call it when the subscriber has answered the confirmation mail. Doing it twice changes nothing.',
+    permission: 'audience.write',
+    params: subscriptionParams,
+    body: z
+      .strictObject({ consent: evidenceSchema })
+      .openapi({ example: { consent: { source: 'link in the confirmation mail' } } }),
+    reply: subscriptionSchema,
+    handle: ({ application, caller, projectId, params: { listId, subscriberId }, body }) => {
+      const evidence = { ...body.consent, at: body.consent.at?.in(caller.project.timeZone, new Date()) };
+      return application.subscribers.confirm(projectId, subscriberId, listId, evidence);
+    },
+  }),
+  route({
+    verb: 'subscribers.unsubscribe',
     method: 'delete',
     path: '/v1/lists/{listId}/subscribers/{subscriberId}',
     summary: 'Unsubscribe a subscriber from a list',
@@ -177,13 +203,12 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     permission: 'audience.write',
     params: subscriptionParams,
     handle: async ({ application, projectId, params: { listId, subscriberId } }) => {
-      await application.audience.getList(projectId, listId);
-      await application.audience.getSubscriber(projectId, subscriberId);
-      await application.audience.unsubscribe(projectId, [listId], subscriberId, { source: 'API' });
+      await application.subscribers.unsubscribe(projectId, subscriberId, { lists: [listId], evidence: { source: 'API' } });
       return undefined;
     },
   }),
   route({
+    verb: 'subscribers.consents',
     method: 'get',
     path: '/v1/subscribers/{subscriberId}/consents',
     summary: 'List the consent records of a subscriber',
@@ -210,9 +235,8 @@ export const subscriberRoutes: readonly Route<Application>[] = [
         )
         .readonly(),
     }),
-    async handle({ application, projectId, params: { subscriberId } }) {
-      await application.audience.getSubscriber(projectId, subscriberId);
-      return { items: await application.audience.consentsOf(projectId, subscriberId) };
-    },
+    handle: async ({ application, projectId, params: { subscriberId } }) => ({
+      items: await application.subscribers.consents(projectId, subscriberId),
+    }),
   }),
 ];

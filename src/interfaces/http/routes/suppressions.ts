@@ -34,6 +34,7 @@ const allOf = z.object({ items: z.array(suppressionSchema).readonly() });
 
 export const suppressionRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'suppressions.list',
     method: 'get',
     path: '/v1/suppressions',
     summary: 'List suppressions, newest first',
@@ -41,9 +42,10 @@ export const suppressionRoutes: readonly Route<Application>[] = [
     query: pageQuery.extend({ scope: scope.optional(), reason: z.enum([...reasons, 'erased']).optional() }),
     reply: pageOfItems(suppressionSchema),
     handle: ({ application, projectId, query }) =>
-      application.audience.listSuppressions(projectId, { ...pageOf(query), scope: query.scope, reason: query.reason }),
+      application.suppressions.list(projectId, { ...pageOf(query), scope: query.scope, reason: query.reason }),
   }),
   route({
+    verb: 'suppressions.create',
     method: 'post',
     path: '/v1/suppressions',
     summary: 'Suppress an address',
@@ -58,13 +60,11 @@ export const suppressionRoutes: readonly Route<Application>[] = [
       })
       .openapi({ example: { email: 'ada@example.com', reason: 'manual' } }),
     reply: allOf,
-    async handle({ application, projectId, body: { email, ...wish } }) {
-      await application.audience.suppress(projectId, email, wish);
-      return { items: await application.audience.suppressionsOf(projectId, email) };
-    },
+    handle: ({ application, projectId, body: { email, ...wish } }) => application.suppressions.create(projectId, email, wish),
   }),
   // POST, not GET and DELETE: addresses do not belong into URLs, which end up in logs.
   route({
+    verb: 'suppressions.lookup',
     method: 'post',
     path: '/v1/suppressions/lookup',
     summary: 'List the suppressions of an address',
@@ -72,10 +72,11 @@ export const suppressionRoutes: readonly Route<Application>[] = [
     body: z.strictObject({ email }).openapi({ example: { email: 'ada@example.com' } }),
     reply: allOf,
     handle: async ({ application, projectId, body }) => ({
-      items: await application.audience.suppressionsOf(projectId, body.email),
+      items: await application.suppressions.lookup(projectId, body.email),
     }),
   }),
   route({
+    verb: 'suppressions.lift',
     method: 'post',
     path: '/v1/suppressions/lift',
     summary: 'Remove a suppression',
@@ -87,7 +88,7 @@ export const suppressionRoutes: readonly Route<Application>[] = [
       .openapi({ example: { email: 'ada@example.com' } }),
     reply: z.object({ lifted: z.boolean().openapi({ description: 'False when the address was not suppressed.' }) }),
     handle: async ({ application, projectId, body }) => ({
-      lifted: await application.audience.unsuppress(projectId, body.email, body.scope),
+      lifted: await application.suppressions.lift(projectId, body.email, body.scope),
     }),
   }),
 ];

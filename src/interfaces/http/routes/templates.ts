@@ -23,6 +23,7 @@ const params = z.object({ templateId: idOf('template') });
 
 export const templateRoutes: readonly Route<Application>[] = [
   route({
+    verb: 'templates.list',
     method: 'get',
     path: '/v1/templates',
     summary: 'List templates, without their content',
@@ -32,6 +33,7 @@ export const templateRoutes: readonly Route<Application>[] = [
     handle: ({ application, projectId, query }) => application.templates.list(projectId, pageOf(query)),
   }),
   route({
+    verb: 'templates.create',
     method: 'post',
     path: '/v1/templates',
     summary: 'Create a template',
@@ -42,9 +44,10 @@ export const templateRoutes: readonly Route<Application>[] = [
       .openapi({ example: { name: 'Welcome', content: contentExample } }),
     status: 201,
     reply: templateSchema,
-    handle: ({ application, projectId, body }) => application.templates.create(projectId, body.name, body.content),
+    handle: ({ application, projectId, body }) => application.templates.create(projectId, body),
   }),
   route({
+    verb: 'templates.get',
     method: 'get',
     path: '/v1/templates/{templateId}',
     summary: 'One template',
@@ -54,6 +57,7 @@ export const templateRoutes: readonly Route<Application>[] = [
     handle: ({ application, projectId, params: { templateId } }) => application.templates.get(projectId, templateId),
   }),
   route({
+    verb: 'templates.update',
     method: 'patch',
     path: '/v1/templates/{templateId}',
     summary: 'Update a template',
@@ -66,9 +70,11 @@ export const templateRoutes: readonly Route<Application>[] = [
       .partial()
       .openapi({ example: { name: 'Welcome back' } }),
     reply: templateSchema,
-    handle: ({ application, projectId, params: { templateId }, body }) => application.templates.edit(projectId, templateId, body),
+    handle: ({ application, projectId, params: { templateId }, body }) =>
+      application.templates.update(projectId, templateId, body),
   }),
   route({
+    verb: 'templates.delete',
     method: 'delete',
     path: '/v1/templates/{templateId}',
     summary: 'Delete a template',
