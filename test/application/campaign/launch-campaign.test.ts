@@ -166,9 +166,9 @@ describe('a campaign for real people', () => {
       ).rejects.toMatchObject({
         code: 'campaign.public_url_not_secure',
       });
-      expect(await real.application.campaigns.check(real.projectId, campaign.id)).toMatchObject([
-        { severity: 'error', code: 'campaign.public_url_not_secure', part: 'settings' },
-      ]);
+      expect(await real.application.campaigns.check(real.projectId, campaign.id)).toMatchObject({
+        problems: [{ severity: 'error', code: 'campaign.public_url_not_secure', part: 'settings' }],
+      });
       expect((await real.get(campaign.id)).state).toBe('draft');
     } finally {
       await instance.close();

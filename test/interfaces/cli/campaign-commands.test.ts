@@ -89,7 +89,7 @@ describe('a campaign from a file', () => {
       content: { kind: 'mjml', author: { name: 'Harbour Books' } },
     });
     expect((await run(['campaign', 'create', '--file', path])).stdout).toMatch(/^slug +november-letter-2$/m);
-    for (const command of ['show', 'launch', 'check', 'archive', 'report', 'explain', 'delete'])
+    for (const command of ['get', 'launch', 'check', 'archive', 'report', 'explain', 'delete'])
       expect(await run(['campaign', command, 'November letter'])).toMatchObject({
         status: 2,
         stderr: expect.stringContaining(

@@ -49,7 +49,7 @@ describe('the command line', () => {
         ...[
           'create',
           'list',
-          'show',
+          'get',
           'preview',
           'check',
           'test',
