@@ -26,9 +26,9 @@ export async function benchCompose(args: readonly string[], output: BenchOutput)
 
 async function composed(size: Size) {
   const id = (): string => uuidv7(Date.now(), randomBytes(10));
-  const [projectId, campaignId] = [id(), id()];
+  const [projectId, campaignId, mailingId] = [id(), id(), id()];
   const key = createSecretKey(randomBytes(32));
-  const tokens = new MessageTokens({ projectId, campaignId, key, keyId: 'abcdef' });
+  const tokens = new MessageTokens({ projectId, mailingId, key, keyId: 'abcdef' });
   const context: PlanContext = {
     stream: 'marketing',
     project: { name: 'Acme', postalAddress: '1 Main Street, 12345 Town', senderDomain: SENDER_DOMAIN },
@@ -36,7 +36,7 @@ async function composed(size: Size) {
     staticHeaders: [`List-Id: <${id()}.${SENDER_DOMAIN}>`, 'Precedence: bulk', `Feedback-ID: ${campaignId}:news:marketing:acme1`],
     tracking: {
       baseUrl: PUBLIC_URL,
-      linkToken: (index, target) => issueLinkToken({ kind: 'campaign', projectId, subjectId: campaignId, key }, index, target),
+      linkToken: (index, target) => issueLinkToken({ kind: 'mailing', projectId, subjectId: mailingId, key }, index, target),
       openPixel: true,
       clicks: true,
     },

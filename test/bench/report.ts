@@ -6,6 +6,7 @@
 import { strict as assert } from 'node:assert';
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { tokens } from '../../src/infrastructure/container.ts';
 import { whole } from './support/arguments.ts';
 import { type BenchInstance, openBenchInstance, sqlOf, withClientOf } from './support/instance.ts';
 import { median, rounded } from './support/machine.ts';
@@ -22,7 +23,7 @@ export async function benchReport(args: readonly string[], output: BenchOutput):
   const events = whole('events', values.events);
   const instance = await openBenchInstance({});
   try {
-    const { projectId, campaignId } = await fill(instance, events, output);
+    const { projectId, campaignId, mailingId } = await fill(instance, events, output);
     const { campaigns, projects } = instance.application;
     const daily = await timed(OURS, () => projects.daily(projectId));
     const campaign = await timed(OURS, () => campaigns.report(projectId, campaignId));
@@ -32,7 +33,7 @@ export async function benchReport(args: readonly string[], output: BenchOutput):
       sql.query<{ day: string; opened: number; clicked: number }>(NAIVE_DAILY, [projectId]),
     );
     const naiveCampaign = await timed(NAIVE, () =>
-      sql.query<{ opened: number; clicked: number }>(NAIVE_CAMPAIGN, [projectId, campaignId]),
+      sql.query<{ opened: number; clicked: number }>(NAIVE_CAMPAIGN, [projectId, mailingId]),
     );
 
     const counted = daily.answer.days.map(({ day, counts }) => ({
@@ -80,11 +81,11 @@ async function timed<T>(times: number, ask: () => Promise<T>): Promise<{ ms: num
 const NAIVE_DAILY = `select d.day::date::text as day, count(f.day) filter (where f.kind = 'open')::int as opened,
     count(f.day) filter (where f.kind = 'click')::int as clicked
   from generate_series(current_date - ${DAYS - 1}, current_date, interval '1 day') as d (day)
-  left join (select campaign_id, subscriber_id, kind, min(at)::date as day from pennypost_tracking.event
-    where project_id = $1 group by campaign_id, subscriber_id, kind) f on f.day = d.day::date
+  left join (select mailing_id, subscriber_id, kind, min(at)::date as day from pennypost_tracking.event
+    where project_id = $1 group by mailing_id, subscriber_id, kind) f on f.day = d.day::date
   group by d.day order by d.day`;
 const NAIVE_CAMPAIGN = `select count(*) filter (where kind = 'open')::int as opened, count(*) filter (where kind = 'click')::int as clicked
-  from pennypost_tracking.event where project_id = $1 and campaign_id = $2`;
+  from pennypost_tracking.event where project_id = $1 and mailing_id = $2`;
 
 async function fill(instance: BenchInstance, events: number, output: BenchOutput) {
   const { application, opened } = instance;
@@ -102,7 +103,9 @@ async function fill(instance: BenchInstance, events: number, output: BenchOutput
     content: newsletter('40k'),
   });
   await application.campaigns.launch(projectId, campaign.id);
-  const campaigns = [campaign.id, ...Array.from({ length: CAMPAIGNS - 1 }, () => randomUUID())];
+  const [mailing] = await instance.opened.get(tokens.work).run((scope) => scope.campaign.mailings.of(projectId, campaign.id));
+  const mailingId = mailing?.mailingId ?? '';
+  const campaigns = [mailingId, ...Array.from({ length: CAMPAIGNS - 1 }, () => randomUUID())];
   output.note(`making ${events.toLocaleString('en-US')} events`);
   await withClientOf(opened, async (client) => {
     await client.query('begin');
@@ -114,7 +117,7 @@ async function fill(instance: BenchInstance, events: number, output: BenchOutput
     }
     // Everybody gets each campaign at its own time and comes back for some days; three opens to a click.
     await client.query(
-      `insert into pennypost_tracking.event (project_id, at, id, kind, campaign_id, subscriber_id, link, method, user_agent, network)
+      `insert into pennypost_tracking.event (project_id, at, id, kind, mailing_id, subscriber_id, link, method, user_agent, network)
        select $1, least(now(), date_trunc('day', now()) - interval '${DAYS - 1} days' + (random() * ${DAYS}) * interval '1 day'), gen_random_uuid(),
          case when n % 4 = 0 then 'click' else 'open' end, ($2::uuid[])[1 + n % ${CAMPAIGNS}],
          ('00000000-0000-7000-8000-' || lpad(to_hex(n / ${CAMPAIGNS} % 100000), 12, '0'))::uuid, case when n % 4 = 0 then n / 80 % 15 end, 'GET',
@@ -127,23 +130,23 @@ async function fill(instance: BenchInstance, events: number, output: BenchOutput
     await client.query('vacuum analyze pennypost_tracking.event');
     await client.query('vacuum analyze pennypost_analytics.counter');
   });
-  return { projectId, campaignId: campaign.id };
+  return { projectId, campaignId: campaign.id, mailingId };
 }
 
 /** What the recorder counts while events arrive: totals by hour, firsts once per person, for the project, each campaign and each link. */
 const COUNTERS = `insert into pennypost_analytics.counter (project_id, subject, day, hour, kind, value)
-  with firsts as (select *, row_number() over (partition by campaign_id, subscriber_id, kind order by at) = 1 as first,
-      row_number() over (partition by campaign_id, subscriber_id, kind, link order by at) = 1 as first_link
+  with firsts as (select *, row_number() over (partition by mailing_id, subscriber_id, kind order by at) = 1 as first,
+      row_number() over (partition by mailing_id, subscriber_id, kind, link order by at) = 1 as first_link
     from pennypost_tracking.event where project_id = $1),
   hits as (select at::date as day, extract(hour from at)::smallint as hour, case kind when 'open' then 'opened' else 'clicked' end as verb,
-      campaign_id, link, first, first_link from firsts),
+      mailing_id, link, first, first_link from firsts),
   counted as (
     select 'project' as subject, day, hour, verb || '_total' as kind, count(*) as value from hits group by day, hour, verb
     union all select 'project', day, hour, verb || '_unique', count(*) from hits where first group by day, hour, verb
-    union all select 'campaign:' || campaign_id, day, hour, verb || '_total', count(*) from hits group by campaign_id, day, hour, verb
-    union all select 'campaign:' || campaign_id, day, hour, verb || '_unique', count(*) from hits where first group by campaign_id, day, hour, verb
-    union all select 'campaign:' || campaign_id || ':link:' || link, day, hour, verb || '_total', count(*) from hits where link is not null
-      group by campaign_id, link, day, hour, verb
-    union all select 'campaign:' || campaign_id || ':link:' || link, day, hour, verb || '_unique', count(*) from hits
-      where link is not null and first_link group by campaign_id, link, day, hour, verb)
+    union all select 'mailing:' || mailing_id, day, hour, verb || '_total', count(*) from hits group by mailing_id, day, hour, verb
+    union all select 'mailing:' || mailing_id, day, hour, verb || '_unique', count(*) from hits where first group by mailing_id, day, hour, verb
+    union all select 'mailing:' || mailing_id || ':link:' || link, day, hour, verb || '_total', count(*) from hits where link is not null
+      group by mailing_id, link, day, hour, verb
+    union all select 'mailing:' || mailing_id || ':link:' || link, day, hour, verb || '_unique', count(*) from hits
+      where link is not null and first_link group by mailing_id, link, day, hour, verb)
   select $1, subject, day, hour, kind, value from counted`;

@@ -153,7 +153,9 @@ async function record(
   const people = new Map<string, Person>();
   for (let index = 0; index < settings.verify; index += 1) people.set(person(index).email, person(index));
   const { keys } = instance.opened;
-  await verifyMessages(messages, { size: settings.size, keys, projectId, campaignId: campaign.id, listId: sample, people });
+  const [mailing] = await instance.opened.get(tokens.work).run((scope) => scope.campaign.mailings.of(projectId, campaign.id));
+  const ids = { projectId, campaignId: campaign.id, mailingId: mailing?.mailingId ?? '', listId: sample };
+  await verifyMessages(messages, { size: settings.size, keys, ...ids, people });
   const bytes = messages.reduce((sum, message) => sum + message.length, 0) / messages.length;
   output.note(`verified every header and link of ${messages.length.toLocaleString('en-US')} recorded messages`);
   const [typical = ''] = messages.sort((a, b) => Math.abs(a.length - bytes) - Math.abs(b.length - bytes));
@@ -219,10 +221,9 @@ async function timedRound(
   const { seconds, launchSeconds, connections, campaign } = await run(instance, projectId, listId, settings, sink.port);
   const idle = idleMicros() - idleBefore;
   const spent = (await cpu()).map((after, at) => (after - (before[at] ?? 0)) / settings.recipients);
-  const totals = await instance.opened.get(tokens.work).run((scope) => scope.delivery.totals(projectId, campaign.id));
+  const totals = await instance.application.campaigns.report(projectId, campaign.id);
   if (totals.states.submitted < settings.recipients) {
-    const { reasons } = await instance.application.campaigns.report(projectId, campaign.id);
-    for (const { state, count, reason } of reasons) output.note(`${count.toLocaleString('en-US')} ${state}: ${reason}`);
+    for (const { state, count, reason } of totals.reasons) output.note(`${count.toLocaleString('en-US')} ${state}: ${reason}`);
   }
   const [workerCpu = 0, sinkCpu = 0, databaseCpu = 0] = spent;
   return {

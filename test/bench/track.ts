@@ -11,7 +11,7 @@ import { issueLinkToken, MessageTokens } from '../../src/domain/tracking/index.t
 import { whole } from './support/arguments.ts';
 import { type BenchInstance, openBenchInstance, sqlOf } from './support/instance.ts';
 import { cpuMicros, percentile, rounded } from './support/machine.ts';
-import { newsletter, SENDER_DOMAIN } from './support/newsletters.ts';
+import { SENDER_DOMAIN } from './support/newsletters.ts';
 import type { BenchOutput } from './support/output.ts';
 import { Requester } from './support/requests.ts';
 import { type ServedFleet, startServe } from './support/workers.ts';
@@ -32,7 +32,7 @@ export async function benchTrack(args: readonly string[], output: BenchOutput): 
   const connections = whole('connections', values.connections);
   const instance = await openBenchInstance({});
   try {
-    const { paths, campaignId } = await addresses(instance);
+    const { paths, mailingId } = await addresses(instance);
     const recording = await Served.start(instance, paths, connections, '');
     const bare = await Served.start(instance, paths, connections, `--import ${WITHOUT_RECORDING}`);
     for (const served of [recording, bare]) await served.ask(WARM_UP_MS);
@@ -47,8 +47,8 @@ export async function benchTrack(args: readonly string[], output: BenchOutput): 
     await recording.stop();
     await bare.stop();
     const [stored] = await sqlOf(instance.opened).query<{ count: number }>(
-      'select coalesce(sum(requests), 0)::int as count from pennypost_tracking.event where campaign_id = $1',
-      [campaignId],
+      'select coalesce(sum(requests), 0)::int as count from pennypost_tracking.event where mailing_id = $1',
+      [mailingId],
     );
     const spent = after.map((cpu, at) => cpu - (before[at] ?? 0));
     const [server = 0, database = 0, bareServer = 0] = spent;
@@ -91,27 +91,26 @@ export async function benchTrack(args: readonly string[], output: BenchOutput): 
   }
 }
 
-/** A campaign's own addresses for its people; nothing needs to be sent for them to be true. */
+/** A mailing's own addresses for its people; nothing needs to be sent for them to be true. */
 async function addresses({ application, opened }: BenchInstance) {
   const project = await application.projects.create({
     name: 'Benchmark',
     senderDomain: SENDER_DOMAIN,
     postalAddress: '1 Main Street, 12345 Town',
   });
-  const list = await application.lists.create(project.id, { name: 'Everybody' });
-  const campaign = await application.campaigns.create(project.id, { name: 'Hits', lists: [list.id], content: newsletter('5k') });
+  const mailingId = uuidv7(Date.now(), randomBytes(10));
   const { keyId } = opened.keys;
   const key = opened.keys.tokenKey(project.id, keyId);
   if (key === undefined) throw new Error('The instance has no key.');
-  const tokens = new MessageTokens({ projectId: project.id, campaignId: campaign.id, key, keyId });
-  const scope = { kind: 'campaign', projectId: project.id, subjectId: campaign.id, key } as const;
+  const tokens = new MessageTokens({ projectId: project.id, mailingId, key, keyId });
+  const scope = { kind: 'mailing', projectId: project.id, subjectId: mailingId, key } as const;
   const links = Array.from({ length: 15 }, (_, index) => issueLinkToken(scope, index, `https://shop.example/item/${index}`));
   const paths: string[] = [];
   for (let index = 0; index < PEOPLE; index += 1) {
     const { click, open } = tokens.issue(uuidv7(Date.now(), randomBytes(10)));
     paths.push(index % 4 === 0 ? `/c/${click}/${links[index % links.length]}` : `/o/${open}`);
   }
-  return { paths, campaignId: campaign.id };
+  return { paths, mailingId };
 }
 
 /** One `pennypost serve` and the clients that ask it. */

@@ -32,7 +32,7 @@ describe('a campaign that is cancelled', () => {
       fc.asyncProperty(words, words, async (before, after) => {
         await world.clear();
         const place = await world.campaign(6, { shardSize: 3 });
-        await world.sql('delete from pennypost_delivery.campaign_message where campaign_id = $1', [place.campaignId]);
+        await world.sql('delete from pennypost_delivery.mailing_recipient where mailing_id = $1', [place.mailingId]);
         await world.startRun(
           place,
           1,
@@ -59,8 +59,8 @@ describe('a campaign that is cancelled', () => {
         };
         for (const one of before) await tell(one);
         await world.run(async (store) => {
-          await store.setRunState(place.projectId, place.campaignId, ['running'], 'cancelled', AT);
-          await store.beginCancelling(place.projectId, place.campaignId);
+          await store.setRunState(place.projectId, place.mailingId, ['running'], 'cancelled', AT);
+          await store.beginCancelling(place.projectId, place.mailingId);
         });
         // Held by a live worker: only what nobody holds is written down.
         expect(await cancelAll(place)).toBe(0);

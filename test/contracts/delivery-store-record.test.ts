@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { LEDGER_STATES, leaseName, type ShardLease } from '../../src/domain/delivery/index.ts';
+import { LEDGER_STATES, type LedgerFilter, leaseName, type ShardLease } from '../../src/domain/delivery/index.ts';
 import { AT, anOutcome, BRISK, batchOf, idOf } from '../support/builders-delivery.ts';
 import { DeliveryWorld, inUse, type Place } from '../support/delivery-world.ts';
 
@@ -40,7 +40,7 @@ describe('a batch', () => {
     expect(changes).toEqual([
       {
         projectId: place.projectId,
-        campaignId: place.campaignId,
+        mailingId: place.mailingId,
         moved: [
           { state: 'submitted', at: AT, domain: undefined },
           { state: 'deferred', at: AT, domain: undefined },
@@ -156,7 +156,7 @@ describe('a batch of a holder that was fenced out', () => {
     await world.record([batchOf(now, [anOutcome(0, 'deferred')], { cursor: 1, done: true })]);
     await world.record([batchOf(old, [anOutcome(0)], { batch: 2 })]);
     await expectTotals(place, { submitted: 1 });
-    expect(await world.run((store) => store.hasDeferred(place.projectId, place.campaignId, place.launchedOn))).toBe(false);
+    expect(await world.run((store) => store.hasDeferred(place.projectId, place.mailingId, place.launchedOn))).toBe(false);
   });
 
   it('goes beside a batch of the same process that holds the shard again', async () => {
@@ -266,7 +266,7 @@ describe('totals', () => {
       fc.asyncProperty(fc.array(said, { maxLength: 12 }), async (words) => {
         await world.clear();
         const place = await world.campaign(5);
-        await world.sql('delete from pennypost_delivery.campaign_message where campaign_id = $1', [place.campaignId]);
+        await world.sql('delete from pennypost_delivery.mailing_recipient where mailing_id = $1', [place.mailingId]);
         await world.startRun(
           place,
           1,
@@ -309,7 +309,7 @@ describe('who received it', () => {
     const place = await world.campaign(5);
     const outcomes = [0, 1, 2, 3, 4].map((person) => anOutcome(person, person % 2 === 0 ? 'submitted' : 'rejected'));
     await world.record([batchOf(await world.mustClaim(ADA), outcomes, { cursor: 5, done: true })]);
-    const list = (filter: object) => world.run((store) => store.ledger(place.projectId, place.campaignId, filter));
+    const list = (filter: LedgerFilter) => world.delivery((delivery) => delivery.ledger([place], filter));
     const first = await list({ limit: 2 });
     const second = await list({ limit: 2, after: first.next });
     const third = await list({ limit: 2, after: second.next });
@@ -324,7 +324,7 @@ describe('who received it', () => {
   it('cannot be asked for with a cursor of something else', async () => {
     const place = await world.campaign(1);
     const after = Buffer.from('["x"]').toString('base64url');
-    await expect(world.run((store) => store.ledger(place.projectId, place.campaignId, { after }))).rejects.toMatchObject({
+    await expect(world.delivery((delivery) => delivery.ledger([place], { after }))).rejects.toMatchObject({
       code: 'page.invalid_cursor',
     });
   });
@@ -332,7 +332,7 @@ describe('who received it', () => {
   it('is nobody for another project', async () => {
     const place = await world.campaign(1);
     await world.record([batchOf(await world.mustClaim(ADA), [anOutcome(0)], { cursor: 1, done: true })]);
-    expect((await world.run((store) => store.ledger(idOf(9, 0xa), place.campaignId, {}))).items).toEqual([]);
+    expect((await world.delivery((delivery) => delivery.ledger([{ ...place, projectId: idOf(9, 0xa) }], {}))).items).toEqual([]);
   });
 
   it('is known of those whose acceptance is recorded, and of those whom an earlier holder may have reached', async () => {

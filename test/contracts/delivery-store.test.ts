@@ -37,17 +37,17 @@ describe('a claim', () => {
     await world.mustClaim(ADA);
     const small = await world.campaign(2, { shardSize: 1 });
     const taken = [];
-    for (let claims = 0; claims < 4; claims += 1) taken.push((await world.mustClaim(BOB)).campaignId);
-    expect(taken).toEqual([small.campaignId, small.campaignId, big.campaignId, big.campaignId]);
+    for (let claims = 0; claims < 4; claims += 1) taken.push((await world.mustClaim(BOB)).mailingId);
+    expect(taken).toEqual([small.mailingId, small.mailingId, big.mailingId, big.mailingId]);
   });
 
   it('counts all runs of a campaign together', async () => {
     const [one, other] = [await world.campaign(3, { shardSize: 1 }), await world.campaign(3, { shardSize: 1 })];
     await world.startRun(one, 1, 'retry', [idOf(90), idOf(91)], 1);
     const taken = [];
-    for (let claims = 0; claims < 4; claims += 1) taken.push((await world.mustClaim(ADA)).campaignId);
-    expect(taken.filter((id) => id === one.campaignId)).toHaveLength(2);
-    expect(taken.filter((id) => id === other.campaignId)).toHaveLength(2);
+    for (let claims = 0; claims < 4; claims += 1) taken.push((await world.mustClaim(ADA)).mailingId);
+    expect(taken.filter((id) => id === one.mailingId)).toHaveLength(2);
+    expect(taken.filter((id) => id === other.mailingId)).toHaveLength(2);
   });
 
   it('takes retries before the first run of the same campaign, because they are due', async () => {
@@ -67,7 +67,7 @@ describe('a claim', () => {
 
   it('leaves out the campaigns that the claimer has enough of', async () => {
     const place = await world.campaign(2, { shardSize: 1 });
-    expect(await world.claim(ADA, { avoid: [place.campaignId] })).toBeUndefined();
+    expect(await world.claim(ADA, { avoid: [place.mailingId] })).toBeUndefined();
   });
 
   it('passes shards that somebody else is just claiming', async () => {
@@ -92,7 +92,7 @@ describe('a claim', () => {
 
   it.each(['paused', 'cancelled', 'done'] as const)('leaves a run alone that is %s', async (state) => {
     const place = await world.campaign(2);
-    await world.run((store) => store.setRunState(place.projectId, place.campaignId, ['running'], state, AT));
+    await world.run((store) => store.setRunState(place.projectId, place.mailingId, ['running'], state, AT));
     expect(await world.claim(ADA)).toBeUndefined();
   });
 
@@ -222,8 +222,8 @@ describe('a run', () => {
     await world.record([aBatch({ ...lease, cursor: people.length, claimedThrough: people.length, done: true, outcomes })]);
     return place;
   };
-  const stateOf = async (place: { projectId: string; campaignId: string }) =>
-    (await world.run((store) => store.runs(place.projectId, place.campaignId))).map((run) => run.state);
+  const stateOf = async (place: { projectId: string; mailingId: string }) =>
+    (await world.run((store) => store.runs(place.projectId, place.mailingId))).map((run) => run.state);
 
   it('is finished when none of its shards is open', async () => {
     const place = await world.campaign(2, { shardSize: 1 });
@@ -250,15 +250,15 @@ describe('a run', () => {
     const end = () => world.run((store) => store.endRun({ ...place, number: 0 }, AT));
     expect(await end()).toBe(false);
     await finish(place, [0]);
-    await world.run((store) => store.setRunState(place.projectId, place.campaignId, ['running'], 'paused', AT));
+    await world.run((store) => store.setRunState(place.projectId, place.mailingId, ['running'], 'paused', AT));
     expect(await end()).toBe(false);
-    await world.run((store) => store.setRunState(place.projectId, place.campaignId, ['paused'], 'running', AT));
+    await world.run((store) => store.setRunState(place.projectId, place.mailingId, ['paused'], 'running', AT));
     expect([await end(), await end()]).toEqual([true, false]);
   });
 
   it('is told apart by its state from those that go on', async () => {
     const [one, two] = [await world.campaign(1), await world.campaign(1)];
-    await world.run((store) => store.setRunState(one.projectId, one.campaignId, ['running'], 'paused', AT));
+    await world.run((store) => store.setRunState(one.projectId, one.mailingId, ['running'], 'paused', AT));
     const keys = [one, two].map((place) => ({ ...place, run: 0 }));
     expect(await world.run((store) => store.runningOf(keys))).toEqual(new Set([runName({ ...two, run: 0 })]));
   });
@@ -275,12 +275,12 @@ describe('the partitions of the ledger', () => {
     await Promise.all([...dates, ...dates].map((date) => world.run((store) => store.ensureLedgerPartition(date))));
     const names = await world.sql<{ name: string; bounds: string }>(
       `select c.relname as name, pg_get_expr(c.relpartbound, c.oid) as bounds from pg_inherits i join pg_class c on c.oid = i.inhrelid
-       where i.inhparent = 'pennypost_delivery.campaign_message'::regclass and c.relname like 'campaign_message_203%' order by 1`,
+       where i.inhparent = 'pennypost_delivery.mailing_recipient'::regclass and c.relname like 'mailing_recipient_203%' order by 1`,
     );
     expect(names).toEqual([
-      { name: 'campaign_message_2031_12', bounds: "FOR VALUES FROM ('2031-12-01') TO ('2032-01-01')" },
-      { name: 'campaign_message_2032_01', bounds: "FOR VALUES FROM ('2032-01-01') TO ('2032-02-01')" },
-      { name: 'campaign_message_2032_02', bounds: "FOR VALUES FROM ('2032-02-01') TO ('2032-03-01')" },
+      { name: 'mailing_recipient_2031_12', bounds: "FOR VALUES FROM ('2031-12-01') TO ('2032-01-01')" },
+      { name: 'mailing_recipient_2032_01', bounds: "FOR VALUES FROM ('2032-01-01') TO ('2032-02-01')" },
+      { name: 'mailing_recipient_2032_02', bounds: "FOR VALUES FROM ('2032-02-01') TO ('2032-03-01')" },
     ]);
   });
 

@@ -58,7 +58,7 @@ async function work(): Promise<void> {
     id: randomUUID(),
     kind: 'click',
     at: new Date(),
-    campaignId: campaign.id,
+    mailingId: lease!.mailingId,
     subscriberId: recipients[0]!,
     messageId: undefined,
     link: 0,

@@ -15,7 +15,7 @@ export const BRISK: RetryPolicy = { firstDelayMs: 60_000, maxDelayMs: 3_600_000,
 export function aLease(size: number, given: Partial<ShardLease> = {}): ShardLease {
   return {
     projectId: PROJECT,
-    campaignId: CAMPAIGN,
+    mailingId: CAMPAIGN,
     run: 0,
     number: 0,
     launchedOn: LAUNCHED_ON,
@@ -41,7 +41,7 @@ export function anAttempt(outcome: Attempt['outcome'] = 'submitted', given: Part
 export function aBatch(given: Partial<ShardBatch> = {}): ShardBatch {
   return {
     projectId: PROJECT,
-    campaignId: CAMPAIGN,
+    mailingId: CAMPAIGN,
     run: 0,
     number: 0,
     launchedOn: LAUNCHED_ON,

@@ -91,20 +91,36 @@ export class CampaignWorld {
     return this.application.campaigns.get(this.projectId, campaignId);
   }
 
-  frozen(campaignId: string): Promise<FrozenContent | undefined> {
-    return this.instance.get(tokens.work).run((scope) => scope.campaign.frozen(this.projectId, campaignId));
+  /** Ids of a launched campaign's mailings. */
+  async mailings(campaignId: string): Promise<string[]> {
+    const found = await this.instance.get(tokens.work).run((scope) => scope.campaign.mailings.of(this.projectId, campaignId));
+    return found.map(({ mailingId }) => mailingId);
   }
 
-  runs(campaignId: string): Promise<readonly Run[]> {
-    return this.instance.get(tokens.work).run((scope) => scope.delivery.runs(this.projectId, campaignId));
+  /** Of a campaign with one. */
+  async mailing(campaignId: string): Promise<string> {
+    const [mailingId, ...others] = await this.mailings(campaignId);
+    if (mailingId === undefined || others.length > 0) throw new Error(`Campaign ${campaignId} has not one mailing.`);
+    return mailingId;
   }
 
-  shards(
+  async frozen(campaignId: string): Promise<FrozenContent> {
+    const mailingId = await this.mailing(campaignId);
+    return this.instance.get(tokens.work).run((scope) => scope.campaign.mailings.frozen(this.projectId, mailingId));
+  }
+
+  async runs(campaignId: string): Promise<readonly Run[]> {
+    const [mailingId] = await this.mailings(campaignId);
+    if (mailingId === undefined) return [];
+    return this.instance.get(tokens.work).run((scope) => scope.delivery.runs(this.projectId, mailingId));
+  }
+
+  async shards(
     campaignId: string,
   ): Promise<{ run: number; number: number; size: number; recipients: string[]; state: string; owner: string | null }[]> {
     return this.sql(
-      'select run, number, size, recipients, state, owner from pennypost_delivery.shard where campaign_id = $1 order by run, number',
-      [campaignId],
+      'select run, number, size, recipients, state, owner from pennypost_delivery.shard where mailing_id = any($1::uuid[]) order by run, number',
+      [await this.mailings(campaignId)],
     );
   }
 

@@ -1,5 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import {
+  DeliveryService,
   LEASE_MS,
   LEDGER_STATES,
   type LedgerState,
@@ -16,13 +17,14 @@ import type { ConnectionSettings } from '../../src/infrastructure/postgres/conne
 import { PostgresDeliveryStore } from '../../src/infrastructure/postgres/delivery-store.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
 import type { Sql } from '../../src/infrastructure/postgres/sql.ts';
+import { randomIds } from '../../src/infrastructure/system.ts';
 import { AT, BRISK, idOf, LAUNCHED_ON } from './builders-delivery.ts';
 import { openTestOrm } from './database.ts';
 import { aHandClock, type HandTime, handTime } from './hand-clock.ts';
 
 export interface Place {
   readonly projectId: string;
-  readonly campaignId: string;
+  readonly mailingId: string;
   readonly launchedOn: string;
 }
 
@@ -54,6 +56,12 @@ export class DeliveryWorld {
     return inTransaction(this.orm, (session) => work(new PostgresDeliveryStore(session), session.sql));
   }
 
+  delivery<T>(work: (delivery: DeliveryService) => Promise<T>): Promise<T> {
+    const clock = aHandClock(AT);
+    const deps = { clock, ids: randomIds(clock), random: () => 1 };
+    return this.run((store) => work(new DeliveryService({ store, ...deps })));
+  }
+
   /** As sending processes do it: batches and claims go without the ORM, in statements that leave together. */
   bulk<T>(work: (store: PostgresDeliveryStore) => Promise<T>): Promise<T> {
     return inBulkTransaction(this.orm, (session) => work(new PostgresDeliveryStore(session)));
@@ -71,12 +79,12 @@ export class DeliveryWorld {
   /** A run over people 0 to `people` - 1, in shards of `shardSize`. */
   async campaign(
     people: number,
-    options: { shardSize?: number; projectId?: string; launchedOn?: string; campaignId?: string } = {},
+    options: { shardSize?: number; projectId?: string; launchedOn?: string; mailingId?: string } = {},
   ): Promise<Place> {
     this.#made += 1;
     const place = {
       projectId: options.projectId ?? idOf(1, 0xa),
-      campaignId: options.campaignId ?? idOf(this.#made, 0xc),
+      mailingId: options.mailingId ?? idOf(this.#made, 0xc),
       launchedOn: options.launchedOn ?? LAUNCHED_ON,
     };
     const ids = Array.from({ length: people }, (_, person) => idOf(person));
@@ -85,20 +93,20 @@ export class DeliveryWorld {
   }
 
   async startRun(place: Place, number: number, purpose: RunPurpose, ids: readonly string[], shardSize = 1_000): Promise<number> {
-    const { projectId, campaignId, launchedOn } = place;
+    const { projectId, mailingId, launchedOn } = place;
     return this.run(async (store) => {
       await store.ensureLedgerPartition(launchedOn);
       await store.addRun({ ...place, number, purpose, state: 'running', audience: 0, createdAt: AT, endedAt: undefined });
       for (let shard = 0; shard * shardSize < ids.length; shard += 1) {
         const page = ids.slice(shard * shardSize, (shard + 1) * shardSize);
         await store.addShard(
-          { projectId, campaignId, run: number, number: shard },
+          { projectId, mailingId, run: number, number: shard },
           launchedOn,
           `{${page.join(',')}}`,
           page.length,
         );
       }
-      return store.closeRun({ projectId, campaignId, number });
+      return store.closeRun({ projectId, mailingId, number });
     });
   }
 
@@ -130,8 +138,8 @@ export class DeliveryWorld {
   async expire(place: Place): Promise<void> {
     await this.sql(
       `update pennypost_delivery.shard set leased_until = clock_timestamp() - interval '1 millisecond'
-       where campaign_id = $1 and owner is not null`,
-      [place.campaignId],
+       where mailing_id = $1 and owner is not null`,
+      [place.mailingId],
     );
   }
 
@@ -145,8 +153,8 @@ export class DeliveryWorld {
       fence: number;
     }>(
       `select state, owner, cursor, claimed_through, batch, fence from pennypost_delivery.shard
-       where campaign_id = $1 and run = $2 and number = $3`,
-      [place.campaignId, run, number],
+       where mailing_id = $1 and run = $2 and number = $3`,
+      [place.mailingId, run, number],
     );
     return row;
   }
@@ -162,15 +170,15 @@ export class DeliveryWorld {
       possible_repeat: boolean;
       code: number | null;
     }>(
-      `select subscriber_id, run, state, copies, reply, attempts, possible_repeat, code from pennypost_delivery.campaign_message
-       where project_id = $1 and campaign_id = $2 order by subscriber_id`,
-      [place.projectId, place.campaignId],
+      `select subscriber_id, run, state, copies, reply, attempts, possible_repeat, code from pennypost_delivery.mailing_recipient
+       where project_id = $1 and mailing_id = $2 order by subscriber_id`,
+      [place.projectId, place.mailingId],
     );
   }
 
   /** The totals as the shards keep them, and as the ledger says when it is counted. */
   async totals(place: Place) {
-    const kept = await this.run((store) => store.totals(place.projectId, place.campaignId));
+    const kept = await this.run((store) => store.totals(place.projectId, [place.mailingId]));
     const counted = noTotals();
     let repeated = 0;
     let possibleRepeats = 0;

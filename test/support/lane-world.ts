@@ -2,7 +2,7 @@ import { BulkLane } from '../../src/application/delivery/bulk/bulk-lane.ts';
 import type { BulkLaneOptions, BulkLanePorts } from '../../src/application/delivery/bulk/bulk-lane-ports.ts';
 import { Line, type LineLimits } from '../../src/application/delivery/bulk/line.ts';
 import type { ReadPage } from '../../src/application/delivery/bulk/recipient-reader.ts';
-import { SendingCampaign } from '../../src/application/delivery/bulk/sending-campaign.ts';
+import { SendingMailing } from '../../src/application/delivery/bulk/sending-mailing.ts';
 import { KeyRing } from '../../src/domain/access/index.ts';
 import type { RecipientFacts } from '../../src/domain/audience/index.ts';
 import { Campaign, type MessagePlan, type PlanRecipient, type Renderer, RenderFailed } from '../../src/domain/campaign/index.ts';
@@ -100,13 +100,13 @@ export class LaneWorld {
     this.#campaigns += 1;
     const own = `c${this.#campaigns}.example.com`;
     const { shardSize = 1_000, run = 0, domain = () => own } = options;
-    const campaignId = idOf(this.#campaigns, 0xc);
+    const mailingId = idOf(this.#campaigns, 0xc);
     const ids = Array.from({ length: people }, (_, index) => idOf(this.#campaigns * 100_000 + index));
     for (const [index, id] of ids.entries()) this.people.set(id, facts(id, `p${index}@${domain(index)}`));
     for (let number = 0; number * shardSize < people; number += 1) {
       const shard: StoredShard = {
         projectId: PROJECT,
-        campaignId,
+        mailingId,
         run,
         number,
         launchedOn: '2026-11-22',
@@ -122,7 +122,7 @@ export class LaneWorld {
       };
       this.shards.set(shardName(shard), shard);
     }
-    return campaignId;
+    return mailingId;
   }
 
   /** @param life once it is over, nothing arrives that the lane asks or tells */
@@ -153,8 +153,8 @@ export class LaneWorld {
     });
   }
 
-  personOf(campaignId: string, index: number): string {
-    const id = [...this.shards.values()].filter((shard) => shard.campaignId === campaignId).flatMap((shard) => shard.recipients)[
+  personOf(mailingId: string, index: number): string {
+    const id = [...this.shards.values()].filter((shard) => shard.mailingId === mailingId).flatMap((shard) => shard.recipients)[
       index
     ];
     if (id === undefined) throw new Error(`The campaign has no person ${index}.`);
@@ -175,8 +175,8 @@ export class LaneWorld {
   }
 
   /** Somebody else takes this campaign's shards, whatever their leases say. */
-  snatch(campaignId: string, owner: string): void {
-    for (const shard of this.shards.values()) if (shard.campaignId === campaignId && !shard.done) this.#own(shard, owner);
+  snatch(mailingId: string, owner: string): void {
+    for (const shard of this.shards.values()) if (shard.mailingId === mailingId && !shard.done) this.#own(shard, owner);
   }
 
   /** What was recorded, by state. */
@@ -222,14 +222,14 @@ export class LaneWorld {
             this.released.push(leaseName(key));
           }
         }),
-      loadCampaign: (projectId, campaignId) => port('loadCampaign', () => this.#load(projectId, campaignId)),
+      loadMailing: (projectId, mailingId) => port('loadMailing', () => this.#load(projectId, mailingId)),
       readRecipients: (_, shard, turns) =>
         port('readRecipients', async () => {
           if (this.hostMs > 0) await new Promise((resolve) => setTimeout(resolve, this.hostMs));
           return { ...this.#page(shard, turns), failure: this.failure };
         }),
       checkRecipients: (_, shard, turns) => port('checkRecipients', () => this.#page(shard, turns)),
-      runningOf: (runs) => port('runningOf', () => new Set(runs.filter((run) => !this.#isStopped(run.campaignId)).map(runName))),
+      runningOf: (runs) => port('runningOf', () => new Set(runs.filter((run) => !this.#isStopped(run.mailingId)).map(runName))),
       commit: async (batches) => {
         const result = await port('commit', () => this.#commit(batches));
         if (this.loseAnswers > 0) {
@@ -240,7 +240,7 @@ export class LaneWorld {
       },
       isTransient: (error) => error instanceof Away,
       settle: () => port('settle', () => undefined),
-      pauseCampaign: (_, campaignId, reason) => port('pauseCampaign', () => void this.paused.set(campaignId, reason)),
+      pauseMailing: (_, mailingId, reason) => port('pauseMailing', () => void this.paused.set(mailingId, reason)),
     };
   }
 
@@ -270,8 +270,8 @@ export class LaneWorld {
     return this.time.clock.monotonic();
   }
 
-  #isStopped(campaignId: string): boolean {
-    return this.paused.has(campaignId) || this.stopped.has(campaignId);
+  #isStopped(mailingId: string): boolean {
+    return this.paused.has(mailingId) || this.stopped.has(mailingId);
   }
 
   #own(shard: StoredShard, owner: string): void {
@@ -281,7 +281,7 @@ export class LaneWorld {
     shard.until = this.#now() + LEASE_MS;
   }
 
-  #present(key: { projectId: string; campaignId: string; run: number; number: number; fence: number }): StoredShard | undefined {
+  #present(key: { projectId: string; mailingId: string; run: number; number: number; fence: number }): StoredShard | undefined {
     const shard = this.shards.get(shardName(key));
     return shard?.fence === key.fence ? shard : undefined;
   }
@@ -290,8 +290,8 @@ export class LaneWorld {
     const free = [...this.shards.values()].filter(
       (shard) =>
         !shard.done &&
-        !this.#isStopped(shard.campaignId) &&
-        !options.avoid.includes(shard.campaignId) &&
+        !this.#isStopped(shard.mailingId) &&
+        !options.avoid.includes(shard.mailingId) &&
         (shard.owner === undefined || (options.takeExpired && shard.until <= this.#now())),
     );
     const [shard] = free;
@@ -301,7 +301,7 @@ export class LaneWorld {
     return { ...shard, settled: settled.filter((position) => position >= shard.cursor && position < shard.claimedThrough) };
   }
 
-  #load(projectId: string, campaignId: string): Promise<SendingCampaign> {
+  #load(projectId: string, mailingId: string): Promise<SendingMailing> {
     if (this.broken !== undefined) throw this.broken;
     const content = aContent();
     const draft = {
@@ -311,11 +311,12 @@ export class LaneWorld {
       trackOpens: true,
       trackClicks: true,
     };
-    const campaign = new Campaign(projectId, campaignId, draft, this.time.clock.now());
+    const campaign = new Campaign(projectId, idOf(1, 0xd), draft, this.time.clock.now());
     const project = { name: 'Test', postalAddress: '1 Road, Town', senderDomain: 'news.example.com' };
     campaign.launch(this.time.clock.now());
     const frozen = { content, parts: NO_PARTS, keyId: KEYS.keyId, publicUrl: 'https://t.example.com', project };
-    return SendingCampaign.load(campaign, frozen, plainRenderer, KEYS);
+    const mailing = { projectId, mailingId, campaignId: campaign.id, launchedOn: '2026-11-22' };
+    return SendingMailing.load(mailing, campaign, frozen, plainRenderer, KEYS);
   }
 
   #commit(batches: readonly ShardBatch[]): RecordedBatches {

@@ -1,11 +1,11 @@
 import {
   type CampaignReport,
   type CounterKind,
-  campaignSubject,
   type DailySeries,
+  mailingSubject,
   PROJECT,
 } from '../../domain/analytics/index.ts';
-import type { Campaign } from '../../domain/campaign/index.ts';
+import type { Campaign, Mailing } from '../../domain/campaign/index.ts';
 import type { StateReason } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
@@ -54,16 +54,18 @@ export class Reports {
   campaign(projectId: Id, campaignId: Id, options: ReportOptions = {}): Promise<CampaignFigures> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
-      const { audience, states, repeated, possibleRepeats } = await totalsOf(scope, campaign);
+      const mailings = await scope.campaign.mailings.of(projectId, campaignId);
+      const { audience, states, repeated, possibleRepeats } = await totalsOf(scope, campaign, mailings);
       const report = await scope.analytics.campaignReport(projectId, {
         campaignId,
+        mailingIds: idsOf(mailings),
         name: campaign.name,
         audience,
         states,
-        links: await scope.campaign.links(projectId, campaignId),
+        links: await scope.campaign.mailings.links(projectId, campaignId),
       });
       const { slug, state, pauseReason, launchedAt, submittedAt, settledAt } = campaign;
-      const reasons = await scope.delivery.reasons(projectId, campaignId);
+      const reasons = await scope.delivery.reasons(mailings);
       const times = { launchedAt, submittedAt, settledAt };
       const daily = options.daily === true ? await this.#days(scope, campaign, {}) : undefined;
       return { ...report, slug, state, pauseReason, ...times, repeated, possibleRepeats, reasons, daily };
@@ -74,7 +76,8 @@ export class Reports {
   progress(projectId: Id, campaignId: Id): Promise<CampaignProgress> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
-      const { audience, states } = await totalsOf(scope, campaign);
+      const mailings = await scope.campaign.mailings.of(projectId, campaignId);
+      const { audience, states } = await totalsOf(scope, campaign, mailings);
       return { state: campaign.state, audience, states };
     });
   }
@@ -88,23 +91,28 @@ export class Reports {
 
   async #days(scope: Scope, { projectId, id }: Campaign, days: DaysAsked): Promise<DailySeries> {
     const { timeZone } = await scope.access.getProject(projectId);
-    return scope.analytics.dailySeries(projectId, { subject: campaignSubject(id), kinds: DAILY_KINDS, timeZone, ...days });
+    const counters = idsOf(await scope.campaign.mailings.of(projectId, id)).map(mailingSubject);
+    const series = { subject: `campaign:${id}`, counters, kinds: DAILY_KINDS, timeZone };
+    return scope.analytics.dailySeries(projectId, { ...series, ...days });
   }
 
   /** The whole project's days. @throws InvalidInput */
   projectDaily(idOrSlug: string, days: DaysAsked = {}): Promise<DailySeries> {
     return this.#work.run(async (scope) => {
       const { id: projectId, timeZone } = await scope.access.getProject(idOrSlug);
-      return scope.analytics.dailySeries(projectId, { subject: PROJECT, kinds: DAILY_KINDS, timeZone, ...days });
+      const series = { subject: PROJECT, counters: [PROJECT], kinds: DAILY_KINDS, timeZone };
+      return scope.analytics.dailySeries(projectId, { ...series, ...days });
     });
   }
 }
 
+const idsOf = (mailings: readonly Mailing[]): readonly Id[] => mailings.map(({ mailingId }) => mailingId);
+
 type Totals = Pick<CampaignFigures, 'audience' | 'states' | 'repeated' | 'possibleRepeats'>;
 
 /** Every state with its number; `pending` are those without an outcome. */
-async function totalsOf(scope: Scope, { projectId, id, state }: Campaign): Promise<Totals> {
-  const totals = await scope.delivery.totals(projectId, id);
+async function totalsOf(scope: Scope, { projectId, state }: Campaign, mailings: readonly Mailing[]): Promise<Totals> {
+  const totals = await scope.delivery.totals(projectId, idsOf(mailings));
   const known = Object.values(totals.states).reduce((sum, count) => sum + count, 0);
   const pending = totals.audience - known;
   const { cancelled, deferred } = totals.states;

@@ -14,7 +14,7 @@ import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
 import { listIdsOf, subscriberOf } from '../audience/subscribers.ts';
-import { variablesOf } from '../delivery/bulk/sending-campaign.ts';
+import { variablesOf } from '../delivery/bulk/sending-mailing.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext, type PlannedCampaign } from '../delivery/plan-context.ts';
 import type { SendTransactional } from '../delivery/transactional/send-transactional.ts';
@@ -128,8 +128,8 @@ export class CampaignDesk {
   }
 
   async preview(projectId: Id, id: Id, as?: As): Promise<RenderedMessage> {
-    const { campaign, content, frozen, context, person } = await this.#open(projectId, id, as);
-    return this.#renderer.preview(frozen?.content ?? content, context, {
+    const { campaign, content, context, person } = await this.#open(projectId, id, as);
+    return this.#renderer.preview((await this.#frozen(projectId, id)) ?? content, context, {
       address: person?.address ?? 'preview@example.com',
       smtputf8: false,
       variables: person === undefined ? {} : variablesOf(person),
@@ -179,7 +179,7 @@ export class CampaignDesk {
   pause(projectId: Id, id: Id, reason: string | null = null): Promise<Campaign> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.pause(projectId, id, reason);
-      await scope.delivery.pause(projectId, id);
+      await scope.delivery.pause(await scope.campaign.mailings.of(projectId, id));
       return campaign;
     });
   }
@@ -187,7 +187,7 @@ export class CampaignDesk {
   resume(projectId: Id, id: Id): Promise<Campaign> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.resume(projectId, id);
-      await scope.delivery.resume(projectId, id);
+      await scope.delivery.resume(await scope.campaign.mailings.of(projectId, id));
       await scope.jobs.enqueue(bulkWake, { projectId, campaignId: id }, { key: id });
       return campaign;
     });
@@ -195,14 +195,22 @@ export class CampaignDesk {
 
   /** Nothing more is handed over once this is committed; whoever is left over is then written down, the most of them at once. */
   async cancel(projectId: Id, id: Id): Promise<Campaign> {
-    const cancelled = await this.#work.run(async (scope) => {
+    const { campaign, mailings } = await this.#work.run(async (scope) => {
       const campaign = await scope.campaign.cancel(projectId, id);
-      await scope.delivery.cancel(projectId, id);
-      return campaign;
+      const mailings = await scope.campaign.mailings.of(projectId, id);
+      await scope.delivery.cancel(mailings);
+      return { campaign, mailings };
     });
-    const { launchedOn } = cancelled;
-    if (launchedOn !== null) await this.#tend.cancelRest({ projectId, campaignId: id, launchedOn });
-    return cancelled;
+    for (const mailing of mailings) await this.#tend.cancelRest(mailing);
+    return campaign;
+  }
+
+  /** What was fixed at launch; undefined before it. */
+  #frozen(projectId: Id, id: Id): Promise<Content | undefined> {
+    return this.#work.run(async ({ campaign: { mailings } }) => {
+      const [mailing] = await mailings.of(projectId, id);
+      return mailing === undefined ? undefined : (await mailings.frozen(projectId, mailing.mailingId)).content;
+    });
   }
 
   async #open(projectId: Id, id: Id, as?: As) {
@@ -221,8 +229,7 @@ export class CampaignDesk {
               attributes: subscriber.attributes,
             };
       const content = await scope.campaign.content(projectId, id);
-      const frozen = await scope.campaign.frozen(projectId, id);
-      return { campaign, content, frozen, project, context: marketingPlanContext(campaign, project, undefined), person };
+      return { campaign, content, project, context: marketingPlanContext(campaign, project, undefined), person };
     });
   }
 }

@@ -1,9 +1,9 @@
 import { EXCLUSION_REASONS, type ExclusionReason, type RecipientFacts } from '../../domain/audience/index.ts';
 import type { Campaign, PlanRecipient, Renderer } from '../../domain/campaign/index.ts';
-import type { LedgerPlace } from '../../domain/delivery/index.ts';
+import { ledgerCursor, type MailingKey } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { encodeCursor, idAfter, type Page, type PageRequest, pageLimit } from '../../domain/shared/page.ts';
-import { variablesOf } from '../delivery/bulk/sending-campaign.ts';
+import { variablesOf } from '../delivery/bulk/sending-mailing.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import { audienceOf } from './audience-of.ts';
@@ -60,13 +60,20 @@ export class ExplainCampaign {
   count(projectId: Id, campaignId: Id): Promise<LeftOutCounts> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
-      const place = placeOf(campaign);
-      if (place === undefined) {
+      if (campaign.launchedAt === null) {
         const { included, excluded } = await scope.audience.recipients.countExclusions(projectId, audienceOf(campaign));
         return { launched: false, included, excluded: { ...excluded, bad_data: undefined, skipped: 0 } };
       }
-      const { states } = await scope.delivery.totals(projectId, campaignId);
-      const excluded = { ...(await countWithoutRow(scope, campaign, place)), bad_data: states.failed, skipped: states.skipped };
+      const mailings = await scope.campaign.mailings.of(projectId, campaignId);
+      const { states } = await scope.delivery.totals(
+        projectId,
+        mailings.map(({ mailingId }) => mailingId),
+      );
+      const excluded = {
+        ...(await countWithoutRow(scope, campaign, mailings)),
+        bad_data: states.failed,
+        skipped: states.skipped,
+      };
       return { launched: true, included: campaign.audience - states.failed - states.skipped, excluded };
     });
   }
@@ -78,9 +85,11 @@ export class ExplainCampaign {
    */
   async page(projectId: Id, campaignId: Id, search: LeftOutSearch): Promise<Page<LeftOut>> {
     const campaign = await this.#work.run((scope) => scope.campaign.get(projectId, campaignId));
-    const place = placeOf(campaign);
-    if (place === undefined && search.reason === 'bad_data') return this.#tryOut(campaign, search);
-    return this.#work.run((scope) => merged(sourcesOf(scope, campaign, place, search.reason), search));
+    if (campaign.launchedAt === null && search.reason === 'bad_data') return this.#tryOut(campaign, search);
+    return this.#work.run(async (scope) => {
+      const mailings = await scope.campaign.mailings.of(projectId, campaignId);
+      return merged(sourcesOf(scope, campaign, mailings, search.reason), search);
+    });
   }
 
   /** Composes for people of the audience as it is now, and keeps those whose data break the content. */
@@ -124,49 +133,43 @@ function triedRecipient(person: RecipientFacts, date: Date): PlanRecipient {
   return { address, smtputf8, variables: variablesOf(person), date, ...tokens };
 }
 
-const placeOf = ({ projectId, id: campaignId, launchedOn }: Campaign): LedgerPlace | undefined =>
-  launchedOn === null ? undefined : { projectId, campaignId, launchedOn };
-
 /** The text of a PostgreSQL array of ids. */
 const idsIn = (literal: string): Id[] => (literal.length <= 2 ? [] : literal.slice(1, -1).split(','));
 
 /** Who is kept out by the lists as they are now, less those who have an outcome. */
-async function countWithoutRow(scope: Scope, campaign: Campaign, place: LedgerPlace) {
+async function countWithoutRow(scope: Scope, campaign: Campaign, mailings: readonly MailingKey[]) {
   const counts = { erased: 0, suppressed: 0, excluded_list: 0, unconfirmed: 0, unsubscribed: 0 };
-  for (const { reason, ids } of await scope.audience.recipients.excludedIds(place.projectId, audienceOf(campaign)))
-    counts[reason] = (await scope.delivery.withoutRow(place, ids)).count;
+  for (const { reason, ids } of await scope.audience.recipients.excludedIds(campaign.projectId, audienceOf(campaign)))
+    counts[reason] = (await scope.delivery.withoutRow(mailings, ids)).count;
   return counts;
 }
 
 function sourcesOf(
   scope: Scope,
   campaign: Campaign,
-  place: LedgerPlace | undefined,
+  mailings: readonly MailingKey[],
   reason: LeftOutReason | undefined,
 ): Source[] {
   const listed = EXCLUSION_REASONS.find((known) => known === reason);
-  const byLists: Source = (request) => leftOutByLists(scope, campaign, place, { ...request, reason: listed });
-  if (place === undefined) return listed === undefined && reason !== undefined ? [] : [byLists];
-  const bySending =
-    (kind: keyof typeof LEDGER_STATE): Source =>
-    (request) =>
-      leftOutBySending(scope, place, kind, request);
-  if (reason === 'bad_data' || reason === 'skipped') return [bySending(reason)];
-  return listed === undefined ? [byLists, bySending('bad_data'), bySending('skipped')] : [byLists];
+  const byLists: Source = (request) => leftOutByLists(scope, campaign, mailings, { ...request, reason: listed });
+  const bySending = (kind: keyof typeof LEDGER_STATE): Source[] =>
+    mailings.map((mailing) => (request) => leftOutBySending(scope, mailing, kind, request));
+  if (reason === 'bad_data' || reason === 'skipped') return bySending(reason);
+  return listed === undefined ? [byLists, ...bySending('bad_data'), ...bySending('skipped')] : [byLists];
 }
 
 /** After a launch a page of the lists may hold few, or none, who have no outcome: then the next one is read too. */
 async function leftOutByLists(
   scope: Scope,
   campaign: Campaign,
-  place: LedgerPlace | undefined,
+  mailings: readonly MailingKey[],
   search: { readonly limit: number; readonly after: string | undefined; readonly reason: ExclusionReason | undefined },
 ): Promise<Page<LeftOut>> {
   const items: LeftOut[] = [];
   for (let after = search.after; ; ) {
     const page = await scope.audience.recipients.exclusions(campaign.projectId, audienceOf(campaign), { ...search, after });
     const ids = page.items.map((row) => row.subscriberId);
-    const without = place === undefined ? ids : idsIn((await scope.delivery.withoutRow(place, `{${ids.join(',')}}`)).ids);
+    const without = idsIn((await scope.delivery.withoutRow(mailings, `{${ids.join(',')}}`)).ids);
     const left = new Set(without);
     items.push(...page.items.filter((row) => left.has(row.subscriberId)).map((row) => ({ ...row, detail: undefined })));
     if (items.length >= search.limit || page.next === undefined) return { items, next: page.next };
@@ -176,13 +179,15 @@ async function leftOutByLists(
 
 async function leftOutBySending(
   scope: Scope,
-  { projectId, campaignId }: LedgerPlace,
+  mailing: MailingKey,
   kind: keyof typeof LEDGER_STATE,
   request: PageRequest,
 ): Promise<Page<LeftOut>> {
-  const page = await scope.delivery.ledger(projectId, campaignId, { ...request, state: LEDGER_STATE[kind] });
+  const id = idAfter(request);
+  const after = id === undefined ? undefined : ledgerCursor(mailing, id);
+  const page = await scope.delivery.ledger([mailing], { ...request, after, state: LEDGER_STATE[kind] });
   const ids = page.items.map((row) => row.subscriberId);
-  const addresses = await scope.audience.subscribers.addressesOf(projectId, ids);
+  const addresses = await scope.audience.subscribers.addressesOf(mailing.projectId, ids);
   const items = page.items.map((row): LeftOut => {
     const address = addresses.get(row.subscriberId)?.address ?? null;
     return { subscriberId: row.subscriberId, address, reason: kind, detail: row.reply };

@@ -8,14 +8,14 @@ export interface CampaignRecipient extends LedgerRow {
   readonly address: string | null;
 }
 
-/** One page of a campaign's ledger, by recipient. */
+/** One page of a campaign's ledger: mailing after mailing, by recipient. */
 export async function recipientsPage(
-  { audience, delivery }: Scope,
+  { audience, campaign, delivery }: Scope,
   projectId: Id,
   campaignId: Id,
   filter: LedgerFilter,
 ): Promise<Page<CampaignRecipient>> {
-  const page = await delivery.ledger(projectId, campaignId, filter);
+  const page = await delivery.ledger(await campaign.mailings.of(projectId, campaignId), filter);
   const ids = page.items.map((row) => row.subscriberId);
   const addresses = await audience.subscribers.addressesOf(projectId, ids);
   const items = page.items.map((row) => ({ ...row, address: addresses.get(row.subscriberId)?.address ?? null }));

@@ -29,10 +29,9 @@ export class ResendCampaign {
   resend(projectId: Id, campaignId: Id, target: ResendTarget): Promise<{ audience: number }> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.lock(projectId, campaignId);
-      if (campaign.state !== 'submitted' || campaign.launchedOn === null)
-        throw new CampaignTransitionRefused(campaign.state, 'resend');
+      if (campaign.state !== 'submitted') throw new CampaignTransitionRefused(campaign.state, 'resend');
       await holdCampaignLists(scope, campaign);
-      const { audience } = await this.#cut(scope, campaign, campaign.launchedOn, target);
+      const { audience } = await this.#cut(scope, campaign, target);
       if (target === 'new') campaign.audience += audience;
       campaign.reopen();
       await scope.jobs.enqueue(bulkWake, { projectId, campaignId }, { key: campaignId });
@@ -40,13 +39,13 @@ export class ResendCampaign {
     });
   }
 
-  #cut(scope: Scope, campaign: Campaign, launchedOn: string, target: ResendTarget): Promise<{ audience: number }> {
-    const { projectId, id: campaignId } = campaign;
-    const place = { projectId, campaignId, launchedOn };
+  async #cut(scope: Scope, campaign: Campaign, target: ResendTarget): Promise<{ audience: number }> {
+    const { projectId, id } = campaign;
+    const mailings = await scope.campaign.mailings.of(projectId, id);
     if (target !== 'new') {
-      return scope.delivery.resend(place, target === 'failed' ? 'resend_failed' : 'resend_in_doubt', this.#shardSize);
+      return scope.delivery.resend(mailings, target === 'failed' ? 'resend_failed' : 'resend_in_doubt', this.#shardSize);
     }
-    return scope.delivery.resendNew(place, (after) =>
+    return scope.delivery.resendNew(mailings, (after) =>
       scope.audience.recipients.page(projectId, audienceOf(campaign), after, this.#shardSize),
     );
   }

@@ -1,6 +1,6 @@
-import { campaignSubject, PROJECT } from '../../domain/analytics/index.ts';
+import { mailingSubject, PROJECT } from '../../domain/analytics/index.ts';
 import { CampaignTransitionRefused } from '../../domain/campaign/index.ts';
-import type { LedgerPlace } from '../../domain/delivery/index.ts';
+import type { MailingKey } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
@@ -47,31 +47,34 @@ export class TendCampaigns {
     const finished = await this.#work.run((scope) => scope.delivery.finishedRuns());
     for (const run of finished) {
       await this.#work.run(async (scope) => {
+        const { projectId, campaignId } = await scope.campaign.mailings.get(run.projectId, run.mailingId);
         // The campaign's row first, as pause and cancel take it: whoever is second sees what the first has done.
-        await scope.campaign.lock(run.projectId, run.campaignId);
+        await scope.campaign.lock(projectId, campaignId);
         if (!(await scope.delivery.endRun(run))) return;
-        if (run.number === 0) await scope.campaign.finish(run.projectId, run.campaignId);
-        if (await scope.delivery.settle(run)) await scope.campaign.settle(run.projectId, run.campaignId);
+        const mailings = await scope.campaign.mailings.of(projectId, campaignId);
+        if (run.number === 0 && (await scope.delivery.firstRunsOver(mailings)))
+          await scope.campaign.finish(projectId, campaignId);
+        if (await scope.delivery.settle(mailings)) await scope.campaign.settle(projectId, campaignId);
       });
     }
     await this.#retryDue();
-    for (const campaign of await this.#work.run((scope) => scope.delivery.cancelling())) await this.cancelRest(campaign);
+    for (const mailing of await this.#work.run((scope) => scope.delivery.cancelling())) await this.cancelRest(mailing);
   }
 
   /**
-   * Writes down those whom a cancelled campaign did not reach, some thousand in each transaction: 50,000 people in a second or so,
-   * and the others at the next call.
+   * Records the recipients that a cancelled mailing did not reach, some thousand in each transaction: 50,000 people in a second or
+   * so, and the others at the next call.
    */
-  async cancelRest(campaign: LedgerPlace): Promise<void> {
-    const { projectId, campaignId } = campaign;
+  async cancelRest(mailing: MailingKey): Promise<void> {
+    const { projectId, mailingId } = mailing;
     for (let piece = 0; piece < MOST_PIECES; piece += 1) {
       const left = await this.#work.run(async (scope) => {
         const { timeZone } = await scope.access.getProject(projectId);
-        const rest = await scope.delivery.cancelRest(campaign);
+        const rest = await scope.delivery.cancelRest(mailing);
         const increment = { kind: 'cancelled', at: this.#clock.now(), by: rest.cancelled } as const;
         if (rest.cancelled > 0)
           await scope.analytics.count(projectId, timeZone, [
-            { subject: campaignSubject(campaignId), ...increment },
+            { subject: mailingSubject(mailingId), ...increment },
             { subject: PROJECT, ...increment },
           ]);
         return rest.left;
@@ -116,16 +119,17 @@ export class TendCampaigns {
   }
 
   async #retryDue(): Promise<void> {
-    const due = await this.#work.run((scope) => scope.delivery.campaignsDue(20));
-    for (const campaign of due) {
+    const due = await this.#work.run((scope) => scope.delivery.mailingsDue(20));
+    for (const { projectId, mailingId } of due) {
       await this.#work.run(async (scope) => {
         // The campaign's row is the lock: two processes would otherwise cut the same deferrals into two runs.
-        const { state } = await scope.campaign.lock(campaign.projectId, campaign.campaignId);
-        const [first, ...others] = await scope.delivery.runs(campaign.projectId, campaign.campaignId);
+        const mailing = await scope.campaign.mailings.get(projectId, mailingId);
+        const { state } = await scope.campaign.lock(projectId, mailing.campaignId);
+        const [first, ...others] = await scope.delivery.runs(projectId, mailingId);
         // Paused or cancelled, maybe since it was found; or another process has cut the run.
         if ((state !== 'sending' && state !== 'submitted') || first === undefined) return;
         if (others.some((run) => run.state === 'running' || run.state === 'paused')) return;
-        await scope.delivery.retryDeferred(campaign, this.#shardSize);
+        await scope.delivery.retryDeferred(mailing, this.#shardSize);
       });
     }
   }

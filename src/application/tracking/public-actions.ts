@@ -1,14 +1,14 @@
 import type { KeyRing } from '../../domain/access/index.ts';
-import { campaignSubject, PROJECT } from '../../domain/analytics/index.ts';
+import { mailingSubject, PROJECT } from '../../domain/analytics/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import { NotFound } from '../../domain/shared/errors.ts';
 import type { Id, Ids } from '../../domain/shared/ids.ts';
 import {
-  type CampaignSubject,
   captureEngagement,
   captureUnsubscribe,
   type EngagementEvent,
   type Followed,
+  type MailingSubject,
   RepeatedRequests,
   TEST_TOKEN,
   type TokenPurpose,
@@ -72,12 +72,12 @@ export class PublicActions {
   /** Reads only. `test`: the link of a test mail, which names nobody. Undefined for a token that is not ours. */
   async openUnsubscribe(token: string): Promise<UnsubscribeDetails | 'test' | undefined> {
     if (token === TEST_TOKEN) return 'test';
-    const subject = this.#campaignSubject(token);
+    const subject = this.#mailingSubject(token);
     if (subject === undefined) return undefined;
-    const { projectId, campaignId, subscriberId } = subject;
+    const { projectId, subscriberId } = subject;
     return this.#work.run(async (scope) => {
       const project = await scope.access.getProject(projectId);
-      const listIds = await listsOf(scope, projectId, campaignId);
+      const { campaignId, listIds } = await originOf(scope, subject);
       const names: string[] = [];
       for (const id of listIds) {
         const list = await scope.audience.lists.find(projectId, id);
@@ -101,12 +101,12 @@ export class PublicActions {
    * `optOut`. Safe to repeat. False for a token that is not ours, and for a test's.
    */
   async unsubscribe(token: string, request: TrackedRequest): Promise<boolean> {
-    const subject = this.#campaignSubject(token);
+    const subject = this.#mailingSubject(token);
     if (subject === undefined) return false;
-    const { projectId, campaignId, subscriberId } = subject;
+    const { projectId, mailingId, subscriberId } = subject;
     const event = captureUnsubscribe(subject, request, this.#key());
     await this.#work.run(async (scope) => {
-      const listIds = await listsOf(scope, projectId, campaignId);
+      const { campaignId, listIds } = await originOf(scope, subject);
       await scope.audience.subscriptions.optOut(
         projectId,
         subscriberId,
@@ -115,7 +115,7 @@ export class PublicActions {
       );
       if (!(await scope.tracking.recordUnsubscribe(event))) return;
       const { timeZone } = await scope.access.getProject(projectId);
-      const subjects = [campaignSubject(campaignId), PROJECT];
+      const subjects = [mailingSubject(mailingId), PROJECT];
       await scope.analytics.count(
         projectId,
         timeZone,
@@ -127,15 +127,16 @@ export class PublicActions {
 
   /** Takes back what `unsubscribe` with this token did, and stores the consent. False when there is nothing to take back. */
   async resubscribe(token: string, request: TrackedRequest): Promise<boolean> {
-    const subject = this.#campaignSubject(token);
+    const subject = this.#mailingSubject(token);
     if (subject === undefined) return false;
-    const { projectId, campaignId, subscriberId } = subject;
-    return this.#work.run((scope) =>
-      scope.audience.subscriptions.undoOptOut(projectId, subscriberId, campaignId, {
+    const { projectId, subscriberId } = subject;
+    return this.#work.run(async (scope) => {
+      const { campaignId } = await originOf(scope, subject);
+      return scope.audience.subscriptions.undoOptOut(projectId, subscriberId, campaignId, {
         source: `unsubscribe taken back by its link, campaign ${campaignId}`,
         userAgent: request.userAgent,
-      }),
-    );
+      });
+    });
   }
 
   /** HEAD asks where a link leads and follows it nowhere: no event. */
@@ -148,9 +149,9 @@ export class PublicActions {
     return verifyMessageToken(token, purpose, this.#keyFor);
   }
 
-  #campaignSubject(token: string): CampaignSubject | undefined {
+  #mailingSubject(token: string): MailingSubject | undefined {
     const subject = this.#subject(token, 'unsubscribe');
-    return subject?.kind === 'campaign' ? subject : undefined;
+    return subject?.kind === 'mailing' ? subject : undefined;
   }
 
   readonly #keyFor = (projectId: string, keyId: string) => this.#keys.tokenKey(projectId, keyId);
@@ -160,12 +161,16 @@ export class PublicActions {
   }
 }
 
-/** None for a campaign that is gone: its links still unsubscribe. */
-async function listsOf(scope: Scope, projectId: Id, campaignId: Id): Promise<readonly Id[]> {
+/** No lists for a mailing that is gone, whose own id then stands for its campaign: its links still unsubscribe. */
+async function originOf(
+  { campaign }: Scope,
+  { projectId, mailingId }: MailingSubject,
+): Promise<{ readonly campaignId: Id; readonly listIds: readonly Id[] }> {
   try {
-    return (await scope.campaign.get(projectId, campaignId)).lists;
+    const { campaignId } = await campaign.mailings.get(projectId, mailingId);
+    return { campaignId, listIds: (await campaign.get(projectId, campaignId)).lists };
   } catch (error) {
-    if (error instanceof NotFound) return [];
+    if (error instanceof NotFound) return { campaignId: mailingId, listIds: [] };
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { campaignSubject, type Increment, linkSubject, PROJECT, TRANSACTIONAL } from '../../domain/analytics/index.ts';
+import { type Increment, linkSubject, mailingSubject, PROJECT, TRANSACTIONAL } from '../../domain/analytics/index.ts';
 import type { EngagementEvent, RecordedEngagement } from '../../domain/tracking/index.ts';
 import type { Scope } from '../unit-of-work.ts';
 
@@ -25,14 +25,14 @@ export async function recordEngagement(
 }
 
 function incrementsOf(event: RecordedEngagement): readonly Increment[] {
-  const { kind, at, campaignId, link, requests, firstOfPerson, firstOnLink } = event;
+  const { kind, at, mailingId, link, requests, firstOfPerson, firstOnLink } = event;
   const [total, unique] =
     kind === 'open' ? (['opened_total', 'opened_unique'] as const) : (['clicked_total', 'clicked_unique'] as const);
-  const subjects = campaignId === undefined ? [PROJECT, TRANSACTIONAL] : [PROJECT, campaignSubject(campaignId)];
+  const subjects = mailingId === undefined ? [PROJECT, TRANSACTIONAL] : [PROJECT, mailingSubject(mailingId)];
   const increments: Increment[] = subjects.map((subject) => ({ subject, kind: total, at, by: requests }));
   if (firstOfPerson) increments.push(...subjects.map((subject) => ({ subject, kind: unique, at })));
-  if (campaignId !== undefined && link !== undefined) {
-    const subject = linkSubject(campaignId, link);
+  if (mailingId !== undefined && link !== undefined) {
+    const subject = linkSubject(mailingId, link);
     increments.push({ subject, kind: total, at, by: requests });
     if (firstOnLink) increments.push({ subject, kind: unique, at });
   }

@@ -3,12 +3,15 @@ import { InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import type { AnalyticsStore } from './analytics-store.ts';
 import { addDays, type Day, daysBetween, LocalClocks, parseDay } from './calendar.ts';
-import { type CounterKind, campaignSubject, type Increment, mergeIncrements, type Subject } from './counter.ts';
+import { type CounterKind, type Increment, mailingSubject, mergeIncrements, type Subject } from './counter.ts';
 import { buildReport, type CampaignFacts, type CampaignReport } from './report.ts';
 
 /** `from` and `to`: the first and the last day, both included; default: the 30 days up to today, at most 3,660 days. */
 export interface SeriesRequest {
-  readonly subject: Subject;
+  /** What it is about, as the answer says it: `project` or `campaign:<id>`. */
+  readonly subject: string;
+  /** Whose counters are summed up. */
+  readonly counters: readonly Subject[];
   readonly kinds: readonly CounterKind[];
   readonly from?: Day | undefined;
   readonly to?: Day | undefined;
@@ -17,7 +20,7 @@ export interface SeriesRequest {
 }
 
 export interface DailySeries {
-  readonly subject: Subject;
+  readonly subject: string;
   readonly from: Day;
   readonly to: Day;
   readonly timeZone: string;
@@ -57,18 +60,18 @@ export class AnalyticsService {
   }
 
   async campaignReport(projectId: Id, facts: CampaignFacts): Promise<CampaignReport> {
-    return buildReport(facts, await this.store.totals(projectId, campaignSubject(facts.campaignId)));
+    return buildReport(facts, await this.store.totals(projectId, facts.mailingIds.map(mailingSubject)));
   }
 
   /** @throws InvalidInput for days that do not exist, a range that ends before it begins or is longer than 3,660 days */
   async dailySeries(projectId: Id, request: SeriesRequest): Promise<DailySeries> {
-    const { subject, kinds, timeZone } = request;
+    const { subject, counters, kinds, timeZone } = request;
     const to = request.to === undefined ? this.clocks.in(timeZone)(this.clock.now()).day : parseDay(request.to, '/to');
     const from = request.from === undefined ? addDays(to, 1 - DEFAULT_DAYS) : parseDay(request.from, '/from');
     if (from > to) throw new InvalidInput(`The range ends (${to}) before it begins (${from}).`, '/from');
     if (addDays(from, MAX_DAYS) <= to) throw new InvalidInput(`A series has at most ${MAX_DAYS} days.`, '/from');
     const counted = new Map<Day, Partial<Record<CounterKind, number>>>();
-    for (const { day, kind, value } of await this.store.byDay(projectId, subject, kinds, from, to)) {
+    for (const { day, kind, value } of await this.store.byDay(projectId, counters, kinds, from, to)) {
       counted.set(day, { ...counted.get(day), [kind]: value });
     }
     const nothing = Object.fromEntries(kinds.map((kind) => [kind, 0]));

@@ -26,19 +26,19 @@ export const COUNTER_KINDS = [
 
 export type CounterKind = (typeof COUNTER_KINDS)[number];
 
-/** What a counter is about: `project`, `transactional`, `campaign:<id>`, `campaign:<id>:link:<index>`, `campaign:<id>:domain:<name>`. */
+/** What a counter is about: `project`, `transactional`, `mailing:<id>`, `mailing:<id>:link:<index>`, `mailing:<id>:domain:<name>`. */
 export type Subject = string;
 
-/** Everything in the project, transactional messages included; unique figures are the sum over campaigns. */
+/** Everything in the project, transactional messages included; unique figures are the sum over mailings. */
 export const PROJECT: Subject = 'project';
 /** All transactional messages of the project; their engagement has totals only. */
 export const TRANSACTIONAL: Subject = 'transactional';
 
-export const campaignSubject = (campaignId: Id): Subject => `campaign:${campaignId}`;
-/** @param index of the link in the campaign's content */
-export const linkSubject = (campaignId: Id, index: number): Subject => `campaign:${campaignId}:link:${index}`;
+export const mailingSubject = (mailingId: Id): Subject => `mailing:${mailingId}`;
+/** @param index of the link in the mailing's content */
+export const linkSubject = (mailingId: Id, index: number): Subject => `mailing:${mailingId}:link:${index}`;
 /** @param domain the receiving domain as A-labels in lower case */
-export const domainSubject = (campaignId: Id, domain: string): Subject => `campaign:${campaignId}:domain:${domain}`;
+export const domainSubject = (mailingId: Id, domain: string): Subject => `mailing:${mailingId}:domain:${domain}`;
 
 /** A fact to be counted. */
 export interface Increment {

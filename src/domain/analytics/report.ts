@@ -1,6 +1,6 @@
 import type { Id } from '../shared/ids.ts';
 import type { CounterTotal } from './analytics-store.ts';
-import { type CounterKind, campaignSubject, domainSubject, linkSubject } from './counter.ts';
+import { type CounterKind, domainSubject, linkSubject, mailingSubject, type Subject } from './counter.ts';
 
 /** States of a message, in the order in which reports show them. */
 export const REPORTED_STATES = [
@@ -20,13 +20,15 @@ export type ReportedState = (typeof REPORTED_STATES)[number];
 /** What the campaign and its ledger know and counters do not. */
 export interface CampaignFacts {
   readonly campaignId: Id;
+  /** What the campaign sent; its figures are their sums. */
+  readonly mailingIds: readonly Id[];
   readonly name: string;
   /** People fixed at launch. */
   readonly audience: number;
   /** State totals from the ledger; a state that is missing is 0. They sum up to the audience. */
   readonly states: Readonly<Partial<Record<ReportedState, number>>>;
-  /** As in the compiled content; `target` as it was written. */
-  readonly links: readonly { readonly index: number; readonly target: string }[];
+  /** As in the compiled content of each mailing; `target` as it was written. */
+  readonly links: readonly { readonly mailingId: Id; readonly index: number; readonly target: string }[];
 }
 
 export interface UniqueAndTotal {
@@ -92,11 +94,11 @@ const RATES = {
 
 export type RateName = keyof typeof RATES;
 
-/** @param totals sums of the campaign's counters and of everything under them */
+/** @param totals sums of the counters of the campaign's mailings and of everything under them */
 export function buildReport(facts: CampaignFacts, totals: readonly CounterTotal[]): CampaignReport {
-  const campaign = campaignSubject(facts.campaignId);
   const sums = new Map(totals.map(({ subject, kind, value }) => [`${subject} ${kind}`, value]));
-  const sum = (kind: CounterKind, subject = campaign): number => sums.get(`${subject} ${kind}`) ?? 0;
+  const of = (kind: CounterKind, subject: Subject): number => sums.get(`${subject} ${kind}`) ?? 0;
+  const sum = (kind: CounterKind): number => facts.mailingIds.reduce((all, id) => all + of(kind, mailingSubject(id)), 0);
   const figures: Figures = {
     campaignId: facts.campaignId,
     name: facts.name,
@@ -110,13 +112,22 @@ export function buildReport(facts: CampaignFacts, totals: readonly CounterTotal[
     unsubscribed: sum('unsubscribed'),
     bounced: sum('bounced'),
     complained: sum('complained'),
-    links: facts.links.map(({ index, target }) => {
-      const link = linkSubject(facts.campaignId, index);
-      return { index, target, unique: sum('clicked_unique', link), total: sum('clicked_total', link) };
-    }),
-    domains: domainFigures(domainSubject(facts.campaignId, ''), totals),
+    links: linkFigures(facts.links, of),
+    domains: domainFigures(facts.mailingIds, totals),
   };
   return { ...figures, rates: ratesOf(figures) };
+}
+
+/** The same link in the same place of several mailings is one link. */
+function linkFigures(links: CampaignFacts['links'], of: (kind: CounterKind, subject: Subject) => number): readonly LinkFigures[] {
+  const figures = new Map<string, LinkFigures>();
+  for (const { mailingId, index, target } of links) {
+    const subject = linkSubject(mailingId, index);
+    const { unique, total } = figures.get(`${index} ${target}`) ?? { unique: 0, total: 0 };
+    const clicks = { unique: unique + of('clicked_unique', subject), total: total + of('clicked_total', subject) };
+    figures.set(`${index} ${target}`, { index, target, ...clicks });
+  }
+  return [...figures.values()];
 }
 
 function ratesOf(figures: Figures): readonly Rate[] {
@@ -126,12 +137,15 @@ function ratesOf(figures: Figures): readonly Rate[] {
   });
 }
 
-function domainFigures(prefix: string, totals: readonly CounterTotal[]): readonly DomainFigures[] {
+function domainFigures(mailingIds: readonly Id[], totals: readonly CounterTotal[]): readonly DomainFigures[] {
+  const prefixes = mailingIds.map((id) => domainSubject(id, ''));
   const domains = new Map<string, Partial<Record<CounterKind, number>>>();
   for (const { subject, kind, value } of totals) {
-    if (!subject.startsWith(prefix)) continue;
+    const prefix = prefixes.find((start) => subject.startsWith(start));
+    if (prefix === undefined) continue;
     const domain = subject.slice(prefix.length);
-    domains.set(domain, { ...domains.get(domain), [kind]: value });
+    const counts = domains.get(domain);
+    domains.set(domain, { ...counts, [kind]: (counts?.[kind] ?? 0) + value });
   }
   const size = (of: DomainFigures): number => Object.values(of.counts).reduce((sum, value) => sum + value, 0);
   return [...domains]

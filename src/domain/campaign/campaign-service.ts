@@ -3,11 +3,11 @@ import { InvalidInput, NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import { numberedSlug } from '../shared/slug.ts';
-import { Campaign, type CampaignDraft, CampaignSlugTaken, type FrozenContent } from './campaign.ts';
+import { Campaign, type CampaignDraft, CampaignSlugTaken } from './campaign.ts';
 import type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
 import type { Content } from './content.ts';
 import { type ContentInput, parseContent } from './content-input.ts';
-import type { PlanLink } from './renderer.ts';
+import { type MailingStore, Mailings } from './mailing.ts';
 import { Template } from './template.ts';
 
 export interface CampaignInput {
@@ -30,8 +30,10 @@ export class CampaignService {
   readonly #store: CampaignStore;
   readonly #clock: Clock;
   readonly #ids: Ids;
+  readonly mailings: Mailings;
 
-  constructor(deps: { store: CampaignStore; clock: Clock; ids: Ids }) {
+  constructor(deps: { store: CampaignStore; mailings: MailingStore; clock: Clock; ids: Ids }) {
+    this.mailings = new Mailings({ store: deps.mailings, ids: deps.ids });
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#ids = deps.ids;
@@ -97,16 +99,6 @@ export class CampaignService {
     return content;
   }
 
-  /** What was fixed at launch; undefined before it. */
-  frozen(projectId: Id, id: Id): Promise<FrozenContent | undefined> {
-    return this.#store.frozen(projectId, id);
-  }
-
-  /** The links of what was fixed at launch; none before it. */
-  links(projectId: Id, id: Id): Promise<readonly PlanLink[]> {
-    return this.#store.links(projectId, id);
-  }
-
   list(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>> {
     return this.#store.campaigns(projectId, filter);
   }
@@ -144,16 +136,11 @@ export class CampaignService {
     return this.#locked(projectId, id);
   }
 
-  /** A second launch is refused: the row is locked until the first has committed. Its content is fixed by `freeze`. */
+  /** A second launch is refused: the row is locked until the first has committed. Its content is fixed by `mailings.add`. */
   async launch(projectId: Id, id: Id): Promise<Campaign> {
     const campaign = await this.#locked(projectId, id);
     campaign.launch(this.#clock.now());
     return campaign;
-  }
-
-  /** What a campaign that is being launched says from now on. */
-  freeze(projectId: Id, id: Id, frozen: FrozenContent): Promise<void> {
-    return this.#store.freeze(projectId, id, frozen);
   }
 
   async pause(projectId: Id, id: Id, reason: string | null = null): Promise<Campaign> {

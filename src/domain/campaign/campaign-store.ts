@@ -1,8 +1,7 @@
 import type { Id } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
-import type { Campaign, CampaignState, FrozenContent } from './campaign.ts';
+import type { Campaign, CampaignState } from './campaign.ts';
 import type { Content } from './content.ts';
-import type { PlanLink } from './renderer.ts';
 import type { Template } from './template.ts';
 
 /** A template as listings show it. */
@@ -33,7 +32,7 @@ export interface ListUse {
 
 /**
  * What the campaign context keeps; implemented over PostgreSQL. What `campaign` and `template` return is saved when its
- * transaction commits. Content is read by `content`, `frozen` and `template` and by nothing else.
+ * transaction commits. Content is read by `content` and `template` and by nothing else.
  */
 export interface CampaignStore {
   /** False when the slug is taken; then nothing happened. What is read afterwards is saved, not what was given. */
@@ -50,11 +49,6 @@ export interface CampaignStore {
   /** Undefined when there is no such campaign. */
   content(projectId: Id, campaignId: Id): Promise<Content | undefined>;
   replaceContent(projectId: Id, campaignId: Id, content: Content): Promise<void>;
-  freeze(projectId: Id, campaignId: Id, frozen: FrozenContent): Promise<void>;
-  /** Undefined before the launch. */
-  frozen(projectId: Id, campaignId: Id): Promise<FrozenContent | undefined>;
-  /** Of frozen content; none before the launch. */
-  links(projectId: Id, campaignId: Id): Promise<readonly PlanLink[]>;
   addTemplate(template: Template): void;
   template(projectId: Id, id: Id): Promise<Template | undefined>;
   templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>>;

@@ -2,7 +2,6 @@ import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import { parseSlug, slugOf } from '../shared/slug.ts';
 import type { Content, ContentKind, Mailbox } from './content.ts';
-import type { FinalContent } from './renderer.ts';
 
 /**
  *   draft -> scheduled -> sending <-> paused -> cancelled
@@ -68,14 +67,6 @@ export class CampaignSlugTaken extends DomainError {
   constructor(slug: string) {
     super(`There is a campaign "${slug}" in this project already. Choose another slug.`, '/slug');
   }
-}
-
-/** What was fixed when the campaign was launched: sending processes read nothing else. */
-export interface FrozenContent extends FinalContent {
-  /** Which generation of the project's keys signs its tokens. */
-  readonly keyId: string;
-  readonly publicUrl: string;
-  readonly project: { readonly name: string; readonly postalAddress: string; readonly senderDomain: string };
 }
 
 export interface Audience {

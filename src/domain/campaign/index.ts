@@ -2,7 +2,9 @@
  * Campaign: what is said, to whom, when.
  *
  * It owns templates, campaigns and their state machine, and the port to rendering. A campaign is edited as a draft; launch
- * freezes its content (MJML turned into HTML, links numbered) and from then on nothing that is edited elsewhere changes it.
+ * freezes its content (MJML turned into HTML, links numbered) into a *mailing*, which is what delivery sends, and from then on
+ * nothing that is edited elsewhere changes it. A campaign has one mailing today; all that is asked of a campaign adds up over
+ * its mailings (`mailings.of`).
  *
  * Promises: a campaign is launched once, whoever asks how often; content that cannot be rendered is refused before launch
  * with the line at fault. Not promised: that a launched campaign can be edited; cancel it and send another.
@@ -17,13 +19,13 @@ export {
   CampaignSlugTaken,
   type CampaignState,
   CampaignTransitionRefused,
-  type FrozenContent,
 } from './campaign.ts';
 export { type CampaignInput, CampaignService } from './campaign-service.ts';
 export type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
 export type { Content, ContentKind, Mailbox } from './content.ts';
 export type { ContentInput } from './content-input.ts';
 export { headerFaults } from './header-fields.ts';
+export type { FrozenContent, Mailing, MailingLink, MailingStore } from './mailing.ts';
 export {
   type AssembledParts,
   type ComposedMessage,

@@ -23,10 +23,10 @@ export interface MovedState {
   readonly domain: string | undefined;
 }
 
-/** Rows of one campaign that really changed: what counters are kept from. */
+/** Rows of one mailing that really changed: what counters are kept from. */
 export interface LedgerChange {
   readonly projectId: Id;
-  readonly campaignId: Id;
+  readonly mailingId: Id;
   readonly moved: readonly MovedState[];
 }
 
@@ -36,7 +36,7 @@ export interface RecordedBatches {
   readonly changes: readonly LedgerChange[];
 }
 
-/** One campaign's place in the ledger. */
+/** Sums of the ledger. */
 export interface LedgerTotals {
   readonly audience: number;
   readonly states: StateTotals;
@@ -46,14 +46,21 @@ export interface LedgerTotals {
   readonly possibleRepeats: number;
 }
 
+/** A reply or reason, and how many recipients of a state have it. */
+export interface StateReply {
+  readonly state: LedgerState;
+  readonly reply: string | undefined;
+  readonly count: number;
+}
+
 export interface LedgerFilter extends PageRequest {
   readonly state?: LedgerState | undefined;
 }
 
-/** Where the ledger of one campaign is. */
-export interface LedgerPlace {
+/** Names a mailing: one frozen content that is sent to people. Delivery knows nothing else of it. */
+export interface MailingKey {
   readonly projectId: Id;
-  readonly campaignId: Id;
+  readonly mailingId: Id;
   /** Part of its key, fixed at launch (UTC date, `YYYY-MM-DD`). */
   readonly launchedOn: string;
 }
@@ -72,27 +79,24 @@ export interface DeliveryStore {
   /** `recipients` is a PostgreSQL array literal of `size` uuids, as read: a million ids never become objects here. */
   addShard(key: ShardKey, launchedOn: string, recipients: string, size: number): Promise<void>;
   /** How many were put into this run's shards; sets the run's audience. */
-  closeRun(run: Pick<Run, 'projectId' | 'campaignId' | 'number'>): Promise<number>;
-  runs(projectId: Id, campaignId: Id): Promise<readonly Run[]>;
-  /** Moves every run of a campaign that is in one of `from`. */
-  setRunState(projectId: Id, campaignId: Id, from: readonly Run['state'][], to: Run['state'], at: Date): Promise<number>;
+  closeRun(run: Pick<Run, 'projectId' | 'mailingId' | 'number'>): Promise<number>;
+  runs(projectId: Id, mailingId: Id): Promise<readonly Run[]>;
+  /** Moves every run of a mailing that is in one of `from`. */
+  setRunState(projectId: Id, mailingId: Id, from: readonly Run['state'][], to: Run['state'], at: Date): Promise<number>;
   /** `running` to `done`; false when the run was not running any more or has an open shard after all. */
-  endRun(run: Pick<Run, 'projectId' | 'campaignId' | 'number'>, at: Date): Promise<boolean>;
-  /** Whether `campaignsDue` looks for this campaign's deferrals: not while it is paused, not once it is over. True for a new run. */
-  watch(projectId: Id, campaignId: Id, watched: boolean): Promise<void>;
+  endRun(run: Pick<Run, 'projectId' | 'mailingId' | 'number'>, at: Date): Promise<boolean>;
+  /** Whether `mailingsDue` looks for this mailing's deferrals: not while it is paused, not once it is over. True for a new run. */
+  watch(projectId: Id, mailingId: Id, watched: boolean): Promise<void>;
 
-  /** From now on `cancelling` names this campaign, until `cancelRest` finds nobody left. */
-  beginCancelling(projectId: Id, campaignId: Id): Promise<void>;
-  /** Cancelled campaigns of whom not everybody has a final state yet. */
-  cancelling(limit: number): Promise<readonly LedgerPlace[]>;
+  /** From now on `cancelling` names this mailing, until `cancelRest` finds nobody left. */
+  beginCancelling(projectId: Id, mailingId: Id): Promise<void>;
+  /** Cancelled mailings of whom not everybody has a final state yet. */
+  cancelling(limit: number): Promise<readonly MailingKey[]>;
   /**
    * Writes `cancelled` for some thousand of those without an outcome or with a deferral, in bounded statements.
    * `held`: somebody else is at it, or a live worker still has a shard.
    */
-  cancelRest(
-    campaign: LedgerPlace,
-    at: Date,
-  ): Promise<{ readonly cancelled: number; readonly left: 'more' | 'held' | 'nothing' }>;
+  cancelRest(mailing: MailingKey, at: Date): Promise<{ readonly cancelled: number; readonly left: 'more' | 'held' | 'nothing' }>;
 
   /** Names (`runName`) of those of these runs that are running. */
   runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>>;
@@ -111,31 +115,32 @@ export interface DeliveryStore {
 
   /** Runs that are `running` and have no open shard left. */
   finishedRuns(limit: number): Promise<readonly Run[]>;
-  /** Watched campaigns with a deferral that is due, by the database's clock, and no run open but the first. */
-  campaignsDue(limit: number): Promise<readonly LedgerPlace[]>;
-  hasDeferred(projectId: Id, campaignId: Id, launchedOn: string): Promise<boolean>;
+  /** Watched mailings with a deferral that is due, by the database's clock, and no run open but the first. */
+  mailingsDue(limit: number): Promise<readonly MailingKey[]>;
+  hasDeferred(projectId: Id, mailingId: Id, launchedOn: string): Promise<boolean>;
   /** The next recipients, in id order, whose ledger row is in one of `states`, or who are deferred and due by the database's clock. */
   recipientsInStates(
-    campaign: LedgerPlace,
+    mailing: MailingKey,
     states: readonly LedgerState[] | 'due',
     after: Id | undefined,
     limit: number,
   ): Promise<{ readonly ids: string; readonly count: number; readonly last: Id } | undefined>;
 
-  /** Those of `ids` (a PostgreSQL array literal) who have no row in this campaign's ledger. */
-  recipientsWithoutRow(campaign: LedgerPlace, ids: string): Promise<{ readonly ids: string; readonly count: number }>;
+  /** Those of `ids` (a PostgreSQL array literal) who have no row in this mailing's ledger. */
+  recipientsWithoutRow(mailing: MailingKey, ids: string): Promise<{ readonly ids: string; readonly count: number }>;
 
   /** What the ledger knows of earlier hand-overs to `ids`. */
-  reachedAmong(campaign: LedgerPlace, ids: readonly Id[]): Promise<Reached>;
+  reachedAmong(mailing: MailingKey, ids: readonly Id[]): Promise<Reached>;
 
-  totals(projectId: Id, campaignId: Id): Promise<LedgerTotals>;
-  ledger(projectId: Id, campaignId: Id, filter: LedgerFilter): Promise<Page<LedgerRow>>;
+  /** Sums over these mailings. */
+  totals(projectId: Id, mailingIds: readonly Id[]): Promise<LedgerTotals>;
+  /** By subscriber id, from the one behind `after`. */
+  ledger(
+    mailing: MailingKey,
+    search: { readonly state: LedgerState | undefined; readonly after: Id | undefined; readonly limit: number },
+  ): Promise<readonly LedgerRow[]>;
   /** Replies and reasons of the first `limit` recipients of each state but `submitted`, each with how often it stands there. */
-  replies(
-    projectId: Id,
-    campaignId: Id,
-    limit: number,
-  ): Promise<readonly { readonly state: LedgerState; readonly reply: string | undefined; readonly count: number }[]>;
+  replies(mailing: MailingKey, limit: number): Promise<readonly StateReply[]>;
   /** Deletes nothing; makes sure that rows of this launch date have a partition to go to. */
   ensureLedgerPartition(launchedOn: string): Promise<void>;
 

@@ -1,7 +1,7 @@
 /**
  * Delivery: getting one message to one recipient.
  *
- * It owns the ledger (one row per campaign and recipient, the truth about a campaign), the runs and shards that a campaign
+ * It owns the ledger (one row per mailing and recipient, the truth about a mailing), the runs and shards that a mailing
  * is worked off in, transactional messages with their attempts, the retry schedule, and the workers that are alive.
  *
  * States of a message: `pending` (no row yet), `deferred`, `submitted`, `rejected`, `in_doubt`, `expired`, `failed`,
@@ -19,17 +19,18 @@
  */
 export type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
 export { RunOpen } from './delivery-errors.ts';
-export { DeliveryService, LEASE_MS, type RecipientPages } from './delivery-service.ts';
+export { DeliveryService, LEASE_MS, ledgerCursor, type RecipientPages } from './delivery-service.ts';
 export type {
   BatchVerdict,
   DeliveryStore,
   LedgerChange,
   LedgerFilter,
-  LedgerPlace,
   LedgerTotals,
+  MailingKey,
   MovedState,
   Reached,
   RecordedBatches,
+  StateReply,
 } from './delivery-store.ts';
 export {
   finalOutcome,

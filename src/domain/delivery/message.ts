@@ -62,7 +62,7 @@ export interface Outcome {
   readonly domain?: string | undefined;
 }
 
-/** One row of the ledger, the truth about one message of a campaign. */
+/** One row of the ledger, the truth about one message of a mailing. */
 export interface LedgerRow {
   readonly subscriberId: Id;
   readonly run: number;

@@ -1,11 +1,9 @@
-import { LEDGER_STATES, type LedgerState, type StateReason } from './message.ts';
+import type { StateReply } from './delivery-store.ts';
+import { LEDGER_STATES, type StateReason } from './message.ts';
 import { replyKind } from './reply.ts';
 
 /** Sums up equal reasons: by state, the commonest first, at most so many of each. */
-export function reasonsIn(
-  replies: readonly { readonly state: LedgerState; readonly reply: string | undefined; readonly count: number }[],
-  most: number,
-): readonly StateReason[] {
+export function reasonsIn(replies: readonly StateReply[], most: number): readonly StateReason[] {
   return LEDGER_STATES.flatMap((state) => {
     const kinds = new Map<string, number>();
     let of = 0;

@@ -8,14 +8,14 @@ export type RunPurpose = 'first' | 'retry' | 'resend_failed' | 'resend_in_doubt'
  */
 export type RunState = 'running' | 'paused' | 'done' | 'cancelled';
 
-export type RunKey = Pick<Run, 'projectId' | 'campaignId'> & { readonly run: number };
+export type RunKey = Pick<Run, 'projectId' | 'mailingId'> & { readonly run: number };
 
-export const runName = (key: RunKey): string => `${key.projectId}/${key.campaignId}/${key.run}`;
+export const runName = (key: RunKey): string => `${key.projectId}/${key.mailingId}/${key.run}`;
 
-/** One pass over (a part of) a campaign's audience, with shards of its own. */
+/** One pass over (a part of) a mailing's audience, with shards of its own. */
 export interface Run {
   readonly projectId: Id;
-  readonly campaignId: Id;
+  readonly mailingId: Id;
   readonly number: number;
   readonly launchedOn: string;
   readonly purpose: RunPurpose;

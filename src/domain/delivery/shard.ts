@@ -1,10 +1,10 @@
 import type { Id } from '../shared/ids.ts';
 import type { Outcome } from './message.ts';
 
-/** Names one shard of one run of one campaign. */
+/** Names one shard of one run of one mailing. */
 export interface ShardKey {
   readonly projectId: Id;
-  readonly campaignId: Id;
+  readonly mailingId: Id;
   readonly run: number;
   readonly number: number;
 }
@@ -25,7 +25,7 @@ export interface ShardLease extends ShardKey {
   readonly settled: readonly number[];
 }
 
-export const shardName = (key: ShardKey): string => `${key.projectId}/${key.campaignId}/${key.run}/${key.number}`;
+export const shardName = (key: ShardKey): string => `${key.projectId}/${key.mailingId}/${key.run}/${key.number}`;
 
 /** Names one holding of a shard: a process that lost a shard may hold it again while its older holding still has answers to record. */
 export const leaseName = (lease: ShardKey & { readonly fence: number }): string => `${shardName(lease)}#${lease.fence}`;
@@ -226,7 +226,7 @@ export class HeldShard {
     this.#batch += 1;
     const batch: ShardBatch = {
       projectId: this.lease.projectId,
-      campaignId: this.lease.campaignId,
+      mailingId: this.lease.mailingId,
       run: this.lease.run,
       number: this.lease.number,
       launchedOn: this.lease.launchedOn,

@@ -1,10 +1,10 @@
 import type { Id } from '../shared/ids.ts';
 import type { EngagementEvent } from './tracking-event.ts';
 
-/** What a batch adds to one person's engagement with one campaign. Verdict `unknown` until there are rules. */
+/** What a batch adds to one person's engagement with one mailing. Verdict `unknown` until there are rules. */
 export interface EngagementAddition {
   readonly projectId: Id;
-  readonly campaignId: Id;
+  readonly mailingId: Id;
   readonly subscriberId: Id;
   opens: number;
   firstOpenAt: Date | undefined;
@@ -17,7 +17,7 @@ export interface EngagementAddition {
 /** The same for one link. */
 export interface LinkAddition {
   readonly projectId: Id;
-  readonly campaignId: Id;
+  readonly mailingId: Id;
   readonly subscriberId: Id;
   readonly link: number;
   clicks: number;
@@ -25,7 +25,7 @@ export interface LinkAddition {
   lastClickAt: Date;
 }
 
-/** All that a person did with one campaign. */
+/** All that a person did with one mailing. */
 export interface Engagement {
   readonly firstOpenAt: Date | undefined;
   readonly lastOpenAt: Date | undefined;
@@ -42,12 +42,12 @@ export interface VerdictCounts {
   readonly unknown: number;
 }
 
-export const engagementKey = (of: { projectId: Id; campaignId: Id | undefined; subscriberId: Id | undefined }): string =>
-  `${of.projectId}/${of.campaignId}/${of.subscriberId}`;
+export const engagementKey = (of: { projectId: Id; mailingId: Id | undefined; subscriberId: Id | undefined }): string =>
+  `${of.projectId}/${of.mailingId}/${of.subscriberId}`;
 
 export const linkKey = (of: {
   projectId: Id;
-  campaignId: Id | undefined;
+  mailingId: Id | undefined;
   subscriberId: Id | undefined;
   link: number | undefined;
 }): string => `${engagementKey(of)}/${of.link}`;
@@ -60,9 +60,9 @@ export const linkKey = (of: {
 export function mergeEngagement(events: readonly EngagementEvent[]): { engagement: EngagementAddition[]; links: LinkAddition[] } {
   const engagement = new Map<string, EngagementAddition>();
   const links = new Map<string, LinkAddition>();
-  for (const { projectId, campaignId, subscriberId, kind, link, at, requests, lastAt } of events) {
-    if (campaignId === undefined || subscriberId === undefined) continue;
-    const person = { projectId, campaignId, subscriberId };
+  for (const { projectId, mailingId, subscriberId, kind, link, at, requests, lastAt } of events) {
+    if (mailingId === undefined || subscriberId === undefined) continue;
+    const person = { projectId, mailingId, subscriberId };
     const row = addTo(engagement, engagementKey(person), () => nothingOf(person));
     if (kind === 'open') {
       row.opens += requests;
@@ -83,7 +83,7 @@ export function mergeEngagement(events: readonly EngagementEvent[]): { engagemen
   return { engagement: inKeyOrder(engagement), links: inKeyOrder(links) };
 }
 
-function nothingOf(person: { projectId: Id; campaignId: Id; subscriberId: Id }): EngagementAddition {
+function nothingOf(person: { projectId: Id; mailingId: Id; subscriberId: Id }): EngagementAddition {
   const never = { firstOpenAt: undefined, lastOpenAt: undefined, firstClickAt: undefined, lastClickAt: undefined };
   return { ...person, ...never, opens: 0, clicks: 0 };
 }

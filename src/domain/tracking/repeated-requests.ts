@@ -22,7 +22,7 @@ export class RepeatedRequests {
       this.known.clear();
       this.minute = minute;
     }
-    const followed = `${event.projectId} ${event.campaignId} ${event.subscriberId} ${event.messageId} ${event.kind} ${event.link}`;
+    const followed = `${event.projectId} ${event.mailingId} ${event.subscriberId} ${event.messageId} ${event.kind} ${event.link}`;
     const events = this.known.get(followed);
     if (events === undefined) {
       for (const oldest of this.known.keys()) {

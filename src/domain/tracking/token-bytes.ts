@@ -5,9 +5,9 @@ const POSITIONS = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as
 const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => Number.parseInt(String.fromCharCode(code), 16) || 0);
 
 /** First byte of a message token and of every MAC input: what the second id names, and the version of the layout. */
-export const KIND = { campaign: 1, transactional: 2 } as const;
+export const KIND = { mailing: 1, transactional: 2 } as const;
 
-/** Kind, project and campaign (or transactional message): what is the same for a whole campaign. */
+/** Kind, project and mailing (or transactional message): what is the same for a whole mailing. */
 export const STATIC_BYTES = 33;
 
 export function writeStatic(into: Uint8Array, offset: number, kind: keyof typeof KIND, projectId: Id, second: Id): void {

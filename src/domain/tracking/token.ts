@@ -3,12 +3,12 @@
  * and a MAC, so that a click needs no database to be believed.
  *
  * ```
- * campaign       key id 6  base64url( kind 1 | project 16 | campaign 16 )  base64url( subscriber 16 | MAC 16 )   93 characters
+ * mailing        key id 6  base64url( kind 1 | project 16 | mailing 16 )  base64url( subscriber 16 | MAC 16 )   93 characters
  * transactional  key id 6  base64url( kind 1 | project 16 | message 16 )   base64url( MAC 16 )                   72 characters
  * ```
  *
  * The kind byte is the version too: another layout takes another number. It makes the ids 33 bytes, a multiple of three, so
- * that the first 50 characters are the same for a whole campaign and made once. One HMAC-SHA512 a message gives four
+ * that the first 50 characters are the same for a whole mailing and made once. One HMAC-SHA512 a message gives four
  * independent values of 128 bits: the MACs of click, open and unsubscribe and the left side of the Message-ID; one HMAC
  * costs 1 us, four cost 4, and at 15,000 messages a second that is 2 or 6 % of a core.
  */
@@ -30,13 +30,13 @@ export interface IssuedTokens {
 }
 
 /** Whom a verified token names. */
-export type TokenSubject = CampaignSubject | TransactionalSubject;
+export type TokenSubject = MailingSubject | TransactionalSubject;
 
-export interface CampaignSubject {
-  readonly kind: 'campaign';
+export interface MailingSubject {
+  readonly kind: 'mailing';
   readonly projectId: Id;
   readonly keyId: string;
-  readonly campaignId: Id;
+  readonly mailingId: Id;
   readonly subscriberId: Id;
 }
 
@@ -60,11 +60,11 @@ const LABEL = Buffer.from('pennypost/1 click open unsubscribe message-id ', 'lat
 const MAC_BYTES = 16;
 const KEY_ID_CHARACTERS = 6;
 /** How long a token of each kind is; the length and the kind byte must agree. */
-const CHARACTERS = { campaign: 93, transactional: 72 } as const satisfies Record<TokenSubject['kind'], number>;
+const CHARACTERS = { mailing: 93, transactional: 72 } as const satisfies Record<TokenSubject['kind'], number>;
 /** Slice of the HMAC that belongs to each purpose; slice 3 is the Message-ID. */
 const SLICE = { click: 0, open: 1, unsubscribe: 2 } as const satisfies Record<TokenPurpose, number>;
 
-/** Makes the tokens of one campaign's messages. Synchronous and not shared between threads: it reuses its buffers. */
+/** Makes the tokens of one mailing's messages. Synchronous and not shared between threads: it reuses its buffers. */
 export class MessageTokens {
   private readonly prefix: string;
   private readonly mac: FixedHmac;
@@ -72,9 +72,9 @@ export class MessageTokens {
   private readonly output = Buffer.alloc(3 * STATIC_BYTES + MAC_BYTES);
 
   /** @param ids keyId: six characters of base64url, under which `KeyFor` finds the key again. */
-  constructor({ projectId, campaignId, key, keyId }: { projectId: Id; campaignId: Id; key: KeyObject; keyId: string }) {
-    this.prefix = staticPart('campaign', keyId, projectId, campaignId);
-    this.mac = new FixedHmac(key, macInput('campaign', projectId, campaignId, MAC_BYTES));
+  constructor({ projectId, mailingId, key, keyId }: { projectId: Id; mailingId: Id; key: KeyObject; keyId: string }) {
+    this.prefix = staticPart('mailing', keyId, projectId, mailingId);
+    this.mac = new FixedHmac(key, macInput('mailing', projectId, mailingId, MAC_BYTES));
   }
 
   issue(subscriberId: Id): IssuedTokens {
@@ -123,7 +123,7 @@ export function issueTransactionalTokens(ids: { projectId: Id; messageId: Id; ke
  * The MAC is compared in constant time. Only the exact text is accepted, not a second spelling of the same bytes.
  */
 export function verifyMessageToken(token: string, purpose: TokenPurpose, keyFor: KeyFor): TokenSubject | undefined {
-  const kind = token.length === CHARACTERS.campaign ? 'campaign' : 'transactional';
+  const kind = token.length === CHARACTERS.mailing ? 'mailing' : 'transactional';
   if (token.length !== CHARACTERS[kind]) return undefined;
   const bytes = fromBase64url(token.slice(KEY_ID_CHARACTERS));
   if (bytes === undefined || bytes[0] !== KIND[kind]) return undefined;
@@ -138,8 +138,8 @@ export function verifyMessageToken(token: string, purpose: TokenPurpose, keyFor:
   if (!timingSafeEqual(mac.subarray(start, start + MAC_BYTES), bytes.subarray(claimed))) return undefined;
 
   const second = readId(bytes, 17);
-  return kind === 'campaign'
-    ? { kind, projectId, keyId, campaignId: second, subscriberId: readId(bytes, STATIC_BYTES) }
+  return kind === 'mailing'
+    ? { kind, projectId, keyId, mailingId: second, subscriberId: readId(bytes, STATIC_BYTES) }
     : { kind, projectId, keyId, messageId: second };
 }
 

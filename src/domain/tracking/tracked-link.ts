@@ -1,7 +1,7 @@
 /**
  * Link tokens: the second half of a click's address, `/c/<message token>/<link token>`. It holds the link's index in the
- * content and the target itself, with a MAC over (purpose, project, campaign, index, target): no open redirect, and no
- * database between a click and its target. One token serves every message of a campaign and is kept as static bytes.
+ * content and the target itself, with a MAC over (purpose, project, mailing, index, target): no open redirect, and no
+ * database between a click and its target. One token serves every message of a mailing and is kept as static bytes.
  */
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { DomainError } from '../shared/errors.ts';
@@ -79,7 +79,7 @@ function linkTarget(text: string): string {
   throw new UnsafeLink(`The link "${location.slice(0, 100)}" is longer than ${LONGEST_TRACKED_TARGET} octets.`, '/target');
 }
 
-/** Where a link token belongs: `subjectId` is the campaign's id, or the message's own for a transactional one. */
+/** Where a link token belongs: `subjectId` is the mailing's id, or the message's own for a transactional one. */
 export interface LinkScope {
   readonly kind: TokenSubject['kind'];
   readonly projectId: Id;
@@ -102,7 +102,7 @@ export function issueLinkToken(scope: LinkScope, index: number, target: string):
 }
 
 /**
- * The link, if the token is ours and belongs to the campaign (or transactional message) that the message token names;
+ * The link, if the token is ours and belongs to the mailing (or transactional message) that the message token names;
  * undefined for everything else, whatever it is.
  * @param subject what `verifyMessageToken` gave for the message token of the same address
  */
@@ -116,7 +116,7 @@ export function verifyLinkToken(
   if (bytes === undefined || bytes.length <= INDEX_BYTES + MAC_BYTES) return undefined;
   const key = keyFor(subject.projectId, subject.keyId);
   if (key === undefined) return undefined;
-  const subjectId = subject.kind === 'campaign' ? subject.campaignId : subject.messageId;
+  const subjectId = subject.kind === 'mailing' ? subject.mailingId : subject.messageId;
   const mac = linkMac({ kind: subject.kind, projectId: subject.projectId, subjectId, key }, bytes.subarray(0, -MAC_BYTES));
   if (!timingSafeEqual(mac, bytes.subarray(-MAC_BYTES))) return undefined;
   return { index: bytes.readUInt16BE(0), target: bytes.toString('latin1', INDEX_BYTES, bytes.length - MAC_BYTES) };

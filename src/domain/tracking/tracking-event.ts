@@ -28,7 +28,7 @@ export interface TrackingEvent extends Omit<TrackedRequest, 'ip'> {
   readonly id: Id;
   readonly kind: 'open' | 'click' | 'unsubscribe';
   /** Both absent for a transactional message. */
-  readonly campaignId: Id | undefined;
+  readonly mailingId: Id | undefined;
   readonly subscriberId: Id | undefined;
   /** Only for a transactional message. */
   readonly messageId: Id | undefined;
@@ -48,7 +48,7 @@ export interface EngagementEvent extends TrackingEvent {
 
 export interface UnsubscribeEvent extends TrackingEvent {
   readonly kind: 'unsubscribe';
-  readonly campaignId: Id;
+  readonly mailingId: Id;
   readonly subscriberId: Id;
 }
 
@@ -70,8 +70,8 @@ export function captureEngagement(
     ...key,
     projectId: subject.projectId,
     kind: followed.kind,
-    campaignId: subject.kind === 'campaign' ? subject.campaignId : undefined,
-    subscriberId: subject.kind === 'campaign' ? subject.subscriberId : undefined,
+    mailingId: subject.kind === 'mailing' ? subject.mailingId : undefined,
+    subscriberId: subject.kind === 'mailing' ? subject.subscriberId : undefined,
     messageId: subject.kind === 'transactional' ? subject.messageId : undefined,
     link: followed.kind === 'click' ? followed.link : undefined,
     requests: 1,
@@ -81,14 +81,14 @@ export function captureEngagement(
 
 /** @param key id and time of the fact, taken now */
 export function captureUnsubscribe(
-  subject: TokenSubject & { readonly kind: 'campaign' },
+  subject: TokenSubject & { readonly kind: 'mailing' },
   request: TrackedRequest,
   key: { id: Id; at: Date },
 ): UnsubscribeEvent {
-  const { projectId, campaignId, subscriberId } = subject;
+  const { projectId, mailingId, subscriberId } = subject;
   const facts = requestFacts(request);
   const none = { messageId: undefined, link: undefined };
-  return { ...facts, ...key, ...none, projectId, campaignId, subscriberId, kind: 'unsubscribe', requests: 1, lastAt: key.at };
+  return { ...facts, ...key, ...none, projectId, mailingId, subscriberId, kind: 'unsubscribe', requests: 1, lastAt: key.at };
 }
 
 function requestFacts(request: TrackedRequest): Omit<TrackedRequest, 'ip'> & Pick<TrackingEvent, 'network'> {

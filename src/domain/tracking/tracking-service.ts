@@ -10,11 +10,11 @@ export interface RecordedEngagement {
   readonly kind: EngagementEvent['kind'];
   readonly at: Date;
   /** Absent for a transactional message. */
-  readonly campaignId: Id | undefined;
+  readonly mailingId: Id | undefined;
   readonly link: number | undefined;
   /** How many requests it counts for. */
   readonly requests: number;
-  /** It made this person one who opened (or clicked) this campaign; true exactly once per person, campaign and kind. */
+  /** It made this person one who opened (or clicked) this mailing; true exactly once per person, mailing and kind. */
   readonly firstOfPerson: boolean;
   /** The same for this link; false for an open. */
   readonly firstOnLink: boolean;
@@ -53,7 +53,7 @@ export class TrackingService {
         projectId: event.projectId,
         kind: event.kind,
         at: event.at,
-        campaignId: event.campaignId,
+        mailingId: event.mailingId,
         link: event.link,
         requests: event.requests,
         firstOfPerson: firsts.delete(`${event.kind} ${engagementKey(event)}`),
@@ -62,19 +62,19 @@ export class TrackingService {
   }
 
   /**
-   * Stores that somebody unsubscribed by a message of this campaign. Leaving the lists is `audience`'s part.
-   * @returns whether it is the person's first unsubscribe from this campaign, and so to be counted
+   * Stores that somebody unsubscribed by a message of this mailing. Leaving the lists is `audience`'s part.
+   * @returns whether it is the person's first unsubscribe from this mailing, and so to be counted
    */
   async recordUnsubscribe(event: UnsubscribeEvent): Promise<boolean> {
-    const first = await this.store.markUnsubscribed(event.projectId, event.campaignId, event.subscriberId, event.at);
-    // One event a person and campaign: a link that is pressed again and again tells nothing more.
+    const first = await this.store.markUnsubscribed(event.projectId, event.mailingId, event.subscriberId, event.at);
+    // One event a person and mailing: a link that is pressed again and again tells nothing more.
     if (first) await this.store.addEvents([event]);
     return first;
   }
 
-  /** What one person did with one campaign; undefined when nothing is known. */
-  engagement(projectId: Id, campaignId: Id, subscriberId: Id): Promise<Engagement | undefined> {
-    return this.store.engagement(projectId, campaignId, subscriberId);
+  /** What one person did with one mailing; undefined when nothing is known. */
+  engagement(projectId: Id, mailingId: Id, subscriberId: Id): Promise<Engagement | undefined> {
+    return this.store.engagement(projectId, mailingId, subscriberId);
   }
 
   /** Makes the partitions of this month and the next ones; to be called at start and daily. Facts outside them are kept too. */

@@ -35,24 +35,33 @@ export class PostgresAnalyticsStore implements AnalyticsStore {
     );
   }
 
-  /** By the primary key's beginning, in two ranges; `;` is the character after `:`. */
-  async totals(projectId: Id, subject: Subject): Promise<readonly CounterTotal[]> {
+  /** By the primary key's beginning, two ranges for each; `;` is the character after `:`. */
+  async totals(projectId: Id, subjects: readonly Subject[]): Promise<readonly CounterTotal[]> {
     const rows = await this.sql.query<{ subject: Subject; kind: CounterKind; value: string }>(
-      `select subject, kind, sum(value) as value from pennypost_analytics.counter
-       where project_id = $1 and (subject = $2 or (subject >= $3 and subject < $4))
-       group by subject, kind`,
-      [projectId, subject, `${subject}:`, `${subject};`],
+      `select c.subject, c.kind, sum(c.value) as value from unnest($2::text[]) as s (name) cross join lateral (
+         select subject, kind, value from pennypost_analytics.counter where project_id = $1 and subject = s.name
+         union all
+         select subject, kind, value from pennypost_analytics.counter
+         where project_id = $1 and subject >= s.name || ':' and subject < s.name || ';') c
+       group by c.subject, c.kind`,
+      [projectId, subjects],
     );
-    return rows.map(({ subject: of, kind, value }) => ({ subject: of, kind, value: Number(value) }));
+    return rows.map(({ subject, kind, value }) => ({ subject, kind, value: Number(value) }));
   }
 
   /** By the primary key (project_id, subject, day). */
-  async byDay(projectId: Id, subject: Subject, kinds: readonly CounterKind[], from: Day, to: Day): Promise<readonly DayTotal[]> {
+  async byDay(
+    projectId: Id,
+    subjects: readonly Subject[],
+    kinds: readonly CounterKind[],
+    from: Day,
+    to: Day,
+  ): Promise<readonly DayTotal[]> {
     const rows = await this.sql.query<{ day: Day; kind: CounterKind; value: string }>(
       `select day::text as day, kind, sum(value) as value from pennypost_analytics.counter
-       where project_id = $1 and subject = $2 and day between $3 and $4 and kind = any($5)
+       where project_id = $1 and subject = any($2::text[]) and day between $3 and $4 and kind = any($5)
        group by day, kind`,
-      [projectId, subject, from, to, kinds],
+      [projectId, subjects, from, to, kinds],
     );
     return rows.map(({ day, kind, value }) => ({ day, kind, value: Number(value) }));
   }

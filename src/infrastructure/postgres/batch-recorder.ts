@@ -52,22 +52,22 @@ export class BatchRecorder {
     for (const batch of written) deltas.set(leaseName(batch), await this.#writer.write(batch));
     await this.#moveShards(written, deltas, verdicts);
     for (const batch of written) {
-      const { projectId, campaignId } = batch;
-      changes.push({ projectId, campaignId, moved: deltas.get(leaseName(batch))?.moved ?? [] });
+      const { projectId, mailingId } = batch;
+      changes.push({ projectId, mailingId, moved: deltas.get(leaseName(batch))?.moved ?? [] });
     }
   }
 
   /**
    * In a run that was cancelled nobody tries again. Asked under the shards' locks, by a statement that begins under them: whoever
-   * writes down the rest of a cancelled campaign has waited for these locks, so one of both sees the other (`cancel-rest.ts`).
+   * writes down the rest of a cancelled mailing has waited for these locks, so one of both sees the other (`cancel-rest.ts`).
    */
   async #withoutRetries(batches: readonly ShardBatch[]): Promise<readonly ShardBatch[]> {
     const deferring = batches.filter((batch) => batch.outcomes.some((outcome) => outcome.state === 'deferred'));
     if (deferring.length === 0) return batches;
     const rows = await this.#sql.query<RunKey>(
-      `select r.project_id as "projectId", r.campaign_id as "campaignId", r.number as run from pennypost_delivery.run r
-       join unnest($1::uuid[], $2::uuid[], $3::int[]) as k (project_id, campaign_id, number)
-         on (r.project_id, r.campaign_id, r.number) = (k.project_id, k.campaign_id, k.number)
+      `select r.project_id as "projectId", r.mailing_id as "mailingId", r.number as run from pennypost_delivery.run r
+       join unnest($1::uuid[], $2::uuid[], $3::int[]) as k (project_id, mailing_id, number)
+         on (r.project_id, r.mailing_id, r.number) = (k.project_id, k.mailing_id, k.number)
        where r.state = 'cancelled'`,
       keyColumns(deferring).slice(0, 3),
     );
@@ -80,11 +80,11 @@ export class BatchRecorder {
   /** Locks the shards in key order and tells which batches may move them. */
   async #judge(batches: readonly ShardBatch[]): Promise<Map<string, BatchVerdict>> {
     const rows = await this.#sql.query<ShardKey & { fence: number; batch: number; fence_batches: number[] }>(
-      `select s.project_id as "projectId", s.campaign_id as "campaignId", s.run, s.number, s.fence, s.batch, s.fence_batches
+      `select s.project_id as "projectId", s.mailing_id as "mailingId", s.run, s.number, s.fence, s.batch, s.fence_batches
        from pennypost_delivery.shard s
-       join unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[]) as h (project_id, campaign_id, run, number)
-         on (s.project_id, s.campaign_id, s.run, s.number) = (h.project_id, h.campaign_id, h.run, h.number)
-       order by s.project_id, s.campaign_id, s.run, s.number for update of s`,
+       join unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[]) as h (project_id, mailing_id, run, number)
+         on (s.project_id, s.mailing_id, s.run, s.number) = (h.project_id, h.mailing_id, h.run, h.number)
+       order by s.project_id, s.mailing_id, s.run, s.number for update of s`,
       keyColumns(batches).slice(0, 4),
     );
     const stored = new Map(rows.map((row) => [shardName(row), row]));
@@ -124,8 +124,8 @@ export class BatchRecorder {
            else clock_timestamp() + $11 * interval '1 millisecond' end
        from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::int[], $7::boolean[], $8::int[], $9::int[], $10::boolean[],
          $12::int[], $13::int[], ${LEDGER_STATES.map((_, index) => `$${14 + index}::int[]`).join(', ')})
-         as v (project_id, campaign_id, run, number, fence, batch, moved, cursor, claimed_through, done, copies, possible_repeats, ${LEDGER_STATES.join(', ')})
-       where (s.project_id, s.campaign_id, s.run, s.number) = (v.project_id, v.campaign_id, v.run, v.number)`,
+         as v (project_id, mailing_id, run, number, fence, batch, moved, cursor, claimed_through, done, copies, possible_repeats, ${LEDGER_STATES.join(', ')})
+       where (s.project_id, s.mailing_id, s.run, s.number) = (v.project_id, v.mailing_id, v.run, v.number)`,
       [
         ...keyColumns(batches),
         batches.map((batch) => batch.batch),
@@ -145,7 +145,7 @@ export class BatchRecorder {
 export function keyColumns(keys: readonly (ShardKey & { readonly fence?: number })[]): unknown[] {
   return [
     keys.map((key) => key.projectId),
-    keys.map((key) => key.campaignId),
+    keys.map((key) => key.mailingId),
     keys.map((key) => key.run),
     keys.map((key) => key.number),
     keys.map((key) => key.fence ?? 0),

@@ -7,6 +7,9 @@ import {
   type FrozenContent,
   type ListedTemplate,
   type ListUse,
+  type Mailing,
+  type MailingLink,
+  type MailingStore,
   type PlanLink,
   Template,
 } from '../../domain/campaign/index.ts';
@@ -15,8 +18,11 @@ import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../d
 import type { Session } from './session.ts';
 import { DATABASE_NOW } from './sql.ts';
 
+/** A date without a time is read as text, because a Date would move it by the process's time zone. */
+const MAILING = `project_id as "projectId", id as "mailingId", campaign_id as "campaignId", launched_on::text as "launchedOn"`;
+
 /** The campaign context over PostgreSQL: aggregates by MikroORM; content, listings of templates and what is due by SQL. */
-export class PostgresCampaignStore implements CampaignStore {
+export class PostgresCampaignStore implements CampaignStore, MailingStore {
   readonly #session: Session;
 
   constructor(session: Session) {
@@ -119,29 +125,46 @@ export class PostgresCampaignStore implements CampaignStore {
     );
   }
 
-  async freeze(projectId: Id, campaignId: Id, frozen: FrozenContent): Promise<void> {
+  async addMailing({ projectId, mailingId, campaignId, launchedOn }: Mailing, frozen: FrozenContent): Promise<void> {
     await this.#session.sql.query(
-      'update pennypost_campaign.campaign_content set frozen = $3, links = $4 where project_id = $1 and campaign_id = $2',
-      [projectId, campaignId, JSON.stringify(frozen), JSON.stringify(frozen.parts.links)],
+      `insert into pennypost_campaign.mailing (project_id, id, campaign_id, launched_on, frozen, links) values ($1, $2, $3, $4, $5, $6)`,
+      [projectId, mailingId, campaignId, launchedOn, JSON.stringify(frozen), JSON.stringify(frozen.parts.links)],
     );
   }
 
   /** Index: primary key. */
-  async frozen(projectId: Id, campaignId: Id): Promise<FrozenContent | undefined> {
-    const [row] = await this.#session.sql.query<{ frozen: FrozenContent | null }>(
-      'select frozen from pennypost_campaign.campaign_content where project_id = $1 and campaign_id = $2',
+  async mailing(projectId: Id, mailingId: Id): Promise<Mailing | undefined> {
+    const [row] = await this.#session.sql.query<Mailing>(
+      `select ${MAILING} from pennypost_campaign.mailing where project_id = $1 and id = $2`,
+      [projectId, mailingId],
+    );
+    return row;
+  }
+
+  /** Index: mailing_campaign. UUIDv7 sorts by time. */
+  mailingsOf(projectId: Id, campaignId: Id): Promise<readonly Mailing[]> {
+    return this.#session.sql.query<Mailing>(
+      `select ${MAILING} from pennypost_campaign.mailing where project_id = $1 and campaign_id = $2 order by id`,
       [projectId, campaignId],
     );
-    return row?.frozen ?? undefined;
   }
 
   /** Index: primary key. */
-  async links(projectId: Id, campaignId: Id): Promise<readonly PlanLink[]> {
-    const [row] = await this.#session.sql.query<{ links: readonly PlanLink[] | null }>(
-      'select links from pennypost_campaign.campaign_content where project_id = $1 and campaign_id = $2',
+  async frozen(projectId: Id, mailingId: Id): Promise<FrozenContent | undefined> {
+    const [row] = await this.#session.sql.query<{ frozen: FrozenContent }>(
+      'select frozen from pennypost_campaign.mailing where project_id = $1 and id = $2',
+      [projectId, mailingId],
+    );
+    return row?.frozen;
+  }
+
+  /** Index: mailing_campaign. */
+  async links(projectId: Id, campaignId: Id): Promise<readonly MailingLink[]> {
+    const rows = await this.#session.sql.query<{ mailingId: Id; links: readonly PlanLink[] }>(
+      'select id as "mailingId", links from pennypost_campaign.mailing where project_id = $1 and campaign_id = $2 order by id',
       [projectId, campaignId],
     );
-    return row?.links ?? [];
+    return rows.flatMap(({ mailingId, links }) => links.map((link) => ({ ...link, mailingId })));
   }
 
   addTemplate(template: Template): void {

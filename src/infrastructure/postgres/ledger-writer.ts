@@ -26,7 +26,7 @@ export interface LedgerDelta {
 
 const noDelta = (): LedgerDelta => ({ totals: noTotals(), repeats: 0, possibleRepeats: 0, moved: [] });
 
-const COLUMNS = `project_id, launched_on, campaign_id, subscriber_id, run, state, copies, attempts, possible_repeat, code,
+const COLUMNS = `project_id, launched_on, mailing_id, subscriber_id, run, state, copies, attempts, possible_repeat, code,
   first_attempt_at, at, next_attempt_at, reply`;
 /** The rows of `columnsOf`, in the order of COLUMNS. Times travel as milliseconds: a Date takes 1 us to write and to read. */
 const ROWS = `select $1::uuid, $2::date, $3::uuid, subscriber_id, run, state, copies, attempts, possible_repeat, code,
@@ -39,7 +39,7 @@ const ROWS = `select $1::uuid, $2::date, $3::uuid, subscriber_id, run, state, co
  * What nearly every row of a first run is: accepted at the first attempt, by nobody else before. Half of the general statement's
  * price, because there is less to read and no conflict to prepare for (4.2 us a row, or 2.3).
  */
-const ADD_ACCEPTED = `insert into pennypost_delivery.campaign_message (${COLUMNS})
+const ADD_ACCEPTED = `insert into pennypost_delivery.mailing_recipient (${COLUMNS})
   select $1::uuid, $2::date, $3::uuid, subscriber_id, 0, 'submitted', 1, 1, false, code, to_timestamp(at / 1000.0::float8),
     to_timestamp(at / 1000.0::float8), null, null
   from unnest($4::uuid[], $5::smallint[], $6::float8[]) as u (subscriber_id, code, at)`;
@@ -75,7 +75,7 @@ export const toLedgerRow = (record: LedgerRecord): LedgerRow => ({
 /**
  * Writes the outcomes of one shard's batch into the ledger, inside the caller's transaction, and says how totals moved. A row
  * that PostgreSQL refuses is found by halving (each half in a savepoint) and stored without its words, so that one hostile
- * reply cannot stop a campaign.
+ * reply cannot stop a mailing.
  */
 export class LedgerWriter {
   readonly #sql: Sql;
@@ -144,7 +144,7 @@ export class LedgerWriter {
     const statements: Promise<unknown>[] = [];
     if (accepted.length > 0) statements.push(this.#sql.query(ADD_ACCEPTED, acceptedColumns(batch, accepted)));
     if (others.length > 0) {
-      const add = `insert into pennypost_delivery.campaign_message (${COLUMNS}) ${ROWS}`;
+      const add = `insert into pennypost_delivery.mailing_recipient (${COLUMNS}) ${ROWS}`;
       statements.push(this.#sql.query(add, columnsOf(batch, others)));
     }
     await Promise.all(statements);
@@ -168,7 +168,7 @@ export class LedgerWriter {
   /** Tells which of them had no row. Nearly always all: then their ids do not travel back. */
   async #insert(batch: ShardBatch, rows: readonly LedgerRow[]): Promise<(subscriberId: string) => boolean> {
     const [inserted] = await this.#sql.query<{ count: number; ids: string[] | null }>(
-      `with inserted as (insert into pennypost_delivery.campaign_message (${COLUMNS}) ${ROWS} on conflict do nothing returning subscriber_id)
+      `with inserted as (insert into pennypost_delivery.mailing_recipient (${COLUMNS}) ${ROWS} on conflict do nothing returning subscriber_id)
        select count(*)::int as count, case when count(*) < $15::int then array_agg(subscriber_id) end as ids from inserted`,
       [...columnsOf(batch, rows), rows.length],
     );
@@ -180,10 +180,10 @@ export class LedgerWriter {
   async #follow(batch: ShardBatch, outcomes: readonly Outcome[], delta: LedgerDelta): Promise<void> {
     const records = await this.#sql.query<LedgerRecord>(
       `select subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply
-       from pennypost_delivery.campaign_message
-       where project_id = $1 and launched_on = $2 and campaign_id = $3 and subscriber_id = any($4::uuid[])
+       from pennypost_delivery.mailing_recipient
+       where project_id = $1 and launched_on = $2 and mailing_id = $3 and subscriber_id = any($4::uuid[])
        order by subscriber_id for update`,
-      [batch.projectId, batch.launchedOn, batch.campaignId, outcomes.map((outcome) => outcome.subscriberId)],
+      [batch.projectId, batch.launchedOn, batch.mailingId, outcomes.map((outcome) => outcome.subscriberId)],
     );
     const existing = new Map(records.map((record) => [record.subscriber_id, toLedgerRow(record)]));
     const fresh: { readonly row: LedgerRow; readonly domain: string | undefined }[] = [];
@@ -209,11 +209,11 @@ export class LedgerWriter {
     }
     if (changed.length === 0) return;
     await this.#sql.query(
-      `update pennypost_delivery.campaign_message m
+      `update pennypost_delivery.mailing_recipient m
        set run = v.run, state = v.state, copies = v.copies, attempts = v.attempts, possible_repeat = v.possible_repeat, code = v.code,
          at = v.at, first_attempt_at = v.first_attempt_at, next_attempt_at = v.next_attempt_at, reply = v.reply
        from (${ROWS}) v (${COLUMNS})
-       where m.project_id = v.project_id and m.launched_on = v.launched_on and m.campaign_id = v.campaign_id
+       where m.project_id = v.project_id and m.launched_on = v.launched_on and m.mailing_id = v.mailing_id
          and m.subscriber_id = v.subscriber_id`,
       columnsOf(batch, changed),
     );
@@ -241,7 +241,7 @@ function acceptedColumns(batch: ShardBatch, outcomes: readonly Outcome[]): unkno
   return [
     batch.projectId,
     batch.launchedOn,
-    batch.campaignId,
+    batch.mailingId,
     list((outcome) => outcome.subscriberId),
     list((outcome) => outcome.code ?? 'NULL'),
     list((outcome) => outcome.at.getTime()),
@@ -254,7 +254,7 @@ function columnsOf(batch: ShardBatch, rows: readonly LedgerRow[]): unknown[] {
   return [
     batch.projectId,
     batch.launchedOn,
-    batch.campaignId,
+    batch.mailingId,
     list((row) => row.subscriberId),
     list((row) => row.run),
     list((row) => row.state),

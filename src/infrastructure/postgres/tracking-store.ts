@@ -16,7 +16,7 @@ export class PostgresTrackingStore implements TrackingStore {
   async addEvents(events: readonly TrackingEvent[]): Promise<ReadonlyMap<Id, number>> {
     if (events.length === 0) return new Map();
     const stored = await this.sql.query<{ id: Id; added: number }>(
-      `insert into pennypost_tracking.event as e (project_id, at, id, kind, campaign_id, subscriber_id, message_id, link, method,
+      `insert into pennypost_tracking.event as e (project_id, at, id, kind, mailing_id, subscriber_id, message_id, link, method,
          user_agent, sec_fetch_site, sec_fetch_mode, sec_fetch_dest, purpose, network, requests)
        select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[],
          $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::cidr[], $16::int[])
@@ -27,7 +27,7 @@ export class PostgresTrackingStore implements TrackingStore {
         column(events, (event) => event.at),
         column(events, (event) => event.id),
         column(events, (event) => event.kind),
-        column(events, (event) => event.campaignId),
+        column(events, (event) => event.mailingId),
         column(events, (event) => event.subscriberId),
         column(events, (event) => event.messageId),
         column(events, (event) => event.link),
@@ -44,22 +44,22 @@ export class PostgresTrackingStore implements TrackingStore {
     return new Map(stored.map((row) => [row.id, row.added]));
   }
 
-  /** Conflicts on the primary key (project_id, campaign_id, subscriber_id). What was before is what is less what was added (no `returning old` before 18). */
+  /** Conflicts on the primary key (project_id, mailing_id, subscriber_id). What was before is what is less what was added (no `returning old` before 18). */
   async addEngagement(additions: readonly EngagementAddition[]): Promise<readonly { opens: number; clicks: number }[]> {
     if (additions.length === 0) return [];
     const rows = await this.sql.query<PersonKey & { opens: number; clicks: number }>(
-      `insert into pennypost_tracking.engagement as e (project_id, campaign_id, subscriber_id, opens_unknown, first_open_at,
+      `insert into pennypost_tracking.engagement as e (project_id, mailing_id, subscriber_id, opens_unknown, first_open_at,
          last_open_at, clicks_unknown, first_click_at, last_click_at)
        select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::timestamptz[], $6::timestamptz[], $7::int[],
          $8::timestamptz[], $9::timestamptz[])
-       on conflict (project_id, campaign_id, subscriber_id) do update set
+       on conflict (project_id, mailing_id, subscriber_id) do update set
          opens_unknown = e.opens_unknown + excluded.opens_unknown,
          first_open_at = least(e.first_open_at, excluded.first_open_at),
          last_open_at = greatest(e.last_open_at, excluded.last_open_at),
          clicks_unknown = e.clicks_unknown + excluded.clicks_unknown,
          first_click_at = least(e.first_click_at, excluded.first_click_at),
          last_click_at = greatest(e.last_click_at, excluded.last_click_at)
-       returning project_id, campaign_id, subscriber_id, opens_human + opens_machine + opens_unknown as opens,
+       returning project_id, mailing_id, subscriber_id, opens_human + opens_machine + opens_unknown as opens,
          clicks_human + clicks_machine + clicks_unknown as clicks`,
       [
         ...personColumns(additions),
@@ -73,24 +73,24 @@ export class PostgresTrackingStore implements TrackingStore {
     );
     const after = new Map(rows.map((row) => [nameOf(row), row]));
     return additions.map((added) => {
-      const row = after.get(`${added.projectId}/${added.campaignId}/${added.subscriberId}`);
+      const row = after.get(`${added.projectId}/${added.mailingId}/${added.subscriberId}`);
       if (row === undefined) throw new Error('An engagement row was written and not returned.');
       return { opens: row.opens - added.opens, clicks: row.clicks - added.clicks };
     });
   }
 
-  /** Conflicts on the primary key (project_id, campaign_id, subscriber_id, link). */
+  /** Conflicts on the primary key (project_id, mailing_id, subscriber_id, link). */
   async addLinkEngagement(additions: readonly LinkAddition[]): Promise<readonly number[]> {
     if (additions.length === 0) return [];
     const rows = await this.sql.query<PersonKey & { link: number; clicks: number }>(
-      `insert into pennypost_tracking.link_engagement as e (project_id, campaign_id, subscriber_id, link, clicks_unknown,
+      `insert into pennypost_tracking.link_engagement as e (project_id, mailing_id, subscriber_id, link, clicks_unknown,
          first_click_at, last_click_at)
        select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::timestamptz[], $7::timestamptz[])
-       on conflict (project_id, campaign_id, subscriber_id, link) do update set
+       on conflict (project_id, mailing_id, subscriber_id, link) do update set
          clicks_unknown = e.clicks_unknown + excluded.clicks_unknown,
          first_click_at = least(e.first_click_at, excluded.first_click_at),
          last_click_at = greatest(e.last_click_at, excluded.last_click_at)
-       returning project_id, campaign_id, subscriber_id, link, clicks_human + clicks_machine + clicks_unknown as clicks`,
+       returning project_id, mailing_id, subscriber_id, link, clicks_human + clicks_machine + clicks_unknown as clicks`,
       [
         ...personColumns(additions),
         column(additions, (row) => row.link),
@@ -101,32 +101,32 @@ export class PostgresTrackingStore implements TrackingStore {
     );
     const after = new Map(rows.map((row) => [`${nameOf(row)}/${row.link}`, row.clicks]));
     return additions.map((added) => {
-      const clicks = after.get(`${added.projectId}/${added.campaignId}/${added.subscriberId}/${added.link}`);
+      const clicks = after.get(`${added.projectId}/${added.mailingId}/${added.subscriberId}/${added.link}`);
       if (clicks === undefined) throw new Error('A link engagement row was written and not returned.');
       return clicks - added.clicks;
     });
   }
 
   /** By the primary key; only the first one gets a row back. */
-  async markUnsubscribed(projectId: Id, campaignId: Id, subscriberId: Id, at: Date): Promise<boolean> {
+  async markUnsubscribed(projectId: Id, mailingId: Id, subscriberId: Id, at: Date): Promise<boolean> {
     const first = await this.sql.query(
-      `insert into pennypost_tracking.engagement as e (project_id, campaign_id, subscriber_id, unsubscribed_at)
+      `insert into pennypost_tracking.engagement as e (project_id, mailing_id, subscriber_id, unsubscribed_at)
        values ($1, $2, $3, $4)
-       on conflict (project_id, campaign_id, subscriber_id) do update set unsubscribed_at = excluded.unsubscribed_at
+       on conflict (project_id, mailing_id, subscriber_id) do update set unsubscribed_at = excluded.unsubscribed_at
          where e.unsubscribed_at is null
        returning 1`,
-      [projectId, campaignId, subscriberId, at],
+      [projectId, mailingId, subscriberId, at],
     );
     return first.length > 0;
   }
 
   /** By the primary key. */
-  async engagement(projectId: Id, campaignId: Id, subscriberId: Id): Promise<Engagement | undefined> {
+  async engagement(projectId: Id, mailingId: Id, subscriberId: Id): Promise<Engagement | undefined> {
     const [row] = await this.sql.query<EngagementRow>(
       `select first_open_at, last_open_at, opens_human, opens_machine, opens_unknown, first_click_at, last_click_at, clicks_human,
          clicks_machine, clicks_unknown, unsubscribed_at
-       from pennypost_tracking.engagement where project_id = $1 and campaign_id = $2 and subscriber_id = $3`,
-      [projectId, campaignId, subscriberId],
+       from pennypost_tracking.engagement where project_id = $1 and mailing_id = $2 and subscriber_id = $3`,
+      [projectId, mailingId, subscriberId],
     );
     if (row === undefined) return undefined;
     return {
@@ -147,7 +147,7 @@ export class PostgresTrackingStore implements TrackingStore {
 
 interface PersonKey {
   project_id: Id;
-  campaign_id: Id;
+  mailing_id: Id;
   subscriber_id: Id;
 }
 
@@ -165,10 +165,10 @@ interface EngagementRow {
   unsubscribed_at: Date | null;
 }
 
-const nameOf = (row: PersonKey): string => `${row.project_id}/${row.campaign_id}/${row.subscriber_id}`;
+const nameOf = (row: PersonKey): string => `${row.project_id}/${row.mailing_id}/${row.subscriber_id}`;
 
-const personColumns = (rows: readonly { projectId: Id; campaignId: Id; subscriberId: Id }[]): string[] => [
+const personColumns = (rows: readonly { projectId: Id; mailingId: Id; subscriberId: Id }[]): string[] => [
   column(rows, (row) => row.projectId),
-  column(rows, (row) => row.campaignId),
+  column(rows, (row) => row.mailingId),
   column(rows, (row) => row.subscriberId),
 ];

@@ -66,7 +66,10 @@ export class PostgresUnitOfWork implements UnitOfWork {
           ids,
           erasureKeys: (projectId) => keys.erasureKeys(projectId),
         }),
-      campaign: () => new CampaignService({ store: new PostgresCampaignStore(session), clock, ids }),
+      campaign: () => {
+        const store = new PostgresCampaignStore(session);
+        return new CampaignService({ store, mailings: store, clock, ids });
+      },
       delivery: () =>
         new DeliveryService({
           store: new PostgresDeliveryStore(session),

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   AnalyticsService,
   type CounterKind,
-  campaignSubject,
   domainSubject,
   type Increment,
   linkSubject,
   localHours,
+  mailingSubject,
   PROJECT,
 } from '../../../src/domain/analytics/index.ts';
 import { InvalidInput } from '../../../src/domain/shared/errors.ts';
@@ -27,15 +27,15 @@ const run = <T>(work: (analytics: AnalyticsService) => Promise<T>): Promise<T> =
   inTransaction(database.orm, (session) => work(new AnalyticsService({ store: new PostgresAnalyticsStore(session), clock })));
 
 const at = new Date('2026-11-22T10:00:00Z');
-const campaignId = '01936c5e-1111-7111-9111-111111111111';
+const mailingId = '01936c5e-1111-7111-9111-111111111111';
 
 describe('counting', () => {
   it('adds up whatever eight writers count in different orders, without a deadlock', async () => {
     const projectId = randomUUID();
     const subjects = [
       PROJECT,
-      ...Array.from({ length: 20 }, (_, link) => linkSubject(campaignId, link)),
-      ...Array.from({ length: 20 }, (_, number) => domainSubject(campaignId, `d${number}.example`)),
+      ...Array.from({ length: 20 }, (_, link) => linkSubject(mailingId, link)),
+      ...Array.from({ length: 20 }, (_, number) => domainSubject(mailingId, `d${number}.example`)),
     ];
     const increments: Increment[] = subjects.flatMap((subject) =>
       (['submitted', 'clicked_total'] as const).map((kind) => ({ subject, kind, at, by: 2 })),
@@ -49,7 +49,7 @@ describe('counting', () => {
     });
     await Promise.all(writers);
     const totals = await inTransaction(database.orm, (session) =>
-      new PostgresAnalyticsStore(session).totals(projectId, campaignSubject(campaignId)),
+      new PostgresAnalyticsStore(session).totals(projectId, [mailingSubject(mailingId)]),
     );
     expect(totals).toHaveLength(80);
     expect(new Set(totals.map(({ value }) => value))).toEqual(new Set([8 * 15 * 2]));
@@ -63,7 +63,7 @@ describe('counting', () => {
     });
     await expect(undone).rejects.toThrow('changed its mind');
     const series = await run((analytics) =>
-      analytics.dailySeries(projectId, { subject: PROJECT, kinds: ['submitted'], timeZone: 'UTC' }),
+      analytics.dailySeries(projectId, { subject: PROJECT, counters: [PROJECT], kinds: ['submitted'], timeZone: 'UTC' }),
     );
     expect(series.days.every(({ counts }) => counts.submitted === 0)).toBe(true);
   });
@@ -78,18 +78,13 @@ describe('a campaign report', () => {
   it('holds its own counters, links and domains and nobody else’s', async () => {
     const projectId = randomUUID();
     const one: Increment[] = [
-      { subject: campaignSubject(campaignId), kind: 'opened_unique', at, by: 3 },
-      { subject: campaignSubject(campaignId), kind: 'opened_unique', at: new Date('2027-01-01T00:00:00Z'), by: 4 },
-      { subject: linkSubject(campaignId, 1), kind: 'clicked_total', at },
-      { subject: linkSubject(campaignId, 10), kind: 'clicked_total', at, by: 5 },
-      { subject: domainSubject(campaignId, 'example.com'), kind: 'submitted', at, by: 6 },
+      { subject: mailingSubject(mailingId), kind: 'opened_unique', at, by: 3 },
+      { subject: mailingSubject(mailingId), kind: 'opened_unique', at: new Date('2027-01-01T00:00:00Z'), by: 4 },
+      { subject: linkSubject(mailingId, 1), kind: 'clicked_total', at },
+      { subject: linkSubject(mailingId, 10), kind: 'clicked_total', at, by: 5 },
+      { subject: domainSubject(mailingId, 'example.com'), kind: 'submitted', at, by: 6 },
     ];
-    const foreign = [
-      campaignSubject('01936c5e-1111-7111-9111-111111111112'),
-      'campaign',
-      `${campaignSubject(campaignId)}0`,
-      PROJECT,
-    ];
+    const foreign = [mailingSubject('01936c5e-1111-7111-9111-111111111112'), 'mailing', `${mailingSubject(mailingId)}0`, PROJECT];
     await run(async (analytics) => {
       await analytics.count(projectId, 'UTC', [
         ...one,
@@ -97,9 +92,16 @@ describe('a campaign report', () => {
       ]);
       await analytics.count(randomUUID(), 'UTC', one);
     });
-    const links = [1, 10].map((index) => ({ index, target: `https://example.com/${index}` }));
+    const links = [1, 10].map((index) => ({ mailingId, index, target: `https://example.com/${index}` }));
     const report = await run((analytics) =>
-      analytics.campaignReport(projectId, { campaignId, name: 'Winter sale', audience: 8, states: { submitted: 6 }, links }),
+      analytics.campaignReport(projectId, {
+        campaignId: randomUUID(),
+        mailingIds: [mailingId],
+        name: 'Winter sale',
+        audience: 8,
+        states: { submitted: 6 },
+        links,
+      }),
     );
     expect(report).toMatchObject({
       opened: { unique: 7, total: 0 },
@@ -111,7 +113,9 @@ describe('a campaign report', () => {
 
 describe('a daily series', () => {
   const ask = (projectId: string, range: { from?: string; to?: string }, timeZone = 'UTC') =>
-    run((analytics) => analytics.dailySeries(projectId, { subject: PROJECT, kinds: ['submitted'], timeZone, ...range }));
+    run((analytics) =>
+      analytics.dailySeries(projectId, { subject: PROJECT, counters: [PROJECT], kinds: ['submitted'], timeZone, ...range }),
+    );
 
   it('shows the last 30 days of the project’s time zone when not asked otherwise', async () => {
     const days = async (timeZone: string) => (await ask(randomUUID(), {}, timeZone)).days.map(({ day }) => day);
@@ -153,7 +157,7 @@ describe('a daily series', () => {
         );
         const year = { from: '2026-01-01', to: '2026-12-31' };
         const { days } = await run((analytics) =>
-          analytics.dailySeries(projectId, { subject: PROJECT, kinds, timeZone, ...year }),
+          analytics.dailySeries(projectId, { subject: PROJECT, counters: [PROJECT], kinds, timeZone, ...year }),
         );
         expect(days).toHaveLength(365);
         expect(new Set(days.map(({ day }) => day)).size).toBe(365);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { campaignSubject } from '../../../src/domain/analytics/index.ts';
+import { mailingSubject } from '../../../src/domain/analytics/index.ts';
 import type { LedgerState, ShardLease } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { aBatch, anOutcome } from '../../support/builders-delivery.ts';
@@ -74,8 +74,9 @@ describe('a campaign that is cancelled', () => {
     let csv = '';
     for await (const part of world.application.campaigns.recipientsCsv(world.projectId, campaign, {})) csv += part;
     expect(csv.match(/"cancelled"/g)).toHaveLength(8);
+    const counters = [mailingSubject(await world.mailing(campaign))];
     const { days } = await work().run((scope) =>
-      scope.analytics.dailySeries(world.projectId, { subject: campaignSubject(campaign), kinds: ['cancelled'], timeZone: 'UTC' }),
+      scope.analytics.dailySeries(world.projectId, { subject: 'campaign', counters, kinds: ['cancelled'], timeZone: 'UTC' }),
     );
     expect(days.reduce((sum, { counts }) => sum + (counts.cancelled ?? 0), 0)).toBe(8);
   });

@@ -47,7 +47,7 @@ describe('a launch', () => {
       project: { senderDomain: 'news.example.com' },
       parts: { links: [{ index: 0, target: 'https://example.com/offer' }] },
     });
-    expect(frozen?.content.kind).toBe('html');
+    expect(frozen.content.kind).toBe('html');
     await expect(world.application.campaigns.update(world.projectId, campaign.id, { name: 'Another' })).rejects.toMatchObject({
       code: 'campaign.not_editable',
     });
@@ -185,7 +185,7 @@ describe('a campaign for real people', () => {
       await real.project();
       const campaign = await real.campaign({ lists: [await real.list(1)] });
       await real.application.campaigns.launch(real.projectId, campaign.id);
-      expect((await real.frozen(campaign.id))?.publicUrl).toBe('https://mail.example.com');
+      expect((await real.frozen(campaign.id)).publicUrl).toBe('https://mail.example.com');
     } finally {
       await instance.close();
     }

@@ -97,7 +97,7 @@ describe('pause and cancel', () => {
     const atPause = handed.length;
     await time.pass(5_000);
     expect(handed).toHaveLength(atPause);
-    expect([...world.shards.values()].find((shard) => shard.campaignId === other)?.owner).toBeUndefined();
+    expect([...world.shards.values()].find((shard) => shard.mailingId === other)?.owner).toBeUndefined();
   });
 
   it('take no room from other campaigns while one answer is still awaited', async () => {
@@ -109,7 +109,7 @@ describe('pause and cancel', () => {
     const other = world.campaign(150);
     await time.until(
       'the other campaign to be done',
-      () => [...world.shards.values()].find((shard) => shard.campaignId === other)?.done === true,
+      () => [...world.shards.values()].find((shard) => shard.mailingId === other)?.done === true,
       5_000,
     );
   });
@@ -360,7 +360,7 @@ describe('a fault that keeps outcomes from being recorded for good', () => {
     world.campaign(1_000);
     open({ takes: 20, slots: 2 });
     await time.until('some to be handed over', () => handed.length > 10);
-    world.commitError = new Error('relation "campaign_message" does not exist');
+    world.commitError = new Error('relation "mailing_recipient" does not exist');
     await time.until('it to be told', () => world.fatal.length > 0);
     const atFault = handed.length;
     await time.pass(20_000);

@@ -61,11 +61,11 @@ describe('the bulk lane', () => {
     open({ takes: 10 });
     await time.until(
       'the small one to be done',
-      () => [...world.shards.values()].find((shard) => shard.campaignId === small)?.done === true,
+      () => [...world.shards.values()].find((shard) => shard.mailingId === small)?.done === true,
     );
     const bigBefore = handed.filter((address) => address.endsWith('@c1.example.com')).length;
     expect(bigBefore).toBeLessThan(400);
-    expect([...world.shards.values()].find((shard) => shard.campaignId === big)?.done).toBe(false);
+    expect([...world.shards.values()].find((shard) => shard.mailingId === big)?.done).toBe(false);
   });
 
   it('gives a campaign its turn that comes when its hands are full', async () => {
@@ -76,7 +76,7 @@ describe('the bulk lane', () => {
     const before = handed.length;
     await time.until(
       'the small one to be done',
-      () => [...world.shards.values()].find((shard) => shard.campaignId === small)?.done === true,
+      () => [...world.shards.values()].find((shard) => shard.mailingId === small)?.done === true,
     );
     expect(handed.length - before).toBeLessThan(2_000);
     await time.until('everybody to be recorded', () => world.done(), 200_000);
@@ -115,7 +115,7 @@ describe('the bulk lane', () => {
 
   it('keeps its window also for a shard taken over with more than that to repeat', async () => {
     const campaign = world.campaign(1_000);
-    const shard = [...world.shards.values()].find((one) => one.campaignId === campaign)!;
+    const shard = [...world.shards.values()].find((one) => one.mailingId === campaign)!;
     Object.assign(shard, { claimedThrough: 900, fence: 1 });
     open({ maxUnrecorded: 60 });
     await time.until('hand-over to begin', () => handed.length > 0);
@@ -195,7 +195,7 @@ describe('a recipient', () => {
 
   it('whose acceptance is recorded is not mailed again, in a later run or after a take-over', async () => {
     const [retried, taken] = [world.campaign(2, { run: 1 }), world.campaign(2)];
-    Object.assign([...world.shards.values()].find((shard) => shard.campaignId === taken)!, { claimedThrough: 2, fence: 1 });
+    Object.assign([...world.shards.values()].find((shard) => shard.mailingId === taken)!, { claimedThrough: 2, fence: 1 });
     for (const campaign of [retried, taken]) world.accepted.add(world.personOf(campaign, 0));
     open();
     await time.until('all to be recorded', () => world.done());

@@ -12,7 +12,7 @@ describe('the time zone in which outcomes are counted', () => {
     const counted: string[] = [];
     const change = {
       projectId: 'p',
-      campaignId: 'c',
+      mailingId: 'c',
       moved: [{ state: 'submitted', at: new Date('2026-11-22T10:00:00Z'), domain: undefined }],
     };
     const scope = {

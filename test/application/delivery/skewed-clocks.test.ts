@@ -129,17 +129,18 @@ describe.each(SKEWS)('a node whose clock is off by %d ms', (skew) => {
     const outcome = { ...anOutcome(0, 'deferred', { at: node.get(tokens.clock).now() }), subscriberId: lease!.recipients[0]! };
     const batch = aBatch({ ...lease!, batch: 1, cursor: 1, claimedThrough: 1, done: true, outcomes: [outcome] });
     await work.run((scope) => scope.delivery.record([batch]));
+    const mailingId = await world.mailing(campaign.id);
     const [row] = await world.sql<{ wait: number }>(
-      `select extract(epoch from next_attempt_at - clock_timestamp())::float8 as wait from pennypost_delivery.campaign_message
-       where campaign_id = $1`,
-      [campaign.id],
+      `select extract(epoch from next_attempt_at - clock_timestamp())::float8 as wait from pennypost_delivery.mailing_recipient
+       where mailing_id = $1`,
+      [mailingId],
     );
     expect(row?.wait).toBeGreaterThan(90);
     expect(row?.wait).toBeLessThan(301);
     await node.get(tokens.tend).settle();
     expect(await world.runs(campaign.id)).toHaveLength(1);
-    await world.sql('update pennypost_delivery.campaign_message set next_attempt_at = clock_timestamp() where campaign_id = $1', [
-      campaign.id,
+    await world.sql('update pennypost_delivery.mailing_recipient set next_attempt_at = clock_timestamp() where mailing_id = $1', [
+      mailingId,
     ]);
     await at(-skew).get(tokens.tend).settle();
     expect((await world.runs(campaign.id)).map(({ purpose }) => purpose)).toEqual(['first', 'retry']);

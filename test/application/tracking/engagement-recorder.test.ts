@@ -18,7 +18,7 @@ const anOpen = (id: string): EngagementEvent => ({
   projectId: '01936c5e-0000-7000-8000-000000000001',
   at: new Date('2026-11-22T10:00:00Z'),
   kind: 'open',
-  campaignId: '01936c5e-1111-7111-9111-111111111111',
+  mailingId: '01936c5e-1111-7111-9111-111111111111',
   subscriberId: '01936c5e-2222-7222-a222-222222222222',
   messageId: undefined,
   link: undefined,

@@ -67,7 +67,7 @@ const facts = {
   requests: 1,
 };
 
-type Given = Pick<EngagementEvent, 'projectId' | 'campaignId' | 'subscriberId'> & {
+type Given = Pick<EngagementEvent, 'projectId' | 'mailingId' | 'subscriberId'> & {
   readonly at?: Date;
   readonly id?: string;
   readonly userAgent?: string;
@@ -90,7 +90,7 @@ export const aClick = (given: Given & { readonly link: number }): EngagementEven
 
 export const anUnsubscribe = (given: {
   readonly projectId: string;
-  readonly campaignId: string;
+  readonly mailingId: string;
   readonly subscriberId: string;
   readonly at?: Date;
 }): UnsubscribeEvent => {

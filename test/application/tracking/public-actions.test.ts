@@ -24,10 +24,10 @@ beforeEach(() => world.project());
 
 const recipients = () => world.application.recipients;
 
-function tokensOf(campaignId: string, subscriberId: string) {
+function tokensOf(mailingId: string, subscriberId: string) {
   const keys = world.instance.get(tokens.keys);
   const key = keys.tokenKey(world.projectId, keys.keyId)!;
-  return new MessageTokens({ projectId: world.projectId, campaignId, key, keyId: keys.keyId }).issue(subscriberId);
+  return new MessageTokens({ projectId: world.projectId, mailingId, key, keyId: keys.keyId }).issue(subscriberId);
 }
 
 /** A campaign to so many lists, and somebody who is on the first of them. */
@@ -35,9 +35,15 @@ async function mailed(lists = 1) {
   const listIds = [await world.list(1)];
   while (listIds.length < lists) listIds.push(await world.list(0));
   const [subscriberId = ''] = await world.peopleOf(listIds[0]!);
-  const { id: campaignId } = await world.campaign({ lists: listIds });
-  const { unsubscribe: token } = tokensOf(campaignId, subscriberId);
-  return { listIds, subscriberId, campaignId, token };
+  const { campaignId, mailingId } = await launched(listIds);
+  const { unsubscribe: token } = tokensOf(mailingId, subscriberId);
+  return { listIds, subscriberId, campaignId, mailingId, token };
+}
+
+async function launched(lists: readonly string[]) {
+  const { id: campaignId } = await world.campaign({ lists });
+  await world.application.campaigns.launch(world.projectId, campaignId);
+  return { campaignId, mailingId: await world.mailing(campaignId) };
 }
 
 const statesOf = async (subscriberId: string): Promise<Readonly<Record<string, string>>> =>
@@ -66,7 +72,7 @@ describe('an unsubscribe by a link', () => {
     const { listIds, subscriberId, token } = await mailed(2);
     const other = await world.list(0);
     await world.join(subscriberId, other);
-    await world.application.lists.archive(world.projectId, listIds[1]!);
+    await world.application.lists.archive(world.projectId, listIds[1]!, { force: true });
     expect(await recipients().unsubscribe(token, REQUEST)).toBe(true);
     expect(await statesOf(subscriberId)).toEqual({
       [listIds[0]!]: 'unsubscribed',
@@ -111,7 +117,9 @@ describe('an unsubscribe by a link', () => {
     expect(await isMailable(subscriberId, [next])).toBe(false);
     expect(await recipients().openUnsubscribe(token)).toMatchObject({ alreadyUnsubscribed: true, undoable: true });
     const consents = await world.application.subscribers.consents(world.projectId, subscriberId);
-    expect(consents.filter(({ source }) => source.includes(campaign.campaignId))).toHaveLength(1);
+    expect(
+      consents.filter(({ source }) => source.includes(campaign.campaignId) || source.includes(campaign.mailingId)),
+    ).toHaveLength(1);
   });
 
   it('ends with the later word of the person, and with no word of others', async () => {
@@ -162,9 +170,9 @@ describe('an unsubscribe by a link', () => {
   });
 
   it('that is repeated 200 times is one event, one consent and one in the report', async () => {
-    const { campaignId, subscriberId, token } = await mailed();
+    const { campaignId, mailingId, subscriberId, token } = await mailed();
     for (let press = 0; press < 200; press += 1) await recipients().unsubscribe(token, REQUEST);
-    const events = await world.sql('select 1 from pennypost_tracking.event where campaign_id = $1', [campaignId]);
+    const events = await world.sql('select 1 from pennypost_tracking.event where mailing_id = $1', [mailingId]);
     expect(events).toHaveLength(1);
     const consents = await world.application.subscribers.consents(world.projectId, subscriberId);
     expect(consents.filter(({ action }) => action === 'unsubscribe')).toHaveLength(1);
@@ -172,11 +180,11 @@ describe('an unsubscribe by a link', () => {
   });
 
   it('is no work of the links of tests, of transactional mail, of other purposes and of other projects', async () => {
-    const { campaignId, subscriberId, token } = await mailed();
+    const { campaignId, mailingId, subscriberId, token } = await mailed();
     const keys = world.instance.get(tokens.keys);
     const key = keys.tokenKey(world.projectId, keys.keyId)!;
     const ids = { projectId: world.projectId, messageId: randomUUID(), key, keyId: keys.keyId };
-    const { click, open } = tokensOf(campaignId, subscriberId);
+    const { click, open } = tokensOf(mailingId, subscriberId);
     for (const other of [issueTransactionalTokens(ids).unsubscribe, click, open, token.slice(0, -1), 'test', '']) {
       expect(await recipients().unsubscribe(other, REQUEST)).toBe(false);
       expect(await recipients().resubscribe(other, REQUEST)).toBe(false);
@@ -222,7 +230,7 @@ describe('taking an unsubscribe back', () => {
 
   it('is not for what was wished in another way', async () => {
     const { listIds, subscriberId, token } = await mailed();
-    const { id: other } = await world.campaign({ lists: listIds });
+    const { mailingId: other } = await launched(listIds);
     await world.application.subscribers.unsubscribe(world.projectId, subscriberId, {
       lists: listIds,
       evidence: { source: 'support' },
@@ -261,17 +269,17 @@ describe('taking an unsubscribe back', () => {
 
 describe('a click token that is replayed', () => {
   it('is one event a minute, and every hit is in the report', async () => {
-    const { campaignId, subscriberId } = await mailed();
+    const { campaignId, mailingId, subscriberId } = await mailed();
     const keys = world.instance.get(tokens.keys);
     const key = keys.tokenKey(world.projectId, keys.keyId)!;
-    const scope = { kind: 'campaign', projectId: world.projectId, subjectId: campaignId, key } as const;
+    const scope = { kind: 'mailing', projectId: world.projectId, subjectId: mailingId, key } as const;
     const link = issueLinkToken(scope, 0, 'https://example.com/offer');
-    const { click } = tokensOf(campaignId, subscriberId);
+    const { click } = tokensOf(mailingId, subscriberId);
     for (let hit = 0; hit < 200; hit += 1)
       expect(await recipients().click(click, link, { ...REQUEST, method: 'GET' })).toBe('https://example.com/offer');
     const events = await world.sql<{ requests: number; minute: string }>(
-      `select requests, date_trunc('minute', at)::text as minute from pennypost_tracking.event where campaign_id = $1`,
-      [campaignId],
+      `select requests, date_trunc('minute', at)::text as minute from pennypost_tracking.event where mailing_id = $1`,
+      [mailingId],
     );
     expect(events.reduce((sum, { requests }) => sum + requests, 0)).toBe(200);
     expect(events).toHaveLength(new Set(events.map(({ minute }) => minute)).size);
@@ -283,19 +291,19 @@ describe('a click token that is replayed', () => {
 
 describe('HEAD', () => {
   it('is told where a link leads, and is neither a click nor an open', async () => {
-    const { campaignId, subscriberId } = await mailed();
+    const { mailingId, subscriberId } = await mailed();
     const keys = world.instance.get(tokens.keys);
     const key = keys.tokenKey(world.projectId, keys.keyId)!;
-    const scope = { kind: 'campaign', projectId: world.projectId, subjectId: campaignId, key } as const;
+    const scope = { kind: 'mailing', projectId: world.projectId, subjectId: mailingId, key } as const;
     const link = issueLinkToken(scope, 0, 'https://example.com/offer');
-    const { click, open } = tokensOf(campaignId, subscriberId);
+    const { click, open } = tokensOf(mailingId, subscriberId);
     for (const method of ['HEAD', 'GET']) {
       expect(await recipients().click(click, link, { ...REQUEST, method })).toBe('https://example.com/offer');
       await recipients().open(open, { ...REQUEST, method });
     }
     expect(
-      await world.sql('select kind, method, requests from pennypost_tracking.event where campaign_id = $1 order by kind', [
-        campaignId,
+      await world.sql('select kind, method, requests from pennypost_tracking.event where mailing_id = $1 order by kind', [
+        mailingId,
       ]),
     ).toEqual([
       { kind: 'click', method: 'GET', requests: 1 },
@@ -305,5 +313,5 @@ describe('HEAD', () => {
 });
 
 async function deleteLists(listIds: readonly string[]): Promise<void> {
-  for (const id of listIds) await world.application.lists.delete(world.projectId, id);
+  for (const id of listIds) await world.application.lists.delete(world.projectId, id, { force: true });
 }

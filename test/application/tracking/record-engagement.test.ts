@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngagementRecorder } from '../../../src/application/tracking/engagement-recorder.ts';
-import { type CampaignReport, campaignSubject } from '../../../src/domain/analytics/index.ts';
+import { type CampaignReport, mailingSubject } from '../../../src/domain/analytics/index.ts';
 import { type EngagementEvent, RepeatedRequests } from '../../../src/domain/tracking/index.ts';
 import { isTransient } from '../../../src/infrastructure/postgres/errors.ts';
 import { aClick, anOpen, anUnsubscribe, type EngagementWorld, openEngagementWorld } from './engagement-world.ts';
@@ -13,21 +13,28 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 /** A campaign of two links, as its report shows it. */
-function reportOf(projectId: string, campaignId: string): Promise<CampaignReport> {
-  const links = [0, 1].map((index) => ({ index, target: `https://example.com/${index}` }));
-  const facts = { campaignId, name: 'Winter sale', audience: 10, states: { submitted: 10 }, links };
+function reportOf(projectId: string, mailingId: string): Promise<CampaignReport> {
+  const links = [0, 1].map((index) => ({ mailingId, index, target: `https://example.com/${index}` }));
+  const facts = {
+    campaignId: projectId,
+    mailingIds: [mailingId],
+    name: 'Winter sale',
+    audience: 10,
+    states: { submitted: 10 },
+    links,
+  };
   return world.run(({ analytics }) => analytics.campaignReport(projectId, facts));
 }
 
 async function aCampaign(timeZone = 'UTC') {
   const projectId = await world.createProject(timeZone);
-  const campaignId = randomUUID();
+  const mailingId = randomUUID();
   return {
     projectId,
-    campaignId,
-    person: (): { projectId: string; campaignId: string; subscriberId: string } => ({
+    mailingId,
+    person: (): { projectId: string; mailingId: string; subscriberId: string } => ({
       projectId,
-      campaignId,
+      mailingId,
       subscriberId: randomUUID(),
     }),
   };
@@ -35,11 +42,11 @@ async function aCampaign(timeZone = 'UTC') {
 
 describe('a batch of opens and clicks', () => {
   it('counts every event, and each person and each link once', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const [ann, bob] = [person(), person()];
     await world.record([anOpen(ann), anOpen(ann), anOpen(bob), aClick({ ...ann, link: 0 }), aClick({ ...ann, link: 1 })]);
     await world.record([anOpen(ann), aClick({ ...ann, link: 1 }), aClick({ ...bob, link: 1 })]);
-    expect(await reportOf(projectId, campaignId)).toMatchObject({
+    expect(await reportOf(projectId, mailingId)).toMatchObject({
       opened: { unique: 2, total: 4 },
       clicked: { unique: 2, total: 4 },
       links: [
@@ -50,25 +57,25 @@ describe('a batch of opens and clicks', () => {
   });
 
   it('changes nothing when it is written again, whole or mixed with new ones', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const ann = person();
     const batch = [anOpen(ann), aClick({ ...ann, link: 0 })];
     await world.record(batch);
-    const once = await reportOf(projectId, campaignId);
+    const once = await reportOf(projectId, mailingId);
     await world.record(batch);
     await world.record([...batch, ...batch]);
-    expect(await reportOf(projectId, campaignId)).toEqual(once);
+    expect(await reportOf(projectId, mailingId)).toEqual(once);
     await world.record([...batch, anOpen(ann)]);
-    expect((await reportOf(projectId, campaignId)).opened).toEqual({ unique: 1, total: 2 });
+    expect((await reportOf(projectId, mailingId)).opened).toEqual({ unique: 1, total: 2 });
   });
 
   it('keeps first and last times, in whatever order they arrive', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const ann = person();
     const at = (hour: number): Date => new Date(Date.UTC(2026, 10, 22, hour));
     await world.record([anOpen({ ...ann, at: at(12) }), aClick({ ...ann, link: 0, at: at(13) })]);
     await world.record([anOpen({ ...ann, at: at(14) }), anOpen({ ...ann, at: at(9) })]);
-    expect(await world.run(({ tracking }) => tracking.engagement(projectId, campaignId, ann.subscriberId))).toEqual({
+    expect(await world.run(({ tracking }) => tracking.engagement(projectId, mailingId, ann.subscriberId))).toEqual({
       firstOpenAt: at(9),
       lastOpenAt: at(14),
       opens: { human: 0, machine: 0, unknown: 3 },
@@ -77,21 +84,21 @@ describe('a batch of opens and clicks', () => {
       clicks: { human: 0, machine: 0, unknown: 1 },
       unsubscribedAt: undefined,
     });
-    expect(await world.run(({ tracking }) => tracking.engagement(projectId, campaignId, randomUUID()))).toBeUndefined();
+    expect(await world.run(({ tracking }) => tracking.engagement(projectId, mailingId, randomUUID()))).toBeUndefined();
   });
 
   it('keeps projects apart, also with the same ids in both', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const other = await world.createProject('Asia/Tokyo');
     const ann = person();
     await world.record([anOpen(ann), anOpen({ ...ann, projectId: other }), aClick({ ...ann, projectId: other, link: 0 })]);
-    expect(await reportOf(projectId, campaignId)).toMatchObject({ opened: { unique: 1, total: 1 }, clicked: { total: 0 } });
-    expect(await reportOf(other, campaignId)).toMatchObject({ opened: { unique: 1, total: 1 }, clicked: { total: 1 } });
+    expect(await reportOf(projectId, mailingId)).toMatchObject({ opened: { unique: 1, total: 1 }, clicked: { total: 0 } });
+    expect(await reportOf(other, mailingId)).toMatchObject({ opened: { unique: 1, total: 1 }, clicked: { total: 1 } });
   });
 
   it('counts a transactional message in totals', async () => {
     const { projectId } = await aCampaign();
-    const nobody = { projectId, campaignId: undefined, subscriberId: undefined };
+    const nobody = { projectId, mailingId: undefined, subscriberId: undefined };
     await world.record([{ ...anOpen(nobody), messageId: randomUUID() }]);
     expect(
       await world.rows('select subject, kind, value from pennypost_analytics.counter where project_id = $1 order by subject', [
@@ -104,7 +111,7 @@ describe('a batch of opens and clicks', () => {
   });
 
   it('stores the raw facts, without a verdict and without the whole address', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const ann = person();
     const click = { ...aClick({ ...ann, link: 1 }), network: '2001:db8:0::/48' };
     await world.record([click]);
@@ -114,7 +121,7 @@ describe('a batch of opens and clicks', () => {
         at: click.at,
         id: click.id,
         kind: 'click',
-        campaign_id: campaignId,
+        mailing_id: mailingId,
         subscriber_id: ann.subscriberId,
         message_id: null,
         link: 1,
@@ -137,13 +144,13 @@ describe('a batch of opens and clicks', () => {
 
 describe('an unsubscribe', () => {
   it('is the first one of a person and campaign exactly once', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const ann = person();
     const event = anUnsubscribe(ann);
     const record = (given = event): Promise<boolean> => world.run(({ tracking }) => tracking.recordUnsubscribe(given));
     expect([await record(), await record(), await record(anUnsubscribe(ann))]).toEqual([true, false, false]);
     expect(await record(anUnsubscribe(person()))).toBe(true);
-    expect(await world.run(({ tracking }) => tracking.engagement(projectId, campaignId, ann.subscriberId))).toMatchObject({
+    expect(await world.run(({ tracking }) => tracking.engagement(projectId, mailingId, ann.subscriberId))).toMatchObject({
       unsubscribedAt: event.at,
       opens: { unknown: 0 },
     });
@@ -152,7 +159,7 @@ describe('an unsubscribe', () => {
 
 describe('eight writers at once', () => {
   it('neither deadlock nor lose or double a figure, with the same people, links and even events', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const others = await Promise.all([world.createProject('UTC'), world.createProject('UTC')]);
     const people = Array.from({ length: 20 }, person);
     const events: EngagementEvent[] = people.flatMap((who) =>
@@ -174,7 +181,7 @@ describe('eight writers at once', () => {
     });
     await Promise.all(writers);
     for (const project of [projectId, ...others]) {
-      expect(await reportOf(project, campaignId)).toMatchObject({
+      expect(await reportOf(project, mailingId)).toMatchObject({
         opened: { unique: 20, total: 40 },
         clicked: { unique: 20, total: 60 },
         links: [
@@ -188,7 +195,7 @@ describe('eight writers at once', () => {
 
 describe('the engagement recorder on PostgreSQL', () => {
   it('bisects out the row that the database refuses, and answers for the others when they are stored', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const complaints: object[] = [];
     const recorder = new EngagementRecorder({
       commit: (batch) => world.record(batch),
@@ -209,7 +216,7 @@ describe('the engagement recorder on PostgreSQL', () => {
       projectId,
     ]);
     expect(stored?.count).toBe('30');
-    expect((await reportOf(projectId, campaignId)).opened).toEqual({ unique: 30, total: 30 });
+    expect((await reportOf(projectId, mailingId)).opened).toEqual({ unique: 30, total: 30 });
     expect(recorder.stats).toMatchObject({ recorded: 30, lost: 2, refused: 2, waiting: 0 });
   });
 });
@@ -234,7 +241,7 @@ describe('a link that is followed again and again', () => {
   const minute = new Date('2026-11-22T10:00:00Z').getTime();
 
   it('is one event in a minute, and every hit counts', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const ann = person();
     const recorder = recorderAt();
     // One after the other, so that every one is a commit of its own; then all at once.
@@ -243,14 +250,14 @@ describe('a link that is followed again and again', () => {
       Array.from({ length: 190 }, (_, hit) => recorder.record(aClick({ ...ann, link: 0, at: new Date(minute + 59_000 + hit) }))),
     );
     expect(await events(projectId)).toMatchObject([{ requests: 200 }]);
-    expect(await reportOf(projectId, campaignId)).toMatchObject({
+    expect(await reportOf(projectId, mailingId)).toMatchObject({
       clicked: { unique: 1, total: 200 },
       links: [
         { unique: 1, total: 200 },
         { unique: 0, total: 0 },
       ],
     });
-    expect(await world.run(({ tracking }) => tracking.engagement(projectId, campaignId, ann.subscriberId))).toMatchObject({
+    expect(await world.run(({ tracking }) => tracking.engagement(projectId, mailingId, ann.subscriberId))).toMatchObject({
       firstClickAt: new Date(minute),
       lastClickAt: new Date(minute + 59_189),
       clicks: { unknown: 200 },
@@ -260,44 +267,44 @@ describe('a link that is followed again and again', () => {
   });
 
   it('is one event for each link, pixel and person, from one network too', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const people = Array.from({ length: 20 }, person);
     const recorder = recorderAt();
     const requests = people.flatMap((who) => [anOpen(who), aClick({ ...who, link: 0 }), aClick({ ...who, link: 1 })]);
     for (let round = 0; round < 5; round += 1)
       await Promise.all(requests.map((hit) => recorder.record({ ...hit, id: randomUUID() })));
     expect((await events(projectId)).map((event) => event.requests)).toEqual(Array.from({ length: 60 }, () => 5));
-    expect(await reportOf(projectId, campaignId)).toMatchObject({
+    expect(await reportOf(projectId, mailingId)).toMatchObject({
       opened: { unique: 20, total: 100 },
       clicked: { unique: 20, total: 200 },
     });
   });
 
   it('keeps a scanner apart from a person, and is bounded for who calls itself something else each time', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const ann = person();
     const recorder = recorderAt();
     for (let hit = 0; hit < 50; hit += 1) await recorder.record(anOpen({ ...ann, userAgent: `Agent ${hit}` }));
     const stored = await events(projectId);
     expect(stored.map((event) => event.user_agent)).toEqual(expect.arrayContaining(['Agent 0', 'Agent 1', 'Agent 2']));
     expect(stored.map((event) => event.requests).toSorted()).toEqual([1, 1, 48]);
-    expect((await reportOf(projectId, campaignId)).opened).toEqual({ unique: 1, total: 50 });
+    expect((await reportOf(projectId, mailingId)).opened).toEqual({ unique: 1, total: 50 });
   });
 
   it('counts once when a commit is repeated, with and without further requests', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const click = aClick({ ...person(), link: 0 });
     await world.record([click, { ...click, requests: 3 }]);
     await world.record([click, { ...click, requests: 3 }]);
     await world.record([{ ...click, requests: 2 }]);
     await world.record([{ ...click, requests: 4 }, click]);
     expect(await events(projectId)).toMatchObject([{ requests: 4 }]);
-    expect((await reportOf(projectId, campaignId)).clicked).toEqual({ unique: 1, total: 4 });
+    expect((await reportOf(projectId, mailingId)).clicked).toEqual({ unique: 1, total: 4 });
   });
 
   it('of transactional mail is bounded in the same way', async () => {
     const { projectId } = await aCampaign();
-    const nobody = { projectId, campaignId: undefined, subscriberId: undefined };
+    const nobody = { projectId, mailingId: undefined, subscriberId: undefined };
     const recorder = recorderAt();
     const messages = [randomUUID(), randomUUID()];
     for (let hit = 0; hit < 20; hit += 1)
@@ -314,7 +321,7 @@ describe('partitions of events', () => {
   });
 
   it('take over what came before them', async () => {
-    const { projectId, campaignId, person } = await aCampaign();
+    const { projectId, mailingId, person } = await aCampaign();
     const edges = ['2028-03-31T23:59:59.999Z', '2028-04-01T00:00:00Z', '2028-04-30T23:59:59.999Z', '2028-05-01T00:00:00Z'];
     const ann = person();
     await world.record(edges.map((at) => anOpen({ ...ann, at: new Date(at) })));
@@ -332,7 +339,7 @@ describe('partitions of events', () => {
       'event_2028_04',
       'event_default',
     ]);
-    expect((await reportOf(projectId, campaignId)).opened).toEqual({ unique: 1, total: 4 });
+    expect((await reportOf(projectId, mailingId)).opened).toEqual({ unique: 1, total: 4 });
   });
 
   async function partitions(): Promise<string[]> {
@@ -345,14 +352,15 @@ describe('partitions of events', () => {
 
 describe('a day', () => {
   it('is the project’s own when it was counted', async () => {
-    const { projectId, campaignId, person } = await aCampaign('America/New_York');
+    const { projectId, mailingId, person } = await aCampaign('America/New_York');
     await world.record([
       anOpen({ ...person(), at: new Date('2026-11-22T04:59:59Z') }),
       anOpen({ ...person(), at: new Date('2026-11-22T05:00:00Z') }),
     ]);
     const series = await world.run(({ analytics }) =>
       analytics.dailySeries(projectId, {
-        subject: campaignSubject(campaignId),
+        subject: 'campaign',
+        counters: [mailingSubject(mailingId)],
         kinds: ['opened_total', 'opened_unique'],
         from: '2026-11-20',
         to: '2026-11-23',

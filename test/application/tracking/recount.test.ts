@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { campaignSubject, linkSubject, PROJECT } from '../../../src/domain/analytics/index.ts';
+import { linkSubject, mailingSubject, PROJECT } from '../../../src/domain/analytics/index.ts';
 import type { EngagementEvent } from '../../../src/domain/tracking/index.ts';
 import { aClick, anOpen, type EngagementWorld, openEngagementWorld } from './engagement-world.ts';
 
@@ -33,7 +33,7 @@ it('figures equal a recount from the events, whatever arrives twice, late, out o
       for (const { person, campaign, link, hour, replayOf } of given) {
         const old = replayOf === undefined ? undefined : events[replayOf];
         const at = new Date(Date.UTC(2026, 9, 24, hour));
-        const who = { projectId, campaignId: campaigns[campaign], subscriberId: people[person], at };
+        const who = { projectId, mailingId: campaigns[campaign], subscriberId: people[person], at };
         events.push(old ?? (link === undefined ? anOpen(who) : aClick({ ...who, link })));
       }
       const batches = Array.from({ length: Math.ceil(events.length / batchSize) }, (_, index) =>
@@ -67,23 +67,23 @@ async function recounted(projectId: string, campaigns: readonly string[]): Promi
   };
   const recount = (columns: string): Promise<Recount[]> =>
     world.rows<Recount>(
-      `select campaign_id, kind, ${columns} as link, count(*)::int as total, count(distinct subscriber_id)::int as unique
+      `select mailing_id, kind, ${columns} as link, count(*)::int as total, count(distinct subscriber_id)::int as unique
        from pennypost_tracking.event where project_id = $1 group by 1, 2, 3`,
       [projectId],
     );
-  for (const { campaign_id, kind, total, unique } of await recount('null::int')) {
-    expect(campaigns).toContain(campaign_id);
-    for (const subject of [PROJECT, campaignSubject(campaign_id)])
+  for (const { mailing_id, kind, total, unique } of await recount('null::int')) {
+    expect(campaigns).toContain(mailing_id);
+    for (const subject of [PROJECT, mailingSubject(mailing_id)])
       note(subject, kind === 'open' ? 'opened' : 'clicked', total, unique);
   }
-  for (const { campaign_id, link, total, unique } of await recount('link')) {
-    if (link !== null) note(linkSubject(campaign_id, link), 'clicked', total, unique);
+  for (const { mailing_id, link, total, unique } of await recount('link')) {
+    if (link !== null) note(linkSubject(mailing_id, link), 'clicked', total, unique);
   }
   return figures;
 }
 
 interface Recount {
-  campaign_id: string;
+  mailing_id: string;
   kind: string;
   link: number | null;
   total: number;
@@ -107,7 +107,7 @@ const recountedByDay = (projectId: string): Promise<object[]> =>
 
 const engagementRows = (projectId: string): Promise<object[]> =>
   world.rows(
-    `select campaign_id, subscriber_id, first_open_at, last_open_at, opens_unknown as opens, first_click_at, last_click_at,
+    `select mailing_id, subscriber_id, first_open_at, last_open_at, opens_unknown as opens, first_click_at, last_click_at,
        clicks_unknown as clicks
      from pennypost_tracking.engagement where project_id = $1 order by 1, 2`,
     [projectId],
@@ -115,7 +115,7 @@ const engagementRows = (projectId: string): Promise<object[]> =>
 
 const recountedEngagement = (projectId: string): Promise<object[]> =>
   world.rows(
-    `select campaign_id, subscriber_id,
+    `select mailing_id, subscriber_id,
        min(at) filter (where kind = 'open') as first_open_at, max(at) filter (where kind = 'open') as last_open_at,
        (count(*) filter (where kind = 'open'))::int as opens,
        min(at) filter (where kind = 'click') as first_click_at, max(at) filter (where kind = 'click') as last_click_at,

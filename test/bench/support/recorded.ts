@@ -14,6 +14,7 @@ export interface Expected {
   readonly keys: KeyRing;
   readonly projectId: string;
   readonly campaignId: string;
+  readonly mailingId: string;
   readonly listId: string;
   /** By address. */
   readonly people: ReadonlyMap<string, Person>;
@@ -92,8 +93,8 @@ function verifyLinks(html: string, text: string, expected: Expected): string {
       const keyFor = (projectId: string, keyId: string) => expected.keys.tokenKey(projectId, keyId);
       const subject = verifyMessageToken(message, 'click', keyFor);
       const followed = subject && verifyLinkToken(token, subject, keyFor);
-      assert.ok(subject?.kind === 'campaign' && followed !== undefined, `link ${index} is not ours`);
-      assert.equal(subject.campaignId, expected.campaignId);
+      assert.ok(subject?.kind === 'mailing' && followed !== undefined, `link ${index} is not ours`);
+      assert.equal(subject.mailingId, expected.mailingId);
       assert.equal(followed.index, index, 'index of a link');
       assert.match(followed.target, /^https:\/\/shop\.example\//);
       subscribers.add(subject.subscriberId);
@@ -108,6 +109,6 @@ function verifyLinks(html: string, text: string, expected: Expected): string {
 
 function subjectOf(token: string, purpose: 'open' | 'unsubscribe', expected: Expected): string {
   const subject = verifyMessageToken(token, purpose, (projectId, keyId) => expected.keys.tokenKey(projectId, keyId));
-  assert.ok(subject?.kind === 'campaign' && subject.campaignId === expected.campaignId, `the ${purpose} token is not ours`);
+  assert.ok(subject?.kind === 'mailing' && subject.mailingId === expected.mailingId, `the ${purpose} token is not ours`);
   return subject.subscriberId;
 }

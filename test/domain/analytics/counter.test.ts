@@ -3,21 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { mergeIncrements } from '../../../src/domain/analytics/counter.ts';
 import {
   COUNTER_KINDS,
-  campaignSubject,
   domainSubject,
   linkSubject,
   localHours,
+  mailingSubject,
   PROJECT,
 } from '../../../src/domain/analytics/index.ts';
 
-const campaignId = '01936c5e-1111-7111-9111-111111111111';
+const mailingId = '01936c5e-1111-7111-9111-111111111111';
 const subjects = [
   PROJECT,
-  campaignSubject(campaignId),
-  linkSubject(campaignId, 1),
-  linkSubject(campaignId, 10),
-  linkSubject(campaignId, 2),
-  domainSubject(campaignId, 'example.com'),
+  mailingSubject(mailingId),
+  linkSubject(mailingId, 1),
+  linkSubject(mailingId, 10),
+  linkSubject(mailingId, 2),
+  domainSubject(mailingId, 'example.com'),
 ];
 
 const increments = fc.array(

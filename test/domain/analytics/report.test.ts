@@ -1,30 +1,32 @@
 import { describe, expect, it } from 'vitest';
-import { campaignSubject, domainSubject, linkSubject, reportSheet } from '../../../src/domain/analytics/index.ts';
+import { domainSubject, linkSubject, mailingSubject, reportSheet } from '../../../src/domain/analytics/index.ts';
 import { buildReport, type CampaignFacts } from '../../../src/domain/analytics/report.ts';
 
-const campaignId = '01936c5e-1111-7111-9111-111111111111';
-const campaign = campaignSubject(campaignId);
+const campaignId = '01936c5e-1111-7111-9111-111111111110';
+const mailingId = '01936c5e-1111-7111-9111-111111111111';
+const mailing = mailingSubject(mailingId);
 const facts: CampaignFacts = {
   campaignId,
+  mailingIds: [mailingId],
   name: 'Winter sale',
   audience: 100,
   states: { submitted: 80, rejected: 5, deferred: 15 },
   links: [
-    { index: 0, target: 'https://example.com/?id={{ subscriber.id }}' },
-    { index: 1, target: 'https://example.com/never' },
+    { mailingId, index: 0, target: 'https://example.com/?id={{ subscriber.id }}' },
+    { mailingId, index: 1, target: 'https://example.com/never' },
   ],
 };
 const totals = [
-  { subject: campaign, kind: 'opened_unique', value: 40 },
-  { subject: campaign, kind: 'opened_total', value: 90 },
-  { subject: campaign, kind: 'clicked_unique', value: 10 },
-  { subject: campaign, kind: 'clicked_total', value: 12 },
-  { subject: campaign, kind: 'unsubscribed', value: 2 },
-  { subject: linkSubject(campaignId, 0), kind: 'clicked_unique', value: 10 },
-  { subject: linkSubject(campaignId, 0), kind: 'clicked_total', value: 12 },
-  { subject: domainSubject(campaignId, 'small.example'), kind: 'submitted', value: 10 },
-  { subject: domainSubject(campaignId, 'large.example'), kind: 'submitted', value: 70 },
-  { subject: domainSubject(campaignId, 'large.example'), kind: 'rejected', value: 5 },
+  { subject: mailing, kind: 'opened_unique', value: 40 },
+  { subject: mailing, kind: 'opened_total', value: 90 },
+  { subject: mailing, kind: 'clicked_unique', value: 10 },
+  { subject: mailing, kind: 'clicked_total', value: 12 },
+  { subject: mailing, kind: 'unsubscribed', value: 2 },
+  { subject: linkSubject(mailingId, 0), kind: 'clicked_unique', value: 10 },
+  { subject: linkSubject(mailingId, 0), kind: 'clicked_total', value: 12 },
+  { subject: domainSubject(mailingId, 'small.example'), kind: 'submitted', value: 10 },
+  { subject: domainSubject(mailingId, 'large.example'), kind: 'submitted', value: 70 },
+  { subject: domainSubject(mailingId, 'large.example'), kind: 'rejected', value: 5 },
 ] as const;
 
 describe('a campaign report', () => {

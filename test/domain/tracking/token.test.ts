@@ -14,7 +14,7 @@ const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 
 const projectId = '01936c5e-0000-7000-8000-000000000001';
 const otherProjectId = '01936c5e-0000-7000-8000-000000000002';
-const campaignId = '01936c5e-1111-7111-9111-111111111111';
+const mailingId = '01936c5e-1111-7111-9111-111111111111';
 const subscriberId = '01936c5e-2222-7222-a222-222222222222';
 const messageId = '01936c5e-3333-7333-b333-333333333333';
 
@@ -27,7 +27,7 @@ const keys = new Map<string, KeyObject>(
 const keyFor: KeyFor = (project, keyId) => keys.get(`${project} ${keyId}`);
 const keyOf = (project: string): KeyObject => keys.get(`${project} aaaaaa`)!;
 
-const ofCampaign = new MessageTokens({ projectId, campaignId, key: keyOf(projectId), keyId: 'aaaaaa' });
+const ofCampaign = new MessageTokens({ projectId, mailingId, key: keyOf(projectId), keyId: 'aaaaaa' });
 const campaignTokens = ofCampaign.issue(subscriberId);
 const transactionalTokens = issueTransactionalTokens({ projectId, messageId, key: keyOf(projectId), keyId: 'aaaaaa' });
 
@@ -35,10 +35,10 @@ describe('a message token', () => {
   it('names project, campaign and subscriber under each purpose', () => {
     for (const purpose of PURPOSES) {
       expect(verifyMessageToken(campaignTokens[purpose], purpose, keyFor)).toEqual({
-        kind: 'campaign',
+        kind: 'mailing',
         projectId,
         keyId: 'aaaaaa',
-        campaignId,
+        mailingId,
         subscriberId,
       });
     }
@@ -76,12 +76,12 @@ describe('a message token', () => {
     fc.assert(
       fc.property(fc.uuid(), fc.uuid(), fc.uuid(), fc.constantFrom(...PURPOSES), (project, campaign, subscriber, purpose) => {
         const key = keyOf(projectId);
-        const token = new MessageTokens({ projectId: project, campaignId: campaign, key, keyId: 'aaaaaa' }).issue(subscriber)[
+        const token = new MessageTokens({ projectId: project, mailingId: campaign, key, keyId: 'aaaaaa' }).issue(subscriber)[
           purpose
         ];
         expect(verifyMessageToken(token, purpose, () => key)).toMatchObject({
           projectId: project,
-          campaignId: campaign,
+          mailingId: campaign,
           subscriberId: subscriber,
         });
       }),
@@ -123,19 +123,19 @@ describe('a forged or foreign message token', () => {
   });
 
   it('is unknown under the key of another project, and under a key that was removed', () => {
-    const foreign = new MessageTokens({ projectId, campaignId, key: keyOf(otherProjectId), keyId: 'aaaaaa' }).issue(subscriberId);
+    const foreign = new MessageTokens({ projectId, mailingId, key: keyOf(otherProjectId), keyId: 'aaaaaa' }).issue(subscriberId);
     expect(verifyMessageToken(foreign.click, 'click', keyFor)).toBeUndefined();
-    const removed = new MessageTokens({ projectId, campaignId, key: keyOf(projectId), keyId: 'cccccc' }).issue(subscriberId);
+    const removed = new MessageTokens({ projectId, mailingId, key: keyOf(projectId), keyId: 'cccccc' }).issue(subscriberId);
     expect(verifyMessageToken(removed.click, 'click', keyFor)).toBeUndefined();
   });
 
   it('cannot be moved to another project, campaign, subscriber or key of ours', () => {
     const others = [
-      new MessageTokens({ projectId: otherProjectId, campaignId, key: keyOf(otherProjectId), keyId: 'aaaaaa' }).issue(
+      new MessageTokens({ projectId: otherProjectId, mailingId, key: keyOf(otherProjectId), keyId: 'aaaaaa' }).issue(
         subscriberId,
       ),
-      new MessageTokens({ projectId, campaignId: messageId, key: keyOf(projectId), keyId: 'aaaaaa' }).issue(subscriberId),
-      new MessageTokens({ projectId, campaignId, key: keyOf(projectId), keyId: 'bbbbbb' }).issue(subscriberId),
+      new MessageTokens({ projectId, mailingId: messageId, key: keyOf(projectId), keyId: 'aaaaaa' }).issue(subscriberId),
+      new MessageTokens({ projectId, mailingId, key: keyOf(projectId), keyId: 'bbbbbb' }).issue(subscriberId),
     ];
     for (const other of others) {
       const mixed = other.click.slice(0, 50) + campaignTokens.click.slice(50);
@@ -160,7 +160,7 @@ describe('a forged or foreign message token', () => {
 describe('a key id', () => {
   it('is refused at launch unless it is six characters of base64url', () => {
     for (const keyId of ['', 'aaaaa', 'aaaaaaa', 'aaa/aa']) {
-      expect(() => new MessageTokens({ projectId, campaignId, key: keyOf(projectId), keyId })).toThrow('six characters');
+      expect(() => new MessageTokens({ projectId, mailingId, key: keyOf(projectId), keyId })).toThrow('six characters');
     }
   });
 });

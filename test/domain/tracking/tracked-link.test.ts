@@ -13,14 +13,14 @@ import {
 } from '../../../src/domain/tracking/index.ts';
 
 const projectId = '01936c5e-0000-7000-8000-000000000001';
-const campaignId = '01936c5e-1111-7111-9111-111111111111';
+const mailingId = '01936c5e-1111-7111-9111-111111111111';
 const subscriberId = '01936c5e-2222-7222-a222-222222222222';
 const otherId = '01936c5e-3333-7333-b333-333333333333';
 
 const key = createSecretKey(randomBytes(32));
 const keyFor: KeyFor = () => key;
-const scope: LinkScope = { kind: 'campaign', projectId, subjectId: campaignId, key };
-const subject: TokenSubject = { kind: 'campaign', projectId, keyId: 'aaaaaa', campaignId, subscriberId };
+const scope: LinkScope = { kind: 'mailing', projectId, subjectId: mailingId, key };
+const subject: TokenSubject = { kind: 'mailing', projectId, keyId: 'aaaaaa', mailingId, subscriberId };
 const target = 'https://shop.example/boots?size=44#red';
 
 describe('a link token', () => {
@@ -35,12 +35,12 @@ describe('a link token', () => {
     const token = issueLinkToken({ kind: 'transactional', projectId, subjectId: otherId, key }, 0, target);
     const transactional: TokenSubject = { kind: 'transactional', projectId, keyId: 'aaaaaa', messageId: otherId };
     expect(verifyLinkToken(token, transactional, keyFor)).toEqual({ index: 0, target });
-    expect(verifyLinkToken(token, { ...subject, campaignId: otherId }, keyFor)).toBeUndefined();
+    expect(verifyLinkToken(token, { ...subject, mailingId: otherId }, keyFor)).toBeUndefined();
   });
 
   it('is unknown in another campaign, in another project and under another key', () => {
     const token = issueLinkToken(scope, 7, target);
-    expect(verifyLinkToken(token, { ...subject, campaignId: otherId }, keyFor)).toBeUndefined();
+    expect(verifyLinkToken(token, { ...subject, mailingId: otherId }, keyFor)).toBeUndefined();
     expect(verifyLinkToken(token, { ...subject, projectId: otherId }, keyFor)).toBeUndefined();
     expect(verifyLinkToken(token, subject, () => createSecretKey(randomBytes(32)))).toBeUndefined();
     expect(verifyLinkToken(token, subject, () => undefined)).toBeUndefined();

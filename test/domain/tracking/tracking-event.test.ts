@@ -4,7 +4,7 @@ import { captureEngagement, captureUnsubscribe, type TrackedRequest } from '../.
 import { networkOf } from '../../../src/domain/tracking/network.ts';
 
 const projectId = '01936c5e-0000-7000-8000-000000000001';
-const campaignId = '01936c5e-1111-7111-9111-111111111111';
+const mailingId = '01936c5e-1111-7111-9111-111111111111';
 const subscriberId = '01936c5e-2222-7222-a222-222222222222';
 const messageId = '01936c5e-3333-7333-b333-333333333333';
 const key = { id: '01936c5e-4444-7444-8444-444444444444', at: new Date('2026-11-22T10:00:00Z') };
@@ -21,11 +21,11 @@ const request: TrackedRequest = {
 
 describe('an event', () => {
   it('holds the ids, what was followed, and the facts of the request', () => {
-    const subject = { kind: 'campaign', projectId, keyId: 'aaaaaa', campaignId, subscriberId } as const;
+    const subject = { kind: 'mailing', projectId, keyId: 'aaaaaa', mailingId, subscriberId } as const;
     expect(captureEngagement(subject, { kind: 'click', link: 3 }, request, key)).toEqual({
       ...key,
       projectId,
-      campaignId,
+      mailingId,
       subscriberId,
       messageId: undefined,
       kind: 'click',
@@ -40,13 +40,13 @@ describe('an event', () => {
       requests: 1,
       lastAt: key.at,
     });
-    expect(captureUnsubscribe(subject, request, key)).toMatchObject({ ...key, kind: 'unsubscribe', campaignId, subscriberId });
+    expect(captureUnsubscribe(subject, request, key)).toMatchObject({ ...key, kind: 'unsubscribe', mailingId, subscriberId });
   });
 
   it('of a transactional message names the message and nobody', () => {
     const subject = { kind: 'transactional', projectId, keyId: 'aaaaaa', messageId } as const;
     const event = captureEngagement(subject, { kind: 'open' }, request, key);
-    expect(event).toMatchObject({ kind: 'open', messageId, link: undefined, campaignId: undefined, subscriberId: undefined });
+    expect(event).toMatchObject({ kind: 'open', messageId, link: undefined, mailingId: undefined, subscriberId: undefined });
   });
 
   it('keeps hostile header texts short and storable', () => {

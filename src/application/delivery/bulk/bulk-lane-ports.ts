@@ -1,25 +1,25 @@
 import type { RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../../domain/delivery/index.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 import type { ReadPage } from './recipient-reader.ts';
-import type { SendingCampaign } from './sending-campaign.ts';
+import type { SendingMailing } from './sending-mailing.ts';
 
 /** What the sender asks of the rest of the house; each is one transaction. */
 export interface BulkLanePorts {
   claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined>;
   renew(owner: Id, held: readonly (ShardKey & { fence: number })[]): Promise<ReadonlySet<string>>;
   release(held: readonly (ShardKey & { fence: number })[]): Promise<void>;
-  loadCampaign(projectId: Id, campaignId: Id): Promise<SendingCampaign>;
-  readRecipients(campaign: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
+  loadMailing(projectId: Id, mailingId: Id): Promise<SendingMailing>;
+  readRecipients(mailing: SendingMailing, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
   /** Whether people whose messages are composed may still be mailed: as `readRecipients`, without a host application's data. */
-  checkRecipients(campaign: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
+  checkRecipients(mailing: SendingMailing, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
   /** Names (`runName`) of those of these runs that are neither paused nor cancelled. */
   runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>>;
   commit(batches: readonly ShardBatch[]): Promise<RecordedBatches>;
   isTransient(error: unknown): boolean;
   /** Ends runs that have no open shard left, settles campaigns, cuts retry runs. */
   settle(): Promise<void>;
-  /** It cannot go on by itself: too many transport errors in a row, or its content cannot be compiled. */
-  pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void>;
+  /** Pauses its campaign, which cannot go on by itself: too many transport errors in a row, or content that cannot be compiled. */
+  pauseMailing(projectId: Id, mailingId: Id, reason: string): Promise<void>;
 }
 
 /** `maxUnrecorded` where none is given. */

@@ -19,7 +19,7 @@ import type { Line, Route } from './line.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pump } from './pump.ts';
 import { RecipientReader } from './recipient-reader.ts';
-import type { SendingCampaign } from './sending-campaign.ts';
+import type { SendingMailing } from './sending-mailing.ts';
 
 /**
  * The bulk lane of one process: claims shards, reads their people ahead, composes, hands over on the transport's connections
@@ -42,7 +42,7 @@ export class BulkLane {
   #stopping = false;
   #claiming = false;
   #claimAgain = false;
-  /** The last look found no shard of any campaign; until the next tick nobody need look again. */
+  /** The last look found no shard of any mailing; until the next tick nobody need look again. */
   #nothingFree = false;
   #reachableSince = Number.POSITIVE_INFINITY;
   #tookTurnsAt = Number.NEGATIVE_INFINITY;
@@ -212,7 +212,7 @@ export class BulkLane {
     return busy < timing.MOST_SHARDS;
   }
 
-  /** With its hands full it gives a shard back when a campaign waits that has none here: else one more than those would starve. */
+  /** With its hands full it gives a shard back when a mailing waits that has none here: else one more than those would starve. */
   async #takeTurns(): Promise<void> {
     const now = this.#clock.monotonic();
     if (this.#stopping || this.#hasHands() || now - this.#tookTurnsAt < timing.TAKE_TURNS_MS) return;
@@ -223,21 +223,21 @@ export class BulkLane {
     if (longest.inFlight === 0) await this.#giveBack(longest);
   }
 
-  /** One more shard: any while there is little left to do, else only of campaigns that this process holds nothing of. */
+  /** One more shard: any while there is little left to do, else only of mailings that this process holds nothing of. */
   async #claimOne(): Promise<boolean> {
     // After a sleep of the machine our own leases look as free as anybody's: keep what is ours before taking more.
     if ([...this.#held.values()].some((held) => !held.fenced && this.#clock.monotonic() > held.deadline)) await this.#renew();
     const open = [...this.#held.values()].filter((held) => !held.closing);
-    const avoid = remainingOf(open) < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.campaign.campaignId))];
+    const avoid = remainingOf(open) < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.mailing.mailingId))];
     const takeExpired = this.#clock.monotonic() - this.#reachableSince >= LEASE_MS;
     const begunAt = this.#clock.monotonic();
     const lease = await this.#ports.claim(this.#id, { avoid, takeExpired });
     this.#reachableSince = Math.min(this.#reachableSince, this.#clock.monotonic());
     this.#nothingFree = lease === undefined && avoid.length === 0;
     if (lease === undefined) return false;
-    const campaign = this.#stopping ? undefined : await this.#load(lease).catch((error) => this.#letGo(lease, error));
-    if (campaign === undefined) await this.#ports.release([leaseKey(lease)]);
-    else this.#hold(lease, campaign, begunAt);
+    const mailing = this.#stopping ? undefined : await this.#load(lease).catch((error) => this.#letGo(lease, error));
+    if (mailing === undefined) await this.#ports.release([leaseKey(lease)]);
+    else this.#hold(lease, mailing, begunAt);
     return true;
   }
 
@@ -247,33 +247,33 @@ export class BulkLane {
     throw error;
   }
 
-  /** A campaign that cannot be compiled here is paused, with the reason: it would be claimed in vain for ever. */
-  async #load(lease: ShardLease): Promise<SendingCampaign | undefined> {
+  /** A mailing that cannot be compiled here is paused, with the reason: it would be claimed in vain for ever. */
+  async #load(lease: ShardLease): Promise<SendingMailing | undefined> {
     try {
-      return await this.#ports.loadCampaign(lease.projectId, lease.campaignId);
+      return await this.#ports.loadMailing(lease.projectId, lease.mailingId);
     } catch (error) {
       if (this.#ports.isTransient(error)) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      this.#log.error({ campaign: lease.campaignId, reason }, 'a campaign cannot be sent and was paused');
-      await this.#ports.pauseCampaign(lease.projectId, lease.campaignId, reason);
+      this.#log.error({ mailing: lease.mailingId, reason }, 'a mailing cannot be sent and was paused');
+      await this.#ports.pauseMailing(lease.projectId, lease.mailingId, reason);
       return undefined;
     }
   }
 
-  #hold(lease: ShardLease, campaign: SendingCampaign, begunAt: number): void {
+  #hold(lease: ShardLease, mailing: SendingMailing, begunAt: number): void {
     const shard = new HeldShard(lease);
     const reader = new RecipientReader({
       shard,
       clock: this.#clock,
-      read: (turns) => this.#background.follow(this.#ports.readRecipients(campaign, lease, turns)),
-      check: (turns) => this.#background.follow(this.#ports.checkRecipients(campaign, lease, turns)),
+      read: (turns) => this.#background.follow(this.#ports.readRecipients(mailing, lease, turns)),
+      check: (turns) => this.#background.follow(this.#ports.checkRecipients(mailing, lease, turns)),
       onReady: () => this.#pump.run(),
       onError: (error) => this.#reportError(error),
     });
     const held: LeasedShard = {
       shard,
       name: leaseName(lease),
-      campaign,
+      mailing,
       reader,
       deadline: begunAt + LEASE_MS - timing.LEASE_MARGIN_MS,
       closing: false,
@@ -292,7 +292,7 @@ export class BulkLane {
   #refused(held: LeasedShard, reason: string): void {
     this.#close(held);
     void this.#background.guard(async () => {
-      await this.#ports.pauseCampaign(held.campaign.projectId, held.campaign.campaignId, reason);
+      await this.#ports.pauseMailing(held.mailing.projectId, held.mailing.mailingId, reason);
       held.reopens = true;
     });
   }

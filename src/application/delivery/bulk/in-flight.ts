@@ -3,7 +3,7 @@ import type { Destination } from '../pacing/destinations.ts';
 import { REFRESH_MS } from './lane-timing.ts';
 import type { LeasedShard } from './leased-shard.ts';
 import type { ReadRecipient } from './recipient-reader.ts';
-import type { SendingMessage } from './sending-campaign.ts';
+import type { SendingMessage } from './sending-mailing.ts';
 
 /** A message that a transport has and has not answered. */
 export interface MessageInFlight {

@@ -13,7 +13,7 @@ export const SETTLE_MS = 2_000;
 export const RATE_MS = 1_000;
 /** Shards at once with people who were not handed over yet. */
 export const MOST_SHARDS = 8;
-/** With that many in hand, how often a shard is given back for one of a campaign that has none here. */
+/** With that many in hand, how often a shard is given back for one of a mailing that has none here. */
 export const TAKE_TURNS_MS = 2_000;
 /** As many, with those that only wait for a few answers. */
 export const MOST_HELD = 32;

@@ -1,13 +1,13 @@
 import type { Attempt, HeldShard, LedgerState, Outcome, ShardKey, ShardLease, Turn } from '../../../domain/delivery/index.ts';
 import type { RecipientReader } from './recipient-reader.ts';
-import type { SendingCampaign } from './sending-campaign.ts';
+import type { SendingMailing } from './sending-mailing.ts';
 
 /** A shard in this process's hands, with everything needed to work on it. */
 export interface LeasedShard {
   readonly shard: HeldShard;
   /** `leaseName`: a shard lost and claimed again is held twice until the older holding's last answer is written. */
   readonly name: string;
-  readonly campaign: SendingCampaign;
+  readonly mailing: SendingMailing;
   readonly reader: RecipientReader;
   /** Monotonic moment after which nothing may be written any more. */
   deadline: number;
@@ -26,9 +26,9 @@ export interface LeasedShard {
 }
 
 export const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
-export const leaseKey = ({ projectId, campaignId, run, number, fence }: ShardLease): ShardKey & { fence: number } => ({
+export const leaseKey = ({ projectId, mailingId, run, number, fence }: ShardLease): ShardKey & { fence: number } => ({
   projectId,
-  campaignId,
+  mailingId,
   run,
   number,
   fence,

@@ -6,7 +6,7 @@ import { Pace } from '../pacing/pace.ts';
 import { Refusals } from '../pacing/refusals.ts';
 import { Tally } from '../status/tally.ts';
 import { InFlight } from './in-flight.ts';
-import type { SendingCampaign } from './sending-campaign.ts';
+import type { SendingMailing } from './sending-mailing.ts';
 
 /** The limits of one transport. */
 export interface LineLimits {
@@ -83,4 +83,4 @@ export class Line {
 }
 
 /** Decides on which line a message leaves. */
-export type Route = (campaign: SendingCampaign, address: string) => Line;
+export type Route = (mailing: SendingMailing, address: string) => Line;

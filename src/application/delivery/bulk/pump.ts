@@ -25,7 +25,7 @@ export interface PumpDeps {
   /** The shards of this process, by name. */
   readonly held: ReadonlyMap<string, LeasedShard>;
   readonly maxUnrecorded: number;
-  /** There is no point in going on with this campaign. */
+  /** There is no point in going on with this mailing. */
   readonly onRefused: (held: LeasedShard, reason: string) => void;
   /** A shard that is being closed has nothing on the wire any more. */
   readonly onQuiet: (held: LeasedShard) => void;
@@ -169,7 +169,7 @@ export class Pump {
     else if (facts === undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'deleted');
     else if (facts.refusal !== undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', facts.refusal);
     else {
-      const line = this.#deps.route(held.campaign, facts.address);
+      const line = this.#deps.route(held.mailing, facts.address);
       const destination = line.destinations.of(domainOf(facts.address));
       const open = waited || (destination.delayed === 0 && !line.full && line.ready(now));
       if (!open || !line.destinations.mayBegin(destination, line.inFlight.size, now))
@@ -234,8 +234,8 @@ export class Pump {
   #othersAhead(): boolean {
     if (this.#seen !== undefined) return this.#seen;
     const waiting = new Map(this.#lines.map((line) => [line, line.waitingDomains()]));
-    this.#seen = [...this.#deps.held.values()].some(({ reader, campaign }) =>
-      reader.isAhead((address) => waiting.get(this.#deps.route(campaign, address))?.has(domainOf(address)) !== true),
+    this.#seen = [...this.#deps.held.values()].some(({ reader, mailing }) =>
+      reader.isAhead((address) => waiting.get(this.#deps.route(mailing, address))?.has(domainOf(address)) !== true),
     );
     return this.#seen;
   }
@@ -281,7 +281,7 @@ export class Pump {
   #compose(line: Line, held: LeasedShard, recipient: ReadRecipient, facts: RecipientFacts, destination: Destination): void {
     const { turn, page } = recipient;
     try {
-      const message = held.campaign.compose(facts, turn, this.#clock.now());
+      const message = held.mailing.compose(facts, turn, this.#clock.now());
       const { checkedAt } = page;
       const untouched = { started: undefined, unwanted: false, given: false, place: 0 };
       this.#handOver({ line, held, turn, message, destination, checkedAt, ...untouched });

@@ -1,4 +1,4 @@
-import { campaignSubject, domainSubject, type Increment, PROJECT } from '../../../domain/analytics/index.ts';
+import { domainSubject, type Increment, mailingSubject, PROJECT } from '../../../domain/analytics/index.ts';
 import type { LedgerChange, LedgerState, MovedState, RecordedBatches, ShardBatch } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
@@ -51,13 +51,13 @@ const MINUTE_MS = 60_000;
 /** Summed up here by state and minute, and within those by domain: a batch is some hundred outcomes of few kinds. */
 function incrementsOf(changes: readonly LedgerChange[]): Increment[] {
   const increments: Increment[] = [];
-  for (const { campaignId, moved } of changes) {
-    const campaign = campaignSubject(campaignId);
+  for (const { mailingId, moved } of changes) {
+    const mailing = mailingSubject(mailingId);
     for (const group of byStateAndMinute(moved)) {
       const { state: kind, at, by } = group;
-      increments.push({ subject: campaign, kind, at, by }, { subject: PROJECT, kind, at, by });
+      increments.push({ subject: mailing, kind, at, by }, { subject: PROJECT, kind, at, by });
       for (const [domain, times] of group.domains) {
-        increments.push({ subject: domainSubject(campaignId, domain), kind, at, by: times });
+        increments.push({ subject: domainSubject(mailingId, domain), kind, at, by: times });
       }
     }
   }

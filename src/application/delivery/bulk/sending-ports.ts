@@ -11,10 +11,10 @@ import type { UnitOfWork } from '../../unit-of-work.ts';
 import type { BulkLanePorts } from './bulk-lane-ports.ts';
 import type { ReadPage } from './recipient-reader.ts';
 import type { RecordOutcomes } from './record-outcomes.ts';
-import { SendingCampaign } from './sending-campaign.ts';
+import { SendingMailing } from './sending-mailing.ts';
 
 /** Plans kept compiled; a process holds at most eight shards at once. */
-const MOST_CAMPAIGNS = 32;
+const MOST_MAILINGS = 32;
 
 /**
  * Data of a host application for a page of recipients, merged over the stored attributes. A rejection or a timeout defers
@@ -41,8 +41,8 @@ export class SendingPorts implements BulkLanePorts {
   readonly #clock: Clock;
   readonly #localTransport: boolean;
   readonly #recipientData: RecipientDataSource | undefined;
-  /** Compiling takes some 10 ms; a campaign is compiled once per process while it is being sent. */
-  readonly #campaigns = new Map<Id, Promise<SendingCampaign>>();
+  /** Compiling takes some 10 ms; a mailing is compiled once per process while it is being sent. */
+  readonly #mailings = new Map<Id, Promise<SendingMailing>>();
   readonly isTransient: (error: unknown) => boolean;
 
   constructor(deps: {
@@ -82,37 +82,41 @@ export class SendingPorts implements BulkLanePorts {
     return this.#work.single((scope) => scope.delivery.release(held));
   }
 
-  loadCampaign(projectId: Id, campaignId: Id): Promise<SendingCampaign> {
-    const known = this.#campaigns.get(campaignId);
+  loadMailing(projectId: Id, mailingId: Id): Promise<SendingMailing> {
+    const known = this.#mailings.get(mailingId);
     if (known !== undefined) return known;
     const loading = this.#work
-      .run(async (scope) => ({
-        campaign: await scope.campaign.get(projectId, campaignId),
-        frozen: await scope.campaign.frozen(projectId, campaignId),
-      }))
-      .then(({ campaign, frozen }) => {
+      .run(async ({ campaign }) => {
+        const mailing = await campaign.mailings.get(projectId, mailingId);
+        return {
+          mailing,
+          campaign: await campaign.get(projectId, mailing.campaignId),
+          frozen: await campaign.mailings.frozen(projectId, mailingId),
+        };
+      })
+      .then(({ mailing, campaign, frozen }) => {
         // Whoever launched it may not have known where this worker's mail goes.
-        if (!this.#localTransport) refuseInsecure(frozen?.publicUrl);
-        return SendingCampaign.load(campaign, frozen, this.#renderer, this.#keys);
+        if (!this.#localTransport) refuseInsecure(frozen.publicUrl);
+        return SendingMailing.load(mailing, campaign, frozen, this.#renderer, this.#keys);
       });
-    this.#campaigns.set(campaignId, loading);
-    const [oldest] = this.#campaigns.keys();
-    if (oldest !== undefined && this.#campaigns.size > MOST_CAMPAIGNS) this.#campaigns.delete(oldest);
-    loading.catch(() => this.#campaigns.delete(campaignId));
+    this.#mailings.set(mailingId, loading);
+    const [oldest] = this.#mailings.keys();
+    if (oldest !== undefined && this.#mailings.size > MOST_MAILINGS) this.#mailings.delete(oldest);
+    loading.catch(() => this.#mailings.delete(mailingId));
     return loading;
   }
 
-  async readRecipients(campaign: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
+  async readRecipients(mailing: SendingMailing, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
     // First the host, which may take seconds; then what must be fresh, so that a slow host does not make it stale.
     const { data, failure } = await this.#hostData(
-      campaign,
+      mailing,
       turns.map((turn) => turn.subscriberId),
     );
-    const page = await this.checkRecipients(campaign, shard, turns);
+    const page = await this.checkRecipients(mailing, shard, turns);
     return { ...page, facts: data === undefined ? page.facts : merged(page.facts, data), failure };
   }
 
-  async checkRecipients({ projectId, audience }: SendingCampaign, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
+  async checkRecipients({ projectId, audience }: SendingMailing, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage> {
     const ids = turns.map((turn) => turn.subscriberId);
     // Only these can have been accepted before: in an earlier run, or by an earlier holder who told of it late.
     const suspects = turns.flatMap((turn) => (shard.run > 0 || turn.possibleRepeat ? [turn.subscriberId] : []));
@@ -124,10 +128,10 @@ export class SendingPorts implements BulkLanePorts {
     return { facts, ...reached, failure: undefined, checkedAt };
   }
 
-  async #hostData(campaign: SendingCampaign, ids: readonly Id[]) {
+  async #hostData(mailing: SendingMailing, ids: readonly Id[]) {
     if (this.#recipientData === undefined) return { data: undefined, failure: undefined };
     try {
-      return { data: await within(this.#recipientData, campaign, ids), failure: undefined };
+      return { data: await within(this.#recipientData, mailing, ids), failure: undefined };
     } catch (error) {
       return { data: undefined, failure: `recipient data: ${error instanceof Error ? error.message : String(error)}` };
     }
@@ -145,8 +149,9 @@ export class SendingPorts implements BulkLanePorts {
     return this.#tend.settle();
   }
 
-  async pauseCampaign(projectId: Id, campaignId: Id, reason: string): Promise<void> {
+  async pauseMailing(projectId: Id, mailingId: Id, reason: string): Promise<void> {
     try {
+      const { campaignId } = await this.#work.run((scope) => scope.campaign.mailings.get(projectId, mailingId));
       await this.#desk.pause(projectId, campaignId, reason);
     } catch (error) {
       // Paused or cancelled by somebody else, which is what was wanted.

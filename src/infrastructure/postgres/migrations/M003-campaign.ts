@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Campaigns and templates. */
+/** Campaigns, their mailings, and templates. */
 export class M003Campaign extends Migration {
   override async up(): Promise<void> {
     this.addSql('create schema if not exists pennypost_campaign');
@@ -38,11 +38,21 @@ export class M003Campaign extends Migration {
       project_id uuid not null,
       campaign_id uuid not null,
       content jsonb not null,
-      frozen jsonb,
-      links jsonb,
       primary key (project_id, campaign_id),
       foreign key (project_id, campaign_id) references pennypost_campaign.campaign (project_id, id) on delete cascade
     )`);
+    // Made at a launch and never changed. The frozen content is read by processes that render it, and by nothing else.
+    this.addSql(`create table pennypost_campaign.mailing (
+      project_id uuid not null,
+      id uuid not null,
+      campaign_id uuid not null,
+      launched_on date not null,
+      frozen jsonb not null,
+      links jsonb not null,
+      primary key (project_id, id),
+      foreign key (project_id, campaign_id) references pennypost_campaign.campaign (project_id, id) on delete cascade
+    )`);
+    this.addSql('create index mailing_campaign on pennypost_campaign.mailing (project_id, campaign_id, id)');
     this.addSql(`create index campaign_due on pennypost_campaign.campaign (scheduled_at, project_id) where state = 'scheduled'`);
     this.addSql(`create table pennypost_campaign.template (
       project_id uuid not null,

@@ -10,7 +10,7 @@ export class M004Delivery extends Migration {
     this.addSql(`create type pennypost_delivery.message_state as enum (${STATES.map((state) => `'${state}'`).join(', ')})`);
     this.addSql(`create table pennypost_delivery.run (
       project_id uuid not null,
-      campaign_id uuid not null,
+      mailing_id uuid not null,
       number int not null,
       launched_on date not null,
       purpose text not null,
@@ -20,18 +20,16 @@ export class M004Delivery extends Migration {
       ended_at timestamptz,
       watched boolean not null default true,
       cancelling boolean not null default false,
-      primary key (project_id, campaign_id, number)
+      primary key (project_id, mailing_id, number)
     )`);
-    // Looked through every two seconds for deferrals that are due: it must not grow with the campaigns of the past.
-    this.addSql(`create index run_watched on pennypost_delivery.run (project_id, campaign_id) where number = 0 and watched`);
+    // Looked through every two seconds for deferrals that are due: it must not grow with the mailings of the past.
+    this.addSql(`create index run_watched on pennypost_delivery.run (project_id, mailing_id) where number = 0 and watched`);
     // Looked through every two seconds: only those that still have recipients to mark as cancelled.
-    this.addSql(
-      'create index run_cancelling on pennypost_delivery.run (project_id, campaign_id) where number = 0 and cancelling',
-    );
-    this.addSql(`create index run_running on pennypost_delivery.run (project_id, campaign_id, number) where state = 'running'`);
+    this.addSql('create index run_cancelling on pennypost_delivery.run (project_id, mailing_id) where number = 0 and cancelling');
+    this.addSql(`create index run_running on pennypost_delivery.run (project_id, mailing_id, number) where state = 'running'`);
     this.addSql(`create table pennypost_delivery.shard (
       project_id uuid not null,
-      campaign_id uuid not null,
+      mailing_id uuid not null,
       run int not null,
       number int not null,
       launched_on date not null,
@@ -48,18 +46,16 @@ export class M004Delivery extends Migration {
       ${STATES.map((state) => `${state} int not null default 0`).join(', ')},
       copies int not null default 0,
       possible_repeats int not null default 0,
-      primary key (project_id, campaign_id, run, number),
-      foreign key (project_id, campaign_id, run) references pennypost_delivery.run (project_id, campaign_id, number) on delete cascade
+      primary key (project_id, mailing_id, run, number),
+      foreign key (project_id, mailing_id, run) references pennypost_delivery.run (project_id, mailing_id, number) on delete cascade
     ) with (fillfactor = 50)`);
     // Ids do not compress; external storage spares the attempt.
     this.addSql('alter table pennypost_delivery.shard alter column recipients set storage external');
-    this.addSql(
-      `create index shard_open on pennypost_delivery.shard (project_id, campaign_id, run, number) where state = 'open'`,
-    );
-    this.addSql(`create table pennypost_delivery.campaign_message (
+    this.addSql(`create index shard_open on pennypost_delivery.shard (project_id, mailing_id, run, number) where state = 'open'`);
+    this.addSql(`create table pennypost_delivery.mailing_recipient (
       project_id uuid not null,
       launched_on date not null,
-      campaign_id uuid not null,
+      mailing_id uuid not null,
       subscriber_id uuid not null,
       run int not null,
       state pennypost_delivery.message_state not null,
@@ -71,13 +67,13 @@ export class M004Delivery extends Migration {
       at timestamptz not null,
       next_attempt_at timestamptz,
       reply text,
-      primary key (project_id, launched_on, campaign_id, subscriber_id)
+      primary key (project_id, launched_on, mailing_id, subscriber_id)
     ) partition by range (launched_on)`);
-    this.addSql(`create index campaign_message_due on pennypost_delivery.campaign_message
-      (project_id, campaign_id, next_attempt_at) where state = 'deferred'`);
+    this.addSql(`create index mailing_recipient_due on pennypost_delivery.mailing_recipient
+      (project_id, mailing_id, next_attempt_at) where state = 'deferred'`);
     // Submitted rows are nearly all of them: the primary key serves those.
-    this.addSql(`create index campaign_message_state on pennypost_delivery.campaign_message
-      (project_id, campaign_id, state, subscriber_id) where state <> 'submitted'`);
+    this.addSql(`create index mailing_recipient_state on pennypost_delivery.mailing_recipient
+      (project_id, mailing_id, state, subscriber_id) where state <> 'submitted'`);
     this.addSql(`create table pennypost_delivery.transactional_message (
       project_id uuid not null,
       id uuid not null,

@@ -1,16 +1,16 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Raw events by month, and what they amount to per person and campaign. */
+/** Raw events by month, and what they amount to per person and mailing. */
 export class M005Tracking extends Migration {
   override async up(): Promise<void> {
     this.addSql('create schema if not exists pennypost_tracking');
-    // No index but the key: events are written in bulk and read for one campaign or one month at a time.
+    // No index but the key: events are written in bulk and read for one mailing or one month at a time.
     this.addSql(`create table pennypost_tracking.event (
       project_id uuid not null,
       at timestamptz not null,
       id uuid not null,
       kind text not null,
-      campaign_id uuid,
+      mailing_id uuid,
       subscriber_id uuid,
       message_id uuid,
       link int,
@@ -33,7 +33,7 @@ export class M005Tracking extends Migration {
     // Room on each page lets a row grow in place (HOT): counts change with every open, the key never does.
     this.addSql(`create table pennypost_tracking.engagement (
       project_id uuid not null,
-      campaign_id uuid not null,
+      mailing_id uuid not null,
       subscriber_id uuid not null,
       first_open_at timestamptz,
       last_open_at timestamptz,
@@ -46,11 +46,11 @@ export class M005Tracking extends Migration {
       clicks_machine int not null default 0,
       clicks_unknown int not null default 0,
       unsubscribed_at timestamptz,
-      primary key (project_id, campaign_id, subscriber_id)
+      primary key (project_id, mailing_id, subscriber_id)
     ) with (fillfactor = 80)`);
     this.addSql(`create table pennypost_tracking.link_engagement (
       project_id uuid not null,
-      campaign_id uuid not null,
+      mailing_id uuid not null,
       subscriber_id uuid not null,
       link int not null,
       first_click_at timestamptz not null,
@@ -58,7 +58,7 @@ export class M005Tracking extends Migration {
       clicks_human int not null default 0,
       clicks_machine int not null default 0,
       clicks_unknown int not null default 0,
-      primary key (project_id, campaign_id, subscriber_id, link)
+      primary key (project_id, mailing_id, subscriber_id, link)
     ) with (fillfactor = 80)`);
   }
 }

@@ -1,6 +1,6 @@
 import type { KeyRing } from '../../../domain/access/index.ts';
 import type { RecipientFacts } from '../../../domain/audience/index.ts';
-import type { Campaign, FrozenContent, MessagePlan, PlanContext, Renderer } from '../../../domain/campaign/index.ts';
+import type { Campaign, FrozenContent, Mailing, MessagePlan, PlanContext, Renderer } from '../../../domain/campaign/index.ts';
 import type { Envelope, Turn } from '../../../domain/delivery/index.ts';
 import type { Audience } from '../../../domain/shared/audience.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
@@ -15,9 +15,10 @@ export interface SendingMessage {
   release(): void;
 }
 
-/** A launched campaign as a sending process holds it: its plan compiled once, its keys derived once. */
-export class SendingCampaign {
+/** A mailing as a sending process holds it: its plan compiled once, its keys derived once. */
+export class SendingMailing {
   readonly projectId: Id;
+  readonly mailingId: Id;
   readonly campaignId: Id;
   readonly audience: Audience;
   readonly #plan: MessagePlan;
@@ -27,16 +28,18 @@ export class SendingCampaign {
   readonly #baseUrl: string;
 
   private constructor(
-    campaign: Campaign,
+    { projectId, mailingId, campaignId }: Mailing,
+    audience: Audience,
     plan: MessagePlan,
     tokens: MessageTokens,
     from: string,
     domain: string,
     baseUrl: string,
   ) {
-    this.projectId = campaign.projectId;
-    this.campaignId = campaign.id;
-    this.audience = audienceOf(campaign);
+    this.projectId = projectId;
+    this.mailingId = mailingId;
+    this.campaignId = campaignId;
+    this.audience = audience;
     this.#plan = plan;
     this.#tokens = tokens;
     this.#from = from;
@@ -44,26 +47,27 @@ export class SendingCampaign {
     this.#baseUrl = baseUrl;
   }
 
-  /** @throws Error when the campaign was never launched, or signed with a key that this process does not have. */
+  /** @throws Error when it is signed with a key that this process does not have. */
   static async load(
+    mailing: Mailing,
     campaign: Campaign,
-    frozen: FrozenContent | undefined,
+    frozen: FrozenContent,
     renderer: Renderer,
     keys: KeyRing,
-  ): Promise<SendingCampaign> {
-    if (frozen === undefined) throw new Error(`Campaign ${campaign.id} has no frozen content.`);
-    const { projectId, id: campaignId } = campaign;
+  ): Promise<SendingMailing> {
+    const { projectId, mailingId } = mailing;
     const key = keys.tokenKey(projectId, frozen.keyId);
     if (key === undefined)
-      throw new Error(`Campaign ${campaignId} was launched under key ${frozen.keyId}, which this process does not have.`);
-    const tokens = new MessageTokens({ projectId, campaignId, key, keyId: frozen.keyId });
+      throw new Error(`Campaign ${campaign.id} was launched under key ${frozen.keyId}, which this process does not have.`);
+    const tokens = new MessageTokens({ projectId, mailingId, key, keyId: frozen.keyId });
     const context: PlanContext = marketingPlanContext(campaign, frozen.project, {
       baseUrl: frozen.publicUrl,
-      linkToken: (index, target) => issueLinkToken({ kind: 'campaign', projectId, subjectId: campaignId, key }, index, target),
+      linkToken: (index, target) => issueLinkToken({ kind: 'mailing', projectId, subjectId: mailingId, key }, index, target),
     });
     const plan = renderer.compileFrozen(frozen, context);
-    return new SendingCampaign(
-      campaign,
+    return new SendingMailing(
+      mailing,
+      audienceOf(campaign),
       plan,
       tokens,
       frozen.content.author.address,
