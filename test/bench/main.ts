@@ -22,7 +22,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./send.ts')).benchSend,
   },
   transactional: {
-    usage: '[--messages 5000] [--rate 100 a second] [--under-load [--recipients 500000]]',
+    usage: '[--messages 5000] [--rate 100 a second] [--clients 32] [--under-load [--recipients 500000]]',
     load: async () => (await import('./transactional.ts')).benchTransactional,
   },
   track: { usage: '[--seconds 10] [--connections 256]', load: async () => (await import('./track.ts')).benchTrack },

@@ -1,6 +1,7 @@
 /**
  * Milliseconds from the call of `POST /v1/messages` to the acceptance at the sink, one message after the other at a steady rate:
- * alone, and with `--under-load` once more while a bulk campaign runs through the same process and database.
+ * alone, and with `--under-load` once more while a bulk campaign runs through the same process and database. With `--clients`
+ * also how many messages a second are taken from so many clients, each of which calls again as soon as it has its answer.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,7 +23,7 @@ const CONTENT = {
   source: 'Thank you, {{ name }}.\nThis is the receipt for order {{ number }}.\n',
   author: { name: 'Acme', address: `orders@${SENDER_DOMAIN}` },
 };
-const REQUESTERS = 8;
+const STEADY_CLIENTS = 8;
 const WARM_UP = 200;
 
 interface Latencies {
@@ -36,6 +37,7 @@ export async function benchTransactional(args: readonly string[], output: BenchO
     options: {
       messages: { type: 'string', default: '5000' },
       rate: { type: 'string', default: '100' },
+      clients: { type: 'string' },
       'under-load': { type: 'boolean', default: false },
       /** Of the campaign; it must last longer than the messages. */
       recipients: { type: 'string', default: '500000' },
@@ -76,17 +78,30 @@ export async function benchTransactional(args: readonly string[], output: BenchO
       if (!(await load.running())) output.note('warning: the campaign ended before the messages; give it more --recipients');
       await load.cancel();
     }
+    const clients = values.clients === undefined ? undefined : whole('clients', values.clients);
+    const crowd = clients === undefined ? undefined : await throughput(run, clients, messages);
     await serve.stop();
     output.table(`transactional: ${messages} messages at ${rate} a second, milliseconds from call to acceptance`, [
       { when: 'alone', p50: alone.p50, p99: alone.p99, 'bulk messages/s': 0 },
       ...(loaded === undefined ? [] : [{ when: 'under load', p50: loaded.p50, p99: loaded.p99, 'bulk messages/s': bulkRate }]),
     ]);
+    if (crowd !== undefined)
+      output.table(`transactional: ${messages} messages from ${clients} clients, messages a second`, [
+        { accepted: crowd.acceptedPerSecond, 'handed over': crowd.submittedPerSecond },
+      ]);
     output.result({
       bench: 'transactional',
       messages,
       ratePerSecond: rate,
       p50Ms: rounded(alone.p50, 1),
       p99Ms: rounded(alone.p99, 1),
+      ...(crowd === undefined
+        ? {}
+        : {
+            clients,
+            acceptedPerSecond: rounded(crowd.acceptedPerSecond),
+            submittedPerSecond: rounded(crowd.submittedPerSecond),
+          }),
       ...(loaded === undefined
         ? {}
         : { loadedP50Ms: rounded(loaded.p50, 1), loadedP99Ms: rounded(loaded.p99, 1), bulkPerSecond: rounded(bulkRate) }),
@@ -98,38 +113,66 @@ export async function benchTransactional(args: readonly string[], output: BenchO
   }
 }
 
+interface Run {
+  readonly serve: ServedFleet;
+  readonly secret: string;
+  /** Of the sink. */
+  readonly log: string;
+  readonly rate: number;
+}
+
 /** Calls at a steady rate, whatever the answers take, and waits until the sink has logged them all. */
-async function latencies(
-  { serve, secret, log, rate }: { serve: ServedFleet; secret: string; log: string; rate: number },
-  name: string,
-  count: number,
-): Promise<Latencies> {
-  const requesters = await Promise.all(Array.from({ length: REQUESTERS }, () => Requester.open(serve.url)));
-  const headers = { Authorization: `Bearer ${secret}`, 'Content-Type': 'application/json' };
+async function latencies({ serve, secret, log, rate }: Run, name: string, count: number): Promise<Latencies> {
   const called = new Map<string, number>();
   const begun = performance.now();
   let next = 0;
-  await Promise.all(
-    requesters.map(async (requester) => {
-      while (next < count) {
-        const number = next;
-        next += 1;
-        const due = begun + (number * 1_000) / rate;
-        const wait = due - performance.now();
-        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-        const to = `${name}${number}@customers.example`;
-        called.set(to, performance.timeOrigin + performance.now());
-        const body = JSON.stringify({ to, content: CONTENT, variables: { name: `Person ${number}`, number } });
-        const answer = await requester.ask('POST', '/v1/messages', headers, body);
-        if (answer.status !== 202)
-          throw new Error(`POST /v1/messages was answered with ${answer.status}: ${answer.body.slice(0, 300)}`);
-      }
-    }),
-  );
-  for (const requester of requesters) requester.close();
+  await eachClient(serve, STEADY_CLIENTS, async (requester) => {
+    while (next < count) {
+      const number = next;
+      next += 1;
+      const due = begun + (number * 1_000) / rate;
+      const wait = due - performance.now();
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      called.set(addressOf(name, number), performance.timeOrigin + performance.now());
+      await post(requester, secret, name, number);
+    }
+  });
   const accepted = await acceptances(log, name, count);
   const taken = [...called].map(([to, at]) => (accepted.get(to) ?? Number.NaN) - at);
   return { p50: percentile(taken, 0.5), p99: percentile(taken, 0.99) };
+}
+
+/** Every client calls again at once; until the last answer, and until the last message is at the sink. */
+async function throughput({ serve, secret, log }: Run, clients: number, count: number) {
+  const name = 'crowd';
+  const begun = performance.timeOrigin + performance.now();
+  let next = 0;
+  await eachClient(serve, clients, async (requester) => {
+    while (next < count) {
+      next += 1;
+      await post(requester, secret, name, next);
+    }
+  });
+  const answered = performance.timeOrigin + performance.now();
+  const last = Math.max(...(await acceptances(log, name, count)).values());
+  return { acceptedPerSecond: count / ((answered - begun) / 1_000), submittedPerSecond: count / ((last - begun) / 1_000) };
+}
+
+async function eachClient(serve: ServedFleet, clients: number, work: (requester: Requester) => Promise<void>): Promise<void> {
+  const requesters = await Promise.all(Array.from({ length: clients }, () => Requester.open(serve.url)));
+  await Promise.all(requesters.map(work));
+  for (const requester of requesters) requester.close();
+}
+
+const addressOf = (name: string, number: number): string => `${name}${number}@customers.example`;
+
+async function post(requester: Requester, secret: string, name: string, number: number): Promise<void> {
+  const headers = { Authorization: `Bearer ${secret}`, 'Content-Type': 'application/json' };
+  const to = addressOf(name, number);
+  const body = JSON.stringify({ to, content: CONTENT, variables: { name: `Person ${number}`, number } });
+  const answer = await requester.ask('POST', '/v1/messages', headers, body);
+  if (answer.status !== 202)
+    throw new Error(`POST /v1/messages was answered with ${answer.status}: ${answer.body.slice(0, 300)}`);
 }
 
 /** When the sink accepted each of them, in milliseconds since 1970. */
