@@ -18,7 +18,13 @@ export interface Scope {
 }
 
 /** What can be done without loading an aggregate. */
-export type BulkScope = Omit<Scope, 'campaign' | 'jobs'>;
+export type BulkScope = Omit<Scope, 'access' | 'campaign'> & {
+  readonly access: Pick<AccessService, 'authenticate' | 'readProject' | 'timeZones'>;
+  readonly campaign: Pick<CampaignService, 'contentOf'>;
+};
+
+/** A job is enqueued in the transaction that makes it true; here is none. */
+export type SingleScope = Omit<BulkScope, 'jobs'>;
 
 /** One transaction over all contexts: commits everything that `work` did, or nothing when it throws. */
 export interface UnitOfWork {
@@ -26,5 +32,5 @@ export interface UnitOfWork {
   /** The same for what happens many times a second: batches, claims, counters. Verbs that load an aggregate fail in it. */
   bulk<T>(work: (scope: BulkScope) => Promise<T>): Promise<T>;
   /** Without a transaction: every statement for itself. For pages and for verbs of one statement. */
-  single<T>(work: (scope: BulkScope) => Promise<T>): Promise<T>;
+  single<T>(work: (scope: SingleScope) => Promise<T>): Promise<T>;
 }

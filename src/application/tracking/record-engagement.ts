@@ -1,6 +1,6 @@
 import { type Increment, linkSubject, mailingSubject, PROJECT, TRANSACTIONAL } from '../../domain/analytics/index.ts';
 import type { EngagementEvent, RecordedEngagement } from '../../domain/tracking/index.ts';
-import type { Scope } from '../unit-of-work.ts';
+import type { BulkScope } from '../unit-of-work.ts';
 
 /**
  * Stores a batch of opens and clicks of any projects and counts what they changed, inside one transaction. Safe to repeat:
@@ -8,7 +8,7 @@ import type { Scope } from '../unit-of-work.ts';
  * @throws NotFound for events of a project that is gone
  */
 export async function recordEngagement(
-  scope: Pick<Scope, 'access' | 'tracking' | 'analytics'>,
+  scope: Pick<BulkScope, 'access' | 'tracking' | 'analytics'>,
   events: readonly EngagementEvent[],
 ): Promise<void> {
   // Asked for without waiting: it leaves with the events. It fails here only when these have been stored or have failed, so that no

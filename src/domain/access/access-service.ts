@@ -44,6 +44,13 @@ export class AccessService {
     return project;
   }
 
+  /** The project as it is, for reading alone: changes to what is returned are not stored. @throws NotFound */
+  async readProject(projectId: Id): Promise<Project> {
+    const project = await this.store.readProject(projectId);
+    if (project === undefined) throw new NotFound('project', projectId);
+    return project;
+  }
+
   /** By the ids of the projects, without loading them. @throws NotFound for the first one that is gone */
   async timeZones(projectIds: readonly Id[]): Promise<ReadonlyMap<Id, string>> {
     const found = await this.store.timeZones(projectIds);

@@ -229,7 +229,9 @@ export class CampaignService {
   ): Promise<Content | undefined> {
     if (given.templateId === undefined) return given.content === undefined ? undefined : this.parseContent(given.content);
     if (given.content !== undefined) throw new InvalidInput('Give either content or a template, not both.', '/content');
-    return (await this.template(projectId, given.templateId)).content;
+    const content = await this.#store.templateContent(projectId, given.templateId);
+    if (content === undefined) throw new NotFound('template', given.templateId);
+    return content;
   }
 
   async #locked(projectId: Id, id: Id): Promise<Campaign> {

@@ -51,6 +51,8 @@ export interface CampaignStore {
   replaceContent(projectId: Id, campaignId: Id, content: Content): Promise<void>;
   addTemplate(template: Template): void;
   template(projectId: Id, id: Id): Promise<Template | undefined>;
+  /** What it says, without the template itself. */
+  templateContent(projectId: Id, id: Id): Promise<Content | undefined>;
   templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>>;
   removeTemplate(template: Template): void;
 }

@@ -44,6 +44,15 @@ export class PostgresAccessStore implements AccessStore {
     return (await this.session.em.findOne(Project, { slug })) ?? undefined;
   }
 
+  /** By the primary key; many times a second, so a plain statement without the ORM's bookkeeping. */
+  async readProject(projectId: Id): Promise<Project | undefined> {
+    const [project] = await this.session.sql.query<ProjectState>(
+      `select ${PROJECT} from pennypost_access.project where id = $1`,
+      [projectId],
+    );
+    return project === undefined ? undefined : new Project(project);
+  }
+
   /** By the primary key. */
   async timeZones(projectIds: readonly Id[]): Promise<ReadonlyMap<Id, string>> {
     const rows = await this.session.sql.query<{ id: Id; timeZone: string }>(

@@ -175,6 +175,15 @@ export class PostgresCampaignStore implements CampaignStore, MailingStore {
     return (await this.#session.em.findOne(Template, { projectId, id })) ?? undefined;
   }
 
+  /** Index: primary key. For every message that is sent from a template, so a plain statement without the ORM's bookkeeping. */
+  async templateContent(projectId: Id, id: Id): Promise<Content | undefined> {
+    const [row] = await this.#session.sql.query<{ content: Content }>(
+      'select content from pennypost_campaign.template where project_id = $1 and id = $2',
+      [projectId, id],
+    );
+    return row?.content;
+  }
+
   /** Newest first. Index: primary key. */
   async templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>> {
     const limit = pageLimit(page);

@@ -1,6 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { JobQueue } from '../../application/job.ts';
-import type { BulkScope, Scope, UnitOfWork } from '../../application/unit-of-work.ts';
+import type { BulkScope, Scope, SingleScope, UnitOfWork } from '../../application/unit-of-work.ts';
 import type { KeyRing } from '../../domain/access/index.ts';
 import { AccessService } from '../../domain/access/index.ts';
 import { AnalyticsService, LocalClocks } from '../../domain/analytics/index.ts';
@@ -27,7 +27,10 @@ export interface UnitOfWorkDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly keys: KeyRing;
-  readonly jobsIn: (session: Session) => JobQueue;
+  /** @param due gets the queues with jobs that may start once the transaction is committed */
+  readonly jobsIn: (session: Session, due: Set<string>) => JobQueue;
+  /** There are jobs in these queues, committed. */
+  readonly wake: (queues: ReadonlySet<string>) => void;
   readonly random: () => number;
   readonly bulkRetry?: RetryPolicy | undefined;
   readonly transactionalRetry?: RetryPolicy | undefined;
@@ -43,19 +46,26 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   run<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
-    return inTransaction(this.#deps.orm, (session) => work(this.#scope(session)));
+    return this.#waking((due) => inTransaction(this.#deps.orm, (session) => work(this.#scope(session, due))));
   }
 
   bulk<T>(work: (scope: BulkScope) => Promise<T>): Promise<T> {
-    return inBulkTransaction(this.#deps.orm, (session) => work(this.#scope(session)));
+    return this.#waking((due) => inBulkTransaction(this.#deps.orm, (session) => work(this.#scope(session, due))));
   }
 
-  single<T>(work: (scope: BulkScope) => Promise<T>): Promise<T> {
-    return work(this.#scope(singleStatements(this.#deps.orm)));
+  single<T>(work: (scope: SingleScope) => Promise<T>): Promise<T> {
+    return work(this.#scope(singleStatements(this.#deps.orm), new Set()));
+  }
+
+  async #waking<T>(transaction: (due: Set<string>) => Promise<T>): Promise<T> {
+    const due = new Set<string>();
+    const result = await transaction(due);
+    if (due.size > 0) this.#deps.wake(due);
+    return result;
   }
 
   /** Built on demand: most units of work ask for one or two contexts. */
-  #scope(session: Session): Scope {
+  #scope(session: Session, due: Set<string>): Scope {
     const { clock, ids, keys, random, bulkRetry, transactionalRetry } = this.#deps;
     return lazily({
       access: () => new AccessService({ store: new PostgresAccessStore(session), clock, ids }),
@@ -81,7 +91,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
         }),
       tracking: () => new TrackingService({ store: new PostgresTrackingStore(session), clock }),
       analytics: () => new AnalyticsService({ store: new PostgresAnalyticsStore(session), clock, clocks: this.#clocks }),
-      jobs: () => this.#deps.jobsIn(session),
+      jobs: () => this.#deps.jobsIn(session, due),
     });
   }
 }

@@ -15,7 +15,7 @@ import type { Id } from '../../../domain/shared/ids.ts';
 import { storableJson } from '../../../domain/shared/json.ts';
 import { issueTransactionalTokens, TEST_TOKEN } from '../../../domain/tracking/index.ts';
 import type { Log } from '../../log.ts';
-import type { Scope, UnitOfWork } from '../../unit-of-work.ts';
+import type { SingleScope, UnitOfWork } from '../../unit-of-work.ts';
 import { Background } from '../background.ts';
 import { failedAttempt } from '../bulk/leased-shard.ts';
 import { sendMessage } from '../jobs.ts';
@@ -117,17 +117,17 @@ export class SendTransactional {
     if (Buffer.byteLength(JSON.stringify(variables)) > VARIABLES_LIMIT)
       throw new InvalidInput('The variables are larger than 256 kB.', '/variables');
     const fingerprint = requestFingerprint([address.address, input.templateId ?? null, input.content ?? null, variables]);
-    const found = await this.#work.run(async (scope) => {
+    const found = await this.#work.single(async (scope) => {
       const known = await acceptedBefore(scope, projectId, idempotencyKey, fingerprint);
-      if (known !== undefined) return { known };
-      return { content: await this.#content(scope, projectId, input), project: await scope.access.getProject(projectId) };
+      if (known !== undefined) return known;
+      return Promise.all([this.#content(scope, projectId, input), scope.access.readProject(projectId)]);
     });
-    if (found.known !== undefined) return found.known;
-    const { content, project } = found;
+    if (!Array.isArray(found)) return found;
+    const [content, project] = found;
     project.requireAuthor(content.author.address);
     // Outside any transaction, since it may take seconds. For a template it was done before: `send` finds the plan as well.
     await this.#renderer.compile(content, planContext(project, variables, testOf));
-    return this.#work.run(async (scope) => {
+    return this.#work.bulk(async (scope) => {
       const stored: StoredContent = testOf === undefined ? content : { ...content, testOf };
       const message = await scope.delivery.accept({
         projectId,
@@ -184,20 +184,19 @@ export class SendTransactional {
 
   /** The message and its bytes, when it is waiting and due. */
   async #prepare(projectId: Id, messageId: Id) {
-    const waiting = await this.#work.run(async (scope) => {
-      const found = await scope.delivery.waiting(projectId, messageId);
-      if (found === undefined) return undefined;
-      const { message } = found;
-      if (!found.due) {
-        // Its job was early, by a clock that is ahead or a queue that came before its time.
-        await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: message.nextAttemptAt, key: messageId });
-        return undefined;
-      }
-      const doubtful = message.attempts > 0 && (await scope.delivery.mayHaveArrived(message));
-      return { message, doubtful, project: await scope.access.getProject(projectId) };
-    });
-    if (waiting === undefined) return undefined;
-    const { message, doubtful, project } = waiting;
+    const [found, project] = await this.#work.single(({ delivery, access }) =>
+      Promise.all([delivery.waiting(projectId, messageId), access.readProject(projectId)]),
+    );
+    if (found === undefined) return undefined;
+    const { message } = found;
+    if (!found.due) {
+      // Its job was early, by a clock that is ahead or a queue that came before its time.
+      await this.#work.bulk(({ jobs }) =>
+        jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: message.nextAttemptAt, key: messageId }),
+      );
+      return undefined;
+    }
+    const doubtful = message.attempts > 0 && (await this.#work.single(({ delivery }) => delivery.mayHaveArrived(message)));
     const composed = await this.#compose(message, project);
     return { message, bytes: doubtful ? marked(composed) : composed };
   }
@@ -210,7 +209,7 @@ export class SendTransactional {
     if (this.#isTransient(error)) throw error;
     const passing = !(error instanceof DomainError) || error.kind === 'unavailable' || error.kind === 'limited';
     this.#log[passing ? 'error' : 'warn']({ message: messageId, reason: error }, 'a message could not be composed');
-    return this.#work.run(async (scope) => {
+    return this.#work.bulk(async (scope) => {
       const found = await scope.delivery.waiting(projectId, messageId);
       if (found === undefined) return undefined;
       const reason = error instanceof Error ? error.message : String(error);
@@ -273,7 +272,7 @@ export class SendTransactional {
   #begin(message: TransactionalMessage): Promise<{ message: MessageFacts | undefined; askedAt: number }> {
     const begin = async () => {
       const askedAt = this.#clock.monotonic();
-      const begun = await this.#work.run(async (scope) => {
+      const begun = await this.#work.bulk(async (scope) => {
         // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
         const refusal = await scope.audience.suppressions.transactionalRefusal(message.projectId, message.recipient.address);
         if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal})`);
@@ -297,7 +296,7 @@ export class SendTransactional {
 
   #end(message: MessageFacts, attempt: Attempt | Withdrawn): Promise<MessageFacts | undefined> {
     const { projectId, id: messageId } = message;
-    return this.#work.run(async (scope) => {
+    return this.#work.bulk(async (scope) => {
       if (attempt.outcome === 'withdrawn') {
         await scope.delivery.takeBack(message);
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { key: messageId });
@@ -349,14 +348,14 @@ export class SendTransactional {
 
   /** Messages that are due get a job where none waits for them. */
   async requeue(): Promise<void> {
-    await this.#work.run(async (scope) => {
+    await this.#work.bulk(async (scope) => {
       for (const message of await scope.delivery.messagesDue()) {
         await scope.jobs.enqueue(sendMessage, { projectId: message.projectId, messageId: message.id }, { key: message.id });
       }
     });
   }
 
-  async #content(scope: Scope, projectId: Id, input: SendInput): Promise<Content> {
+  async #content(scope: Pick<SingleScope, 'campaign'>, projectId: Id, input: SendInput): Promise<Content> {
     const content = await scope.campaign.contentOf(projectId, input);
     if (content === undefined) throw new InvalidInput('Give either content or a template.', '/content');
     return content;
@@ -387,7 +386,7 @@ const strayName = ({ projectId, id, attempts }: MessageFacts): string => `${name
 
 /** The message that this key stands for. @throws IdempotencyConflict when it was another request */
 async function acceptedBefore(
-  scope: Scope,
+  scope: Pick<SingleScope, 'delivery'>,
   projectId: Id,
   key: string | undefined,
   fingerprint: string,
