@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SendTransactional } from '../../../src/application/delivery/transactional/send-transactional.ts';
+import type { UnitOfWork } from '../../../src/application/unit-of-work.ts';
 import type { MessageFacts, Transport } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
@@ -130,11 +131,8 @@ describe('an attempt', () => {
     const work = stage.instance.get(tokens.work);
     const flaky = {
       ...depsOf(),
-      work: {
-        ...depsOf().work,
-        run: ((does: Parameters<typeof work.run>[0]) =>
-          stage.handed.length > 0 && failures-- > 0 ? Promise.reject(new Error('away')) : work.run(does)) as typeof work.run,
-      },
+      work: workWith(((does: Parameters<typeof work.bulk>[0]) =>
+        stage.handed.length > 0 && failures-- > 0 ? Promise.reject(new Error('away')) : work.bulk(does)) as typeof work.bulk),
       isTransient: (error: unknown) => error instanceof Error && error.message === 'away',
     };
     const sending = new SendTransactional(flaky);
@@ -148,15 +146,12 @@ describe('an attempt', () => {
     let runs = 0;
     const flaky = {
       ...depsOf(),
-      work: {
-        ...depsOf().work,
-        run: (async (does: Parameters<typeof work.run>[0]) => {
-          const result = await work.run(does);
-          runs += 1;
-          if (runs === 2) throw new Error('away');
-          return result;
-        }) as typeof work.run,
-      },
+      work: workWith((async (does: Parameters<typeof work.bulk>[0]) => {
+        const result = await work.bulk(does);
+        runs += 1;
+        if (runs === 1) throw new Error('away');
+        return result;
+      }) as typeof work.bulk),
       isTransient: (error: unknown) => error instanceof Error && error.message === 'away',
     };
     expect(await new SendTransactional(flaky).send(stage.projectId, message.id)).toMatchObject({
@@ -171,9 +166,11 @@ describe('an attempt', () => {
     stage.answers = [{ ...anAttempt('rejected'), reply: '550 \ud800' }];
     const work = stage.instance.get(tokens.work);
     let refusals = 1;
-    const run = ((does: Parameters<typeof work.run>[0]) =>
-      stage.handed.length > 0 && refusals-- > 0 ? Promise.reject(new Error('refused value')) : work.run(does)) as typeof work.run;
-    const sending = new SendTransactional({ ...depsOf(), work: { ...depsOf().work, run } });
+    const bulk = ((does: Parameters<typeof work.bulk>[0]) =>
+      stage.handed.length > 0 && refusals-- > 0
+        ? Promise.reject(new Error('refused value'))
+        : work.bulk(does)) as typeof work.bulk;
+    const sending = new SendTransactional({ ...depsOf(), work: workWith(bulk) });
     expect(await sending.send(stage.projectId, message.id)).toMatchObject({
       state: 'rejected',
       reply: '(the reply could not be stored)',
@@ -187,6 +184,11 @@ describe('an attempt', () => {
     const sending = new SendTransactional({ ...depsOf(), transport });
     expect(await sending.send(stage.projectId, message.id)).toMatchObject({ state: 'deferred', reply: 'x is not a function' });
   });
+
+  const workWith = (bulk: UnitOfWork['bulk']): UnitOfWork => {
+    const work = stage.instance.get(tokens.work);
+    return { run: (does) => work.run(does), single: (does) => work.single(does), bulk };
+  };
 
   const depsOf = () => ({
     work: stage.instance.get(tokens.work),
