@@ -167,8 +167,8 @@ const begin = () =>
       templateId: undefined,
       idempotencyKey: undefined,
       fingerprint: '',
-      state: 'attempting',
-      attempts: 1,
+      state: 'accepted',
+      attempts: 0,
       faults: 0,
       nextAttemptAt: undefined,
       acceptedAt: AT,
@@ -177,8 +177,7 @@ const begin = () =>
       reply: undefined,
     };
     await store.addMessage(message);
-    const open = { startedAt: AT, endedAt: undefined, outcome: undefined, code: undefined, reply: undefined };
-    await store.addAttempt({ projectId: PROJECT, messageId: message.id, number: 1, ...open }, SENDER);
+    await store.moveToAttempt({ ...message, state: 'attempting', attempts: 1 }, { states: ['accepted'] }, SENDER);
   });
 
 const lost = async ({ silentMs = SILENT, lostMs = LOST, dead = [] as readonly string[] } = {}) =>

@@ -13,7 +13,7 @@ let projectId: string;
 beforeAll(async () => {
   instance = await openTestInstance();
   const wish = { name: 'P', senderDomain: 'news.example.com', postalAddress: '1 Road' };
-  projectId = (await instance.application.access.createProject(wish)).id;
+  projectId = (await instance.application.projects.create(wish)).id;
 });
 afterAll(() => instance.close());
 

@@ -21,6 +21,6 @@ export function keyVerbs({ work }: { readonly work: UnitOfWork }): Keys {
     create: (projectId, input) => work.run(({ access }) => access.createKey(projectId, input)),
     list: (projectId, page) => work.run(({ access }) => access.listKeys(projectId, page)),
     revoke: (projectId, keyId) => work.run(({ access }) => access.revokeKey(projectId, keyId)),
-    authenticate: (secret) => work.run(({ access }) => access.authenticate(secret)),
+    authenticate: (secret) => work.single(({ access }) => access.authenticate(secret)),
   };
 }

@@ -74,6 +74,12 @@ export interface Reached {
   readonly possibly: ReadonlySet<Id>;
 }
 
+/** Where a message may come from. */
+export interface MessageMove {
+  readonly states: readonly TransactionalMessage['state'][];
+  readonly attempts?: number;
+}
+
 export interface DeliveryStore {
   addRun(run: Run): Promise<void>;
   /** `recipients` is a PostgreSQL array literal of `size` uuids, as read: a million ids never become objects here. */
@@ -158,24 +164,26 @@ export interface DeliveryStore {
 
   /** False, and nothing done, when a message with this idempotency key exists. */
   addMessage(message: TransactionalMessage): Promise<boolean>;
-  message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined>;
-  /** Whether its next attempt is due, by the database's clock. One that was never attempted always is. */
-  isDue(projectId: Id, id: Id): Promise<boolean>;
+  /** `due`: its next attempt is, by the database's clock. One that was never attempted always is. */
+  message(projectId: Id, id: Id): Promise<{ readonly message: TransactionalMessage; readonly due: boolean } | undefined>;
   /** Without content, like all that follow: content may have megabytes. */
   messageFacts(projectId: Id, id: Id): Promise<MessageFacts | undefined>;
   messages(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>>;
   messageByIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined>;
   /** Moves a message from one state to another; false when it was not in `from` any more, or not at this number of attempts. */
-  moveMessage(
+  moveMessage(message: MessageFacts, from: MessageMove): Promise<boolean>;
+  /** The same, and its attempt of this number begins with it, at the same time. */
+  moveToAttempt(message: MessageFacts, from: MessageMove, workerId: Id): Promise<boolean>;
+  /** The same, and its attempt of this number ends with it, at the same time. */
+  moveFromAttempt(
     message: MessageFacts,
-    from: { readonly states: readonly TransactionalMessage['state'][]; readonly attempts?: number },
+    from: MessageMove,
+    end: Pick<MessageAttempt, 'outcome' | 'code' | 'reply'>,
   ): Promise<boolean>;
-  addAttempt(attempt: MessageAttempt, workerId: Id): Promise<void>;
   /** Whether this attempt is under way and was begun by this worker. */
   isAttemptOf(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>, workerId: Id): Promise<boolean>;
   /** As if it had never begun. */
   removeAttempt(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>): Promise<void>;
-  endAttempt(attempt: MessageAttempt): Promise<void>;
   attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]>;
   /**
    * Messages under attempt by a worker that is gone: one of `dead`, silent for `lostMs`, or for `silentMs` while none of its sessions is left on

@@ -27,6 +27,7 @@ export type {
   LedgerFilter,
   LedgerTotals,
   MailingKey,
+  MessageMove,
   MovedState,
   Reached,
   RecordedBatches,

@@ -88,9 +88,9 @@ export class TransactionalDelivery {
 
   /** The message, if it is waiting to be sent, and whether it is due: the database's clock decides that, not this process's. */
   async waiting(projectId: Id, id: Id): Promise<{ message: TransactionalMessage; due: boolean } | undefined> {
-    const message = await this.#store.message(projectId, id);
-    if (message?.nextAttemptAt === undefined || !WAITING.includes(message.state)) return undefined;
-    return { message, due: await this.#store.isDue(projectId, id) };
+    const found = await this.#store.message(projectId, id);
+    if (found?.message.nextAttemptAt === undefined || !WAITING.includes(found.message.state)) return undefined;
+    return found;
   }
 
   /**
@@ -107,11 +107,8 @@ export class TransactionalDelivery {
       nextAttemptAt: undefined,
       at: now,
     };
-    if (!(await this.#store.moveMessage(begun, { states: WAITING, attempts: message.attempts })))
-      return (await this.#store.isAttemptOf(attemptKey(begun), workerId)) ? begun : undefined;
-    const attempt = { startedAt: now, endedAt: undefined, outcome: undefined, code: undefined, reply: undefined };
-    await this.#store.addAttempt({ ...attempt, ...attemptKey(begun) }, workerId);
-    return begun;
+    if (await this.#store.moveToAttempt(begun, { states: WAITING, attempts: message.attempts }, workerId)) return begun;
+    return (await this.#store.isAttemptOf(attemptKey(begun), workerId)) ? begun : undefined;
   }
 
   /**
@@ -134,9 +131,7 @@ export class TransactionalDelivery {
     };
     const { outcome, code } = attempt;
     const from = outcome === 'submitted' ? { states: NOT_ACCEPTED } : { states: UNKNOWN_END, attempts: message.attempts };
-    if (!(await this.#store.moveMessage(ended, from))) return undefined;
-    await this.#store.endAttempt({ ...attemptKey(message), startedAt: message.at, endedAt: now, outcome, code, reply });
-    return ended;
+    return (await this.#store.moveFromAttempt(ended, from, { outcome, code, reply })) ? ended : undefined;
   }
 
   /** The attempt never wrote a byte: the message waits as before. */

@@ -101,14 +101,16 @@ export class PostgresAccessStore implements AccessStore {
   /** By `api_key_secret`; on the path of every request, so plain statements without the ORM's bookkeeping. */
   async findKeyBySecretHash(secretHash: string): Promise<{ readonly key: ApiKey; readonly project: Project } | undefined> {
     const { sql } = this.session;
-    const [key] = await sql.query<ApiKeyState>(`select ${KEY} from pennypost_access.api_key where secret_hash = $1`, [
-      secretHash,
+    // Both at once: neither waits for what the other finds.
+    const [[key], [project]] = await Promise.all([
+      sql.query<ApiKeyState>(`select ${KEY} from pennypost_access.api_key where secret_hash = $1`, [secretHash]),
+      sql.query<ProjectState>(
+        `select ${PROJECT} from pennypost_access.project
+         where id = (select project_id from pennypost_access.api_key where secret_hash = $1)`,
+        [secretHash],
+      ),
     ]);
-    if (key === undefined) return undefined;
-    const [project] = await sql.query<ProjectState>(`select ${PROJECT} from pennypost_access.project where id = $1`, [
-      key.projectId,
-    ]);
-    return project === undefined ? undefined : { key: new ApiKey(key), project: new Project(project) };
+    return key === undefined || project === undefined ? undefined : { key: new ApiKey(key), project: new Project(project) };
   }
 
   async recordKeyUse(projectId: Id, keyId: Id, at: Date): Promise<void> {

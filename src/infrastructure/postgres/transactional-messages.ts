@@ -1,4 +1,4 @@
-import type { MessageAttempt, MessageFacts, TransactionalMessage, TransactionalState } from '../../domain/delivery/index.ts';
+import type { MessageAttempt, MessageFacts, MessageMove, TransactionalMessage } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import { SESSION_NAME_OF_WORKER } from './session-name.ts';
@@ -28,6 +28,29 @@ const toFacts = ({ recipient, smtputf8, ...row }: FactsRow): MessageFacts => ({
   code: row.code ?? undefined,
   reply: row.reply ?? undefined,
 });
+
+/** Index: primary key. */
+const MOVE = `update pennypost_delivery.transactional_message
+  set state = $3, attempts = case when $10::int is null then greatest(attempts, $4::int) else $4::int end, next_attempt_at = $5,
+    at = $6::timestamptz, code = $7, reply = $8, faults = $11
+  where project_id = $1::uuid and id = $2::uuid and state = any($9) and ($10::int is null or attempts = $10) returning id`;
+
+const movedValues = (message: MessageFacts, from: MessageMove): readonly unknown[] => [
+  message.projectId,
+  message.id,
+  message.state,
+  message.attempts,
+  message.nextAttemptAt ?? null,
+  message.at,
+  message.code ?? null,
+  storable(message.reply),
+  from.states,
+  from.attempts ?? null,
+  message.faults,
+];
+
+/** PostgreSQL stores no NUL. */
+const storable = (reply: string | undefined): string | null => reply?.replaceAll('\0', '') ?? null;
 
 /** The transactional half of the delivery store. */
 export class TransactionalMessages {
@@ -66,28 +89,20 @@ export class TransactionalMessages {
     return rows.length > 0;
   }
 
-  async message(projectId: Id, id: Id): Promise<TransactionalMessage | undefined> {
-    const [row] = await this.#sql.query<FactsRow & Pick<TransactionalMessage, 'content' | 'variables'>>(
-      `select ${FACTS}, content, variables from pennypost_delivery.transactional_message where project_id = $1 and id = $2`,
+  /** Index: primary key. */
+  async message(projectId: Id, id: Id): Promise<{ message: TransactionalMessage; due: boolean } | undefined> {
+    const [row] = await this.#sql.query<FactsRow & Pick<TransactionalMessage, 'content' | 'variables'> & { due: boolean }>(
+      `select ${FACTS}, content, variables, coalesce(state = 'accepted' or next_attempt_at <= clock_timestamp(), false) as due
+       from pennypost_delivery.transactional_message where project_id = $1 and id = $2`,
       [projectId, id],
     );
     if (row === undefined) return undefined;
-    const { content, variables, ...facts } = row;
-    return { ...toFacts(facts), content, variables };
+    const { content, variables, due, ...facts } = row;
+    return { message: { ...toFacts(facts), content, variables }, due };
   }
 
   async messageFacts(projectId: Id, id: Id): Promise<MessageFacts | undefined> {
     return this.#one('where project_id = $1 and id = $2', [projectId, id]);
-  }
-
-  /** Index: primary key. */
-  async isDue(projectId: Id, id: Id): Promise<boolean> {
-    const rows = await this.#sql.query(
-      `select from pennypost_delivery.transactional_message
-       where project_id = $1 and id = $2 and (state = 'accepted' or next_attempt_at <= clock_timestamp())`,
-      [projectId, id],
-    );
-    return rows.length > 0;
   }
 
   async messageByIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
@@ -106,37 +121,34 @@ export class TransactionalMessages {
     return toPage(rows, limit, (message) => [message.id]);
   }
 
-  async moveMessage(
-    message: MessageFacts,
-    from: { readonly states: readonly TransactionalState[]; readonly attempts?: number },
-  ): Promise<boolean> {
+  async moveMessage(message: MessageFacts, from: MessageMove): Promise<boolean> {
+    const rows = await this.#sql.query(MOVE, movedValues(message, from));
+    return rows.length > 0;
+  }
+
+  async moveToAttempt(message: MessageFacts, from: MessageMove, workerId: Id): Promise<boolean> {
     const rows = await this.#sql.query(
-      `update pennypost_delivery.transactional_message
-       set state = $3, attempts = case when $10::int is null then greatest(attempts, $4) else $4 end, next_attempt_at = $5, at = $6,
-         code = $7, reply = $8, faults = $11
-       where project_id = $1 and id = $2 and state = any($9) and ($10::int is null or attempts = $10) returning id`,
-      [
-        message.projectId,
-        message.id,
-        message.state,
-        message.attempts,
-        message.nextAttemptAt ?? null,
-        message.at,
-        message.code ?? null,
-        message.reply?.replaceAll('\0', '') ?? null,
-        from.states,
-        from.attempts ?? null,
-        message.faults,
-      ],
+      `with moved as (${MOVE})
+       insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, worker_id)
+       select $1, $2, $4, $6, $12 from moved returning 1`,
+      [...movedValues(message, from), workerId],
     );
     return rows.length > 0;
   }
 
-  async addAttempt(attempt: MessageAttempt, workerId: Id): Promise<void> {
-    await this.#sql.query(
-      'insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, worker_id) values ($1, $2, $3, $4, $5)',
-      [attempt.projectId, attempt.messageId, attempt.number, attempt.startedAt, workerId],
+  async moveFromAttempt(
+    message: MessageFacts,
+    from: MessageMove,
+    end: Pick<MessageAttempt, 'outcome' | 'code' | 'reply'>,
+  ): Promise<boolean> {
+    const rows = await this.#sql.query(
+      `with moved as (${MOVE}), ended as (
+         update pennypost_delivery.attempt set ended_at = $6, outcome = $12, code = $13, reply = $14
+         where project_id = $1 and message_id = $2 and number = $4 and exists (select from moved))
+       select from moved`,
+      [...movedValues(message, from), end.outcome ?? null, end.code ?? null, storable(end.reply)],
     );
+    return rows.length > 0;
   }
 
   /** Index: primary keys. */
@@ -156,22 +168,6 @@ export class TransactionalMessages {
       attempt.messageId,
       attempt.number,
     ]);
-  }
-
-  async endAttempt(attempt: MessageAttempt): Promise<void> {
-    await this.#sql.query(
-      `update pennypost_delivery.attempt set ended_at = $4, outcome = $5, code = $6, reply = $7
-       where project_id = $1 and message_id = $2 and number = $3`,
-      [
-        attempt.projectId,
-        attempt.messageId,
-        attempt.number,
-        attempt.endedAt ?? null,
-        attempt.outcome ?? null,
-        attempt.code ?? null,
-        attempt.reply?.replaceAll('\0', '') ?? null,
-      ],
-    );
   }
 
   async attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
