@@ -17,6 +17,7 @@ const COLUMNS = [
   'first_attempt_at',
   'next_attempt_at',
   'at',
+  'transport',
 ];
 
 /**
@@ -48,6 +49,7 @@ export async function* recipientsCsv(
         row.firstAttemptAt.toISOString(),
         row.nextAttemptAt?.toISOString(),
         row.at.toISOString(),
+        row.transport,
       ]),
     );
     yield rows.join('');

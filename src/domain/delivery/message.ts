@@ -60,6 +60,8 @@ export interface Outcome {
   readonly dueAtOnce?: boolean | undefined;
   /** Receiving domain, for counters; not kept in the ledger. */
   readonly domain?: string | undefined;
+  /** Name of the transport that was asked; undefined when none was. */
+  readonly transport?: string | undefined;
 }
 
 /** One row of the ledger, the truth about one message of a mailing. */
@@ -76,6 +78,8 @@ export interface LedgerRow {
   readonly code: number | undefined;
   readonly reply: string | undefined;
   readonly at: Date;
+  /** Name of the transport of the latest attempt; undefined when none was asked. */
+  readonly transport: string | undefined;
 }
 
 /** The recipient may have more copies than one: a worker ended without telling whether it had handed the message over. */
@@ -90,16 +94,18 @@ const wasAttempted = ({ state, attempted = true }: Outcome): boolean =>
   attempted && state !== 'skipped' && state !== 'failed' && state !== 'cancelled';
 
 /** An attempt as the ledger keeps it. */
-export function outcomeOf(subscriberId: Id, attempt: Attempt, possibleRepeat: boolean, at: Date, domain?: string): Outcome {
+export function outcomeOf(
+  subscriberId: Id,
+  attempt: Attempt,
+  facts: Pick<Outcome, 'possibleRepeat' | 'at' | 'domain' | 'transport'>,
+): Outcome {
   const accepted = attempt.outcome === 'submitted';
   return {
     subscriberId,
     state: attempt.outcome,
     code: attempt.code,
     reply: accepted ? undefined : attempt.reply,
-    possibleRepeat,
-    at,
-    domain,
+    ...facts,
   };
 }
 
@@ -124,6 +130,7 @@ export function firstRow(run: number, outcome: Outcome, policy: RetryPolicy, jit
     code: outcome.code,
     reply: outcome.reply,
     at: outcome.at,
+    transport: outcome.transport,
   };
 }
 
@@ -151,5 +158,6 @@ export function followingRow(row: LedgerRow, run: number, outcome: Outcome, poli
     code: outcome.code,
     reply: outcome.reply,
     at: outcome.at,
+    transport: outcome.transport ?? row.transport,
   };
 }

@@ -309,7 +309,8 @@ export class PostgresDeliveryStore extends TransactionalMessages implements Deli
     { state, after, limit }: { state: LedgerState | undefined; after: Id | undefined; limit: number },
   ): Promise<readonly LedgerRow[]> {
     const records = await this.#sql.query<LedgerRecord>(
-      `select subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply
+      `select subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply,
+         transport
        from pennypost_delivery.mailing_recipient
        where project_id = $1 and mailing_id = $2 and launched_on = $3
          and ($4::text is null or state = $4::pennypost_delivery.message_state) and ($5::uuid is null or subscriber_id > $5::uuid)

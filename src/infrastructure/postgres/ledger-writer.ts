@@ -27,13 +27,14 @@ export interface LedgerDelta {
 const noDelta = (): LedgerDelta => ({ totals: noTotals(), repeats: 0, possibleRepeats: 0, moved: [] });
 
 const COLUMNS = `project_id, launched_on, mailing_id, subscriber_id, run, state, copies, attempts, possible_repeat, code,
-  first_attempt_at, at, next_attempt_at, reply`;
+  first_attempt_at, at, next_attempt_at, reply, transport`;
 /** The rows of `columnsOf`, in the order of COLUMNS. Times travel as milliseconds: a Date takes 1 us to write and to read. */
 const ROWS = `select $1::uuid, $2::date, $3::uuid, subscriber_id, run, state, copies, attempts, possible_repeat, code,
-    to_timestamp(first_attempt_at / 1000.0::float8), to_timestamp(at / 1000.0::float8), to_timestamp(next_attempt_at / 1000.0::float8), reply
+    to_timestamp(first_attempt_at / 1000.0::float8), to_timestamp(at / 1000.0::float8), to_timestamp(next_attempt_at / 1000.0::float8), reply,
+    transport
   from unnest($4::uuid[], $5::int[], $6::pennypost_delivery.message_state[], $7::smallint[], $8::smallint[], $9::boolean[], $10::smallint[],
-    $11::float8[], $12::float8[], $13::float8[], $14::text[])
-    as u (subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply)`;
+    $11::float8[], $12::float8[], $13::float8[], $14::text[], $15::text[])
+    as u (subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply, transport)`;
 
 /**
  * What nearly every row of a first run is: accepted at the first attempt, by nobody else before. Half of the general statement's
@@ -41,8 +42,8 @@ const ROWS = `select $1::uuid, $2::date, $3::uuid, subscriber_id, run, state, co
  */
 const ADD_ACCEPTED = `insert into pennypost_delivery.mailing_recipient (${COLUMNS})
   select $1::uuid, $2::date, $3::uuid, subscriber_id, 0, 'submitted', 1, 1, false, code, to_timestamp(at / 1000.0::float8),
-    to_timestamp(at / 1000.0::float8), null, null
-  from unnest($4::uuid[], $5::smallint[], $6::float8[]) as u (subscriber_id, code, at)`;
+    to_timestamp(at / 1000.0::float8), null, null, transport
+  from unnest($4::uuid[], $5::smallint[], $6::float8[], $7::text[]) as u (subscriber_id, code, at, transport)`;
 
 export interface LedgerRecord {
   subscriber_id: string;
@@ -56,6 +57,7 @@ export interface LedgerRecord {
   at: Date;
   next_attempt_at: Date | null;
   reply: string | null;
+  transport: string | null;
 }
 
 export const toLedgerRow = (record: LedgerRecord): LedgerRow => ({
@@ -70,6 +72,7 @@ export const toLedgerRow = (record: LedgerRecord): LedgerRow => ({
   at: record.at,
   nextAttemptAt: record.next_attempt_at ?? undefined,
   reply: record.reply ?? undefined,
+  transport: record.transport ?? undefined,
 });
 
 /**
@@ -169,7 +172,7 @@ export class LedgerWriter {
   async #insert(batch: ShardBatch, rows: readonly LedgerRow[]): Promise<(subscriberId: string) => boolean> {
     const [inserted] = await this.#sql.query<{ count: number; ids: string[] | null }>(
       `with inserted as (insert into pennypost_delivery.mailing_recipient (${COLUMNS}) ${ROWS} on conflict do nothing returning subscriber_id)
-       select count(*)::int as count, case when count(*) < $15::int then array_agg(subscriber_id) end as ids from inserted`,
+       select count(*)::int as count, case when count(*) < $16::int then array_agg(subscriber_id) end as ids from inserted`,
       [...columnsOf(batch, rows), rows.length],
     );
     if (inserted?.count === rows.length) return () => true;
@@ -179,7 +182,8 @@ export class LedgerWriter {
 
   async #follow(batch: ShardBatch, outcomes: readonly Outcome[], delta: LedgerDelta): Promise<void> {
     const records = await this.#sql.query<LedgerRecord>(
-      `select subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply
+      `select subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply,
+         transport
        from pennypost_delivery.mailing_recipient
        where project_id = $1 and launched_on = $2 and mailing_id = $3 and subscriber_id = any($4::uuid[])
        order by subscriber_id for update`,
@@ -211,7 +215,8 @@ export class LedgerWriter {
     await this.#sql.query(
       `update pennypost_delivery.mailing_recipient m
        set run = v.run, state = v.state, copies = v.copies, attempts = v.attempts, possible_repeat = v.possible_repeat, code = v.code,
-         at = v.at, first_attempt_at = v.first_attempt_at, next_attempt_at = v.next_attempt_at, reply = v.reply
+         at = v.at, first_attempt_at = v.first_attempt_at, next_attempt_at = v.next_attempt_at, reply = v.reply,
+         transport = v.transport
        from (${ROWS}) v (${COLUMNS})
        where m.project_id = v.project_id and m.launched_on = v.launched_on and m.mailing_id = v.mailing_id
          and m.subscriber_id = v.subscriber_id`,
@@ -245,6 +250,7 @@ function acceptedColumns(batch: ShardBatch, outcomes: readonly Outcome[]): unkno
     list((outcome) => outcome.subscriberId),
     list((outcome) => outcome.code ?? 'NULL'),
     list((outcome) => outcome.at.getTime()),
+    list((outcome) => outcome.transport ?? 'NULL'),
   ];
 }
 
@@ -266,5 +272,6 @@ function columnsOf(batch: ShardBatch, rows: readonly LedgerRow[]): unknown[] {
     list((row) => row.at.getTime()),
     list((row) => row.nextAttemptAt?.getTime() ?? 'NULL'),
     rows.some((row) => row.reply !== undefined) ? rows.map((row) => row.reply?.replaceAll('\0', '') ?? null) : list(() => 'NULL'),
+    list((row) => row.transport ?? 'NULL'),
   ];
 }

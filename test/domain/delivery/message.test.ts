@@ -19,7 +19,12 @@ const follow = (row: LedgerRow, run: number, state: LedgerState, at = later(HOUR
 
 describe('an attempt as the ledger keeps it', () => {
   it('says nothing more of a plain acceptance than its code', () => {
-    const outcome = outcomeOf(idOf(1), anAttempt('submitted'), false, AT, 'example.com');
+    const outcome = outcomeOf(idOf(1), anAttempt('submitted'), {
+      possibleRepeat: false,
+      at: AT,
+      domain: 'example.com',
+      transport: 'relay',
+    });
     expect(outcome).toEqual({
       subscriberId: idOf(1),
       state: 'submitted',
@@ -28,11 +33,12 @@ describe('an attempt as the ledger keeps it', () => {
       possibleRepeat: false,
       at: AT,
       domain: 'example.com',
+      transport: 'relay',
     });
   });
 
   it.each(['deferred', 'rejected', 'in_doubt'] as const)('keeps the words of a message that is %s', (outcome) => {
-    expect(outcomeOf(idOf(1), anAttempt(outcome, { reply: 'not now' }), true, AT)).toMatchObject({
+    expect(outcomeOf(idOf(1), anAttempt(outcome, { reply: 'not now' }), { possibleRepeat: true, at: AT })).toMatchObject({
       state: outcome,
       reply: 'not now',
       possibleRepeat: true,
@@ -50,6 +56,22 @@ describe('the first row of a recipient', () => {
     ['skipped', 0, 0],
   ] as const)('%s: %i copies, %i attempts', (state, copies, attempts) => {
     expect(rowIn(state)).toMatchObject({ state, copies, attempts, firstAttemptAt: AT, at: AT });
+  });
+
+  it('names the transport of the latest attempt', () => {
+    const first = firstRow(0, anOutcome(1, 'deferred', { transport: 'main' }), BRISK, 0);
+    expect(first.transport).toBe('main');
+    // Held back by ourselves: no transport was asked.
+    const held = followingRow(
+      first,
+      1,
+      anOutcome(1, 'deferred', { attempted: false, transport: undefined, at: later(HOUR) }),
+      BRISK,
+      0,
+    );
+    expect(held.transport).toBe('main');
+    const sent = followingRow(held, 2, anOutcome(1, 'submitted', { transport: 'other', at: later(2 * HOUR) }), BRISK, 0);
+    expect(sent.transport).toBe('other');
   });
 
   it('says when a deferred message is tried again, and of no other', () => {

@@ -360,7 +360,8 @@ export class Pump {
     // An acceptance is kept without words.
     const told =
       attempt.outcome === 'submitted' ? attempt : { ...attempt, reply: withoutAddress(attempt.reply, message.envelope.to) };
-    held.shard.settle(position, outcomeOf(subscriberId, told, possibleRepeat, this.#clock.now(), destination.domain));
+    const facts = { possibleRepeat, at: this.#clock.now(), domain: destination.domain, transport: line.transport.name };
+    held.shard.settle(position, outcomeOf(subscriberId, told, facts));
   }
 }
 

@@ -67,6 +67,7 @@ export class M004Delivery extends Migration {
       at timestamptz not null,
       next_attempt_at timestamptz,
       reply text,
+      transport text,
       primary key (project_id, launched_on, mailing_id, subscriber_id)
     ) partition by range (launched_on)`);
     this.addSql(`create index mailing_recipient_due on pennypost_delivery.mailing_recipient

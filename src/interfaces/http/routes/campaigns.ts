@@ -284,6 +284,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
           firstAttemptAt: timestamp,
           nextAttemptAt: timestampOrNull,
           at: timestamp,
+          transport: orNull(z.string()).openapi({ description: 'Name of the transport of the latest attempt.' }),
         })
         .openapi('CampaignRecipient'),
     ),
