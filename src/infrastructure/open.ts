@@ -22,6 +22,7 @@ import { sessionName } from './postgres/session-name.ts';
 import { systemClock } from './system.ts';
 import { MemoryTransport } from './transports/memory.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
+import type { SmtpEvent } from './transports/smtp-pool.ts';
 import { isLoopbackHost, parseSmtpUrl } from './transports/smtp-url.ts';
 
 /** Where messages go. `inbox`: the development inbox of this process. `none`: nowhere; nothing of this process sends. */
@@ -192,8 +193,12 @@ async function openWayOut(options: OpenOptions, lifecycle: Lifecycle, name: () =
     };
   const inbox = destination === 'inbox' ? await openInbox(lifecycle) : undefined;
   const url = inbox?.url ?? config.smtpUrl ?? '';
-  const transport = createSmtpTransport({ url, name, maxConnections: config.maxConnections });
-  const transactionalTransport = createSmtpTransport({ url, name, maxConnections: TRANSACTIONAL_CONNECTIONS });
+  // Failed connections are told by the messages that they cost; this costs none.
+  const onEvent = ({ event, server, reason }: SmtpEvent): void => {
+    if (event === 'chunking_failed') options.log.warn({ server, reason }, 'the SMTP server offers CHUNKING and does not do it');
+  };
+  const transport = createSmtpTransport({ url, name, onEvent, maxConnections: config.maxConnections });
+  const transactionalTransport = createSmtpTransport({ url, name, onEvent, maxConnections: TRANSACTIONAL_CONNECTIONS });
   lifecycle.register(
     'SMTP connections',
     async () => void (await Promise.all([transport.close(), transactionalTransport.close()])),

@@ -20,13 +20,14 @@ describe('nodemailer, whose socket we take', () => {
   });
 
   it('keeps socket, extensions, size and replies where we look for them, and has one listener for data', async () => {
-    const { sink } = await start({ extensions: ['PIPELINING', 'SIZE 1234', 'SMTPUTF8', '8BITMIME'] });
+    const { sink } = await start({ extensions: ['PIPELINING', 'SIZE 1234', 'SMTPUTF8', '8BITMIME', 'CHUNKING'] });
     const connection = new SMTPConnection({ host: '127.0.0.1', port: sink.port });
     await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
     const socket = connection._socket;
     expect(socket).toBeInstanceOf(Socket);
     expect((socket as Socket).listenerCount('data')).toBe(1);
     expect(Reflect.get(connection, '_supportedExtensions')).toEqual(['SMTPUTF8', '8BITMIME', 'PIPELINING', 'SIZE']);
+    expect(Reflect.get(connection, '_ehloLines')).toEqual(['PIPELINING', 'SIZE 1234', 'SMTPUTF8', '8BITMIME', 'CHUNKING']);
     expect(Reflect.get(connection, '_maxAllowedSize')).toBe(1234);
     expect(Reflect.get(connection, '_responseQueue')).toEqual([]);
     expect(Reflect.get(connection, '_remainder')).toBe('');
@@ -275,8 +276,9 @@ describe('the URL of an SMTP server', () => {
     ['?tsl=required', 'unknown parameter "tsl". Did you mean tls=?'],
     ['?TLS=required', 'unknown parameter "TLS". Did you mean tls=?'],
     ['?nmae=mail.example.com', 'unknown parameter "nmae". Did you mean name=?'],
-    ['?pool=true', 'unknown parameter "pool". It may have tls= and name=.'],
+    ['?pool=true', 'unknown parameter "pool". It may have tls=, name= and chunking=.'],
     ['?tls=none&tls=required', 'the parameter tls= more than once'],
+    ['?chunking=false', 'chunking="false"; it can be yes or no.'],
     ['?name=box', 'name="box"; it must be a full host name'],
     ['?name=127.0.0.1', 'name="127.0.0.1"; it must be a full host name'],
     ['?name=a.example%0d%0aQUIT', 'it must be a full host name'],

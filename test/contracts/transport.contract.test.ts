@@ -3,6 +3,7 @@ import type { Attempt, OutgoingMessage, Transport } from '../../src/domain/deliv
 import { MemoryTransport } from '../../src/infrastructure/transports/memory.ts';
 import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
 import { type FaultSink, startFaultSink } from '../support/fault-sink.ts';
+import { DIALOGUES } from '../support/sink-fixture.ts';
 
 interface Bench {
   transport: Transport;
@@ -36,8 +37,10 @@ const benches: Record<string, (slots: number) => Promise<Bench>> = {
       stop: () => transport.close(),
     };
   },
-  async SmtpTransport(slots) {
-    const sink: FaultSink = await startFaultSink({ keepRaw: true });
+};
+for (const [dialogue, { extensions }] of DIALOGUES)
+  benches[`SmtpTransport by ${dialogue}`] = async (slots) => {
+    const sink: FaultSink = await startFaultSink({ keepRaw: true, extensions });
     const transport = createSmtpTransport({ url: sink.url, maxConnections: slots, backoff: { minimum: 1, maximum: 2 } });
     return {
       transport,
@@ -47,8 +50,7 @@ const benches: Record<string, (slots: number) => Promise<Bench>> = {
         await sink.close();
       },
     };
-  },
-};
+  };
 
 const CONTENT = Buffer.from('Subject: Hello\r\nMessage-ID: <1@example.com>\r\n\r\nHello.\r\n');
 const to = (address: string, more: Partial<OutgoingMessage> = {}): OutgoingMessage => ({

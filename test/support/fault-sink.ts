@@ -7,8 +7,9 @@
 import { once } from 'node:events';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { SinkConnection, type SinkHost, type SinkReplyStyle } from './sink-connection.ts';
+import { SinkConnection, type SinkHost } from './sink-connection.ts';
 import type { SunkMessage } from './sink-message.ts';
+import type { SinkReplyStyle } from './sink-replies.ts';
 import { parseSinkScript, type SinkScript, type SinkStep } from './sink-script.ts';
 
 export type { SunkMessage } from './sink-message.ts';
@@ -63,7 +64,8 @@ export interface FaultSink {
   close(): Promise<void>;
 }
 
-const EXTENSIONS = ['PIPELINING', 'SIZE 52428800', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES'];
+/** CHUNKING is offered where a test asks for it. */
+export const EXTENSIONS = ['PIPELINING', 'SIZE 52428800', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES'];
 
 export async function startFaultSink(options: FaultSinkOptions = {}): Promise<FaultSink> {
   const messages: SunkMessage[] = [];

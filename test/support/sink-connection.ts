@@ -1,17 +1,8 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { readSunkMessage, type SunkMessage } from './sink-message.ts';
+import { SinkReplies, type SinkReplyStyle } from './sink-replies.ts';
 import { type SinkAction, type SinkScript, type SinkStep, scriptOfAddress } from './sink-script.ts';
-
-export interface SinkReplyStyle {
-  /** Bytes per write, each in a segment of its own. */
-  readonly chunk?: number;
-  readonly lineEnd?: string;
-  /** Pads the text of every reply to so many bytes. */
-  readonly pad?: number;
-  /** Sends every reply in so many lines. */
-  readonly lines?: number;
-}
 
 /** What a connection needs from its sink. */
 export interface SinkHost {
@@ -54,14 +45,15 @@ export class SinkConnection {
   private readonly plain: Socket;
   private socket: Socket;
   private input: Buffer = Buffer.alloc(0);
-  private output = '';
-  private pieces: string[] = [];
-  private afterPieces: (() => void) | undefined;
+  private readonly replies: SinkReplies;
   /** A delay is running, a message is being stored, or the script hangs. */
   private waiting = false;
   private storing = false;
   private over = false;
   private inBody = false;
+  /** Bytes of a chunk that are still to come; undefined when no chunk is read. */
+  private chunkLeft: number | undefined;
+  private lastChunk = false;
   private body: Buffer[] = [];
   private bodyBytes = 0;
   private carry: Buffer = CRLF;
@@ -78,6 +70,7 @@ export class SinkConnection {
     this.number = number;
     this.plain = socket;
     this.socket = socket;
+    this.replies = new SinkReplies(host.replies, () => this.socket);
     this.connectionScript = script;
     if (script !== undefined) this.scripts = [script];
     this.listen(socket);
@@ -92,7 +85,7 @@ export class SinkConnection {
   greet(refusal?: string): void {
     if (refusal === undefined) this.perform('greeting', '220 sink.example ESMTP');
     else this.answer(refusal, 'fin');
-    this.flush();
+    this.replies.flush();
   }
 
   destroy(): void {
@@ -118,8 +111,13 @@ export class SinkConnection {
   }
 
   private run(): void {
-    while (!this.waiting && !this.over && (this.inBody ? this.readBody() : this.readCommand()));
-    this.flush();
+    while (!this.waiting && !this.over && this.readOn());
+    this.replies.flush();
+  }
+
+  private readOn(): boolean {
+    if (this.chunkLeft !== undefined) return this.readChunk(this.chunkLeft);
+    return this.inBody ? this.readBody() : this.readCommand();
   }
 
   private later(milliseconds: number, work: () => void): void {
@@ -140,6 +138,7 @@ export class SinkConnection {
     if (verb === 'MAIL') this.mail(line);
     else if (verb === 'RCPT') this.rcpt(line);
     else if (verb === 'DATA') this.data();
+    else if (verb === 'BDAT') this.bdat(line);
     else if (verb === 'EHLO') this.perform('ehlo', this.greetingLines().join('\n'));
     else if (verb === 'HELO') this.perform('helo', '250 sink.example');
     else if (verb === 'STAR') this.perform('starttls', '220 2.0.0 Ready to start TLS', () => this.secure());
@@ -162,7 +161,7 @@ export class SinkConnection {
   private secure(): void {
     const { certificate } = this.host;
     if (certificate === undefined) return;
-    this.flush();
+    this.replies.flush();
     this.plain.removeAllListeners('data');
     this.input = Buffer.alloc(0);
     this.socket = new TLSSocket(this.plain, { isServer: true, ...certificate });
@@ -220,19 +219,51 @@ export class SinkConnection {
     } else this.answer('554 5.5.1 No valid recipients');
   }
 
+  /** RFC 3030: the chunk is read also where it is refused. A script for the command answers it as a server without BDAT would. */
+  private bdat(line: string): void {
+    const [, size, last] = /^BDAT (\d+)( LAST)?$/i.exec(line) ?? [];
+    if (size === undefined || !this.host.extensions.includes('CHUNKING')) this.answer('502 5.5.1 Command not implemented');
+    else
+      this.perform('bdat', undefined, () => {
+        this.chunkLeft = Number(size);
+        this.lastChunk = last !== undefined;
+      });
+  }
+
+  private readChunk(left: number): boolean {
+    const taken = Math.min(left, this.input.length);
+    if (this.failsInside(taken)) return false;
+    this.body.push(this.input.subarray(0, taken));
+    this.bodyBytes += taken;
+    this.input = this.input.subarray(taken);
+    this.chunkLeft = left - taken;
+    if (this.chunkLeft > 0) return false;
+    this.chunkLeft = undefined;
+    if (this.from === undefined) {
+      this.endTransaction();
+      this.answer('503 5.5.1 Need MAIL and RCPT commands');
+    } else if (this.lastChunk) this.delayed('dot', () => this.bodyEnded());
+    else this.answer('250 2.0.0 Ok');
+    return true;
+  }
+
+  /** The script ends or answers inside of what is being read. */
+  private failsInside(taken: number): boolean {
+    const action = this.actionAt('body');
+    if (action === undefined || taken === 0 || this.bodyBytes + taken <= (action.after ?? 0)) return false;
+    this.input = Buffer.alloc(0);
+    this.act(action);
+    this.waiting = true;
+    return true;
+  }
+
   private readBody(): boolean {
     if (this.input.length === 0) return false;
     // The end of data may lie across two chunks: look again at the last bytes of what was there.
     const seen = Buffer.concat([this.carry, this.input]);
     const end = seen.indexOf(END_OF_DATA);
     const taken = end < 0 ? this.input.length : end + END_OF_DATA.length - this.carry.length;
-    const action = this.actionAt('body');
-    if (action !== undefined && this.bodyBytes + taken > (action.after ?? 0)) {
-      this.input = Buffer.alloc(0);
-      this.act(action);
-      this.waiting = true;
-      return false;
-    }
+    if (this.failsInside(taken)) return false;
     this.body.push(this.input.subarray(0, taken));
     this.bodyBytes += taken;
     this.input = this.input.subarray(taken);
@@ -242,8 +273,8 @@ export class SinkConnection {
     return true;
   }
 
+  /** After the final dot, or the last chunk. */
   private bodyEnded(): void {
-    this.inBody = false;
     const action = this.actionAt('dot', this.recipients[0]);
     const messages = this.messages();
     this.endTransaction();
@@ -267,7 +298,8 @@ export class SinkConnection {
   private messages(): SunkMessage[] {
     const content = this.body.length === 1 ? this.body[0]! : Buffer.concat(this.body);
     const { headers, keepRaw } = this.host;
-    const message = readSunkMessage(content.subarray(0, this.bodyBytes - END_OF_DATA_LINE), headers, keepRaw);
+    const end = this.inBody ? content.length - END_OF_DATA_LINE : content.length;
+    const message = readSunkMessage(content.subarray(0, end), headers, keepRaw, this.inBody);
     return this.recipients.map((to) => ({ ...message, connection: this.number, from: this.from ?? '', to }));
   }
 
@@ -275,6 +307,8 @@ export class SinkConnection {
     this.from = undefined;
     this.recipients = [];
     this.body = [];
+    this.bodyBytes = 0;
+    this.inBody = false;
   }
 
   private actionAt(step: SinkStep, recipient?: string): SinkAction | undefined {
@@ -302,16 +336,17 @@ export class SinkConnection {
     });
   }
 
-  private perform(step: SinkStep, usual: string, after?: () => void, recipient?: string): void {
+  /** @param usual undefined: nothing is answered yet */
+  private perform(step: SinkStep, usual: string | undefined, after?: () => void, recipient?: string): void {
     if (this.scripts.length === 0) {
-      this.answer(usual);
+      if (usual !== undefined) this.answer(usual);
       after?.();
       return;
     }
     this.delayed(step, () => {
       const action = this.actionAt(step, recipient);
       if (action === undefined) {
-        this.answer(usual);
+        if (usual !== undefined) this.answer(usual);
         after?.();
       } else this.act(action);
     });
@@ -331,49 +366,15 @@ export class SinkConnection {
 
   /** @param reply lines without line ends, separated by LF */
   private answer(reply: string, end?: 'reset' | 'fin'): void {
-    const { lineEnd = '\r\n', pad = 0, lines = 1 } = this.host.replies;
-    for (const line of reply.split('\n')) {
-      const padded = line.padEnd(pad, 'x');
-      for (let more = 1; more < lines; more += 1) this.output += `${padded.slice(0, 3)}-${padded.slice(4)}${lineEnd}`;
-      this.output += padded + lineEnd;
-    }
+    this.replies.add(reply);
     if (end !== undefined) this.end(end);
   }
 
   private end(how: 'reset' | 'fin'): void {
     this.over = true;
-    this.flush(() => {
+    this.replies.flush(() => {
       if (how === 'reset') this.plain.resetAndDestroy();
       else this.socket.end();
-    });
-  }
-
-  private flush(then?: () => void): void {
-    const { chunk } = this.host.replies;
-    if (chunk === undefined) {
-      if (this.output !== '') this.socket.write(this.output);
-      this.output = '';
-      then?.();
-      return;
-    }
-    const idle = this.pieces.length === 0;
-    for (let at = 0; at < this.output.length; at += chunk) this.pieces.push(this.output.slice(at, at + chunk));
-    this.output = '';
-    if (then !== undefined) this.afterPieces = then;
-    if (idle) this.writePiece();
-  }
-
-  /** A turn of the event loop between two pieces keeps them in segments of their own. */
-  private writePiece(): void {
-    const piece = this.pieces[0];
-    if (piece === undefined) {
-      this.afterPieces?.();
-      return;
-    }
-    this.socket.write(piece, 'latin1');
-    setImmediate(() => {
-      this.pieces.shift();
-      this.writePiece();
     });
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach } from 'vitest';
 import type { Attempt, OutgoingMessage, Withdrawn } from '../../src/domain/delivery/index.ts';
 import { createSmtpTransport, type SmtpTransportOptions } from '../../src/infrastructure/transports/smtp.ts';
-import { type FaultSinkOptions, startFaultSink } from './fault-sink.ts';
+import { EXTENSIONS, type FaultSinkOptions, startFaultSink } from './fault-sink.ts';
 import { startSinkTalker } from './sink-talker.ts';
 
 export const CONTENT = Buffer.from('Subject: Hello\r\nMessage-ID: <1@example.com>\r\n\r\nHello.\r\n');
@@ -24,8 +24,15 @@ export function message(
 
 export const outcomes = (results: readonly (Attempt | Withdrawn)[]): string[] => results.map((result) => result.outcome);
 
-/** Sinks and transports that end with the test. */
-export function useSinks() {
+export const CHUNKING = [...EXTENSIONS, 'CHUNKING'];
+/** The two ways in which a content goes over the wire, and what a sink offers for them. */
+export const DIALOGUES: readonly (readonly [string, { readonly extensions: readonly string[]; readonly chunking: boolean }])[] = [
+  ['DATA', { extensions: EXTENSIONS, chunking: false }],
+  ['BDAT', { extensions: CHUNKING, chunking: true }],
+];
+
+/** Sinks and transports that end with the test. @param extensions of every sink that is not told others */
+export function useSinks(extensions: readonly string[] = EXTENSIONS) {
   let running: { close(): Promise<void> }[] = [];
   afterEach(async () => {
     for (const part of running.reverse()) await part.close();
@@ -42,7 +49,7 @@ export function useSinks() {
       running.push(part);
     },
     async start(sinkOptions: FaultSinkOptions = {}, options: Partial<SmtpTransportOptions> = {}) {
-      const sink = await startFaultSink(sinkOptions);
+      const sink = await startFaultSink({ extensions, ...sinkOptions });
       running.push(sink);
       return { sink, transport: transportTo({ url: sink.url, ...options }) };
     },

@@ -17,11 +17,15 @@ export interface SunkMessage {
 
 const END_OF_HEADERS = Buffer.from('\r\n\r\n');
 
-/** @param content as it came over the wire, without the final dot line */
+/**
+ * @param content as it came over the wire, without the final dot line
+ * @param stuffed it came after DATA, where dots at the start of a line are doubled
+ */
 export function readSunkMessage(
   content: Buffer,
   names: readonly string[],
   keepRaw: boolean,
+  stuffed: boolean,
 ): Omit<SunkMessage, 'connection' | 'from' | 'to'> {
   const end = content.indexOf(END_OF_HEADERS);
   const head = content.toString('latin1', 0, end < 0 ? content.length : end + 2);
@@ -35,7 +39,7 @@ export function readSunkMessage(
     messageId: headerOf(head, 'Message-ID'),
     bytes: content.length,
     headers,
-    ...(keepRaw ? { raw: unstuffed(content) } : {}),
+    ...(keepRaw ? { raw: stuffed ? unstuffed(content) : Buffer.from(content) } : {}),
   };
 }
 

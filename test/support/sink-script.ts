@@ -6,6 +6,7 @@
  * - `reset-at-rcpt`, `fin-at-dot`: end the connection instead of answering; at the dot the message was stored before
  * - `reset-at-body-1000`: after so many bytes of the body
  * - `hang-at-data`: never answer
+ * - `502-at-bdat`: answer the command and take the chunk for commands, as a server without BDAT would
  * - `250-then-reset-at-dot`: answer, then reset
  * - `550-at-body-1000`: answer inside the body
  * - `slow-5`, `slow-50ms`, `slow-1-at-dot`: answer so much later; without a step every command
@@ -13,7 +14,20 @@
  * - `storm-200`: 450 4.7.1 at RCPT to the first 200 whom this script is given for, whoever they are, then as usual
  * - `accept-data`: 354 though RCPT was refused, as some servers do
  */
-export const SINK_STEPS = ['greeting', 'ehlo', 'helo', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'] as const;
+/** `dot` is also the end of a last chunk. */
+export const SINK_STEPS = [
+  'greeting',
+  'ehlo',
+  'helo',
+  'starttls',
+  'auth',
+  'mail',
+  'rcpt',
+  'data',
+  'bdat',
+  'body',
+  'dot',
+] as const;
 export type SinkStep = (typeof SINK_STEPS)[number];
 
 export interface SinkAction {

@@ -41,8 +41,10 @@ export interface Withdrawn {
  */
 export interface Transport {
   readonly name: string;
-  /** How many messages can be on the wire at once; callers keep about two per slot waiting. */
+  /** How many connections it may have; callers keep about two messages per slot waiting. */
   readonly slots: number;
+  /** How many messages a slot has on the way at once, as far as it is known now: grows where the next hop takes several together. */
+  readonly depth: number;
   submit(message: OutgoingMessage): Promise<Attempt | Withdrawn>;
   /** What its messages wait for, in words for people; asked when nothing moves. Empty when none is here. */
   waits(): readonly string[];
@@ -50,7 +52,7 @@ export interface Transport {
   verify(): Promise<void>;
   /**
    * Withdraws what waits, finishes what is on the wire, says QUIT. What has no answer after `patienceMs` is cut off, and in doubt if
-   * its final dot has left. Default: the transport's own.
+   * all of its content has left. Default: the transport's own.
    */
   close(patienceMs?: number): Promise<void>;
 }

@@ -32,6 +32,7 @@ const CUT_OFF: Attempt = {
 export class MemoryTransport implements Transport {
   readonly name = 'memory';
   readonly slots: number;
+  readonly depth = 1;
   /** What was submitted, in order. */
   readonly messages: MemoryMessage[] = [];
   private readonly answer: (message: OutgoingMessage) => Attempt | Promise<Attempt>;

@@ -2,6 +2,9 @@ import type { Attempt, OutgoingMessage, Withdrawn } from '../../domain/delivery/
 
 export const WITHDRAWN: Withdrawn = Object.freeze({ outcome: 'withdrawn' });
 
+/** A message that finds so many connections dead is deferred instead of trying yet another. */
+const MAX_RETURNS = 3;
+
 /** One `submit` until it settles. */
 export class PendingDelivery {
   readonly message: OutgoingMessage;
@@ -15,6 +18,11 @@ export class PendingDelivery {
     this.message = message;
     this.resolve = resolve;
     this.reject = reject;
+  }
+
+  /** It may go back into the queue when its connection dies. */
+  get mayReturn(): boolean {
+    return this.returns < MAX_RETURNS;
   }
 
   /** A question. False also when the caller's function throws: that ends its `submit`, not the connection of others. */

@@ -1,7 +1,31 @@
 import type { PendingDelivery } from './pending-delivery.ts';
+import type { AwaitedReply } from './waits.ts';
+
+/** How transactions are spoken on one open connection, as the pool sees it. */
+export interface SmtpDialogue {
+  /** Nothing is on the wire and a message may begin. */
+  readonly idle: boolean;
+  /** A message is on the wire, and another may follow behind it. */
+  readonly hungry: boolean;
+  readonly busy: boolean;
+  /** How many messages may wait for their final reply at once, now. */
+  readonly depth: number;
+  /** Undefined when no message is here. */
+  readonly awaited: AwaitedReply | undefined;
+  /** True while no transaction was answered: a failure now is as good as one of connecting. */
+  readonly fresh: boolean;
+  /** Begins as many messages as it is free for. */
+  pull(): void;
+  /** Says QUIT if nothing is on the wire. */
+  quit(reason: string): void;
+  /** Cuts the connection. Messages whose content was not given are withdrawn. */
+  abandon(reason: string): void;
+  /** To be called about every second. */
+  checkTime(): void;
+}
 
 /** What a connection needs from the pool that owns it. */
-export interface SessionHost<Session> {
+export interface SessionHost {
   /** `smtp.example.com:587`, for replies of ours. */
   readonly server: string;
   readonly timeouts: SmtpTimeouts;
@@ -10,15 +34,23 @@ export interface SessionHost<Session> {
   readonly closing: boolean;
   /** Milliseconds, coarse (about a second old at most). */
   readonly now: number;
+  /** Milliseconds, exact. */
+  monotonic(): number;
+  /** False when the server does not do what it offered: nothing more is sent by BDAT. */
+  readonly chunking: boolean;
   /** The next message that may proceed, or undefined; `working` when the connection still has another one. */
   take(working: boolean): PendingDelivery | undefined;
   /** Puts a message that was not begun back to the front of the queue. */
   giveBack(delivery: PendingDelivery): void;
   /** `idle` or `hungry` of the session may have changed. */
-  stateChanged(session: Session): void;
+  stateChanged(session: SmtpDialogue): void;
+  /** `depth` of a session has changed. */
+  depthChanged(): void;
+  /** The server offers CHUNKING and does not do it. */
+  chunkingFailed(reason: string): void;
   /** A transaction ended with a reply. */
   answered(): void;
-  ended(session: Session, ending: SessionEnding): void;
+  ended(session: SmtpDialogue, ending: SessionEnding): void;
 }
 
 /** Milliseconds; the defaults are the minima of RFC 5321 section 4.5.3.2. */

@@ -1,11 +1,13 @@
 import { isAscii } from 'node:buffer';
 import type { Attempt, Envelope, OutgoingMessage } from '../../domain/delivery/index.ts';
-import { dotStuffed, StrayLineEnd } from './dot-stuffing.ts';
+import { asBuffer, dotStuffed, endedByLine, StrayLineEnd } from './dot-stuffing.ts';
 
 /** What the server said in its EHLO reply that a transaction depends on. */
 export interface SmtpExtensions {
   /** RFC 2920. */
   readonly pipelining: boolean;
+  /** RFC 3030. */
+  readonly chunking: boolean;
   /** RFC 1870: undefined when not offered, 0 when offered without a limit. */
   readonly maxSize: number | undefined;
   /** RFC 6152. */
@@ -47,16 +49,21 @@ export function refuseEnvelope(envelope: Envelope): Attempt | undefined {
   return undefined;
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
 /** One transaction, ready for the wire, or the attempt that ends it because this server cannot carry the message. */
 export type Transaction =
   | { readonly mail: string; readonly rcpt: string; readonly content: Buffer }
   | { readonly refusal: Attempt };
 
-/** @param server how replies of ours name the server */
-export function transactionFor(message: OutgoingMessage, extensions: SmtpExtensions, server: string): Transaction {
+/**
+ * @param server how replies of ours name the server
+ * @param asChunk the content goes in a BDAT chunk, whose size is told, so that no dot has to be doubled
+ */
+export function transactionFor(
+  message: OutgoingMessage,
+  extensions: SmtpExtensions,
+  server: string,
+  asChunk = false,
+): Transaction {
   const { envelope, content } = message;
   let parameters = '';
   if (extensions.maxSize !== undefined) {
@@ -80,7 +87,7 @@ export function transactionFor(message: OutgoingMessage, extensions: SmtpExtensi
     return {
       mail: `MAIL FROM:<${envelope.from}>${parameters}\r\n`,
       rcpt: `RCPT TO:<${envelope.to}>\r\n`,
-      content: message.dotSafe === true ? asBuffer(content) : dotStuffed(content),
+      content: message.dotSafe === true ? asBuffer(content) : asChunk ? endedByLine(content) : dotStuffed(content),
     };
   } catch (error) {
     if (error instanceof StrayLineEnd) return { refusal: refused('5.6.0', error.message, 'sender') };

@@ -53,8 +53,8 @@ export const peerName = (peer: Pick<SmtpPeer, 'host' | 'port'>): string =>
 
 /**
  * Lets nodemailer connect, greet, secure and authenticate, then takes the socket away from it: what follows is spoken by
- * `SmtpSession`. Relies on five private members of the pinned nodemailer version (`_socket`, `_supportedExtensions`,
- * `_maxAllowedSize`, `_responseQueue`, `_remainder`); each is checked here, and a contract test fails when one moves.
+ * `SmtpSession`. Relies on six private members of the pinned nodemailer version (`_socket`, `_supportedExtensions`,
+ * `_ehloLines`, `_maxAllowedSize`, `_responseQueue`, `_remainder`); each is checked here, and a contract test fails when one moves.
  * @throws SmtpConnectFailed
  */
 export async function openConnection(peer: SmtpPeer, signal: AbortSignal): Promise<OpenedConnection> {
@@ -152,8 +152,10 @@ const MOVED = 'this nodemailer keeps its socket, the EHLO extensions or replies 
 function socketOf(connection: SMTPConnection, frugal: FrugalSocket | undefined, early: Buffer): OpenedConnection {
   const socket: unknown = connection._socket;
   const extensions: unknown = Reflect.get(connection, '_supportedExtensions');
+  // Nodemailer knows nothing of CHUNKING; absent after HELO.
+  const lines: unknown = Reflect.get(connection, '_ehloLines') ?? [];
   const maxSize: unknown = Reflect.get(connection, '_maxAllowedSize');
-  if (!(socket instanceof Socket) || !Array.isArray(extensions) || typeof maxSize !== 'number') {
+  if (!(socket instanceof Socket) || !Array.isArray(extensions) || !Array.isArray(lines) || typeof maxSize !== 'number') {
     throw new Error(MOVED);
   }
   // The only listener that would read our replies; those for errors and closing do no harm and free nodemailer's state.
@@ -168,6 +170,7 @@ function socketOf(connection: SMTPConnection, frugal: FrugalSocket | undefined, 
     },
     extensions: {
       pipelining: extensions.includes('PIPELINING'),
+      chunking: lines.some((line) => /^CHUNKING\b/i.test(String(line))),
       maxSize: extensions.includes('SIZE') ? maxSize : undefined,
       eightBitMime: extensions.includes('8BITMIME'),
       smtputf8: extensions.includes('SMTPUTF8'),

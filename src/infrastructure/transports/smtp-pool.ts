@@ -9,8 +9,9 @@
  * between the transport and its messages, which come and go without a word.
  */
 import { type Attempt, cleanReply, type OutgoingMessage, type Transport, type Withdrawn } from '../../domain/delivery/index.ts';
+import { ChunkingSession } from './chunking-session.ts';
 import { PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
-import type { SessionEnding, SessionHost, SmtpTimeouts } from './session-host.ts';
+import type { SessionEnding, SessionHost, SmtpDialogue, SmtpTimeouts } from './session-host.ts';
 import { refuseEnvelope } from './smtp-envelope.ts';
 import { type OpenedConnection, openConnection, peerName, type SmtpConnectFailed, type SmtpPeer } from './smtp-handshake.ts';
 import { SmtpSession } from './smtp-session.ts';
@@ -22,6 +23,8 @@ export interface SmtpSettings {
   readonly peer: SmtpPeer;
   readonly maxConnections: number;
   readonly messagesPerConnection: number;
+  /** Use CHUNKING where it is offered beside PIPELINING. */
+  readonly chunking: boolean;
   readonly timeouts: SmtpTimeouts;
   /** Milliseconds between attempts to connect after a failure: from 0 to `minimum`, doubling up to `maximum`. */
   readonly backoff: { readonly minimum: number; readonly maximum: number };
@@ -36,7 +39,7 @@ export interface SmtpSettings {
 
 /** For a log; never contains addresses, content or credentials. */
 export interface SmtpEvent {
-  readonly event: 'connect_failed' | 'connection_failed';
+  readonly event: 'connect_failed' | 'connection_failed' | 'chunking_failed';
   readonly server: string;
   readonly reason: string;
 }
@@ -56,19 +59,22 @@ export interface SmtpStats {
 /** Postfix's `initial_destination_concurrency`. */
 const INITIAL_CONNECTIONS = 5;
 
-export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
+export class SmtpTransport implements Transport, SessionHost {
   readonly name = 'smtp';
   readonly slots: number;
+  /** That of the connection that has most on the way. */
+  depth = 1;
   readonly server: string;
   readonly timeouts: SmtpTimeouts;
   readonly messagesPerConnection: number;
   closing = false;
+  chunking: boolean;
   now: number;
   private readonly settings: SmtpSettings;
   private readonly line = new WaitingLine();
-  private readonly sessions = new Set<SmtpSession>();
-  private readonly idle = new Set<SmtpSession>();
-  private readonly hungry = new Set<SmtpSession>();
+  private readonly sessions = new Set<SmtpDialogue>();
+  private readonly idle = new Set<SmtpDialogue>();
+  private readonly hungry = new Set<SmtpDialogue>();
   private readonly shutdown = new AbortController();
   private opening = 0;
   private limit: number;
@@ -77,6 +83,7 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
   private backoffTimer: NodeJS.Timeout | undefined;
   /** A failure to connect that no message has told of yet, for as long as the wait that it began. */
   private untold: Attempt | undefined;
+  private dispatching: NodeJS.Immediate | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private closed: Promise<void> | undefined;
   private onAllEnded: (() => void) | undefined;
@@ -87,6 +94,7 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     this.server = peerName(settings.peer);
     this.timeouts = settings.timeouts;
     this.messagesPerConnection = settings.messagesPerConnection;
+    this.chunking = settings.chunking;
     this.limit = Math.min(INITIAL_CONNECTIONS, settings.maxConnections);
     this.now = settings.monotonic();
   }
@@ -100,7 +108,7 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     });
     // Not inside: what is thrown there would settle this message, which may still stand in the line, with another's error.
     this.tell();
-    this.dispatch();
+    this.wake();
     return result;
   }
 
@@ -170,16 +178,29 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
   }
 
   giveBack(delivery: PendingDelivery): void {
-    delivery.returns += 1;
     if (this.closing) delivery.settle(WITHDRAWN);
     else this.line.returnToFront(delivery);
   }
 
-  stateChanged(session: SmtpSession): void {
+  stateChanged(session: SmtpDialogue): void {
     if (session.idle) this.idle.add(session);
     else this.idle.delete(session);
     if (session.hungry) this.hungry.add(session);
     else this.hungry.delete(session);
+  }
+
+  monotonic(): number {
+    return this.settings.monotonic();
+  }
+
+  depthChanged(): void {
+    this.depth = Math.max(1, ...[...this.sessions].map((session) => session.depth));
+  }
+
+  chunkingFailed(reason: string): void {
+    if (!this.chunking) return;
+    this.chunking = false;
+    this.settings.onEvent({ event: 'chunking_failed', server: this.server, reason });
   }
 
   answered(): void {
@@ -187,10 +208,11 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
     if (this.limit < this.slots) this.limit = Math.min(this.slots, this.limit + 1 / this.limit);
   }
 
-  ended(session: SmtpSession, ending: SessionEnding): void {
+  ended(session: SmtpDialogue, ending: SessionEnding): void {
     this.sessions.delete(session);
     this.idle.delete(session);
     this.hungry.delete(session);
+    this.depthChanged();
     if (ending.kind === 'failed') {
       this.settings.onEvent({ event: 'connection_failed', server: this.server, reason: ending.reason });
       this.limit = Math.max(1, this.limit - 1 / this.limit);
@@ -206,6 +228,16 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
       this.onAllEnded?.();
     }
     this.dispatch();
+  }
+
+  /** Where several messages leave in one write, those that are submitted in one turn of the event loop go together. */
+  private wake(): void {
+    if (this.depth === 1) this.dispatch();
+    else
+      this.dispatching ??= setImmediate(() => {
+        this.dispatching = undefined;
+        this.dispatch();
+      });
   }
 
   private dispatch(): void {
@@ -236,7 +268,9 @@ export class SmtpTransport implements Transport, SessionHost<SmtpSession> {
 
   private opened(connection: OpenedConnection): void {
     this.opening -= 1;
-    const session = new SmtpSession(connection, this);
+    const { chunking, pipelining } = connection.extensions;
+    const asChunks = this.chunking && chunking && pipelining;
+    const session = asChunks ? new ChunkingSession(connection, this) : new SmtpSession(connection, this);
     this.sessions.add(session);
     if (this.closing) session.quit('the transport is closing');
     else session.pull();

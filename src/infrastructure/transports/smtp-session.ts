@@ -16,7 +16,8 @@ import type { Socket } from 'node:net';
 import { type Attempt, attemptFromReply, cleanReply, type ReplyStage } from '../../domain/delivery/index.ts';
 import { BodyWriter, END_OF_DATA } from './body-writer.ts';
 import { type PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
-import type { SessionEnding, SessionHost } from './session-host.ts';
+import type { SessionEnding, SessionHost, SmtpDialogue } from './session-host.ts';
+import { Acceptances, brokenAttempt, sayQuit } from './session-parts.ts';
 import { type SmtpExtensions, type Transaction, transactionFor } from './smtp-envelope.ts';
 import type { OpenedConnection } from './smtp-handshake.ts';
 import { decodeReplyText, ReplyReader } from './smtp-replies.ts';
@@ -24,13 +25,9 @@ import type { AwaitedReply } from './waits.ts';
 
 type Step = ReplyStage | 'rset' | 'discard';
 
-/** How long the server may take to close after QUIT, in milliseconds. */
-const QUIT_PATIENCE = 5_000;
-/** A message that finds so many connections dead is deferred instead of trying yet another. */
-const MAX_RETURNS = 3;
-
-export class SmtpSession {
-  private readonly host: SessionHost<SmtpSession>;
+export class SmtpSession implements SmtpDialogue {
+  readonly depth = 1;
+  private readonly host: SessionHost;
   private readonly socket: Socket;
   private readonly extensions: SmtpExtensions;
   private readonly reader = new ReplyReader();
@@ -51,11 +48,10 @@ export class SmtpSession {
   private state: 'open' | 'quitting' | 'ended' = 'open';
   /** When the reply in front of the line began to be awaited, or when the connection fell idle. */
   private since: number;
-  private lastReply = '';
-  private lastAccepted: Attempt | undefined;
+  private readonly acceptances = new Acceptances();
   private readonly onReply = (code: number, text: string): boolean => this.handleReply(code, text);
 
-  constructor(connection: OpenedConnection, host: SessionHost<SmtpSession>) {
+  constructor(connection: OpenedConnection, host: SessionHost) {
     this.socket = connection.socket;
     this.extensions = connection.extensions;
     this.host = host;
@@ -115,9 +111,7 @@ export class SmtpSession {
     if (!this.idle) return;
     this.state = 'quitting';
     this.host.stateChanged(this);
-    const patience = setTimeout(() => this.finish({ kind: 'quit', reason }), QUIT_PATIENCE);
-    this.socket.once('close', () => clearTimeout(patience));
-    this.socket.end('QUIT\r\n');
+    sayQuit(this.socket, () => this.finish({ kind: 'quit', reason }));
   }
 
   /** Cuts the connection. Messages whose body was not given are withdrawn. */
@@ -300,7 +294,7 @@ export class SmtpSession {
 
   private bodyAnswered(code: number, text: string): void {
     const whole = this.writer.given;
-    this.settleBody(code < 300 ? this.accepted(code, text) : attemptFromReply('body', code, decodeReplyText(text)));
+    this.settleBody(code < 300 ? this.acceptances.of(code, text) : attemptFromReply('body', code, decodeReplyText(text)));
     this.countAnswer();
     // What the server would make of the rest of the body is anyone's guess.
     if (!whole) this.fail('the body was refused before its end');
@@ -311,15 +305,6 @@ export class SmtpSession {
     if (step === 'body') this.settleBody(attemptFromReply('body', 421, reply));
     else if (step !== 'rset' && step !== 'discard' && !this.mayReturn()) this.settleAhead(attemptFromReply(step, 421, reply));
     this.finish({ kind: 'failed', reason: cleanReply(`421 ${reply}`) });
-  }
-
-  /** Most servers put a queue id into it, some answer always the same. */
-  private accepted(code: number, text: string): Attempt {
-    if (this.lastAccepted === undefined || this.lastReply !== text || this.lastAccepted.code !== code) {
-      this.lastAccepted = attemptFromReply('body', code, decodeReplyText(text));
-      this.lastReply = text;
-    }
-    return this.lastAccepted;
   }
 
   private transactionOver(): void {
@@ -347,7 +332,7 @@ export class SmtpSession {
 
   /** A connection that worked before, or that has another message's body on it, tells nothing about the message behind. */
   private mayReturn(): boolean {
-    return this.ahead !== undefined && (this.body !== undefined || !this.fresh) && this.ahead.returns < MAX_RETURNS;
+    return this.ahead !== undefined && (this.body !== undefined || !this.fresh) && this.ahead.mayReturn;
   }
 
   private lost(detail: string): void {
@@ -365,8 +350,7 @@ export class SmtpSession {
   }
 
   private broken(outcome: 'deferred' | 'in_doubt', what: string): Attempt {
-    const reply = cleanReply(`${this.host.server} ${this.where()}: ${decodeReplyText(what)}`);
-    return { outcome, code: undefined, enhancedCode: undefined, reply, fault: 'transport' };
+    return brokenAttempt(outcome, `${this.host.server} ${this.where()}`, what);
   }
 
   private where(): string {
@@ -380,7 +364,10 @@ export class SmtpSession {
     if (this.state === 'ended') return;
     this.state = 'ended';
     this.socket.destroy();
-    if (this.ahead !== undefined && this.refusedAt === undefined) this.host.giveBack(this.ahead);
+    if (this.ahead !== undefined && this.refusedAt === undefined) {
+      this.ahead.returns += 1;
+      this.host.giveBack(this.ahead);
+    }
     this.ahead = undefined;
     this.host.ended(this, ending);
   }

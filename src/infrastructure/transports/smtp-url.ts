@@ -7,12 +7,14 @@ import type { SmtpPeer } from './smtp-handshake.ts';
 export interface SmtpUrl extends Pick<SmtpPeer, 'host' | 'port' | 'security' | 'auth'> {
   /** `?name=`: how we call ourselves in EHLO. */
   readonly name: string | undefined;
+  /** `?chunking=no`: DATA only. */
+  readonly chunking: boolean;
 }
 
 const ENCODE = 'Percent-encode @ : / ? # and % in user and password (%40 %3A %2F %3F %23 %25).';
 const notEncoded = (what: string): string =>
   `The user or password in ${what.replace(/^The/, 'the')} is not percent-encoded. ${ENCODE}`;
-const PARAMETERS = ['tls', 'name'];
+const PARAMETERS = ['tls', 'name', 'chunking'];
 const TLS = ['required', 'offered', 'none'] as const;
 type Tls = (typeof TLS)[number];
 const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
@@ -20,7 +22,7 @@ const HOST_NAME = new RegExp(`^(?=.{4,255}$)${LABEL}(?:\\.${LABEL})+$`);
 const LITERAL = /^\[(?:IPv6:([^\]]+)|([^\]]+))\]$/i;
 
 /**
- * Reads `smtp://user:password@host:587?tls=required&name=mail.example.com`. Never repeats the URL in an error: it can hold a password.
+ * Reads `smtp://user:password@host:587?tls=required&name=mail.example.com&chunking=no`. Never repeats the URL in an error: it can hold a password.
  * @param what how errors call it
  * @throws InvalidInput that says what is wrong and what to write instead
  */
@@ -48,6 +50,7 @@ export function parseSmtpUrl(text: string, what = 'The SMTP URL'): SmtpUrl {
     security: implicit ? 'implicit' : (tls ?? defaultSecurity(host, auth)),
     auth,
     name: nameOf(parameters.get('name'), what),
+    chunking: chunkingOf(parameters.get('chunking'), what),
   };
 }
 
@@ -71,7 +74,7 @@ function parametersOf(url: URL, what: string): URLSearchParams {
     if (!PARAMETERS.includes(name)) {
       const meant = nearestName(name, PARAMETERS);
       const hint = meant === undefined ? '' : ` Did you mean ${meant}=?`;
-      throw new InvalidInput(`${what} has the unknown parameter ${shown(name)}.${hint} It may have tls= and name=.`);
+      throw new InvalidInput(`${what} has the unknown parameter ${shown(name)}.${hint} It may have tls=, name= and chunking=.`);
     }
     if (url.searchParams.getAll(name).length > 1) throw new InvalidInput(`${what} has the parameter ${name}= more than once.`);
   }
@@ -83,6 +86,12 @@ function tlsOf(value: string | null, what: string): Tls | undefined {
   const tls = TLS.find((known) => known === value);
   if (tls === undefined) throw new InvalidInput(`${what} says tls=${shown(value)}; it can be required, offered or none.`);
   return tls;
+}
+
+function chunkingOf(value: string | null, what: string): boolean {
+  if (value === null || value === 'yes') return true;
+  if (value === 'no') return false;
+  throw new InvalidInput(`${what} says chunking=${shown(value)}; it can be yes or no.`);
 }
 
 function nameOf(value: string | null, what: string): string | undefined {

@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { SmtpTimeouts } from './session-host.ts';
 import type { SmtpPeer } from './smtp-handshake.ts';
 import { type SmtpEvent, SmtpTransport } from './smtp-pool.ts';
-import { defaultSecurity, parseSmtpUrl } from './smtp-url.ts';
+import { defaultSecurity, parseSmtpUrl, type SmtpUrl } from './smtp-url.ts';
 
 /** Where to hand mail over: one URL, or its parts. */
 export type SmtpAddress =
@@ -11,7 +11,8 @@ export type SmtpAddress =
        * `smtp://user:password@host:587` or `smtps://host` (TLS from the first byte; default port 465, else 587). User and
        * password percent-encoded. `?tls=required` refuses to go on without STARTTLS, which is the default with a password and a
        * host that is not this machine; `?tls=offered`, else the default, uses it where it is offered, and then it must succeed;
-       * `?tls=none` never uses it. `?name=` is the name for EHLO. Other parameters are refused.
+       * `?tls=none` never uses it. `?name=` is the name for EHLO;
+       * `?chunking=no` keeps to DATA where CHUNKING is offered. Other parameters are refused.
        */
       readonly url: string;
     }
@@ -23,6 +24,8 @@ export type SmtpAddress =
       /** Refuse to go on without STARTTLS. With `auth` and a host that is not this machine it is always required. Default: false. */
       readonly requireTls?: boolean | undefined;
       readonly auth?: { readonly user: string; readonly pass: string } | undefined;
+      /** Send several messages at once by BDAT (RFC 3030) where the server offers it beside PIPELINING. Default: true. */
+      readonly chunking?: boolean | undefined;
     };
 
 export type SmtpTransportOptions = SmtpAddress & {
@@ -59,7 +62,7 @@ const RFC_5321_TIMEOUTS: SmtpTimeouts = {
 };
 
 /**
- * Hands messages over by SMTP (RFC 5321): kept-alive connections, PIPELINING (RFC 2920), STARTTLS, AUTH, SIZE, 8BITMIME,
+ * Hands messages over by SMTP (RFC 5321): kept-alive connections, PIPELINING (RFC 2920), CHUNKING (RFC 3030), STARTTLS, AUTH, SIZE, 8BITMIME,
  * SMTPUTF8. Nothing is connected before the first message or `verify`.
  * @throws InvalidInput when the URL is not one of an SMTP server
  */
@@ -76,6 +79,7 @@ export function createSmtpTransport(options: SmtpTransportOptions): SmtpTranspor
     },
     maxConnections: options.maxConnections ?? 10,
     messagesPerConnection: options.messagesPerConnection ?? 1000,
+    chunking: address.chunking,
     timeouts,
     backoff: options.backoff ?? { minimum: 1000, maximum: MINUTE / 2 },
     closeTimeout: options.closeTimeout ?? MINUTE / 2,
@@ -85,11 +89,12 @@ export function createSmtpTransport(options: SmtpTransportOptions): SmtpTranspor
   });
 }
 
-type PeerAddress = Pick<SmtpPeer, 'host' | 'port' | 'security' | 'auth'>;
+type PeerAddress = Pick<SmtpUrl, 'host' | 'port' | 'security' | 'auth' | 'chunking'>;
 
 function partsOf(parts: Exclude<SmtpAddress, { url: string }>): PeerAddress {
   const security = parts.requireTls === true ? 'required' : defaultSecurity(parts.host, parts.auth);
-  return { host: parts.host, port: parts.port, security: parts.secure === true ? 'implicit' : security, auth: parts.auth };
+  const { host, port, auth, chunking = true } = parts;
+  return { host, port, security: parts.secure === true ? 'implicit' : security, auth, chunking };
 }
 
 /** The URL's name comes first: it is the setting that was made for this server. */

@@ -285,6 +285,7 @@ describe('a transport that fails', () => {
     const lane = world.lane({
       name: 'broken',
       slots: 1,
+      depth: 1,
       waits: () => [],
       submit: () => Promise.reject(new Error('a fault of the transport')),
       verify: async () => undefined,

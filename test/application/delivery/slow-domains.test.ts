@@ -202,6 +202,7 @@ describe('a server that takes longer for the envelope than what is known of peop
     const lane = world.lane({
       name: 'patient',
       slots,
+      depth: 1,
       submit: async (message) => {
         const { envelope, proceed, onHandOver, onContent } = message;
         asked.add(message);

@@ -168,6 +168,7 @@ const unused = async () => {
 const NOWHERE: Transport = {
   name: 'unused',
   slots: 1,
+  depth: 1,
   submit: unused,
   waits: () => [],
   verify: unused,

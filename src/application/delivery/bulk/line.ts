@@ -31,9 +31,6 @@ export class Line {
   readonly inTheWay = new Set<string>();
   /** When a recipient was handed over for whose domain none is delayed; monotonic. */
   othersAt = Number.NEGATIVE_INFINITY;
-  /** About two messages per connection are composed and wait. */
-  readonly #room: number;
-
   /**
    * @param deps.now monotonic milliseconds
    * @param deps.window `maxUnrecorded` of the lane: its delayed recipients take a quarter of it, the others need the rest
@@ -50,7 +47,12 @@ export class Line {
       senderFaults: limits.pauseAfterSenderFaults ?? 100,
     });
     this.tally = new Tally(now, deps.log);
-    this.#room = Math.max(transport.slots * 3, 4);
+  }
+
+  /** Those that can be on the way, and about two per connection that are composed and wait. */
+  get #room(): number {
+    const { slots, depth } = this.transport;
+    return Math.max(slots * (depth + 2), 4);
   }
 
   /** It has as many messages as it can use. */
