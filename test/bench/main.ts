@@ -18,7 +18,7 @@ interface Entry {
 const BENCHES: Readonly<Record<string, Entry>> = {
   send: {
     usage:
-      '[--recipients 100000] [--size 5k|40k] [--processes 1] [--connections 20] [--versus smtp-source | --smtp smtp://127.0.0.1:PORT] [--rounds 1, or 3 with --versus] [--verify 1000] [--profile DIRECTORY]',
+      '[--recipients 100000] [--size 5k|40k] [--processes 1] [--connections 20] [--versus smtp-source | --smtp smtp://127.0.0.1:PORT] [--round-trip MILLISECONDS] [--no-chunking] [--rounds 1, or 3 with --versus] [--verify 1000] [--profile DIRECTORY]',
     load: async () => (await import('./send.ts')).benchSend,
   },
   transactional: {

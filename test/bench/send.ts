@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import type { Campaign } from '../../src/application/application.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { WrongArguments, whole } from './support/arguments.ts';
+import { fromAfar } from './support/delaying-proxy.ts';
 import { type BenchInstance, openBenchInstance } from './support/instance.ts';
 import { connectionsTo, cpuMicros, idleMicros, median, rounded } from './support/machine.ts';
 import { newsletter, type Person, peopleCsv, person, SENDER_DOMAIN, type Size } from './support/newsletters.ts';
@@ -32,6 +33,10 @@ interface Settings {
   readonly processes: number;
   readonly connections: number;
   readonly versus: boolean;
+  /** Milliseconds to the sink and back; undefined: nothing between. */
+  readonly roundTrip: number | undefined;
+  /** Whether the worker may use what the sink offers. */
+  readonly chunking: boolean;
   readonly rounds: number;
   /** Messages that are recorded and verified before. */
   readonly verify: number;
@@ -84,6 +89,8 @@ function readSettings(args: readonly string[]): Settings {
       processes: { type: 'string', default: '1' },
       connections: { type: 'string', default: '20' },
       versus: { type: 'string' },
+      'round-trip': { type: 'string' },
+      'no-chunking': { type: 'boolean', default: false },
       rounds: { type: 'string' },
       verify: { type: 'string', default: '1000' },
       profile: { type: 'string' },
@@ -94,6 +101,8 @@ function readSettings(args: readonly string[]): Settings {
   if (versus !== undefined && versus !== 'smtp-source') throw new WrongArguments(`--versus can be smtp-source, not "${versus}".`);
   if (versus !== undefined && values.smtp !== undefined)
     throw new WrongArguments('--versus starts a sink of its own; leave --smtp out.');
+  if (values['round-trip'] !== undefined && values.smtp !== undefined)
+    throw new WrongArguments('--round-trip stands before a sink of its own; leave --smtp out.');
   const recipients = whole('recipients', values.recipients);
   return {
     recipients,
@@ -102,6 +111,8 @@ function readSettings(args: readonly string[]): Settings {
     processes: whole('processes', values.processes),
     connections: whole('connections', values.connections),
     versus: versus !== undefined,
+    roundTrip: values['round-trip'] === undefined ? undefined : whole('round-trip', values['round-trip']),
+    chunking: !values['no-chunking'],
     rounds: whole('rounds', values.rounds ?? (versus === undefined ? '1' : ROUNDS)),
     verify: Math.min(whole('verify', values.verify), recipients),
     profile: values.profile,
@@ -165,7 +176,7 @@ async function record(
 }
 
 const variablesFor = (url: string, settings: Settings): Record<string, string> => ({
-  PENNYPOST_SMTP_URL: url,
+  PENNYPOST_SMTP_URL: settings.chunking ? url : `${url}?chunking=no`,
   PENNYPOST_MAX_CONNECTIONS: String(settings.connections),
 });
 
@@ -174,7 +185,8 @@ async function sinkFor(settings: Settings): Promise<Sink> {
     const port = Number(new URL(settings.smtp).port);
     return { url: settings.smtp, port, pid: 0, close: async () => undefined };
   }
-  return settings.versus ? startSmtpSink() : startOwnSink();
+  const sink = await (settings.versus ? startSmtpSink() : startOwnSink());
+  return settings.roundTrip === undefined ? sink : fromAfar(sink, settings.roundTrip);
 }
 
 async function measure(
@@ -337,6 +349,8 @@ function report(
     ),
     ...(calls === undefined ? {} : { systemCallsPerMessage: rounded(calls.total / recipients, 2) }),
     processes,
+    ...(settings.roundTrip === undefined ? {} : { roundTripMs: settings.roundTrip }),
+    chunking: settings.chunking,
     peakRssMb: rounded(Math.max(...peaks), 1),
     rssMbTotal: rounded(sum(peaks), 1),
     submitted: last?.submitted ?? 0,

@@ -3,7 +3,7 @@
  * Prints `{"port":25025}` once it listens, and ends with SIGTERM. Options as in `fault-sink.ts`; `--header` may repeat.
  */
 import { parseArgs } from 'node:util';
-import { startFaultSink } from './fault-sink.ts';
+import { EXTENSIONS, startFaultSink } from './fault-sink.ts';
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     'messages-per-connection': { type: 'string' },
     rate: { type: 'string' },
     script: { type: 'string' },
+    chunking: { type: 'boolean', default: false },
   },
 });
 const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
@@ -23,6 +24,7 @@ const sink = await startFaultSink({
   port: Number(values.port),
   keep: false,
   keepRaw: values.raw,
+  extensions: values.chunking ? [...EXTENSIONS, 'CHUNKING'] : EXTENSIONS,
   headers: values.header,
   ...(log === undefined ? {} : { log }),
   ...(script === undefined ? {} : { script: () => script }),

@@ -28,8 +28,8 @@ import type { AwaitedReply } from './waits.ts';
 /** One that has more than this unanswered begins no further message. */
 const MOST_UNANSWERED_BYTES = 1024 * 1024;
 
-/** A transaction on the wire. */
-interface Sent {
+/** A transaction on the wire whose last reply has not come. */
+interface Unanswered {
   readonly delivery: PendingDelivery;
   readonly bytes: number;
   readonly writtenAt: number;
@@ -50,7 +50,7 @@ export class ChunkingSession implements SmtpDialogue {
   private readonly pipeline = new PipelineDepth();
   private readonly acceptances = new Acceptances();
   /** In the order of their replies. */
-  private sent: Sent[] = [];
+  private unanswered: Unanswered[] = [];
   private unansweredBytes = 0;
   /** The last answer was a refusal, which can leave a transaction open at the server. */
   private needsReset = false;
@@ -78,15 +78,15 @@ export class ChunkingSession implements SmtpDialogue {
   }
 
   get idle(): boolean {
-    return this.state === 'open' && this.sent.length === 0;
+    return this.state === 'open' && this.unanswered.length === 0;
   }
 
   get hungry(): boolean {
-    return this.state === 'open' && this.sent.length > 0 && this.mayBegin();
+    return this.state === 'open' && this.unanswered.length > 0 && this.mayBegin();
   }
 
   get busy(): boolean {
-    return this.sent.length > 0;
+    return this.unanswered.length > 0;
   }
 
   get depth(): number {
@@ -94,7 +94,7 @@ export class ChunkingSession implements SmtpDialogue {
   }
 
   get awaited(): AwaitedReply | undefined {
-    return this.busy ? { messages: this.sent.length, where: this.where(), since: this.since } : undefined;
+    return this.busy ? { messages: this.unanswered.length, where: this.where(), since: this.since } : undefined;
   }
 
   get fresh(): boolean {
@@ -116,7 +116,7 @@ export class ChunkingSession implements SmtpDialogue {
 
   abandon(reason: string): void {
     const inDoubt = this.broken('in_doubt', reason);
-    for (const { delivery, refusal, given } of this.sent.splice(0))
+    for (const { delivery, refusal, given } of this.unanswered.splice(0))
       delivery.settle(refusal ?? (given === 'no' ? WITHDRAWN : inDoubt));
     this.finish({ kind: 'quit', reason });
   }
@@ -124,7 +124,7 @@ export class ChunkingSession implements SmtpDialogue {
   checkTime(): void {
     if (this.state !== 'open') return;
     const { timeouts, now } = this.host;
-    const [front] = this.sent;
+    const [front] = this.unanswered;
     if (front === undefined) {
       if (now - this.since > timeouts.idle) this.quit('idle');
       return;
@@ -141,7 +141,7 @@ export class ChunkingSession implements SmtpDialogue {
 
   private mayBegin(): boolean {
     if (this.begun >= this.host.messagesPerConnection || this.host.closing || !this.host.chunking) return false;
-    return !this.writer.busy && this.sent.length < this.depth && this.unansweredBytes < MOST_UNANSWERED_BYTES;
+    return !this.writer.busy && this.unanswered.length < this.depth && this.unansweredBytes < MOST_UNANSWERED_BYTES;
   }
 
   private writeNext(): void {
@@ -175,13 +175,13 @@ export class ChunkingSession implements SmtpDialogue {
   private add(delivery: PendingDelivery, transaction: Exclude<Transaction, { refusal: Attempt }>, writtenAt: number): void {
     const { mail, rcpt, content } = transaction;
     const reset = this.needsReset || this.busy;
-    const before = this.sent.at(-1);
+    const before = this.unanswered.at(-1);
     // Of one write only the last message surely ends where the write does.
     if (before?.given === 'no') before.given = 'perhaps';
     this.needsReset = false;
     this.begun += 1;
     this.unansweredBytes += content.length;
-    this.sent.push({
+    this.unanswered.push({
       delivery,
       bytes: content.length,
       writtenAt,
@@ -195,8 +195,8 @@ export class ChunkingSession implements SmtpDialogue {
 
   private left(whole: boolean): void {
     if (this.state !== 'open') return;
-    const last = this.sent.at(-1);
-    for (const one of this.sent) if (whole || one !== last) one.given = 'yes';
+    const last = this.unanswered.at(-1);
+    for (const one of this.unanswered) if (whole || one !== last) one.given = 'yes';
     if (!whole) this.since = this.host.monotonic();
     this.pull();
   }
@@ -217,7 +217,7 @@ export class ChunkingSession implements SmtpDialogue {
 
   /** @returns false when the connection is over */
   private handleReply(code: number, text: string): boolean {
-    const [front] = this.sent;
+    const [front] = this.unanswered;
     if (front === undefined) {
       // RFC 5321 section 3.8: a server may announce with 421 at any time that it closes an idle connection.
       if (code === 421) this.finish({ kind: 'quit', reason: cleanReply(`421 ${text}`) });
@@ -239,14 +239,14 @@ export class ChunkingSession implements SmtpDialogue {
     return this.state === 'open';
   }
 
-  private transactionAnswered(front: Sent, code: number, text: string): void {
+  private transactionAnswered(front: Unanswered, code: number, text: string): void {
     const { delivery, refusal, given, writtenAt, bytes } = front;
     // 503 after a refused envelope is the usual answer; after a good one it says that there is no BDAT.
     if (code >= 500 && code <= 504 && refusal === undefined && !this.proven) {
       this.notDone(`${code} ${decodeReplyText(text)}`);
       return;
     }
-    this.sent.shift();
+    this.unanswered.shift();
     this.unansweredBytes -= bytes;
     this.answered += 1;
     this.host.answered();
@@ -273,11 +273,11 @@ export class ChunkingSession implements SmtpDialogue {
   /** BDAT was not understood, so nothing was accepted. Messages go alone until it is, so nothing stands behind this one. */
   private notDone(reply: string): void {
     this.host.chunkingFailed(cleanReply(`BDAT was answered with ${reply}`));
-    const returning = this.sent.splice(0).map(({ delivery }) => delivery);
+    const returning = this.unanswered.splice(0).map(({ delivery }) => delivery);
     this.finish({ kind: 'quit', reason: cleanReply(reply) }, returning);
   }
 
-  private outOfStep(front: Sent, what: string): void {
+  private outOfStep(front: Unanswered, what: string): void {
     this.host.chunkingFailed(`replies are out of step: ${cleanReply(decodeReplyText(what))}`);
     // A refusal that may have been another message's.
     front.refusal = undefined;
@@ -286,7 +286,7 @@ export class ChunkingSession implements SmtpDialogue {
 
   private serverCloses(text: string): void {
     const reply = decodeReplyText(text);
-    const [front, ...behind] = this.sent.splice(0);
+    const [front, ...behind] = this.unanswered.splice(0);
     // The server says nothing about those behind; each time another one is in front, so that this has an end.
     const returning = behind.map(({ delivery }) => delivery);
     if (front?.refusal !== undefined) front.delivery.settle(front.refusal);
@@ -303,7 +303,7 @@ export class ChunkingSession implements SmtpDialogue {
   }
 
   private lost(detail: string): void {
-    if (this.state === 'quitting' || this.sent.length === 0) this.finish({ kind: 'quit', reason: detail });
+    if (this.state === 'quitting' || this.unanswered.length === 0) this.finish({ kind: 'quit', reason: detail });
     else this.fail(`lost (${detail})`);
   }
 
@@ -312,7 +312,7 @@ export class ChunkingSession implements SmtpDialogue {
     const failed = this.broken('deferred', what);
     const inDoubt = this.broken('in_doubt', what);
     const returning: PendingDelivery[] = [];
-    for (const [index, { delivery, refusal, given, answered }] of this.sent.splice(0).entries()) {
+    for (const [index, { delivery, refusal, given, answered }] of this.unanswered.splice(0).entries()) {
       if (refusal !== undefined) delivery.settle(refusal);
       else if (given !== 'no') delivery.settle(inDoubt);
       // A connection that worked before, or broke under another message, tells nothing about this one.
@@ -329,7 +329,7 @@ export class ChunkingSession implements SmtpDialogue {
   }
 
   private where(): string {
-    const [front] = this.sent;
+    const [front] = this.unanswered;
     if (front === undefined) return 'in idleness';
     if (front.awaits !== 'bdat') return `at ${front.awaits.toUpperCase()}`;
     return front.given === 'no' ? 'inside the body' : 'after the last chunk';
@@ -346,7 +346,7 @@ export class ChunkingSession implements SmtpDialogue {
 }
 
 /** Replies that are out of step mean that the server and we do not speak about the same command. */
-function isPossible({ awaits, refusal, given }: Sent, code: number): boolean {
+function isPossible({ awaits, refusal, given }: Unanswered, code: number): boolean {
   if (awaits === 'rset') return code < 300;
   if (code >= 400) return true;
   // Nothing can be accepted after a refusal, nor before its last byte has left.

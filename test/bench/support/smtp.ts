@@ -23,7 +23,7 @@ export interface Sink {
  * @param raw with the message's bytes
  */
 export async function startOwnSink(log?: string, raw = true): Promise<Sink> {
-  const sink = startNode(SINK_SCRIPT, log === undefined ? [] : [...(raw ? ['--raw'] : []), '--log', log]);
+  const sink = startNode(SINK_SCRIPT, ['--chunking', ...(log === undefined ? [] : [...(raw ? ['--raw'] : []), '--log', log])]);
   const { port } = JSON.parse(await sink.line((line) => line.startsWith('{'))) as { port: number };
   return {
     url: `smtp://127.0.0.1:${port}`,
