@@ -177,7 +177,11 @@ const begin = () =>
       reply: undefined,
     };
     await store.addMessage(message);
-    await store.moveToAttempt({ ...message, state: 'attempting', attempts: 1 }, { states: ['accepted'] }, SENDER);
+    await store.moveToAttempt(
+      { ...message, state: 'attempting', attempts: 1 },
+      { states: ['accepted'] },
+      { workerId: SENDER, transport: 'memory' },
+    );
   });
 
 const lost = async ({ silentMs = SILENT, lostMs = LOST, dead = [] as readonly string[] } = {}) =>

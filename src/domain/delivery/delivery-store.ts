@@ -4,7 +4,7 @@ import type { LedgerRow, LedgerState, StateTotals } from './message.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import type { Run, RunKey } from './run.ts';
 import type { ShardBatch, ShardKey, ShardLease } from './shard.ts';
-import type { MessageAttempt, MessageFacts, TransactionalMessage } from './transactional-message.ts';
+import type { AttemptMaker, MessageAttempt, MessageFacts, TransactionalMessage } from './transactional-message.ts';
 import type { KnownWorker, Worker } from './worker.ts';
 
 /** What one batch of one shard met when it was committed. */
@@ -173,7 +173,7 @@ export interface DeliveryStore {
   /** Moves a message from one state to another; false when it was not in `from` any more, or not at this number of attempts. */
   moveMessage(message: MessageFacts, from: MessageMove): Promise<boolean>;
   /** The same, and its attempt of this number begins with it, at the same time. */
-  moveToAttempt(message: MessageFacts, from: MessageMove, workerId: Id): Promise<boolean>;
+  moveToAttempt(message: MessageFacts, from: MessageMove, by: AttemptMaker): Promise<boolean>;
   /** The same, and its attempt of this number ends with it, at the same time. */
   moveFromAttempt(
     message: MessageFacts,

@@ -55,6 +55,12 @@ export { requestFingerprint } from './request-fingerprint.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 export { type Run, type RunKey, type RunPurpose, type RunState, runName } from './run.ts';
 export { HeldShard, leaseName, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';
-export type { MessageAttempt, MessageFacts, TransactionalMessage, TransactionalState } from './transactional-message.ts';
+export type {
+  AttemptMaker,
+  MessageAttempt,
+  MessageFacts,
+  TransactionalMessage,
+  TransactionalState,
+} from './transactional-message.ts';
 export type { Envelope, OutgoingMessage, Transport, Withdrawn } from './transport.ts';
 export { type KnownWorker, LANES, type Lane, leads, type Stuck, type Worker, type WorkerProgress } from './worker.ts';

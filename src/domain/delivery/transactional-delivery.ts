@@ -6,7 +6,13 @@ import type { Attempt } from './attempt.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import { withoutAddress } from './reply-privacy.ts';
 import { nextAttemptAt, type RetryPolicy } from './retry-policy.ts';
-import type { MessageAttempt, MessageFacts, TransactionalMessage, TransactionalState } from './transactional-message.ts';
+import type {
+  AttemptMaker,
+  MessageAttempt,
+  MessageFacts,
+  TransactionalMessage,
+  TransactionalState,
+} from './transactional-message.ts';
 import { WORKER_LIVE_MS, WORKER_LOST_MS } from './worker.ts';
 
 const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doubt'];
@@ -98,7 +104,7 @@ export class TransactionalDelivery {
    * is not waiting any more: another worker has it, or it is settled. Asked again by the worker that has begun it, because the
    * answer to the commit was lost, it is the same attempt.
    */
-  async beginAttempt(message: MessageFacts, workerId: Id): Promise<MessageFacts | undefined> {
+  async beginAttempt(message: MessageFacts, by: AttemptMaker): Promise<MessageFacts | undefined> {
     const now = this.#clock.now();
     const begun: MessageFacts = {
       ...message,
@@ -107,8 +113,8 @@ export class TransactionalDelivery {
       nextAttemptAt: undefined,
       at: now,
     };
-    if (await this.#store.moveToAttempt(begun, { states: WAITING, attempts: message.attempts }, workerId)) return begun;
-    return (await this.#store.isAttemptOf(attemptKey(begun), workerId)) ? begun : undefined;
+    if (await this.#store.moveToAttempt(begun, { states: WAITING, attempts: message.attempts }, by)) return begun;
+    return (await this.#store.isAttemptOf(attemptKey(begun), by.workerId)) ? begun : undefined;
   }
 
   /**

@@ -44,6 +44,12 @@ export interface TransactionalMessage extends MessageFacts {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
+/** Who makes an attempt, and over which transport (its name). */
+export interface AttemptMaker {
+  readonly workerId: Id;
+  readonly transport: string;
+}
+
 export interface MessageAttempt {
   readonly projectId: Id;
   readonly messageId: Id;
@@ -53,4 +59,6 @@ export interface MessageAttempt {
   readonly outcome: AttemptOutcome | undefined;
   readonly code: number | undefined;
   readonly reply: string | undefined;
+  /** Name of the transport that was asked. */
+  readonly transport: string;
 }

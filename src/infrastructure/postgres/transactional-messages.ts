@@ -1,4 +1,10 @@
-import type { MessageAttempt, MessageFacts, MessageMove, TransactionalMessage } from '../../domain/delivery/index.ts';
+import type {
+  AttemptMaker,
+  MessageAttempt,
+  MessageFacts,
+  MessageMove,
+  TransactionalMessage,
+} from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
 import { SESSION_NAME_OF_WORKER } from './session-name.ts';
@@ -126,12 +132,12 @@ export class TransactionalMessages {
     return rows.length > 0;
   }
 
-  async moveToAttempt(message: MessageFacts, from: MessageMove, workerId: Id): Promise<boolean> {
+  async moveToAttempt(message: MessageFacts, from: MessageMove, { workerId, transport }: AttemptMaker): Promise<boolean> {
     const rows = await this.#sql.query(
       `with moved as (${MOVE})
-       insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, worker_id)
-       select $1, $2, $4, $6, $12 from moved returning 1`,
-      [...movedValues(message, from), workerId],
+       insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, worker_id, transport)
+       select $1, $2, $4, $6, $12, $13 from moved returning 1`,
+      [...movedValues(message, from), workerId, transport],
     );
     return rows.length > 0;
   }
@@ -172,7 +178,8 @@ export class TransactionalMessages {
 
   async attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
     const rows = await this.#sql.query<MessageAttempt>(
-      `select project_id as "projectId", message_id as "messageId", number, started_at as "startedAt", ended_at as "endedAt", outcome, code, reply
+      `select project_id as "projectId", message_id as "messageId", number, started_at as "startedAt", ended_at as "endedAt", outcome, code, reply,
+         transport
        from pennypost_delivery.attempt where project_id = $1 and message_id = $2 order by number`,
       [projectId, messageId],
     );

@@ -58,6 +58,7 @@ export function messageCommands(program: Command, cli: Cli): Command {
                 { title: 'Attempt', value: (one) => one.number },
                 { title: 'Started', value: (one) => one.startedAt },
                 { title: 'Ended', value: (one) => one.endedAt },
+                { title: 'Transport', value: (one) => one.transport },
                 { title: 'Outcome', value: (one) => one.outcome?.replace('_', ' ') },
                 { title: 'Reply', value: (one) => one.reply },
               ],

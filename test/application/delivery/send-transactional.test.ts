@@ -269,7 +269,7 @@ describe('the sweep', () => {
     await beat(worker);
     await beat(stage.instance.get(tokens.workerId));
     await stage.sql(`update pennypost_delivery.worker set steady_since = clock_timestamp() - interval '1 hour'`);
-    const begun = await stage.delivery((service) => service.beginAttempt(message, worker));
+    const begun = await stage.delivery((service) => service.beginAttempt(message, { workerId: worker, transport: 'memory' }));
     if (begun === undefined) throw new Error('The message was not waiting.');
     await stage.sql(`update pennypost_delivery.worker set seen_at = clock_timestamp() - interval '1 hour' where id = $1`, [
       worker,

@@ -276,7 +276,7 @@ export class SendTransactional {
         // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
         const refusal = await scope.audience.suppressions.transactionalRefusal(message.projectId, message.recipient.address);
         if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal})`);
-        return scope.delivery.beginAttempt(message, this.#workerId);
+        return scope.delivery.beginAttempt(message, { workerId: this.#workerId, transport: this.#transport.name });
       });
       return { message: begun, askedAt };
     };

@@ -112,6 +112,7 @@ export class M004Delivery extends Migration {
       code smallint,
       reply text,
       worker_id uuid,
+      transport text not null,
       primary key (project_id, message_id, number),
       foreign key (project_id, message_id) references pennypost_delivery.transactional_message (project_id, id) on delete cascade
     )`);

@@ -33,6 +33,7 @@ const attemptSchema = z
     outcome: orNull(z.enum(['submitted', 'deferred', 'rejected', 'in_doubt'])),
     code: orNull(z.int()),
     reply: guarded('attempt.reply', orNull(z.string())),
+    transport: z.string().openapi({ description: 'Name of the transport that was asked.' }),
   })
   .openapi('Attempt');
 
