@@ -11,6 +11,7 @@ import type {
 } from '../domain/audience/index.ts';
 import type { CampaignFilter, CampaignInput, ContentInput } from '../domain/campaign/index.ts';
 import type { LedgerFilter } from '../domain/delivery/index.ts';
+import type { AudienceInput } from '../domain/shared/audience.ts';
 import { isId } from '../domain/shared/ids.ts';
 import type { PageRequest } from '../domain/shared/page.ts';
 import type { Keys } from './access/keys.ts';
@@ -87,12 +88,14 @@ const content = strict<ContentInput>({
   footer: z.enum(['project', 'none']).optional(),
   layout: z.enum(['default', 'none']).optional(),
 });
+/** Which kinds of entry there are is for the audience to say. */
+const entries = z.array(z.record(text, named('list'))).readonly();
+const audience = strict<AudienceInput>({ include: entries, exclude: entries.optional() });
 const campaignFields = {
   name: z.string(),
   content: content.optional(),
   templateId: named('template').optional(),
-  lists: allNamed('list'),
-  excludeLists: allNamed('list').optional(),
+  audience,
   trackOpens: flag,
   trackClicks: flag,
 };

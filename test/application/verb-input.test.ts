@@ -80,8 +80,8 @@ describe('an id that is none', () => {
     const { content } = CampaignWorld;
     const draft = await world.campaign({ lists: [] });
     const refusals = await Promise.all([
-      outcome('campaigns.create', world.projectId, { name: 'x', content, lists: ['news'] }),
-      outcome('campaigns.create', world.projectId, { name: 'x', content, lists: [], excludeLists: [7] }),
+      outcome('campaigns.create', world.projectId, { name: 'x', content, audience: { include: [{ list: 'news' }] } }),
+      outcome('campaigns.create', world.projectId, { name: 'x', content, audience: { include: [], exclude: [{ list: 7 }] } }),
       outcome('messages.send', world.projectId, { to: 'a@example.com', templateId: 'welcome' }),
       outcome('subscribers.list', world.projectId, { list: 'news' }),
       outcome('imports.create', world.projectId, [], { lists: ['news'] }),
@@ -110,11 +110,11 @@ describe('a property that a verb does not know', () => {
     ['lists.create', { name: 'x', doubleOptin: true }, '/doubleOptin'],
     ['subscribers.upsert', { email: 'a@example.com', attribute: {} }, '/attribute'],
     ['subscribers.list', { after: undefined, cursor: 'x' }, '/cursor'],
-    ['campaigns.create', { name: 'x', content, lists: [], list: [] }, '/list'],
-    ['campaigns.create', { name: 'x', content: { ...content, preHeader: 'x' }, lists: [] }, '/content/preHeader'],
+    ['campaigns.create', { name: 'x', content, audience: { include: [] }, list: [] }, '/list'],
+    ['campaigns.create', { name: 'x', content: { ...content, preHeader: 'x' }, audience: { include: [] } }, '/content/preHeader'],
     [
       'campaigns.create',
-      { name: 'x', content: { ...content, author: { adress: 'x', address: 'a@b.example' } }, lists: [] },
+      { name: 'x', content: { ...content, author: { adress: 'x', address: 'a@b.example' } }, audience: { include: [] } },
       '/content/author/adress',
     ],
     ['campaigns.list', { states: 'draft' }, '/states'],

@@ -99,7 +99,7 @@ async function fill(instance: BenchInstance, events: number, output: BenchOutput
   await application.imports.create(projectId, peopleCsv(10), { lists: [list.id] });
   const campaign = await application.campaigns.create(projectId, {
     name: 'Reported',
-    lists: [list.id],
+    audience: { include: [{ list: list.id }] },
     content: newsletter('40k'),
   });
   await application.campaigns.launch(projectId, campaign.id);

@@ -270,7 +270,7 @@ async function run(
 ): Promise<Run> {
   const { id } = await application.campaigns.create(projectId, {
     name: `Campaign ${settings.size}`,
-    lists: [listId],
+    audience: { include: [{ list: listId }] },
     content: newsletter(settings.size),
   });
   const begun = performance.now();

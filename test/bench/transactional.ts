@@ -194,7 +194,11 @@ async function startCampaign({ application }: BenchInstance, projectId: string, 
   output.note(`importing ${recipients.toLocaleString('en-US')} people for a campaign`);
   const list = await application.lists.create(projectId, { name: 'Everybody' });
   await application.imports.create(projectId, peopleCsv(recipients), { lists: [list.id] });
-  const { id } = await application.campaigns.create(projectId, { name: 'Load', lists: [list.id], content: newsletter('5k') });
+  const { id } = await application.campaigns.create(projectId, {
+    name: 'Load',
+    audience: { include: [{ list: list.id }] },
+    content: newsletter('5k'),
+  });
   await application.campaigns.launch(projectId, id);
   const submitted = async (): Promise<number> => (await application.campaigns.report(projectId, id)).states.submitted;
   await eventually('the campaign to run', async () => (await submitted()) > 1_000);

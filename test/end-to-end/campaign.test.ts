@@ -94,7 +94,7 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
 
     const campaign = await application.campaigns.create(project.id, {
       name: 'First',
-      lists: [list.id],
+      audience: { include: [{ list: list.id }] },
       content: {
         kind: 'mjml',
         source: MJML,
@@ -105,7 +105,7 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
     });
     const victim = await startWorker();
     const launched = await application.campaigns.launch(project.id, campaign.id);
-    expect(launched.audience).toBe(PEOPLE);
+    expect(launched.recipients).toBe(PEOPLE);
     await eventually('a third to be accepted', async () => (await accepted()).length > PEOPLE / 3);
     victim.kill('SIGKILL');
     expect(await victim.ended).toBe('SIGKILL');

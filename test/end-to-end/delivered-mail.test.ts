@@ -57,7 +57,7 @@ describe('mail as it is delivered', () => {
     const { application } = instance;
     const campaign = await application.campaigns.create(projectId, {
       name: 'Delivered',
-      lists: [listId],
+      audience: { include: [{ list: listId }] },
       content: {
         subject: 'Grüße, {{ first_name }} 😀',
         author: { name: 'Ünï, Çö', address: 'post@news.example.com' },

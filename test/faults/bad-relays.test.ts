@@ -91,7 +91,11 @@ describe('a relay', () => {
       PENNYPOST_PAUSE_AFTER_TRANSPORT_ERRORS: '2',
     };
     const { projectId, listId } = await invite(stage.application, people(PEOPLE));
-    const { id } = await stage.application.campaigns.create(projectId, { name: 'Letter', lists: [listId], content: LETTER });
+    const { id } = await stage.application.campaigns.create(projectId, {
+      name: 'Letter',
+      audience: { include: [{ list: listId }] },
+      content: LETTER,
+    });
     const watching = stage.start(MAIN, ['campaign', 'launch', id, '--watch', '--project', projectId], environment);
     expect(await watching.ended).toBe(4);
     expect(watching.errors()).toMatch(/the campaign is paused: 2 transport errors in a row, .*ECONNREFUSED/);

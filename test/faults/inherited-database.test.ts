@@ -66,7 +66,7 @@ describe('serve on an embedded database that another command runs', () => {
     const { id: list } = await call('/v1/lists', { name: 'Letter' });
     await call(`/v1/imports?lists=${list}`, `email\n${addresses.join('\n')}\n`);
     const content = { kind: 'text', source: 'Hello.', subject: 'Hello', author: { address: 'a@news.example.com' } };
-    const { id } = await call('/v1/campaigns', { name: 'Letter', lists: [list], content });
+    const { id } = await call('/v1/campaigns', { name: 'Letter', audience: { include: [{ list: list }] }, content });
     await call(`/v1/campaigns/${id}/launch`, {});
     await eventually('some to be accepted', async () => (await relay.look()).accepted >= 100);
     other.kill('SIGKILL');

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { leaseName } from '../../src/domain/delivery/index.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../src/infrastructure/transports/memory.ts';
-import { anAudience } from '../support/audiences.ts';
 import { aBatch, anOutcome } from '../support/builders-delivery.ts';
 import { CampaignWorld } from '../support/campaign-world.ts';
 import { TransactionalStage } from '../support/transactional-stage.ts';
@@ -29,7 +28,7 @@ async function work(): Promise<void> {
   await application.campaigns.launch(projectId, campaign.id);
   const lease = await unit.bulk((scope) => scope.delivery.claim(id, { avoid: [], takeExpired: false }));
   const { recipients } = lease!;
-  await unit.single((scope) => scope.audience.recipients.read(projectId, recipients, anAudience(campaign.lists)));
+  await unit.single((scope) => scope.audience.recipients.read(projectId, recipients, campaign.audience));
   await unit.single((scope) => scope.delivery.reachedAmong(lease!, recipients));
   await unit.single((scope) => scope.delivery.renew(id, [lease!]));
   await unit.single((scope) => scope.delivery.runningOf([lease!]));

@@ -4,6 +4,7 @@ import type { Run } from '../../src/domain/delivery/index.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import type { OpenOptions } from '../../src/infrastructure/open.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
+import { anAudience } from './audiences.ts';
 import { openTestInstance, type TestInstance } from './instance.ts';
 
 /** A whole instance with what specifications of campaigns set up: a project, lists of people, campaigns. */
@@ -83,8 +84,21 @@ export class CampaignWorld {
     return (await this.application.subscribers.get(this.projectId, subscriberId)).address ?? '';
   }
 
-  campaign(given: Partial<CampaignInput> & Pick<CampaignInput, 'lists'>): Promise<WrittenCampaign> {
-    return this.application.campaigns.create(this.projectId, { name: 'Spring', content: CampaignWorld.content, ...given });
+  /** A campaign to these lists, by id or slug. */
+  campaign({
+    lists,
+    excludeLists,
+    ...given
+  }: Partial<CampaignInput> & {
+    readonly lists: readonly string[];
+    readonly excludeLists?: readonly string[];
+  }): Promise<WrittenCampaign> {
+    return this.application.campaigns.create(this.projectId, {
+      name: 'Spring',
+      content: CampaignWorld.content,
+      audience: anAudience(lists, excludeLists),
+      ...given,
+    });
   }
 
   get(campaignId: string): Promise<WrittenCampaign> {

@@ -307,7 +307,7 @@ export class LaneWorld {
     const draft = {
       name: 'Test',
       content,
-      audience: { lists: [idOf(1, 0x1)], excludeLists: [] },
+      audience: { include: [{ list: idOf(1, 0x1) }], exclude: [] },
       trackOpens: true,
       trackClicks: true,
     };
@@ -315,7 +315,7 @@ export class LaneWorld {
     const project = { name: 'Test', postalAddress: '1 Road, Town', senderDomain: 'news.example.com' };
     campaign.launch(this.time.clock.now());
     const frozen = { content, parts: NO_PARTS, keyId: KEYS.keyId, publicUrl: 'https://t.example.com', project };
-    const mailing = { projectId, mailingId, campaignId: campaign.id, launchedOn: '2026-11-22' };
+    const mailing = { projectId, mailingId, campaignId: campaign.id, launchedOn: '2026-11-22', unsubscribeLists: [] };
     return SendingMailing.load(mailing, campaign, frozen, plainRenderer, KEYS);
   }
 

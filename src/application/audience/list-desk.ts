@@ -1,4 +1,4 @@
-import type { List } from '../../domain/audience/index.ts';
+import { type List, listsIn } from '../../domain/audience/index.ts';
 import type { Campaign, ListUse } from '../../domain/campaign/index.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
@@ -70,7 +70,8 @@ async function refuseInUse(scope: Scope, list: List, step: keyof typeof FORCED):
  * people out, or mail those who were to be spared. @throws CampaignListMissing
  */
 export async function holdCampaignLists(scope: Scope, campaign: Campaign): Promise<void> {
-  const named = [...new Set([...campaign.lists, ...campaign.excludeLists])];
+  const { include, exclude } = campaign.audience;
+  const named = listsIn([...include, ...exclude]);
   const there = new Set(await scope.audience.lists.hold(campaign.projectId, named));
   const missing = named.filter((id) => !there.has(id));
   if (missing.length > 0) throw new CampaignListMissing(campaign, missing);

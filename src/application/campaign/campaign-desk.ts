@@ -13,13 +13,12 @@ import { parseAddressee } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
-import { listIdsOf, subscriberOf } from '../audience/subscribers.ts';
+import { subscriberOf } from '../audience/subscribers.ts';
 import { variablesOf } from '../delivery/bulk/sending-mailing.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext, type PlannedCampaign } from '../delivery/plan-context.ts';
 import type { SendTransactional } from '../delivery/transactional/send-transactional.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
-import { audienceOf } from './audience-of.ts';
 import { type LaunchCampaign, PUBLIC_URL_NOT_SECURE } from './launch-campaign.ts';
 import { templateIdOf } from './templates.ts';
 import type { TendCampaigns } from './tend-campaigns.ts';
@@ -39,10 +38,10 @@ export interface Writing {
 /** `checked` writing: with everything that a launch would refuse or warn of. */
 export type CheckedCampaign = WrittenCampaign & { readonly problems: readonly ContentProblem[] | undefined };
 
-/** `audience`: the number of recipients now. */
+/** `recipients`: their number if it were launched now. */
 export interface CampaignCheck {
   readonly problems: readonly ContentProblem[];
-  readonly audience: number;
+  readonly recipients: number;
 }
 
 /** A subscriber, by id or address. */
@@ -123,8 +122,8 @@ export class CampaignDesk {
   async check(projectId: Id, id: Id): Promise<CampaignCheck> {
     const { campaign, content, project } = await this.#open(projectId, id);
     const problems = await this.#launch.problems(campaign, content, project);
-    const audience = await this.#work.run((scope) => scope.audience.recipients.count(projectId, audienceOf(campaign)));
-    return { problems, audience };
+    const recipients = await this.#work.run((scope) => scope.audience.recipients.count(projectId, campaign.audience));
+    return { problems, recipients };
   }
 
   async preview(projectId: Id, id: Id, as?: As): Promise<RenderedMessage> {
@@ -146,8 +145,8 @@ export class CampaignDesk {
     // All of them first: nobody gets a test when one address is wrong.
     for (const address of to) parseAddressee(address, '/to');
     const { campaign, content, person } = await this.#open(projectId, id, as);
-    const { id: campaignId, name, lists } = campaign;
-    const testOf: PlannedCampaign = { projectId, id: campaignId, name, lists, trackOpens: false, trackClicks: false };
+    const { id: campaignId, name, audience } = campaign;
+    const testOf: PlannedCampaign = { projectId, id: campaignId, name, audience, trackOpens: false, trackClicks: false };
     const variables = person === undefined ? {} : variablesOf(person);
     const accepted: MessageFacts[] = [];
     for (const address of to) {
@@ -239,12 +238,11 @@ async function written(scope: Scope, campaign: Campaign): Promise<WrittenCampaig
   return { ...campaign, content: await scope.campaign.content(campaign.projectId, campaign.id) };
 }
 
-/** Lists by id or slug, a template by id or name. @throws NotFound, InvalidInput */
+/** The lists of the audience by id or slug, the template by id or name. @throws NotFound, InvalidInput */
 async function namedIn(scope: Scope, projectId: Id, input: Partial<CampaignInput>): Promise<Partial<CampaignInput>> {
-  const { lists, excludeLists, templateId } = input;
+  const { audience, templateId } = input;
   return {
-    ...(lists !== undefined && { lists: await listIdsOf(scope, projectId, lists) }),
-    ...(excludeLists !== undefined && { excludeLists: await listIdsOf(scope, projectId, excludeLists) }),
+    ...(audience !== undefined && { audience: await scope.audience.recipients.resolve(projectId, audience) }),
     ...(templateId !== undefined && { templateId: await templateIdOf(scope, projectId, templateId) }),
   };
 }

@@ -47,7 +47,7 @@ export interface Campaigns {
   cancel(projectId: Id, campaign: string): Promise<CampaignFacts>;
   archive(projectId: Id, campaign: string): Promise<CampaignFacts>;
   /** Sends it again to recipients that it did not reach; their number. */
-  resend(projectId: Id, campaign: string, target: ResendTarget): Promise<{ readonly audience: number }>;
+  resend(projectId: Id, campaign: string, target: ResendTarget): Promise<{ readonly recipients: number }>;
   /** The number of people in the audience, and of those left out, by reason: of the lists now or, once launched, of its ledger. */
   explain(projectId: Id, campaign: string): Promise<LeftOutCounts>;
   /** The people left out; of one reason where one is named. See `ExplainCampaign.page` for `bad_data` before the launch. */

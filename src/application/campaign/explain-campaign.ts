@@ -6,7 +6,6 @@ import { encodeCursor, idAfter, type Page, type PageRequest, pageLimit } from '.
 import { variablesOf } from '../delivery/bulk/sending-mailing.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
-import { audienceOf } from './audience-of.ts';
 
 /**
  * Why somebody on a campaign's lists does not get it: what keeps them out of the audience, then what sending met: `bad_data`
@@ -61,7 +60,7 @@ export class ExplainCampaign {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
       if (campaign.launchedAt === null) {
-        const { included, excluded } = await scope.audience.recipients.countExclusions(projectId, audienceOf(campaign));
+        const { included, excluded } = await scope.audience.recipients.countExclusions(projectId, campaign.audience);
         return { launched: false, included, excluded: { ...excluded, bad_data: undefined, skipped: 0 } };
       }
       const mailings = await scope.campaign.mailings.of(projectId, campaignId);
@@ -74,7 +73,7 @@ export class ExplainCampaign {
         bad_data: states.failed,
         skipped: states.skipped,
       };
-      return { launched: true, included: campaign.audience - states.failed - states.skipped, excluded };
+      return { launched: true, included: campaign.recipients - states.failed - states.skipped, excluded };
     });
   }
 
@@ -98,9 +97,9 @@ export class ExplainCampaign {
     const limit = pageLimit(search);
     const { page, people, project, content } = await this.#work.run(async (scope) => {
       const { audience, access } = scope;
-      const page = await audience.recipients.page(projectId, audienceOf(campaign), idAfter(search), TRIED);
+      const page = await audience.recipients.page(projectId, campaign.audience, idAfter(search), TRIED);
       const ids = page === undefined ? [] : idsIn(page.ids);
-      const people = [...(await audience.recipients.read(projectId, ids, audienceOf(campaign))).values()];
+      const people = [...(await audience.recipients.read(projectId, ids, campaign.audience)).values()];
       return {
         page,
         people: people.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
@@ -139,7 +138,7 @@ const idsIn = (literal: string): Id[] => (literal.length <= 2 ? [] : literal.sli
 /** Who is kept out by the lists as they are now, less those who have an outcome. */
 async function countWithoutRow(scope: Scope, campaign: Campaign, mailings: readonly MailingKey[]) {
   const counts = { erased: 0, suppressed: 0, excluded_list: 0, unconfirmed: 0, unsubscribed: 0 };
-  for (const { reason, ids } of await scope.audience.recipients.excludedIds(campaign.projectId, audienceOf(campaign)))
+  for (const { reason, ids } of await scope.audience.recipients.excludedIds(campaign.projectId, campaign.audience))
     counts[reason] = (await scope.delivery.withoutRow(mailings, ids)).count;
   return counts;
 }
@@ -167,7 +166,7 @@ async function leftOutByLists(
 ): Promise<Page<LeftOut>> {
   const items: LeftOut[] = [];
   for (let after = search.after; ; ) {
-    const page = await scope.audience.recipients.exclusions(campaign.projectId, audienceOf(campaign), { ...search, after });
+    const page = await scope.audience.recipients.exclusions(campaign.projectId, campaign.audience, { ...search, after });
     const ids = page.items.map((row) => row.subscriberId);
     const without = idsIn((await scope.delivery.withoutRow(mailings, `{${ids.join(',')}}`)).ids);
     const left = new Set(without);

@@ -1,4 +1,5 @@
 import type { KeyRing, Project } from '../../domain/access/index.ts';
+import { listsIn } from '../../domain/audience/index.ts';
 import type { Campaign, Content, ContentProblem, FrozenContent, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
@@ -6,7 +7,6 @@ import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
-import { audienceOf } from './audience-of.ts';
 
 export class AudienceEmpty extends DomainError {
   readonly code = 'campaign.audience_empty';
@@ -90,12 +90,12 @@ export class LaunchCampaign {
       const campaign = await scope.campaign.launch(projectId, campaignId);
       if (campaign.version !== draft.version) throw new EditedMeanwhile();
       await holdCampaignLists(scope, campaign);
-      const mailing = await scope.campaign.mailings.add(campaign, frozen);
-      const { audience } = await scope.delivery.startRun(mailing, 'first', (after) =>
-        scope.audience.recipients.page(projectId, audienceOf(campaign), after, this.#options.shardSize),
+      const mailing = await scope.campaign.mailings.add(campaign, frozen, listsIn(campaign.audience.include));
+      const { audience: recipients } = await scope.delivery.startRun(mailing, 'first', (after) =>
+        scope.audience.recipients.page(projectId, campaign.audience, after, this.#options.shardSize),
       );
-      if (audience === 0 && options.allowEmpty !== true) throw new AudienceEmpty();
-      campaign.audience = audience;
+      if (recipients === 0 && options.allowEmpty !== true) throw new AudienceEmpty();
+      campaign.recipients = recipients;
       await scope.jobs.enqueue(bulkWake, { projectId, campaignId }, { key: campaignId });
       return campaign;
     });

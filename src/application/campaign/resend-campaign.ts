@@ -3,7 +3,6 @@ import type { Id } from '../../domain/shared/ids.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
-import { audienceOf } from './audience-of.ts';
 
 /**
  * `failed`: everybody rejected, expired or failed. `in_doubt`: everybody whose acceptance is unknown (each marked as a possible
@@ -26,16 +25,16 @@ export class ResendCampaign {
    * @returns how many are in the new run; 0 when there is nobody to send to
    * @throws NotFound, RunOpen, CampaignListMissing, CampaignTransitionRefused unless the campaign is submitted
    */
-  resend(projectId: Id, campaignId: Id, target: ResendTarget): Promise<{ audience: number }> {
+  resend(projectId: Id, campaignId: Id, target: ResendTarget): Promise<{ recipients: number }> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.lock(projectId, campaignId);
       if (campaign.state !== 'submitted') throw new CampaignTransitionRefused(campaign.state, 'resend');
       await holdCampaignLists(scope, campaign);
-      const { audience } = await this.#cut(scope, campaign, target);
-      if (target === 'new') campaign.audience += audience;
+      const { audience: recipients } = await this.#cut(scope, campaign, target);
+      if (target === 'new') campaign.recipients += recipients;
       campaign.reopen();
       await scope.jobs.enqueue(bulkWake, { projectId, campaignId }, { key: campaignId });
-      return { audience };
+      return { recipients };
     });
   }
 
@@ -46,7 +45,7 @@ export class ResendCampaign {
       return scope.delivery.resend(mailings, target === 'failed' ? 'resend_failed' : 'resend_in_doubt', this.#shardSize);
     }
     return scope.delivery.resendNew(mailings, (after) =>
-      scope.audience.recipients.page(projectId, audienceOf(campaign), after, this.#shardSize),
+      scope.audience.recipients.page(projectId, campaign.audience, after, this.#shardSize),
     );
   }
 }

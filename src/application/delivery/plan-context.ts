@@ -1,7 +1,8 @@
+import { listsIn } from '../../domain/audience/index.ts';
 import type { Campaign, PlanContext } from '../../domain/campaign/index.ts';
 
 /** What messages say about the campaign that they belong to. */
-export type PlannedCampaign = Pick<Campaign, 'id' | 'name' | 'lists' | 'projectId' | 'trackOpens' | 'trackClicks'>;
+export type PlannedCampaign = Pick<Campaign, 'id' | 'name' | 'audience' | 'projectId' | 'trackOpens' | 'trackClicks'>;
 
 /** What every message of a campaign has in common, as a plan wants it. */
 export function marketingPlanContext(
@@ -9,7 +10,7 @@ export function marketingPlanContext(
   project: PlanContext['project'],
   tracking: { readonly baseUrl: string; linkToken(index: number, target: string): string } | undefined,
 ): PlanContext {
-  const list = campaign.lists[0] ?? campaign.id;
+  const [list = campaign.id] = listsIn(campaign.audience.include);
   return {
     stream: 'marketing',
     project,

@@ -97,7 +97,7 @@ export class PublicActions {
   }
 
   /**
-   * Leaves every list that the campaign was sent to (RFC 8058); where that is not enough, refuses marketing to the person, see
+   * Unsubscribes from the lists that the launch fixed for the mailing (RFC 8058); where that is not enough, refuses marketing to the person, see
    * `optOut`. Safe to repeat. False for a token that is not ours, and for a test's.
    */
   async unsubscribe(token: string, request: TrackedRequest): Promise<boolean> {
@@ -167,8 +167,8 @@ async function originOf(
   { projectId, mailingId }: MailingSubject,
 ): Promise<{ readonly campaignId: Id; readonly listIds: readonly Id[] }> {
   try {
-    const { campaignId } = await campaign.mailings.get(projectId, mailingId);
-    return { campaignId, listIds: (await campaign.get(projectId, campaignId)).lists };
+    const { campaignId, unsubscribeLists } = await campaign.mailings.get(projectId, mailingId);
+    return { campaignId, listIds: unsubscribeLists };
   } catch (error) {
     if (error instanceof NotFound) return { campaignId: mailingId, listIds: [] };
     throw error;

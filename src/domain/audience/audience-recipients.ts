@@ -1,6 +1,8 @@
-import type { Audience } from '../shared/audience.ts';
+import type { Audience, AudienceEntry, AudienceInput } from '../shared/audience.ts';
 import type { Id } from '../shared/ids.ts';
 import type { Page } from '../shared/page.ts';
+import { listsIn } from './audience.ts';
+import type { AudienceLists } from './audience-lists.ts';
 import type { Exclusion, ExclusionCounts } from './exclusion.ts';
 import type { AudiencePage, RecipientFacts } from './recipient.ts';
 import type { ExcludedIds, ExclusionSearch, RecipientStore } from './recipient-store.ts';
@@ -8,9 +10,21 @@ import type { ExcludedIds, ExclusionSearch, RecipientStore } from './recipient-s
 /** The recipients of an audience: which subscribers may be mailed at the time of the call, by one rule. */
 export class AudienceRecipients {
   private readonly store: RecipientStore;
+  private readonly lists: AudienceLists;
 
-  constructor(deps: { recipients: RecipientStore }) {
+  constructor(parts: { lists: AudienceLists }, deps: { recipients: RecipientStore }) {
     this.store = deps.recipients;
+    this.lists = parts.lists;
+  }
+
+  /** The audience with its lists by id, each once. @throws NotFound for a list, InvalidInput for another kind of entry */
+  async resolve(projectId: Id, { include, exclude = [] }: AudienceInput): Promise<Audience> {
+    const resolved = async (entries: readonly AudienceEntry[], pointer: string): Promise<readonly AudienceEntry[]> => {
+      const ids = new Set<Id>();
+      for (const list of listsIn(entries, pointer)) ids.add((await this.lists.get(projectId, list)).id);
+      return [...ids].map((list) => ({ list }));
+    };
+    return { include: await resolved(include, '/audience/include'), exclude: await resolved(exclude, '/audience/exclude') };
   }
 
   /** The next recipients in order of id; undefined behind the last. */

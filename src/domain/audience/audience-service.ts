@@ -45,6 +45,6 @@ export class AudienceService {
     this.subscribers = new AudienceSubscribers({ subscriptions: this.subscriptions, erasure }, deps);
     this.suppressions = new AudienceSuppressions({ lists: this.lists, erasure }, deps);
     this.imports = new AudienceImports(this, deps);
-    this.recipients = new AudienceRecipients(deps);
+    this.recipients = new AudienceRecipients(this, deps);
   }
 }

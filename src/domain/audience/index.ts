@@ -26,7 +26,7 @@
  * needs the scope `project`. Attributes have 64 kB as JSON at most.
  */
 export { ATTRIBUTE_COUNT, ATTRIBUTES_OCTETS, type Attributes, type JsonValue } from './attributes.ts';
-export { listIdsOf } from './audience.ts';
+export { listsIn } from './audience.ts';
 export {
   AddressTaken,
   ImportHoldsDepartures,

@@ -1,3 +1,4 @@
+import type { Audience, AudienceInput } from '../shared/audience.ts';
 import type { Clock } from '../shared/clock.ts';
 import { InvalidInput, NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
@@ -17,8 +18,7 @@ export interface CampaignInput {
   /** Either content or a template, whose content is copied: what is edited in the template later changes no campaign. */
   readonly content?: ContentInput | undefined;
   readonly templateId?: Id | undefined;
-  readonly lists: readonly Id[];
-  readonly excludeLists?: readonly Id[] | undefined;
+  readonly audience: AudienceInput;
   /** Default true. */
   readonly trackOpens?: boolean | undefined;
   /** Default true. */
@@ -74,9 +74,7 @@ export class CampaignService {
     const draft: Partial<CampaignDraft> = {
       ...(change.name === undefined ? {} : { name: change.name }),
       ...(content === undefined ? {} : { content }),
-      ...(change.lists === undefined && change.excludeLists === undefined
-        ? {}
-        : { audience: { lists: change.lists ?? campaign.lists, excludeLists: change.excludeLists ?? campaign.excludeLists } }),
+      ...(change.audience === undefined ? {} : { audience: audienceOf(change.audience) }),
       ...(change.trackOpens === undefined ? {} : { trackOpens: change.trackOpens }),
       ...(change.trackClicks === undefined ? {} : { trackClicks: change.trackClicks }),
     };
@@ -241,11 +239,13 @@ export class CampaignService {
   }
 }
 
+const audienceOf = ({ include, exclude = [] }: AudienceInput): Audience => ({ include, exclude });
+
 const toDraft = (input: CampaignInput, content: Content): CampaignDraft => ({
   name: input.name,
   slug: input.slug,
   content,
-  audience: { lists: [...new Set(input.lists)], excludeLists: [...new Set(input.excludeLists ?? [])] },
+  audience: audienceOf(input.audience),
   trackOpens: input.trackOpens ?? true,
   trackClicks: input.trackClicks ?? true,
 });

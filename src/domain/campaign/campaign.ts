@@ -1,3 +1,4 @@
+import type { Audience } from '../shared/audience.ts';
 import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import { parseSlug, slugOf } from '../shared/slug.ts';
@@ -69,12 +70,6 @@ export class CampaignSlugTaken extends DomainError {
   }
 }
 
-export interface Audience {
-  /** Lists whose confirmed subscribers get it: at least one at launch. */
-  readonly lists: readonly Id[];
-  readonly excludeLists: readonly Id[];
-}
-
 export interface CampaignDraft {
   readonly name: string;
   /** Made from the name where none is given. */
@@ -100,8 +95,8 @@ export class Campaign {
   contentKind: ContentKind;
   /** Grows with every change of the content, and with it `version`. */
   contentVersion = 1;
-  lists: readonly Id[];
-  excludeLists: readonly Id[];
+  /** Needs an entry to include at launch. */
+  audience: Audience;
   trackOpens: boolean;
   trackClicks: boolean;
   state: CampaignState = 'draft';
@@ -110,7 +105,7 @@ export class Campaign {
   /** Why it is a draft again: its scheduled launch did not happen. Until it is scheduled or launched anew. */
   launchFailure: string | null = null;
   /** Recipients fixed at launch. */
-  audience = 0;
+  recipients = 0;
   createdAt: Date;
   scheduledAt: Date | null = null;
   launchedAt: Date | null = null;
@@ -129,8 +124,7 @@ export class Campaign {
     this.subject = draft.content.subject;
     this.author = draft.content.author;
     this.contentKind = draft.content.kind;
-    this.lists = draft.audience.lists;
-    this.excludeLists = draft.audience.excludeLists;
+    this.audience = draft.audience;
     this.trackOpens = draft.trackOpens;
     this.trackClicks = draft.trackClicks;
     this.createdAt = createdAt;
@@ -146,17 +140,14 @@ export class Campaign {
       this.contentKind = change.content.kind;
       this.contentVersion += 1;
     }
-    if (change.audience !== undefined) {
-      this.lists = change.audience.lists;
-      this.excludeLists = change.audience.excludeLists;
-    }
+    if (change.audience !== undefined) this.audience = change.audience;
     if (change.trackOpens !== undefined) this.trackOpens = change.trackOpens;
     if (change.trackClicks !== undefined) this.trackClicks = change.trackClicks;
   }
 
   schedule(at: Date, now: Date): void {
     if (at <= now) throw new InvalidInput('The scheduled time has passed already. Launch it now, or choose a later time.', '/at');
-    this.requireList();
+    this.requireAudience();
     this.transition('schedule', 'scheduled');
     this.scheduledAt = at;
     this.launchFailure = null;
@@ -173,7 +164,7 @@ export class Campaign {
   launch(now: Date): void {
     // A paused one would become `sending` too, and be sent to everybody again.
     if (this.launchedAt !== null) throw new CampaignTransitionRefused(this.state, 'launch');
-    this.requireList();
+    this.requireAudience();
     this.transition('launch', 'sending');
     this.launchFailure = null;
     this.launchedAt = now;
@@ -224,8 +215,9 @@ export class Campaign {
     if (this.state !== 'draft') throw new CampaignTransitionRefused(this.state, step);
   }
 
-  private requireList(): void {
-    if (this.lists.length === 0) throw new InvalidInput('The campaign has no list to send to. Add at least one list.', '/lists');
+  private requireAudience(): void {
+    if (this.audience.include.length === 0)
+      throw new InvalidInput('The audience of the campaign includes no list. Add at least one.', '/audience/include');
   }
 
   private transition(step: CampaignStep, to: CampaignState): void {

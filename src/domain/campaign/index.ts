@@ -12,7 +12,6 @@
  * Follows RFC 5322 (header fields), RFC 2369 and RFC 8058 (what marketing mail must carry).
  */
 export {
-  type Audience,
   Campaign,
   type CampaignFacts,
   CampaignNotEditable,

@@ -10,6 +10,8 @@ export interface Mailing {
   readonly campaignId: Id;
   /** UTC date of the launch, `YYYY-MM-DD`; part of the ledger's key. */
   readonly launchedOn: string;
+  /** The lists that an unsubscribe link of this mailing leaves. Fixed at launch, whatever becomes of the campaign's audience. */
+  readonly unsubscribeLists: readonly Id[];
 }
 
 /** What was fixed when the mailing was made: sending processes read nothing else. */
@@ -46,10 +48,10 @@ export class Mailings {
     this.#ids = deps.ids;
   }
 
-  /** A further mailing of a campaign that is launched. Its content never changes. */
-  async add({ projectId, id, launchedOn }: Campaign, frozen: FrozenContent): Promise<Mailing> {
+  /** A further mailing of a campaign that is launched. Its content and its unsubscribe lists never change. */
+  async add({ projectId, id, launchedOn }: Campaign, frozen: FrozenContent, unsubscribeLists: readonly Id[]): Promise<Mailing> {
     if (launchedOn === null) throw new Error(`Campaign ${id} is not launched.`);
-    const mailing = { projectId, mailingId: this.#ids.next(), campaignId: id, launchedOn };
+    const mailing = { projectId, mailingId: this.#ids.next(), campaignId: id, launchedOn, unsubscribeLists };
     await this.#store.addMailing(mailing, frozen);
     return mailing;
   }

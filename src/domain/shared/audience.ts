@@ -1,15 +1,21 @@
 import type { Id } from './ids.ts';
 
-/** One entry of an audience, named by its kind. The kinds: the subscribers of a list. */
+/** One entry of an audience, named by its kind. The kinds: `list`, the id of a list. */
 export interface AudienceEntry {
   readonly list: Id;
 }
 
 /**
- * Who a campaign is for: subscribers of the entries in `include`, without those in `exclude`. An empty `include` matches nobody.
- * The audience context parses it and gives it its meaning; the campaign context stores it.
+ * Which subscribers get a campaign: those of the entries in `include` without those of the entries in `exclude`. An empty
+ * `include` matches no subscriber. The audience context parses and applies it; the campaign context stores it.
  */
 export interface Audience {
   readonly include: readonly AudienceEntry[];
   readonly exclude: readonly AudienceEntry[];
+}
+
+/** An audience as callers write it: lists by id or slug, each entry one object such as `{ list: 'newsletter' }`. */
+export interface AudienceInput {
+  readonly include: readonly AudienceEntry[];
+  readonly exclude?: readonly AudienceEntry[] | undefined;
 }

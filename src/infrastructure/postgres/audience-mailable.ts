@@ -1,13 +1,13 @@
 /** The rule that decides which subscribers of an audience may be mailed. `test/architecture.test.ts` finds a second copy. */
-import { listIdsOf, STOPPING_SCOPES } from '../../domain/audience/index.ts';
+import { listsIn, STOPPING_SCOPES } from '../../domain/audience/index.ts';
 import type { Audience } from '../../domain/shared/audience.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 
 /** $1, $2 and $3 of every statement with `judged`: project, included lists, excluded lists. */
 export const audienceValues = (projectId: Id, { include, exclude }: Audience): readonly [Id, readonly Id[], readonly Id[]] => [
   projectId,
-  listIdsOf(include),
-  listIdsOf(exclude),
+  listsIn(include),
+  listsIn(exclude),
 ];
 
 /**

@@ -19,7 +19,8 @@ import type { Session } from './session.ts';
 import { DATABASE_NOW } from './sql.ts';
 
 /** A date without a time is read as text, because a Date would move it by the process's time zone. */
-const MAILING = `project_id as "projectId", id as "mailingId", campaign_id as "campaignId", launched_on::text as "launchedOn"`;
+const MAILING = `project_id as "projectId", id as "mailingId", campaign_id as "campaignId", launched_on::text as "launchedOn",
+  unsubscribe_lists as "unsubscribeLists"`;
 
 /** The campaign context over PostgreSQL: aggregates by MikroORM; content, listings of templates and what is due by SQL. */
 export class PostgresCampaignStore implements CampaignStore, MailingStore {
@@ -32,15 +33,15 @@ export class PostgresCampaignStore implements CampaignStore, MailingStore {
   /** Index: campaign_slug. */
   async addCampaign(campaign: Campaign, content: Content): Promise<boolean> {
     const { projectId, id, name, slug, subject, author, contentKind, contentVersion } = campaign;
-    const { lists, excludeLists, trackOpens, trackClicks, state, createdAt } = campaign;
+    const { audience, trackOpens, trackClicks, state, createdAt } = campaign;
     const added = await this.#session.sql.query(
       `insert into pennypost_campaign.campaign (project_id, id, name, slug, subject, author, content_kind, content_version,
-         lists, exclude_lists, track_opens, track_clicks, state, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9::uuid[], $10::uuid[], $11, $12, $13, $14)
+         audience, track_opens, track_clicks, state, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
        on conflict (project_id, slug) do nothing returning 1 as added`,
       [
         ...[projectId, id, name, slug, subject, JSON.stringify(author), contentKind, contentVersion],
-        ...[lists, excludeLists, trackOpens, trackClicks, state, createdAt],
+        ...[JSON.stringify(audience), trackOpens, trackClicks, state, createdAt],
       ],
     );
     if (added.length === 0) return false;
@@ -102,10 +103,10 @@ export class PostgresCampaignStore implements CampaignStore, MailingStore {
   usesOfList(projectId: Id, listId: Id): Promise<readonly ListUse[]> {
     return this.#session.sql.query<ListUse>(
       `select id, slug, name, state from pennypost_campaign.campaign
-       where project_id = $1 and ($2::uuid = any(lists) or $2::uuid = any(exclude_lists))
+       where project_id = $1 and (audience->'include' @> $2::jsonb or audience->'exclude' @> $2::jsonb)
          and (state in ('scheduled', 'sending', 'paused') or state = 'submitted' and settled_at is null)
        order by id`,
-      [projectId, listId],
+      [projectId, JSON.stringify([{ list: listId }])],
     );
   }
 
@@ -125,10 +126,20 @@ export class PostgresCampaignStore implements CampaignStore, MailingStore {
     );
   }
 
-  async addMailing({ projectId, mailingId, campaignId, launchedOn }: Mailing, frozen: FrozenContent): Promise<void> {
+  async addMailing(mailing: Mailing, frozen: FrozenContent): Promise<void> {
+    const { projectId, mailingId, campaignId, launchedOn, unsubscribeLists } = mailing;
     await this.#session.sql.query(
-      `insert into pennypost_campaign.mailing (project_id, id, campaign_id, launched_on, frozen, links) values ($1, $2, $3, $4, $5, $6)`,
-      [projectId, mailingId, campaignId, launchedOn, JSON.stringify(frozen), JSON.stringify(frozen.parts.links)],
+      `insert into pennypost_campaign.mailing (project_id, id, campaign_id, launched_on, unsubscribe_lists, frozen, links)
+       values ($1, $2, $3, $4, $5, $6, $7)`,
+      [
+        projectId,
+        mailingId,
+        campaignId,
+        launchedOn,
+        unsubscribeLists,
+        JSON.stringify(frozen),
+        JSON.stringify(frozen.parts.links),
+      ],
     );
   }
 

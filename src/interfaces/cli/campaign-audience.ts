@@ -59,10 +59,13 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
     .action(async (wanted: string, target: string) => {
       await inProject(cli, async (application, project) => {
         const to = oneOf(RESEND_TARGETS, target, 'The target') ?? 'failed';
-        const { audience } = await application.campaigns.resend(project.id, wanted, to);
-        if (audience > 0 && !(await someoneWorks(application, 'bulk')))
+        const { recipients } = await application.campaigns.resend(project.id, wanted, to);
+        if (recipients > 0 && !(await someoneWorks(application, 'bulk')))
           cli.output.warn('no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs.');
-        cli.output.result({ target: to, audience }, () => `${formatCounted(audience, 'person gets', 'people get')} it again.`);
+        cli.output.result(
+          { target: to, recipients },
+          () => `${formatCounted(recipients, 'person gets', 'people get')} it again.`,
+        );
       });
     });
   example(resend, 'pennypost campaign resend "November letter" failed');

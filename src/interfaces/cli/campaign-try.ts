@@ -17,10 +17,10 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
-        const { problems, audience } = await application.campaigns.check(project.id, wanted);
+        const { problems, recipients } = await application.campaigns.check(project.id, wanted);
         cli.output.result(
-          { problems, audience },
-          () => `${problemsText(problems, cli.output.display)}\n${formatCounted(audience, 'person', 'people')} would get it.`,
+          { problems, recipients },
+          () => `${problemsText(problems, cli.output.display)}\n${formatCounted(recipients, 'person', 'people')} would get it.`,
         );
         if (problems.some(({ severity }) => severity === 'error')) cli.endWith(EXIT.usage);
       });

@@ -11,12 +11,16 @@ type Filter = NonNullable<Parameters<Campaigns['list']>[1]>;
 type Draft = Awaited<ReturnType<Campaigns['create']>>;
 const STATES: readonly NonNullable<Filter['state']>[] = ['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled'];
 
-interface CreateOptions {
+interface AudienceOptions {
+  readonly list?: readonly string[];
+  readonly excludeList?: readonly string[];
+}
+
+interface CreateOptions extends AudienceOptions {
   readonly file?: string;
   readonly template?: string;
   readonly name?: string;
   readonly slug?: string;
-  readonly list?: readonly string[];
 }
 
 /** Drafts: making and changing them. Trying them out is in campaign-try.ts, what sends in launch.ts, what counts in campaign-report.ts. */
@@ -29,6 +33,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     .option('--name <name>', 'Name. Default: the name in the file.')
     .option('--slug <slug>', 'Short name for commands. Default: made from the name, numbered when taken.')
     .option('--list <list>', 'Id or slug of a list, in place of the lists in the file. May be repeated.', gather)
+    .option('--exclude-list <list>', 'Id or slug of a list to exclude, in place of those in the file. May be repeated.', gather)
     .action(async (options: CreateOptions) => {
       if ((options.file === undefined) === (options.template === undefined))
         throw new InvalidInput('Give the content once: --file or --template.');
@@ -56,7 +61,8 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .requiredOption('--file <file>', 'Content file with front matter, or - for standard input.')
     .option('--list <list>', 'Id or slug of a list, in place of the lists in the file. May be repeated.', gather)
-    .action(async (wanted: string, options: { file: string; list?: readonly string[] }) => {
+    .option('--exclude-list <list>', 'Id or slug of a list to exclude, in place of those in the file. May be repeated.', gather)
+    .action(async (wanted: string, options: AudienceOptions & { file: string }) => {
       const file = await readContent(cli, options.file);
       await inProject(cli, async (application, project) => {
         const input = { ...contentOf(file, options), ...(file.name !== undefined && { name: file.name }) };
@@ -83,7 +89,7 @@ export function draftCommands(campaign: Command, cli: Cli): void {
               { title: 'Name', value: (one) => one.name },
               { title: 'Slug', value: (one) => one.slug },
               { title: 'State', value: (one) => (one.launchFailure === null ? one.state : `${one.state}, not launched`) },
-              { title: 'Audience', value: (one) => (one.launchedAt === null ? null : one.audience) },
+              { title: 'Recipients', value: (one) => (one.launchedAt === null ? null : one.recipients) },
               { title: 'Scheduled', value: (one) => one.scheduledAt },
               { title: 'Launched', value: (one) => one.launchedAt },
               { title: 'Subject', value: (one) => one.subject },
@@ -140,27 +146,36 @@ function deleteCommand(campaign: Command, cli: Cli): void {
   example(remove, 'pennypost campaign delete november-letter-2 --yes');
 }
 
-function campaignInput(file: ContentFile, options: { name?: string; list?: readonly string[] }) {
+function campaignInput(file: ContentFile, options: AudienceOptions & { name?: string }) {
   const name = options.name ?? file.name;
   if (name === undefined)
     throw new InvalidInput('The campaign has no name: add "name: ..." to the front matter, or give --name.');
   return { name, ...contentOf(file, options) };
 }
 
-function contentOf(file: ContentFile, options: { list?: readonly string[] }) {
+function contentOf(file: ContentFile, options: AudienceOptions) {
   return {
     content: file.content,
-    lists: options.list ?? file.lists,
-    excludeLists: file.excludeLists,
+    audience: audienceOf(options, file),
     trackOpens: file.trackOpens,
     trackClicks: file.trackClicks,
   };
 }
 
 /** The template's content is copied; everything else comes from the options. */
-function fromTemplate({ name, template, list = [] }: CreateOptions) {
+function fromTemplate(options: CreateOptions) {
+  const { name, template } = options;
   if (name === undefined) throw new InvalidInput('The campaign has no name. Give --name.');
-  return { name, templateId: template, lists: list };
+  return { name, templateId: template, audience: audienceOf(options) };
+}
+
+/** The lists of the options, else those of the file. */
+function audienceOf(options: AudienceOptions, file?: Pick<ContentFile, 'lists' | 'excludeLists'>) {
+  const entries = (lists: readonly string[] = []) => lists.map((list) => ({ list }));
+  return {
+    include: entries(options.list ?? file?.lists),
+    exclude: entries(options.excludeList ?? file?.excludeLists),
+  };
 }
 
 /** The draft, with every problem that a launch would report. */

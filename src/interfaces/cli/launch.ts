@@ -36,7 +36,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
               `nobody serves, and PENNYPOST_PUBLIC_URL is not set: links of this campaign lead to ${instance.publicUrl}, for good.`,
             );
           const launched = await application.campaigns.launch(project.id, wanted);
-          cli.output.note(`Launched: ${formatCounted(launched.audience, 'recipient', 'recipients')}.`);
+          cli.output.note(`Launched: ${formatCounted(launched.recipients, 'recipient', 'recipients')}.`);
           await after(cli, instance, project, launched, watch);
         },
         { works: watch },
@@ -144,7 +144,7 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
     stream: cli.output.progressStream,
     clock: cli.clock,
     label: campaign.name,
-    total: campaign.audience,
+    total: campaign.recipients,
   });
   const trouble = new TroubleWatch(instance, cli.clock);
   const done = await untilDone(cli, instance, 'bulk', async () => {

@@ -94,7 +94,7 @@ describe('a subscriber who joins an excluded list after the launch', () => {
     await world.join(joins, excluded);
     answer = () => attempt('submitted', 250);
     handed = [];
-    expect(await campaign().resend(world.projectId, campaignId, 'failed')).toMatchObject({ audience: 2 });
+    expect(await campaign().resend(world.projectId, campaignId, 'failed')).toMatchObject({ recipients: 2 });
     await becomes(stays, 'submitted');
     await becomes(joins, 'skipped excluded_list');
     expect(handed).toEqual([addresses[0]]);

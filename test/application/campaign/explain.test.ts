@@ -47,8 +47,10 @@ describe('explaining who is left out of a campaign', () => {
   const campaignTo = (lists: readonly { id: string }[], excludeLists: readonly { id: string }[] = []) =>
     application.campaigns.create(projectId, {
       name: 'Why',
-      lists: lists.map(({ id }) => id),
-      excludeLists: excludeLists.map(({ id }) => id),
+      audience: {
+        include: lists.map(({ id }) => id).map((list) => ({ list })),
+        exclude: excludeLists.map(({ id }) => id).map((list) => ({ list })),
+      },
       content: CONTENT,
     });
   /** Everybody, by pages of two. */
@@ -97,7 +99,7 @@ describe('explaining who is left out of a campaign', () => {
       staff: 'excluded_list',
     });
     expect((await application.campaigns.excluded(projectId, campaign.id, { reason: 'suppressed' })).items).toHaveLength(2);
-    expect((await application.campaigns.launch(projectId, campaign.id)).audience).toBe(2);
+    expect((await application.campaigns.launch(projectId, campaign.id)).recipients).toBe(2);
   });
 
   it('composes messages for a try before the launch, where it is asked to', async () => {

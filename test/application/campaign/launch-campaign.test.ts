@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CampaignInput } from '../../../src/domain/campaign/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
+import { anAudience } from '../../support/audiences.ts';
 import { idOf } from '../../support/builders-delivery.ts';
 import { CampaignWorld } from '../../support/campaign-world.ts';
 import { openTestInstance } from '../../support/instance.ts';
@@ -20,7 +21,7 @@ describe('a launch', () => {
     for (const person of people.slice(0, 5)) await world.join(person, other);
     const campaign = await world.campaign({ lists: [one, other] });
     const launched = await world.application.campaigns.launch(world.projectId, campaign.id);
-    expect(launched).toMatchObject({ state: 'sending', audience: 25 });
+    expect(launched).toMatchObject({ state: 'sending', recipients: 25 });
     const shards = await world.shards(campaign.id);
     expect(shards.map((shard) => shard.size)).toEqual([10, 10, 5]);
     expect(shards.flatMap((shard) => shard.recipients)).toEqual(people.toSorted());
@@ -34,7 +35,7 @@ describe('a launch', () => {
     await world.application.subscribers.unsubscribe(world.projectId, b!, { lists: [list], evidence: { source: 'test' } });
     await world.application.suppressions.create(world.projectId, await world.addressOf(c!));
     const campaign = await world.campaign({ lists: [list], excludeLists: [excluded] });
-    expect((await world.application.campaigns.launch(world.projectId, campaign.id)).audience).toBe(3);
+    expect((await world.application.campaigns.launch(world.projectId, campaign.id)).recipients).toBe(3);
   });
 
   it('freezes content, links and project: what is edited later changes nothing', async () => {
@@ -125,7 +126,7 @@ describe('a launch', () => {
   });
 
   it.each<[string, Partial<CampaignInput>, string]>([
-    ['no list', { lists: [] }, 'input.invalid'],
+    ['no list', { audience: anAudience([]) }, 'input.invalid'],
     ['a template that cannot be parsed', { content: { ...CampaignWorld.content, source: '{% if %}' } }, 'content.invalid'],
     [
       'a variable without a default',

@@ -49,7 +49,7 @@ describe('resending a campaign', () => {
 
     const campaign = await application.campaigns.create(project.id, {
       name: 'Again',
-      lists: [list.id],
+      audience: { include: [{ list: list.id }] },
       content: { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'a@news.example.com' } },
     });
     const report = () => application.campaigns.report(project.id, campaign.id);
@@ -72,24 +72,24 @@ describe('resending a campaign', () => {
 
     answers.clear();
     transport.messages.splice(0);
-    expect(await resend('failed')).toEqual({ audience: 1 });
+    expect(await resend('failed')).toEqual({ recipients: 1 });
     await settled({ submitted: 2, rejected: 0, in_doubt: 1 });
     expect(transport.messages.map((message) => message.envelope.to)).toEqual(['full@example.net']);
     expect(text(transport.messages[0])).not.toContain('X-Pennypost-Possible-Repeat');
 
     transport.messages.splice(0);
-    expect(await resend('in_doubt')).toEqual({ audience: 1 });
+    expect(await resend('in_doubt')).toEqual({ recipients: 1 });
     await settled({ submitted: 3, in_doubt: 0 });
     expect(transport.messages.map((message) => message.envelope.to)).toEqual(['lost@example.net']);
     expect(text(transport.messages[0])).toContain('X-Pennypost-Possible-Repeat: yes');
 
     transport.messages.splice(0);
     await join('late@example.net');
-    expect(await resend('new')).toEqual({ audience: 1 });
+    expect(await resend('new')).toEqual({ recipients: 1 });
     await settled({ submitted: 4, pending: 0 });
     expect(transport.messages.map((message) => message.envelope.to)).toEqual(['late@example.net']);
     expect((await report()).audience).toBe(4);
-    expect(await resend('failed')).toEqual({ audience: 0 });
+    expect(await resend('failed')).toEqual({ recipients: 0 });
   });
 });
 

@@ -80,7 +80,7 @@ describe('a campaign that is sent', () => {
     const campaign = await world.campaign({ lists: [await world.list(0)] });
     await world.instance.get(tokens.launch).launch(world.projectId, campaign.id, { allowEmpty: true });
     await tend().settle();
-    expect(await world.get(campaign.id)).toMatchObject({ state: 'submitted', audience: 0, settledAt: clock().now() });
+    expect(await world.get(campaign.id)).toMatchObject({ state: 'submitted', recipients: 0, settledAt: clock().now() });
   });
 
   it('is ended once by several processes at once', async () => {
@@ -265,7 +265,7 @@ describe('a resend', () => {
     for (const state of ['rejected', 'failed', 'submitted'] as const) await workShard(state);
     await tend().settle();
     expect((await world.get(campaign)).settledAt).not.toBeNull();
-    expect(await resend(campaign, 'failed')).toEqual({ audience: 8 });
+    expect(await resend(campaign, 'failed')).toEqual({ recipients: 8 });
     await world.application.campaigns.pause(world.projectId, campaign);
     expect(await workShard('submitted')).toBe(0);
     await world.application.campaigns.resume(world.projectId, campaign);
@@ -295,7 +295,7 @@ describe('a resend', () => {
     const campaign = await launched(2);
     await workAll('submitted');
     await tend().settle();
-    expect(await resend(campaign, 'in_doubt')).toMatchObject({ audience: 0 });
+    expect(await resend(campaign, 'in_doubt')).toMatchObject({ recipients: 0 });
     await tend().settle();
     expect((await world.get(campaign)).settledAt).not.toBeNull();
   });
@@ -309,7 +309,7 @@ describe('a scheduled campaign', () => {
     expect((await world.get(campaign.id)).state).toBe('scheduled');
     await world.instance.pass(HOUR);
     await Promise.all([tend().tend(), tend().tend(), tend().tend()]);
-    expect(await world.get(campaign.id)).toMatchObject({ state: 'sending', audience: 5 });
+    expect(await world.get(campaign.id)).toMatchObject({ state: 'sending', recipients: 5 });
     expect(await runsOf(campaign.id)).toEqual([['first', 'running', 5]]);
   });
 
@@ -326,7 +326,7 @@ describe('a scheduled campaign', () => {
     await tend().tend();
     expect(await world.get(sound.id)).toMatchObject({ state: 'sending', launchFailure: null });
     const failed = await world.get(broken.id);
-    expect(failed).toMatchObject({ state: 'draft', scheduledAt: null, audience: 0 });
+    expect(failed).toMatchObject({ state: 'draft', scheduledAt: null, recipients: 0 });
     expect(failed.launchFailure).toMatch(/^The scheduled launch failed\. The content cannot be sent: .+\(source, line 1\)\.$/);
     // It waits for somebody: nothing is tried again by itself.
     await tend().tend();

@@ -179,8 +179,23 @@ describe('an unsubscribe by a link', () => {
     expect(await world.application.campaigns.report(world.projectId, campaignId)).toMatchObject({ unsubscribed: 1 });
   });
 
+  it('leaves the lists that the launch fixed, whatever the audience of the campaign says later', async () => {
+    const { listIds, subscriberId, campaignId, token } = await mailed(2);
+    const later = await world.list(0);
+    await world.join(subscriberId, later);
+    await world.sql('update pennypost_campaign.campaign set audience = $2 where id = $1', [
+      campaignId,
+      JSON.stringify(anAudience([later])),
+    ]);
+    await world.application.lists.delete(world.projectId, listIds[1]!, { force: true });
+    expect((await recipients().openUnsubscribe(token)) as object).toMatchObject({ listNames: [expect.any(String)] });
+    expect(await recipients().unsubscribe(token, REQUEST)).toBe(true);
+    expect(await statesOf(subscriberId)).toEqual({ [listIds[0]!]: 'unsubscribed', [later]: 'confirmed' });
+    expect(await isMailable(subscriberId, [listIds[0]!])).toBe(false);
+  });
+
   it('is no work of the links of tests, of transactional mail, of other purposes and of other projects', async () => {
-    const { campaignId, mailingId, subscriberId, token } = await mailed();
+    const { listIds, mailingId, subscriberId, token } = await mailed();
     const keys = world.instance.get(tokens.keys);
     const key = keys.tokenKey(world.projectId, keys.keyId)!;
     const ids = { projectId: world.projectId, messageId: randomUUID(), key, keyId: keys.keyId };
@@ -190,7 +205,7 @@ describe('an unsubscribe by a link', () => {
       expect(await recipients().resubscribe(other, REQUEST)).toBe(false);
       expect(await recipients().openUnsubscribe(other)).toBe(other === 'test' ? 'test' : undefined);
     }
-    expect(await isMailable(subscriberId, (await world.get(campaignId)).lists)).toBe(true);
+    expect(await isMailable(subscriberId, listIds)).toBe(true);
   });
 });
 

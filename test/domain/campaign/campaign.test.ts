@@ -12,7 +12,7 @@ const aCampaign = (given: { name?: string; lists?: readonly string[] } = {}): Ca
     {
       name: given.name ?? 'Spring',
       content: aContent(),
-      audience: { lists: given.lists ?? [idOf(1)], excludeLists: [] },
+      audience: { include: (given.lists ?? [idOf(1)]).map((list) => ({ list })), exclude: [] },
       trackOpens: true,
       trackClicks: true,
     },
@@ -106,9 +106,13 @@ describe('the state machine of a campaign', () => {
 describe('a campaign', () => {
   it('can be edited as a draft only', () => {
     const campaign = aCampaign();
-    campaign.edit({ name: ' Summer ', trackOpens: false, audience: { lists: [], excludeLists: [idOf(2)] } });
-    expect(campaign).toMatchObject({ name: 'Summer', trackOpens: false, lists: [], excludeLists: [idOf(2)] });
-    campaign.edit({ audience: { lists: [idOf(1)], excludeLists: [] } });
+    campaign.edit({ name: ' Summer ', trackOpens: false, audience: { include: [], exclude: [{ list: idOf(2) }] } });
+    expect(campaign).toMatchObject({
+      name: 'Summer',
+      trackOpens: false,
+      audience: { include: [], exclude: [{ list: idOf(2) }] },
+    });
+    campaign.edit({ audience: { include: [{ list: idOf(1) }], exclude: [] } });
     campaign.schedule(LATER, AT);
     expect(() => campaign.edit({ name: 'Autumn' })).toThrow(expect.objectContaining({ code: 'campaign.not_editable' }));
     expect(campaign.name).toBe('Summer');
@@ -142,7 +146,7 @@ describe('a campaign', () => {
 
   it('needs a list before it is scheduled or launched', () => {
     for (const verb of ['schedule', 'launch'] as const)
-      expect(() => verbs[verb](aCampaign({ lists: [] }))).toThrow(expect.objectContaining({ pointer: '/lists' }));
+      expect(() => verbs[verb](aCampaign({ lists: [] }))).toThrow(expect.objectContaining({ pointer: '/audience/include' }));
   });
 
   it('remembers why a rule paused it until it goes on', () => {

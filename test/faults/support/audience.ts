@@ -42,7 +42,11 @@ export async function invite(
 /** A campaign to them, launched. */
 export async function launch(application: Application, audience: Audience, content: ContentInput = LETTER): Promise<Campaign> {
   const { projectId, listId } = audience;
-  const campaign = await application.campaigns.create(projectId, { name: 'Letter', lists: [listId], content });
+  const campaign = await application.campaigns.create(projectId, {
+    name: 'Letter',
+    audience: { include: [{ list: listId }] },
+    content,
+  });
   return application.campaigns.launch(projectId, campaign.id);
 }
 

@@ -38,7 +38,7 @@ describe('who gets a campaign, asked on the command line', () => {
         await application.subscribers.unsubscribe(id, subscriber.id, { lists: [list.id], evidence: { source: 'test' } });
     }
     const content = { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'a@news.example.com' } } as const;
-    await application.campaigns.create(id, { name: 'Letter 1', lists: [list.id], content });
+    await application.campaigns.create(id, { name: 'Letter 1', audience: { include: [{ list: list.id }] }, content });
     await instance.get(tokens.workers).start(['bulk']);
   });
   afterAll(async () => {
@@ -79,7 +79,7 @@ describe('who gets a campaign, asked on the command line', () => {
     expect(file.stdout.trim().split('\n')).toHaveLength(2);
     expect(file.stdout).toContain('bob@example.net');
     full.clear();
-    expect((await run(['campaign', 'resend', 'Letter 1', 'failed', '--json'])).json).toEqual({ target: 'failed', audience: 1 });
+    expect((await run(['campaign', 'resend', 'Letter 1', 'failed', '--json'])).json).toEqual({ target: 'failed', recipients: 1 });
     await eventually(
       'both to have it',
       async () => 'submitted' in (await states()).states && JSON.stringify((await states()).states).includes('"submitted":2'),

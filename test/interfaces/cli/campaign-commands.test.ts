@@ -53,7 +53,7 @@ describe('a campaign from a template', () => {
         '--json',
       ]);
       expect(made).toMatchObject({ status: 0, json: { name: `From ${wanted}`, state: 'draft', problems: [] } });
-      expect(made.json.lists).toHaveLength(1);
+      expect(made.json.audience).toMatchObject({ include: [{ list: expect.any(String) }], exclude: [] });
     }
     const create = ['campaign', 'create', '--template'];
     expect(await run([...create, 'Monthly'])).toMatchObject({ status: 2, stderr: expect.stringContaining('Give --name') });
@@ -247,7 +247,7 @@ describe('sending', () => {
 
   it('warns after a plain launch that nobody works, and launching twice is refused', async () => {
     const { status, json, stderr } = await run(['campaign', 'launch', 'Faulty', '--json']);
-    expect({ status, state: json.state, audience: json.audience }).toEqual({ status: 0, state: 'sending', audience: 2 });
+    expect({ status, state: json.state, recipients: json.recipients }).toEqual({ status: 0, state: 'sending', recipients: 2 });
     expect(stderr).toContain(`This process does it with: pennypost campaign watch ${json.slug}`);
     expect(await run(['campaign', 'launch', 'Faulty'])).toMatchObject({
       status: 4,

@@ -50,7 +50,9 @@ beforeAll(async () => {
   const csv = `email\n${Array.from({ length: PEOPLE }, (_, index) => `slow-50ms-at-dot+${index}@example.net\n`).join('')}`;
   await application.imports.create(project.id, bytes(csv), { lists: [list.id] });
   const content = { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'a@news.example.com' } } as const;
-  campaignId = (await application.campaigns.create(project.id, { name: 'Hello', lists: [list.id], content })).id;
+  campaignId = (
+    await application.campaigns.create(project.id, { name: 'Hello', audience: { include: [{ list: list.id }] }, content })
+  ).id;
   await writeFile(join(directory, 'project'), project.id);
 });
 afterAll(async () => {

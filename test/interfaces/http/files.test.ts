@@ -84,7 +84,7 @@ describe('the recipients of a campaign as a file', () => {
     );
     const campaign = await application.campaigns.create(projectId, {
       name: 'News',
-      lists: [list],
+      audience: { include: [{ list: list }] },
       content: { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'news@news.example.com' } },
     });
     campaignId = campaign.id;
@@ -182,7 +182,7 @@ describe('a request without a body that names a type all the same', () => {
   it('has no body', async () => {
     const campaign = await instance.application.campaigns.create(projectId, {
       name: 'x',
-      lists: [],
+      audience: { include: [] },
       content: { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: 'news@news.example.com' } },
     });
     const response = await fetch(`${server.url}/v1/campaigns/${campaign.id}/preview`, {

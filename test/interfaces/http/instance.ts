@@ -145,7 +145,11 @@ export async function createTenant({ application, work }: Instance): Promise<Ten
     import: () => work.run(({ audience }) => audience.imports.start(projectId, { lists: [] })),
     template: (name) => application.templates.create(projectId, { name, content }),
     campaign: async (name) =>
-      application.campaigns.create(projectId, { name, content, lists: [(await makers.list(`${name}-list`)).id] }),
+      application.campaigns.create(projectId, {
+        name,
+        content,
+        audience: { include: [{ list: (await makers.list(`${name}-list`)).id }] },
+      }),
     message: (name) => application.messages.send(projectId, { to: `${name}@example.com`, content }),
     key: async (name) => (await application.keys.create(projectId, { name, scopes: ['audience.read'] })).key,
   };

@@ -54,9 +54,9 @@ describe('a listing, a step and whatever watches', () => {
     const many = `generate_series(1, ${LARGE}) n`;
     await instance.sql(
       `with more as (
-         insert into pennypost_campaign.campaign (project_id, id, name, slug, subject, author, content_kind, content_version, lists,
-           exclude_lists, track_opens, track_clicks, state, created_at)
-         select project_id, gen_random_uuid(), 'Large ' || n, 'large-' || n, subject, author, content_kind, 1, lists, exclude_lists, track_opens,
+         insert into pennypost_campaign.campaign (project_id, id, name, slug, subject, author, content_kind, content_version, audience,
+           track_opens, track_clicks, state, created_at)
+         select project_id, gen_random_uuid(), 'Large ' || n, 'large-' || n, subject, author, content_kind, 1, audience, track_opens,
            track_clicks, state, created_at from pennypost_campaign.campaign, ${many} where id = $1
          returning project_id, id)
        insert into pennypost_campaign.campaign_content (project_id, campaign_id, content) select project_id, id, content from more, large`,
@@ -101,9 +101,9 @@ describe('a listing, a step and whatever watches', () => {
     const { projectId } = tenant;
     const id = await tenant.make('campaign');
     const message = await tenant.make('message');
-    const { lists } = await application.campaigns.get(projectId, id);
+    const { audience } = await application.campaigns.get(projectId, id);
     const subscriber = await application.subscribers.upsert(projectId, { email: 'reader@example.com' });
-    await application.subscribers.subscribe(projectId, subscriber.id, lists[0] ?? '');
+    await application.subscribers.subscribe(projectId, subscriber.id, audience.include[0]?.list ?? '');
     await application.campaigns.launch(projectId, id);
     const { statements } = await statementsOf(async () => {
       await application.campaigns.pause(projectId, id);

@@ -324,7 +324,7 @@ describe('a campaign', () => {
     const content = { kind: 'text', source: 'Hello', subject: 'Hello', author: { address: `a@${senderDomain}` } };
     const list = await call('POST', '/v1/lists', { name: 'Twins' });
     const { id: listId } = list.body as { id: string };
-    const wish = { name: 'Twin', content, lists: [listId] };
+    const wish = { name: 'Twin', content, audience: { include: [{ list: listId }] } };
     const [first, second] = [await call('POST', '/v1/campaigns', wish), await call('POST', '/v1/campaigns', wish)];
     expect([first, second]).toMatchObject([{ body: { slug: 'twin' } }, { body: { slug: 'twin-2' } }]);
     expect(await call('POST', '/v1/campaigns', { ...wish, slug: 'twin' })).toMatchObject({
@@ -355,7 +355,7 @@ describe('an address', () => {
       status: 202,
       body: { to: 'Ada.Lee@example.com' },
     });
-    const draft = await call('POST', '/v1/campaigns', { name: 'Named', content, lists: [] });
+    const draft = await call('POST', '/v1/campaigns', { name: 'Named', content, audience: { include: [] } });
     expect(draft).toMatchObject({ body: { content: { author: { name: 'Shop', address: `a@${senderDomain}` } } } });
     const { id } = draft.body as { id: string };
     expect(await call('POST', `/v1/campaigns/${id}/test`, { to: [named] })).toMatchObject({

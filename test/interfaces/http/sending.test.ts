@@ -30,12 +30,14 @@ describe('a campaign over HTTP', () => {
       const { body } = await call('POST', '/v1/subscribers', { email });
       await call('PUT', `/v1/lists/${list}/subscribers/${body.id}`);
     }
-    return (await call('POST', '/v1/campaigns', { name: 'November', content, lists: [list] })).body.id as string;
+    return (await call('POST', '/v1/campaigns', { name: 'November', content, audience: { include: [{ list: list }] } })).body
+      .id as string;
   }
 
   it('whose content takes long to check keeps no other request waiting', async () => {
     const slow = { ...content, source: '<table><tr><td>'.repeat(60) + '<td><br><br>'.repeat(30_000) };
-    const id = (await call('POST', '/v1/campaigns', { name: 'Slow', content: slow, lists: [] })).body.id as string;
+    const id = (await call('POST', '/v1/campaigns', { name: 'Slow', content: slow, audience: { include: [] } })).body
+      .id as string;
     let checked = false;
     const checking = call('GET', `/v1/campaigns/${id}/check`).finally(() => {
       checked = true;
@@ -53,7 +55,11 @@ describe('a campaign over HTTP', () => {
   it('is made from a stored template, and keeps its content when the template changes', async () => {
     const list = await tenant.make('list');
     const template = (await call('POST', '/v1/templates', { name: 'Monthly', content })).body;
-    const made = await call('POST', '/v1/campaigns', { name: 'May', templateId: template.id, lists: [list] });
+    const made = await call('POST', '/v1/campaigns', {
+      name: 'May',
+      templateId: template.id,
+      audience: { include: [{ list: list }] },
+    });
     expect(made).toMatchObject({ status: 201, body: { content: { subject: content.subject, source: content.source } } });
     const letter = { ...content, kind: 'markdown', source: '# May' };
     await call('PATCH', `/v1/templates/${template.id}`, { content: letter });
@@ -66,11 +72,15 @@ describe('a campaign over HTTP', () => {
       body: { name: 'May', content: { kind: 'markdown', source: '# May', layout: 'default' } },
     });
     for (const given of [{}, { content, templateId: template.id }]) {
-      expect(await call('POST', '/v1/campaigns', { name: 'June', lists: [list], ...given })).toMatchObject({ status: 422 });
+      expect(
+        await call('POST', '/v1/campaigns', { name: 'June', audience: { include: [{ list: list }] }, ...given }),
+      ).toMatchObject({ status: 422 });
     }
     const foreign = await createTenant(instance);
     const strange = await foreign.make('template');
-    expect(await call('POST', '/v1/campaigns', { name: 'June', templateId: strange, lists: [list] })).toMatchObject({
+    expect(
+      await call('POST', '/v1/campaigns', { name: 'June', templateId: strange, audience: { include: [{ list: list }] } }),
+    ).toMatchObject({
       status: 404,
     });
     expect(await call('POST', '/v1/messages', { to: 'a@b.example', content, templateId: template.id })).toMatchObject({
@@ -91,7 +101,7 @@ describe('a campaign over HTTP', () => {
 
     expect(await call('POST', `/v1/campaigns/${id}/launch`)).toMatchObject({
       status: 200,
-      body: { state: 'sending', audience: 2 },
+      body: { state: 'sending', recipients: 2 },
     });
     expect(await call('POST', `/v1/campaigns/${id}/launch`)).toMatchObject({
       status: 409,
@@ -174,7 +184,7 @@ describe('a campaign over HTTP', () => {
   it('with a reply address that is none is refused where it stands', async () => {
     const answer = await call('POST', '/v1/campaigns', {
       name: 'x',
-      lists: [],
+      audience: { include: [] },
       content: { ...content, replyTo: { address: 'nonsense' } },
     });
     expect(answer).toMatchObject({ status: 422, body: { pointer: '/content/replyTo/address' } });
@@ -183,7 +193,7 @@ describe('a campaign over HTTP', () => {
   it('with a header that would forge another is refused where it stands', async () => {
     const answer = await call('POST', '/v1/campaigns', {
       name: 'x',
-      lists: [],
+      audience: { include: [] },
       content: { ...content, headers: { 'X-Note': 'a\r\nBcc: e@example.com' } },
     });
     expect(answer).toMatchObject({ status: 422, body: { pointer: '/content/headers/X-Note' } });

@@ -18,7 +18,7 @@ export async function draft(
   await pennypost.project(project.id).imports.create(octets(csv), { lists: [list.id] });
   const campaign = await pennypost.project(project.id).campaigns.create({
     name: 'First',
-    lists: [list.id],
+    audience: { include: [{ list: list.id }] },
     content: {
       kind: 'html',
       subject: 'Hello {{ first_name }}',

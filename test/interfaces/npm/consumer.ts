@@ -49,7 +49,7 @@ const content: ContentInput = {
   defaults: { first_name: 'friend' },
 };
 const template = await news.templates.create({ name: 'Letter', content });
-const input: CampaignInput = { name: 'First', templateId: template.id, lists: [list.id] };
+const input: CampaignInput = { name: 'First', templateId: template.id, audience: { include: [{ list: list.id }] } };
 const draft: Campaign = await news.campaigns.create(input);
 const { id, audience } = await news.campaigns.launch(draft.id);
 while ((await news.campaigns.get(id)).state !== 'submitted') await new Promise((resolve) => setTimeout(resolve, 50));

@@ -34,9 +34,9 @@ describe('an application that embeds pennypost', () => {
   it('goes from a file of people over SMTP and a click to the report, in its own process', async () => {
     const { pennypost } = await aHost({ smtp: inbox.url, publicUrl: 'https://example.com/mail/' });
     const { projectId, campaignId } = await draft(pennypost);
-    expect(await pennypost.project(projectId).campaigns.check(campaignId)).toEqual({ problems: [], audience: 2 });
+    expect(await pennypost.project(projectId).campaigns.check(campaignId)).toEqual({ problems: [], recipients: 2 });
     await pennypost.start();
-    expect((await pennypost.project(projectId).campaigns.launch(campaignId)).audience).toBe(2);
+    expect((await pennypost.project(projectId).campaigns.launch(campaignId)).recipients).toBe(2);
     await reaches(pennypost, projectId, campaignId, 'submitted');
     expect(
       inbox

@@ -5,7 +5,6 @@ import type { Envelope, Turn } from '../../../domain/delivery/index.ts';
 import type { Audience } from '../../../domain/shared/audience.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 import { issueLinkToken, MessageTokens } from '../../../domain/tracking/index.ts';
-import { audienceOf } from '../../campaign/audience-of.ts';
 import { marketingPlanContext } from '../plan-context.ts';
 import { marked } from '../repeat-mark.ts';
 
@@ -67,7 +66,7 @@ export class SendingMailing {
     const plan = renderer.compileFrozen(frozen, context);
     return new SendingMailing(
       mailing,
-      audienceOf(campaign),
+      campaign.audience,
       plan,
       tokens,
       frozen.content.author.address,

@@ -110,7 +110,7 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
     stream: cli.output.progressStream,
     clock: cli.clock,
     label: 'sending',
-    total: launched.audience,
+    total: launched.recipients,
   });
   const done = await untilDone(cli, instance, 'bulk', async () => {
     progress.update(inbox.recipients());
@@ -134,7 +134,7 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
     imported,
     duplicates,
     rejected,
-    audience: launched.audience,
+    audience: launched.recipients,
     submitted,
     ...reported,
     seconds,
@@ -200,7 +200,7 @@ async function createCampaign({ instance, directory, say }: Stage, project: Made
   const text = newsletter(list);
   await writeFile(path, text);
   const { content, name = 'Demo' } = parseContentFile(path, text);
-  const created = await campaigns.create(project.id, { name, content, lists: [list] }, { checked: true });
+  const created = await campaigns.create(project.id, { name, content, audience: { include: [{ list }] } }, { checked: true });
   const problems = created.problems ?? [];
   say('campaign', `${name}, MJML with Liquid${problems.length === 0 ? '' : `, ${problems.length} remarks`}`);
   return created;

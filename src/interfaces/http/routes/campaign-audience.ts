@@ -21,7 +21,7 @@ export const campaignAudienceRoutes: readonly Route<Application>[] = [
     params,
     body: z.strictObject({ target: z.enum(RESEND_TARGETS) }).openapi({ example: { target: 'failed' } }),
     status: 202,
-    reply: z.object({ audience: z.int().openapi({ description: 'Recipients of the new run; may be 0.' }) }),
+    reply: z.object({ recipients: z.int().openapi({ description: 'Recipients of the new run; may be 0.' }) }),
     handle: ({ application, projectId, params: { campaignId }, body }) =>
       application.campaigns.resend(projectId, campaignId, body.target),
   }),

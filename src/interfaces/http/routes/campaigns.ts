@@ -24,6 +24,7 @@ import { messageSchema, shownMessage } from './messages.ts';
 const route = routesOf<Application>();
 
 const state = z.enum(['draft', 'scheduled', 'sending', 'paused', 'submitted', 'cancelled']);
+const entry = z.object({ list: id });
 const campaignShape = {
   id,
   slug: z.string().openapi({ description: 'Short name for commands. Unique in the project; never changes.' }),
@@ -36,9 +37,8 @@ const campaignShape = {
     'Why the scheduled launch failed; the campaign is a draft again.',
   ),
   subject: z.string(),
-  audience: z.int().openapi({ description: 'Recipients, fixed at launch.' }),
-  lists: z.array(id).readonly(),
-  excludeLists: z.array(id).readonly(),
+  audience: z.object({ include: z.array(entry).readonly(), exclude: z.array(entry).readonly() }).openapi('Audience'),
+  recipients: z.int().openapi({ description: 'Their number, fixed at launch.' }),
   trackOpens: z.boolean(),
   trackClicks: z.boolean(),
   createdAt: timestamp,
@@ -53,12 +53,32 @@ const campaignSchema = z.object({ ...campaignShape, content: contentSchema }).op
 const listedCampaignSchema = z.object(campaignShape).openapi('ListedCampaign');
 const params = z.object({ campaignId: idOf('campaign') });
 
+/** The verb says which kinds of entry there are when it is given another one. */
+const entryInput = z
+  .custom<{ readonly list: string }>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'An object such as { "list": "newsletter" } is expected',
+  )
+  .openapi({
+    type: 'object',
+    properties: {
+      list: { type: 'string', 'x-object': 'list', description: 'Id or slug of a list.', example: 'newsletter' },
+    },
+    required: ['list'],
+    additionalProperties: false,
+  } as object);
+const audienceInput = z
+  .strictObject({ include: z.array(entryInput).max(100), exclude: z.array(entryInput).max(100).optional() })
+  .openapi({
+    description:
+      'Subscribers of the entries in `include`, without those of the entries in `exclude`. An empty `include` matches no subscriber.',
+  });
+
 const changes = z.strictObject({
   name: line(200),
   content: contentInput.optional().openapi({ description: 'Either content or a template.' }),
   templateId: idOf('template').optional().openapi({ description: 'A stored template. Its content is copied.' }),
-  lists: z.array(idOf('list')).max(100),
-  excludeLists: z.array(idOf('list')).max(100).optional(),
+  audience: audienceInput,
   trackOpens: z.boolean().optional().openapi({ default: true }),
   trackClicks: z.boolean().optional().openapi({ default: true }),
 });
@@ -117,7 +137,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     permission: 'campaign.write',
     maxBodyBytes: CONTENT_BODY_BYTES,
     body: draft.openapi({
-      example: { name: 'November news', content: contentExample, lists: ['0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'] },
+      example: { name: 'November news', content: contentExample, audience: { include: [{ list: 'newsletter' }] } },
     }),
     status: 201,
     reply: campaignSchema,
@@ -141,7 +161,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     permission: 'campaign.write',
     params,
     maxBodyBytes: CONTENT_BODY_BYTES,
-    body: changes.partial().openapi({ example: { name: 'December news' } }),
+    body: changes.partial().openapi({ example: { name: 'December news', audience: { include: [{ list: 'newsletter' }] } } }),
     reply: campaignSchema,
     handle: ({ application, projectId, params: { campaignId }, body }) =>
       application.campaigns.update(projectId, campaignId, named(body)),
@@ -168,7 +188,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     params,
     reply: z.object({
       problems: z.array(problemSchema).readonly(),
-      audience: z.int().openapi({ description: 'Recipients, if it was launched now.' }),
+      recipients: z.int().openapi({ description: 'Their number, if it was launched now.' }),
     }),
     handle: ({ application, projectId, params: { campaignId } }) => application.campaigns.check(projectId, campaignId),
   }),
