@@ -257,7 +257,7 @@ function wireSending(container: Container): void {
         transactional,
         register: (lanes, progress) =>
           work.run(async (scope) => {
-            await scope.delivery.saveWorker({
+            await scope.delivery.lanes.saveWorker({
               id,
               host: hostname(),
               pid: process.pid,
@@ -266,12 +266,12 @@ function wireSending(container: Container): void {
               startedAt,
               progress,
             });
-            return scope.delivery.liveWorkers();
+            return scope.delivery.lanes.liveWorkers();
           }),
         sweep: () => transactional.sweep(),
         sweepOwn: () => transactional.sweepOwn(),
         launchDue: () => tend.launchDue(),
-        forget: () => work.run((scope) => scope.delivery.forgetWorker(id)),
+        forget: () => work.run((scope) => scope.delivery.lanes.forgetWorker(id)),
         watcher: new ThreadWatcher({ workerId: id, connection, place: config, afterMs: stuckAfterMs, logLevel, log }),
         stuckAfterMs,
         clock,

@@ -15,7 +15,7 @@ afterAll(() => world.close());
 describe('a campaign that is cancelled', () => {
   const cancelAll = async (place: Place): Promise<number> => {
     for (let sum = 0; ; ) {
-      const { cancelled, left } = await world.run((store) => store.cancelRest(place, AT));
+      const { cancelled, left } = await world.run((stores) => stores.runs.cancelRest(place, AT));
       sum += cancelled;
       if (left !== 'more') return sum;
     }
@@ -58,17 +58,17 @@ describe('a campaign that is cancelled', () => {
           }
         };
         for (const one of before) await tell(one);
-        await world.run(async (store) => {
-          await store.setRunState(place.projectId, place.mailingId, ['running'], 'cancelled', AT);
-          await store.beginCancelling(place.projectId, place.mailingId);
+        await world.run(async (stores) => {
+          await stores.runs.setState(place.projectId, place.mailingId, ['running'], 'cancelled', AT);
+          await stores.runs.beginCancelling(place.projectId, place.mailingId);
         });
         // Held by a live worker: only what nobody holds is written down.
         expect(await cancelAll(place)).toBe(0);
-        expect(await world.run((store) => store.cancelling(10))).toHaveLength(1);
-        await world.run((store) => store.release(leases));
+        expect(await world.run((stores) => stores.runs.cancelling(10))).toHaveLength(1);
+        await world.run((stores) => stores.lanes.release(leases));
         const open = 6 - (await world.rows(place)).filter((row) => row.state !== 'deferred').length;
         expect(await cancelAll(place)).toBe(open);
-        expect(await world.run((store) => store.cancelling(10))).toEqual([]);
+        expect(await world.run((stores) => stores.runs.cancelling(10))).toEqual([]);
         for (const one of after) await tell(one);
         const { kept, counted } = await world.totals(place);
         expect(kept).toEqual(counted);

@@ -156,7 +156,7 @@ describe('a batch of a holder that was fenced out', () => {
     await world.record([batchOf(now, [anOutcome(0, 'deferred')], { cursor: 1, done: true })]);
     await world.record([batchOf(old, [anOutcome(0)], { batch: 2 })]);
     await expectTotals(place, { submitted: 1 });
-    expect(await world.run((store) => store.hasDeferred(place.projectId, place.mailingId, place.launchedOn))).toBe(false);
+    expect(await world.run((stores) => stores.ledger.hasDeferred(place))).toBe(false);
   });
 
   it('goes beside a batch of the same process that holds the shard again', async () => {
@@ -309,7 +309,7 @@ describe('who received it', () => {
     const place = await world.campaign(5);
     const outcomes = [0, 1, 2, 3, 4].map((person) => anOutcome(person, person % 2 === 0 ? 'submitted' : 'rejected'));
     await world.record([batchOf(await world.mustClaim(ADA), outcomes, { cursor: 5, done: true })]);
-    const list = (filter: LedgerFilter) => world.delivery((delivery) => delivery.ledger([place], filter));
+    const list = (filter: LedgerFilter) => world.delivery((delivery) => delivery.ledger.page([place], filter));
     const first = await list({ limit: 2 });
     const second = await list({ limit: 2, after: first.next });
     const third = await list({ limit: 2, after: second.next });
@@ -324,7 +324,7 @@ describe('who received it', () => {
   it('cannot be asked for with a cursor of something else', async () => {
     const place = await world.campaign(1);
     const after = Buffer.from('["x"]').toString('base64url');
-    await expect(world.delivery((delivery) => delivery.ledger([place], { after }))).rejects.toMatchObject({
+    await expect(world.delivery((delivery) => delivery.ledger.page([place], { after }))).rejects.toMatchObject({
       code: 'page.invalid_cursor',
     });
   });
@@ -332,7 +332,9 @@ describe('who received it', () => {
   it('is nobody for another project', async () => {
     const place = await world.campaign(1);
     await world.record([batchOf(await world.mustClaim(ADA), [anOutcome(0)], { cursor: 1, done: true })]);
-    expect((await world.delivery((delivery) => delivery.ledger([{ ...place, projectId: idOf(9, 0xa) }], {}))).items).toEqual([]);
+    expect((await world.delivery((delivery) => delivery.ledger.page([{ ...place, projectId: idOf(9, 0xa) }], {}))).items).toEqual(
+      [],
+    );
   });
 
   it('is known of those whose acceptance is recorded, and of those whom an earlier holder may have reached', async () => {
@@ -342,6 +344,6 @@ describe('who received it', () => {
     await world.record([batchOf(await world.mustClaim(ADA), outcomes, { cursor: 4, done: true })]);
     const ids = [0, 1, 2, 3, 4].map((person) => idOf(person));
     const reached = { accepted: new Set([idOf(0)]), possibly: new Set([idOf(3)]) };
-    expect(await world.run((store) => store.reachedAmong(place, ids))).toEqual(reached);
+    expect(await world.run((stores) => stores.ledger.reached(place, ids))).toEqual(reached);
   });
 });

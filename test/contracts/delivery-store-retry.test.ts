@@ -20,11 +20,11 @@ describe('a retry run', () => {
   const at = (moment: Date) => time.pass(moment.getTime() - time.clock.now().getTime());
   const due = async (moment: Date) => {
     await at(moment);
-    return world.run((store) => store.mailingsDue(10));
+    return world.run((stores) => stores.runs.due(10));
   };
   const page = async (place: Place, moment: Date, after: string | undefined, limit: number) => {
     await at(moment);
-    return world.run((store) => store.recipientsInStates(place, 'due', after, limit));
+    return world.run((stores) => stores.ledger.inStates(place, 'due', after, limit));
   };
   afterEach(() => at(AT));
 
@@ -47,16 +47,16 @@ describe('a retry run', () => {
     expect(await due(later(HOUR))).toEqual([place]);
     await world.startRun(place, 1, 'retry', [idOf(0)]);
     expect(await due(later(HOUR))).toEqual([]);
-    await world.run((store) => store.setRunState(place.projectId, place.mailingId, ['running'], 'done', AT));
+    await world.run((stores) => stores.runs.setState(place.projectId, place.mailingId, ['running'], 'done', AT));
     expect(await due(later(HOUR))).toEqual([place]);
   });
 
   it('is not looked for in a campaign that nobody watches, and is again after a resend', async () => {
     const place = await deferred(1);
-    await world.run((store) => store.watch(place.projectId, place.mailingId, false));
+    await world.run((stores) => stores.runs.watch(place.projectId, place.mailingId, false));
     expect(await due(later(HOUR))).toEqual([]);
     await world.startRun(place, 1, 'resend_failed', [idOf(7)]);
-    await world.run((store) => store.setRunState(place.projectId, place.mailingId, ['running'], 'done', AT));
+    await world.run((stores) => stores.runs.setState(place.projectId, place.mailingId, ['running'], 'done', AT));
     expect(await due(later(HOUR))).toEqual([place]);
   });
 

@@ -73,7 +73,7 @@ describe('a claim', () => {
   it('passes shards that somebody else is just claiming', async () => {
     const place = await world.campaign(2, { shardSize: 1 });
     const numbers = await world.run(async (mine) => {
-      const first = await mine.claim(ADA, LEASE_MS, { avoid: [], expiredBefore: false });
+      const first = await mine.lanes.claim(ADA, LEASE_MS, { avoid: [], expiredBefore: false });
       // The first claim is not committed yet.
       const second = await world.claim(BOB);
       return [first?.number, second?.number];
@@ -92,7 +92,7 @@ describe('a claim', () => {
 
   it.each(['paused', 'cancelled', 'done'] as const)('leaves a run alone that is %s', async (state) => {
     const place = await world.campaign(2);
-    await world.run((store) => store.setRunState(place.projectId, place.mailingId, ['running'], state, AT));
+    await world.run((stores) => stores.runs.setState(place.projectId, place.mailingId, ['running'], state, AT));
     expect(await world.claim(ADA)).toBeUndefined();
   });
 
@@ -116,7 +116,7 @@ describe('a claim', () => {
     await world.record([
       aBatch({ ...lease, cursor: 1, claimedThrough: 5, outcomes: [0, 2, 3].map((person) => anOutcome(person)) }),
     ]);
-    await world.run((store) => store.release([lease]));
+    await world.run((stores) => stores.lanes.release([lease]));
     expect(await world.mustClaim(BOB)).toMatchObject({ cursor: 1, claimedThrough: 5, settled: [2, 3], fence: 2 });
     expect(await world.shardRow(place)).toMatchObject({ owner: BOB, fence: 2, batch: 0 });
   });
@@ -152,7 +152,7 @@ describe('a lease', () => {
     const place = await world.campaign(1);
     const lease = await world.mustClaim(ADA);
     await world.expire(place);
-    expect(await world.run((store) => store.renew(ADA, LEASE_MS, [lease]))).toEqual(new Set([leaseName(lease)]));
+    expect(await world.run((stores) => stores.lanes.renew(ADA, LEASE_MS, [lease]))).toEqual(new Set([leaseName(lease)]));
     expect(await world.claim(BOB, { takeExpired: true })).toBeUndefined();
   });
 
@@ -161,15 +161,15 @@ describe('a lease', () => {
     const lease = await world.mustClaim(ADA);
     await world.expire(place);
     const now = await world.mustClaim(BOB, { takeExpired: true });
-    expect(await world.run((store) => store.renew(ADA, LEASE_MS, [lease]))).toEqual(new Set());
-    expect(await world.run((store) => store.renew(BOB, LEASE_MS, [now]))).toEqual(new Set([leaseName(now)]));
+    expect(await world.run((stores) => stores.lanes.renew(ADA, LEASE_MS, [lease]))).toEqual(new Set());
+    expect(await world.run((stores) => stores.lanes.renew(BOB, LEASE_MS, [now]))).toEqual(new Set([leaseName(now)]));
   });
 
   it('given back is free at once, and cannot be renewed', async () => {
     await world.campaign(1);
     const lease = await world.mustClaim(ADA);
-    await world.run((store) => store.release([lease]));
-    expect(await world.run((store) => store.renew(ADA, LEASE_MS, [lease]))).toEqual(new Set());
+    await world.run((stores) => stores.lanes.release([lease]));
+    expect(await world.run((stores) => stores.lanes.renew(ADA, LEASE_MS, [lease]))).toEqual(new Set());
     expect(await world.claim(BOB)).toMatchObject({ fence: 2 });
   });
 
@@ -178,7 +178,7 @@ describe('a lease', () => {
     const lease = await world.mustClaim(ADA);
     await world.expire(place);
     await world.mustClaim(BOB, { takeExpired: true });
-    await world.run((store) => store.release([lease]));
+    await world.run((stores) => stores.lanes.release([lease]));
     expect((await world.shardRow(place))?.owner).toBe(BOB);
   });
 
@@ -187,7 +187,7 @@ describe('a lease', () => {
     await world.mustClaim(ADA);
     await world.mustClaim(ADA);
     await world.mustClaim(BOB);
-    expect(await world.run((store) => store.releaseAllOf(ADA))).toBe(2);
+    expect(await world.run((stores) => stores.lanes.releaseAllOf(ADA))).toBe(2);
     expect(await world.claim(BOB)).toBeDefined();
   });
 
@@ -206,7 +206,7 @@ describe('a lease', () => {
     for (let round = 1; round <= 10; round += 1) {
       const batches = leases.map((lease) => aBatch({ ...lease, batch: round, claimedThrough: 1 }));
       const [kept, recorded] = await Promise.all([
-        world.run((store) => store.renew(ADA, LEASE_MS, leases.toReversed())),
+        world.run((stores) => stores.lanes.renew(ADA, LEASE_MS, leases.toReversed())),
         world.record(batches),
       ]);
       expect([kept.size, [...recorded.verdicts.values()].every((verdict) => verdict === 'moved')]).toEqual([12, true]);
@@ -223,14 +223,14 @@ describe('a run', () => {
     return place;
   };
   const stateOf = async (place: { projectId: string; mailingId: string }) =>
-    (await world.run((store) => store.runs(place.projectId, place.mailingId))).map((run) => run.state);
+    (await world.run((stores) => stores.runs.of(place.projectId, place.mailingId))).map((run) => run.state);
 
   it('is finished when none of its shards is open', async () => {
     const place = await world.campaign(2, { shardSize: 1 });
     await finish(place, [0]);
-    expect(await world.run((store) => store.finishedRuns(10))).toEqual([]);
+    expect(await world.run((stores) => stores.runs.finished(10))).toEqual([]);
     await finish(place, [1]);
-    expect(await world.run((store) => store.finishedRuns(10))).toMatchObject([{ ...place, number: 0, audience: 2 }]);
+    expect(await world.run((stores) => stores.runs.finished(10))).toMatchObject([{ ...place, number: 0, audience: 2 }]);
   });
 
   it('ends alone: other runs of its campaign go on', async () => {
@@ -241,38 +241,38 @@ describe('a run', () => {
     const open = await world.mustClaim(BOB);
     expect([retry.run, open.run]).toEqual([1, 0]);
     await world.record([aBatch({ ...retry, cursor: 1, claimedThrough: 1, done: true, outcomes: [anOutcome(0)] })]);
-    expect(await world.run((store) => store.endRun({ ...place, number: 1 }, AT))).toBe(true);
+    expect(await world.run((stores) => stores.runs.end({ ...place, number: 1 }, AT))).toBe(true);
     expect(await stateOf(place)).toEqual(['running', 'done']);
   });
 
   it('does not end while a shard is open, nor twice, nor when it was paused meanwhile', async () => {
     const place = await world.campaign(1);
-    const end = () => world.run((store) => store.endRun({ ...place, number: 0 }, AT));
+    const end = () => world.run((stores) => stores.runs.end({ ...place, number: 0 }, AT));
     expect(await end()).toBe(false);
     await finish(place, [0]);
-    await world.run((store) => store.setRunState(place.projectId, place.mailingId, ['running'], 'paused', AT));
+    await world.run((stores) => stores.runs.setState(place.projectId, place.mailingId, ['running'], 'paused', AT));
     expect(await end()).toBe(false);
-    await world.run((store) => store.setRunState(place.projectId, place.mailingId, ['paused'], 'running', AT));
+    await world.run((stores) => stores.runs.setState(place.projectId, place.mailingId, ['paused'], 'running', AT));
     expect([await end(), await end()]).toEqual([true, false]);
   });
 
   it('is told apart by its state from those that go on', async () => {
     const [one, two] = [await world.campaign(1), await world.campaign(1)];
-    await world.run((store) => store.setRunState(one.projectId, one.mailingId, ['running'], 'paused', AT));
+    await world.run((stores) => stores.runs.setState(one.projectId, one.mailingId, ['running'], 'paused', AT));
     const keys = [one, two].map((place) => ({ ...place, run: 0 }));
-    expect(await world.run((store) => store.runningOf(keys))).toEqual(new Set([runName({ ...two, run: 0 })]));
+    expect(await world.run((stores) => stores.runs.running(keys))).toEqual(new Set([runName({ ...two, run: 0 })]));
   });
 
   it('of nobody is finished at once', async () => {
     const place = await world.campaign(0);
-    expect(await world.run((store) => store.finishedRuns(10))).toMatchObject([place]);
+    expect(await world.run((stores) => stores.runs.finished(10))).toMatchObject([place]);
   });
 });
 
 describe('the partitions of the ledger', () => {
   it('are one per month, made once, also by several at once, also across the end of a year', async () => {
     const dates = ['2031-12-01', '2031-12-31', '2032-01-01', '2032-02-29'];
-    await Promise.all([...dates, ...dates].map((date) => world.run((store) => store.ensureLedgerPartition(date))));
+    await Promise.all([...dates, ...dates].map((date) => world.run((stores) => stores.runs.ensurePartition(date))));
     const names = await world.sql<{ name: string; bounds: string }>(
       `select c.relname as name, pg_get_expr(c.relpartbound, c.oid) as bounds from pg_inherits i join pg_class c on c.oid = i.inhrelid
        where i.inhparent = 'pennypost_delivery.mailing_recipient'::regclass and c.relname like 'mailing_recipient_203%' order by 1`,
@@ -288,14 +288,14 @@ describe('the partitions of the ledger', () => {
     const place = await world.campaign(1);
     const lease = await world.mustClaim(ADA);
     await world.run(async (writing) => {
-      await writing.record(
+      await writing.lanes.record(
         [aBatch({ ...lease, cursor: 1, claimedThrough: 1, done: true, outcomes: [anOutcome(0)] })],
         { firstDelayMs: 1, maxDelayMs: 1, lifetimeMs: 1 },
         LEASE_MS,
         () => 0,
       );
       // The writer's transaction is open: a lock that waited for it would stop here.
-      await world.run((store) => store.ensureLedgerPartition('2033-05-05'));
+      await world.run((stores) => stores.runs.ensurePartition('2033-05-05'));
     });
     expect(await world.rows(place)).toHaveLength(1);
   });
@@ -311,28 +311,28 @@ describe('the register of workers', () => {
       startedAt: AT,
       progress: { shards: 0, submitted: 0, perSecond: 0, unrecorded: 0 },
     };
-    await world.run((store) => store.saveWorker(worker, 15_000));
-    await world.run((store) => store.saveWorker({ ...worker, id: BOB }, 15_000));
+    await world.run((stores) => stores.lanes.saveWorker(worker, 15_000));
+    await world.run((stores) => stores.lanes.saveWorker({ ...worker, id: BOB }, 15_000));
     await world.sql(`update pennypost_delivery.worker set seen_at = clock_timestamp() - interval '20 seconds' where id = $1`, [
       BOB,
     ]);
-    expect(await world.run((store) => store.workers(15_000))).toEqual([{ ...worker, responds: true }]);
-    await world.run((store) => store.forgetWorker(ADA));
-    expect(await world.run((store) => store.workers(15_000))).toEqual([]);
+    expect(await world.run((stores) => stores.lanes.workers(15_000))).toEqual([{ ...worker, responds: true }]);
+    await world.run((stores) => stores.lanes.forgetWorker(ADA));
+    expect(await world.run((stores) => stores.lanes.workers(15_000))).toEqual([]);
   });
 
   it('knows of one that says nothing for as long as its watcher tells that its event loop is blocked', async () => {
     const progress = { shards: 2, submitted: 40, perSecond: 0, unrecorded: 7 };
     const worker = { id: ADA, host: 'here', pid: 1, lanes: ['bulk'] as const, startedAt: AT, progress };
     const stuck = { at: 'its event loop is blocked', forMs: 31_000, profile: '/tmp/a.cpuprofile' };
-    const known = () => world.run((store) => store.workers(15_000));
+    const known = () => world.run((stores) => stores.lanes.workers(15_000));
     const backdate = (column: string) => world.sql(`update pennypost_delivery.worker set ${column}`);
-    await world.run((store) => store.saveWorker(worker, 15_000));
+    await world.run((stores) => stores.lanes.saveWorker(worker, 15_000));
     await backdate(`seen_at = clock_timestamp() - interval '20 seconds'`);
     await tellBlocked(world.connection, ADA, stuck);
     expect(await known()).toEqual([{ ...worker, responds: false, progress: { ...progress, stuck } }]);
 
-    await world.run((store) => store.saveWorker(worker, 15_000));
+    await world.run((stores) => stores.lanes.saveWorker(worker, 15_000));
     expect(await known()).toEqual([{ ...worker, responds: true }]);
 
     await tellBlocked(world.connection, ADA, stuck);

@@ -91,9 +91,11 @@ describe('an attempt without an end', () => {
   });
 
   it('names the worker that has it, and its process', async () => {
-    expect(await world.run((store) => store.attemptingWorkers())).toEqual([{ id: SENDER, process: 'boot/pid 77 1' }]);
-    expect((await world.run((store) => store.unfinishedMessagesOf(SENDER, 10))).map(({ id }) => id)).toEqual([idOf(1)]);
-    expect(await world.run((store) => store.unfinishedMessagesOf(SWEEPER, 10))).toEqual([]);
+    expect(await world.run((stores) => stores.transactional.attemptingWorkers())).toEqual([
+      { id: SENDER, process: 'boot/pid 77 1' },
+    ]);
+    expect((await world.run((stores) => stores.transactional.unfinishedOf(SENDER, 10))).map(({ id }) => id)).toEqual([idOf(1)]);
+    expect(await world.run((stores) => stores.transactional.unfinishedOf(SWEEPER, 10))).toEqual([]);
   });
 
   it('is lost with a worker of whom nothing is known any more', async () => {
@@ -102,11 +104,11 @@ describe('an attempt without an end', () => {
   });
 
   it('keeps its worker from being forgotten, so that it can be found', async () => {
-    const known = async () => (await world.run((store) => store.workers(LOST))).map(({ id }) => id);
-    await world.run((store) => store.forgetWorker(SENDER));
+    const known = async () => (await world.run((stores) => stores.lanes.workers(LOST))).map(({ id }) => id);
+    await world.run((stores) => stores.lanes.forgetWorker(SENDER));
     expect(await known()).toContain(SENDER);
     await world.sql(`update pennypost_delivery.transactional_message set state = 'submitted'`);
-    await world.run((store) => store.forgetWorker(SENDER));
+    await world.run((stores) => stores.lanes.forgetWorker(SENDER));
     expect(await known()).not.toContain(SENDER);
   });
 });
@@ -142,8 +144,8 @@ describe('a worker', () => {
 });
 
 const beat = (id: string, process: { host: string; pid: number }) =>
-  world.run((store) =>
-    store.saveWorker(
+  world.run((stores) =>
+    stores.lanes.saveWorker(
       {
         id,
         ...process,
@@ -157,7 +159,7 @@ const beat = (id: string, process: { host: string; pid: number }) =>
 
 /** Message 1, under attempt by the sender. */
 const begin = () =>
-  world.run(async (store) => {
+  world.run(async (stores) => {
     const message: TransactionalMessage = {
       projectId: PROJECT,
       id: idOf(1),
@@ -176,8 +178,8 @@ const begin = () =>
       code: undefined,
       reply: undefined,
     };
-    await store.addMessage(message);
-    await store.moveToAttempt(
+    await stores.transactional.add(message);
+    await stores.transactional.moveToAttempt(
       { ...message, state: 'attempting', attempts: 1 },
       { states: ['accepted'] },
       { workerId: SENDER, transport: 'memory' },
@@ -185,7 +187,7 @@ const begin = () =>
   });
 
 const lost = async ({ silentMs = SILENT, lostMs = LOST, dead = [] as readonly string[] } = {}) =>
-  (await world.run((store) => store.unfinishedMessages(SWEEPER, { silentMs, lostMs, dead }, 10))).map(({ id }) => id);
+  (await world.run((stores) => stores.transactional.unfinished(SWEEPER, { silentMs, lostMs, dead }, 10))).map(({ id }) => id);
 
 const AGO = `clock_timestamp() - $2 * interval '1 millisecond'`;
 const silentFor = (milliseconds: number) =>

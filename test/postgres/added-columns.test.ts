@@ -20,24 +20,24 @@ async function work(): Promise<void> {
   const [lane, unit, id] = [instance.get(tokens.transactional), instance.get(tokens.work), instance.get(tokens.workerId)];
   const worker = { id, host: 'h', pid: 1, lanes: ['bulk'] as const, startedAt: new Date() };
   await unit.run((scope) =>
-    scope.delivery.saveWorker({ ...worker, progress: { shards: 0, submitted: 0, perSecond: 0, unrecorded: 0 } }),
+    scope.delivery.lanes.saveWorker({ ...worker, progress: { shards: 0, submitted: 0, perSecond: 0, unrecorded: 0 } }),
   );
-  await unit.single((scope) => scope.delivery.liveWorkers());
+  await unit.single((scope) => scope.delivery.lanes.liveWorkers());
 
   const campaign = await world.campaign({ lists: [await world.list(3)] });
   await application.campaigns.launch(projectId, campaign.id);
-  const lease = await unit.bulk((scope) => scope.delivery.claim(id, { avoid: [], takeExpired: false }));
+  const lease = await unit.bulk((scope) => scope.delivery.lanes.claim(id, { avoid: [], takeExpired: false }));
   const { recipients } = lease!;
   await unit.single((scope) => scope.audience.recipients.read(projectId, recipients, campaign.audience));
-  await unit.single((scope) => scope.delivery.reachedAmong(lease!, recipients));
-  await unit.single((scope) => scope.delivery.renew(id, [lease!]));
-  await unit.single((scope) => scope.delivery.runningOf([lease!]));
+  await unit.single((scope) => scope.delivery.ledger.reached(lease!, recipients));
+  await unit.single((scope) => scope.delivery.lanes.renew(id, [lease!]));
+  await unit.single((scope) => scope.delivery.runs.running([lease!]));
   const outcomes = (['submitted', 'deferred', 'rejected'] as const).map((state, index) => ({
     ...anOutcome(0, state, { at: new Date() }),
     subscriberId: recipients[index]!,
   }));
   const batch = aBatch({ ...lease!, batch: 1, cursor: 3, claimedThrough: 3, done: true, outcomes });
-  const { verdicts } = await unit.bulk((scope) => scope.delivery.record([batch]));
+  const { verdicts } = await unit.bulk((scope) => scope.delivery.lanes.record([batch]));
   expect(verdicts.get(leaseName(lease!))).toBe('moved');
   await instance.get(tokens.tend).tend();
   await application.campaigns.report(projectId, campaign.id);
@@ -45,7 +45,7 @@ async function work(): Promise<void> {
 
   const input = { to: 'ada@example.com', content: TransactionalStage.content, variables: { name: 'Ada' } };
   const message = await application.messages.send(projectId, input);
-  await unit.single((scope) => scope.delivery.messagesDue());
+  await unit.single((scope) => scope.delivery.transactional.due());
   expect(await lane.send(projectId, message.id)).toMatchObject({ state: 'submitted' });
   expect((await application.messages.get(projectId, message.id)).tries).toHaveLength(1);
   await lane.sweep();

@@ -126,7 +126,7 @@ export class CampaignWorld {
   async runs(campaignId: string): Promise<readonly Run[]> {
     const [mailingId] = await this.mailings(campaignId);
     if (mailingId === undefined) return [];
-    return this.instance.get(tokens.work).run((scope) => scope.delivery.runs(this.projectId, mailingId));
+    return this.instance.get(tokens.work).run((scope) => scope.delivery.runs.of(this.projectId, mailingId));
   }
 
   async shards(

@@ -1,6 +1,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import {
   DeliveryService,
+  type DeliveryStores,
   LEASE_MS,
   LEDGER_STATES,
   type LedgerState,
@@ -14,7 +15,7 @@ import {
 } from '../../src/domain/delivery/index.ts';
 import { inBulkTransaction } from '../../src/infrastructure/postgres/bulk-session.ts';
 import type { ConnectionSettings } from '../../src/infrastructure/postgres/connection.ts';
-import { PostgresDeliveryStore } from '../../src/infrastructure/postgres/delivery-store.ts';
+import { postgresDeliveryStores } from '../../src/infrastructure/postgres/delivery-store.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
 import type { Sql } from '../../src/infrastructure/postgres/sql.ts';
 import { randomIds } from '../../src/infrastructure/system.ts';
@@ -52,19 +53,19 @@ export class DeliveryWorld {
     return { world, time: await handTime(world.connection, aHandClock(AT)) };
   }
 
-  run<T>(work: (store: PostgresDeliveryStore, sql: Sql) => Promise<T>): Promise<T> {
-    return inTransaction(this.orm, (session) => work(new PostgresDeliveryStore(session), session.sql));
+  run<T>(work: (stores: DeliveryStores, sql: Sql) => Promise<T>): Promise<T> {
+    return inTransaction(this.orm, (session) => work(postgresDeliveryStores(session), session.sql));
   }
 
   delivery<T>(work: (delivery: DeliveryService) => Promise<T>): Promise<T> {
     const clock = aHandClock(AT);
     const deps = { clock, ids: randomIds(clock), random: () => 1 };
-    return this.run((store) => work(new DeliveryService({ store, ...deps })));
+    return this.run((stores) => work(new DeliveryService({ stores, ...deps })));
   }
 
   /** As sending processes do it: batches and claims go without the ORM, in statements that leave together. */
-  bulk<T>(work: (store: PostgresDeliveryStore) => Promise<T>): Promise<T> {
-    return inBulkTransaction(this.orm, (session) => work(new PostgresDeliveryStore(session)));
+  bulk<T>(work: (stores: DeliveryStores) => Promise<T>): Promise<T> {
+    return inBulkTransaction(this.orm, (session) => work(postgresDeliveryStores(session)));
   }
 
   sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
@@ -94,19 +95,19 @@ export class DeliveryWorld {
 
   async startRun(place: Place, number: number, purpose: RunPurpose, ids: readonly string[], shardSize = 1_000): Promise<number> {
     const { projectId, mailingId, launchedOn } = place;
-    return this.run(async (store) => {
-      await store.ensureLedgerPartition(launchedOn);
-      await store.addRun({ ...place, number, purpose, state: 'running', audience: 0, createdAt: AT, endedAt: undefined });
+    return this.run(async (stores) => {
+      await stores.runs.ensurePartition(launchedOn);
+      await stores.runs.add({ ...place, number, purpose, state: 'running', audience: 0, createdAt: AT, endedAt: undefined });
       for (let shard = 0; shard * shardSize < ids.length; shard += 1) {
         const page = ids.slice(shard * shardSize, (shard + 1) * shardSize);
-        await store.addShard(
+        await stores.runs.addShard(
           { projectId, mailingId, run: number, number: shard },
           launchedOn,
           `{${page.join(',')}}`,
           page.length,
         );
       }
-      return store.closeRun({ projectId, mailingId, number });
+      return stores.runs.close({ projectId, mailingId, number });
     });
   }
 
@@ -115,7 +116,7 @@ export class DeliveryWorld {
     options: { avoid?: readonly string[]; takeExpired?: boolean; leaseMs?: number } = {},
   ): Promise<ShardLease | undefined> {
     const { avoid = [], takeExpired = false, leaseMs = LEASE_MS } = options;
-    return this.bulk((store) => store.claim(owner, leaseMs, { avoid, expiredBefore: takeExpired }));
+    return this.bulk((stores) => stores.lanes.claim(owner, leaseMs, { avoid, expiredBefore: takeExpired }));
   }
 
   /** @throws Error when there is nothing to claim */
@@ -126,7 +127,7 @@ export class DeliveryWorld {
   }
 
   record(batches: readonly ShardBatch[], policy: RetryPolicy = BRISK): Promise<RecordedBatches> {
-    return this.bulk((store) => store.record(batches, policy, LEASE_MS, () => 1));
+    return this.bulk((stores) => stores.lanes.record(batches, policy, LEASE_MS, () => 1));
   }
 
   /** Records one batch; says what became of it. */
@@ -178,7 +179,7 @@ export class DeliveryWorld {
 
   /** The totals as the shards keep them, and as the ledger says when it is counted. */
   async totals(place: Place) {
-    const kept = await this.run((store) => store.totals(place.projectId, [place.mailingId]));
+    const kept = await this.run((stores) => stores.ledger.totals(place.projectId, [place.mailingId]));
     const counted = noTotals();
     let repeated = 0;
     let possibleRepeats = 0;

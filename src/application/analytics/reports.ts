@@ -65,7 +65,7 @@ export class Reports {
         links: await scope.campaign.mailings.links(projectId, campaignId),
       });
       const { slug, state, pauseReason, launchedAt, submittedAt, settledAt } = campaign;
-      const reasons = await scope.delivery.reasons(mailings);
+      const reasons = await scope.delivery.ledger.reasons(mailings);
       const times = { launchedAt, submittedAt, settledAt };
       const daily = options.daily === true ? await this.#days(scope, campaign, {}) : undefined;
       return { ...report, slug, state, pauseReason, ...times, repeated, possibleRepeats, reasons, daily };
@@ -112,7 +112,7 @@ type Totals = Pick<CampaignFigures, 'audience' | 'states' | 'repeated' | 'possib
 
 /** Every state with its number; `pending` are those without an outcome. */
 async function totalsOf(scope: Scope, { projectId, state }: Campaign, mailings: readonly Mailing[]): Promise<Totals> {
-  const totals = await scope.delivery.totals(projectId, idsOf(mailings));
+  const totals = await scope.delivery.ledger.totals(projectId, idsOf(mailings));
   const known = Object.values(totals.states).reduce((sum, count) => sum + count, 0);
   const pending = totals.audience - known;
   const { cancelled, deferred } = totals.states;

@@ -178,7 +178,7 @@ export class CampaignDesk {
   pause(projectId: Id, id: Id, reason: string | null = null): Promise<Campaign> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.pause(projectId, id, reason);
-      await scope.delivery.pause(await scope.campaign.mailings.of(projectId, id));
+      await scope.delivery.runs.pause(await scope.campaign.mailings.of(projectId, id));
       return campaign;
     });
   }
@@ -186,7 +186,7 @@ export class CampaignDesk {
   resume(projectId: Id, id: Id): Promise<Campaign> {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.resume(projectId, id);
-      await scope.delivery.resume(await scope.campaign.mailings.of(projectId, id));
+      await scope.delivery.runs.resume(await scope.campaign.mailings.of(projectId, id));
       await scope.jobs.enqueue(bulkWake, { projectId, campaignId: id }, { key: id });
       return campaign;
     });
@@ -197,7 +197,7 @@ export class CampaignDesk {
     const { campaign, mailings } = await this.#work.run(async (scope) => {
       const campaign = await scope.campaign.cancel(projectId, id);
       const mailings = await scope.campaign.mailings.of(projectId, id);
-      await scope.delivery.cancel(mailings);
+      await scope.delivery.runs.cancel(mailings);
       return { campaign, mailings };
     });
     for (const mailing of mailings) await this.#tend.cancelRest(mailing);

@@ -64,7 +64,7 @@ export class ExplainCampaign {
         return { launched: false, included, excluded: { ...excluded, bad_data: undefined, skipped: 0 } };
       }
       const mailings = await scope.campaign.mailings.of(projectId, campaignId);
-      const { states } = await scope.delivery.totals(
+      const { states } = await scope.delivery.ledger.totals(
         projectId,
         mailings.map(({ mailingId }) => mailingId),
       );
@@ -139,7 +139,7 @@ const idsIn = (literal: string): Id[] => (literal.length <= 2 ? [] : literal.sli
 async function countWithoutRow(scope: Scope, campaign: Campaign, mailings: readonly MailingKey[]) {
   const counts = { erased: 0, suppressed: 0, excluded_list: 0, unconfirmed: 0, unsubscribed: 0 };
   for (const { reason, ids } of await scope.audience.recipients.excludedIds(campaign.projectId, campaign.audience))
-    counts[reason] = (await scope.delivery.withoutRow(mailings, ids)).count;
+    counts[reason] = (await scope.delivery.ledger.withoutRow(mailings, ids)).count;
   return counts;
 }
 
@@ -168,7 +168,7 @@ async function leftOutByLists(
   for (let after = search.after; ; ) {
     const page = await scope.audience.recipients.exclusions(campaign.projectId, campaign.audience, { ...search, after });
     const ids = page.items.map((row) => row.subscriberId);
-    const without = idsIn((await scope.delivery.withoutRow(mailings, `{${ids.join(',')}}`)).ids);
+    const without = idsIn((await scope.delivery.ledger.withoutRow(mailings, `{${ids.join(',')}}`)).ids);
     const left = new Set(without);
     items.push(...page.items.filter((row) => left.has(row.subscriberId)).map((row) => ({ ...row, detail: undefined })));
     if (items.length >= search.limit || page.next === undefined) return { items, next: page.next };
@@ -184,7 +184,7 @@ async function leftOutBySending(
 ): Promise<Page<LeftOut>> {
   const id = idAfter(request);
   const after = id === undefined ? undefined : ledgerCursor(mailing, id);
-  const page = await scope.delivery.ledger([mailing], { ...request, after, state: LEDGER_STATE[kind] });
+  const page = await scope.delivery.ledger.page([mailing], { ...request, after, state: LEDGER_STATE[kind] });
   const ids = page.items.map((row) => row.subscriberId);
   const addresses = await scope.audience.subscribers.addressesOf(mailing.projectId, ids);
   const items = page.items.map((row): LeftOut => {

@@ -91,7 +91,7 @@ export class LaunchCampaign {
       if (campaign.version !== draft.version) throw new EditedMeanwhile();
       await holdCampaignLists(scope, campaign);
       const mailing = await scope.campaign.mailings.add(campaign, frozen, listsIn(campaign.audience.include));
-      const { audience: recipients } = await scope.delivery.startRun(mailing, 'first', (after) =>
+      const { audience: recipients } = await scope.delivery.runs.start(mailing, 'first', (after) =>
         scope.audience.recipients.page(projectId, campaign.audience, after, this.#options.shardSize),
       );
       if (recipients === 0 && options.allowEmpty !== true) throw new AudienceEmpty();

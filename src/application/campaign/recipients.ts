@@ -15,7 +15,7 @@ export async function recipientsPage(
   campaignId: Id,
   filter: LedgerFilter,
 ): Promise<Page<CampaignRecipient>> {
-  const page = await delivery.ledger(await campaign.mailings.of(projectId, campaignId), filter);
+  const page = await delivery.ledger.page(await campaign.mailings.of(projectId, campaignId), filter);
   const ids = page.items.map((row) => row.subscriberId);
   const addresses = await audience.subscribers.addressesOf(projectId, ids);
   const items = page.items.map((row) => ({ ...row, address: addresses.get(row.subscriberId)?.address ?? null }));

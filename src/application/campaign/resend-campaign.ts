@@ -42,9 +42,9 @@ export class ResendCampaign {
     const { projectId, id } = campaign;
     const mailings = await scope.campaign.mailings.of(projectId, id);
     if (target !== 'new') {
-      return scope.delivery.resend(mailings, target === 'failed' ? 'resend_failed' : 'resend_in_doubt', this.#shardSize);
+      return scope.delivery.runs.resend(mailings, target === 'failed' ? 'resend_failed' : 'resend_in_doubt', this.#shardSize);
     }
-    return scope.delivery.resendNew(mailings, (after) =>
+    return scope.delivery.runs.resendNew(mailings, (after) =>
       scope.audience.recipients.page(projectId, campaign.audience, after, this.#shardSize),
     );
   }

@@ -44,21 +44,21 @@ export class TendCampaigns {
 
   /** Ends and settles; cheap enough to be asked every two seconds by every sending process. */
   async settle(): Promise<void> {
-    const finished = await this.#work.run((scope) => scope.delivery.finishedRuns());
+    const finished = await this.#work.run((scope) => scope.delivery.runs.finished());
     for (const run of finished) {
       await this.#work.run(async (scope) => {
         const { projectId, campaignId } = await scope.campaign.mailings.get(run.projectId, run.mailingId);
         // The campaign's row first, as pause and cancel take it: whoever is second sees what the first has done.
         await scope.campaign.lock(projectId, campaignId);
-        if (!(await scope.delivery.endRun(run))) return;
+        if (!(await scope.delivery.runs.end(run))) return;
         const mailings = await scope.campaign.mailings.of(projectId, campaignId);
-        if (run.number === 0 && (await scope.delivery.firstRunsOver(mailings)))
+        if (run.number === 0 && (await scope.delivery.runs.firstOver(mailings)))
           await scope.campaign.finish(projectId, campaignId);
-        if (await scope.delivery.settle(mailings)) await scope.campaign.settle(projectId, campaignId);
+        if (await scope.delivery.runs.settle(mailings)) await scope.campaign.settle(projectId, campaignId);
       });
     }
     await this.#retryDue();
-    for (const mailing of await this.#work.run((scope) => scope.delivery.cancelling())) await this.cancelRest(mailing);
+    for (const mailing of await this.#work.run((scope) => scope.delivery.runs.cancelling())) await this.cancelRest(mailing);
   }
 
   /**
@@ -70,7 +70,7 @@ export class TendCampaigns {
     for (let piece = 0; piece < MOST_PIECES; piece += 1) {
       const left = await this.#work.run(async (scope) => {
         const { timeZone } = await scope.access.getProject(projectId);
-        const rest = await scope.delivery.cancelRest(mailing);
+        const rest = await scope.delivery.runs.cancelRest(mailing);
         const increment = { kind: 'cancelled', at: this.#clock.now(), by: rest.cancelled } as const;
         if (rest.cancelled > 0)
           await scope.analytics.count(projectId, timeZone, [
@@ -119,17 +119,17 @@ export class TendCampaigns {
   }
 
   async #retryDue(): Promise<void> {
-    const due = await this.#work.run((scope) => scope.delivery.mailingsDue(20));
+    const due = await this.#work.run((scope) => scope.delivery.runs.due(20));
     for (const { projectId, mailingId } of due) {
       await this.#work.run(async (scope) => {
         // The campaign's row is the lock: two processes would otherwise cut the same deferrals into two runs.
         const mailing = await scope.campaign.mailings.get(projectId, mailingId);
         const { state } = await scope.campaign.lock(projectId, mailing.campaignId);
-        const [first, ...others] = await scope.delivery.runs(projectId, mailingId);
+        const [first, ...others] = await scope.delivery.runs.of(projectId, mailingId);
         // Paused or cancelled, maybe since it was found; or another process has cut the run.
         if ((state !== 'sending' && state !== 'submitted') || first === undefined) return;
         if (others.some((run) => run.state === 'running' || run.state === 'paused')) return;
-        await scope.delivery.retryDeferred(mailing, this.#shardSize);
+        await scope.delivery.runs.retryDeferred(mailing, this.#shardSize);
       });
     }
   }

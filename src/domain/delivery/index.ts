@@ -19,20 +19,13 @@
  */
 export type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
 export { RunOpen } from './delivery-errors.ts';
-export { DeliveryService, LEASE_MS, ledgerCursor, type RecipientPages } from './delivery-service.ts';
-export type {
-  BatchVerdict,
-  DeliveryStore,
-  LedgerChange,
-  LedgerFilter,
-  LedgerTotals,
-  MailingKey,
-  MessageMove,
-  MovedState,
-  Reached,
-  RecordedBatches,
-  StateReply,
-} from './delivery-store.ts';
+export { LEASE_MS } from './delivery-lanes.ts';
+export { ledgerCursor } from './delivery-ledger.ts';
+export type { RecipientPages } from './delivery-runs.ts';
+export { DeliveryService, type DeliveryStores } from './delivery-service.ts';
+export type { BatchVerdict, LaneStore, LedgerChange, MovedState, RecordedBatches } from './lane-store.ts';
+export type { LedgerFilter, LedgerStore, LedgerTotals, Reached, StateReply } from './ledger-store.ts';
+export type { MailingKey } from './mailing-key.ts';
 export {
   finalOutcome,
   firstRow,
@@ -54,6 +47,7 @@ export type { ReplyStage } from './reply-rule.ts';
 export { requestFingerprint } from './request-fingerprint.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 export { type Run, type RunKey, type RunPurpose, type RunState, runName } from './run.ts';
+export type { RunStore } from './run-store.ts';
 export { HeldShard, leaseName, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';
 export type {
   AttemptMaker,
@@ -62,5 +56,6 @@ export type {
   TransactionalMessage,
   TransactionalState,
 } from './transactional-message.ts';
+export type { MessageMove, TransactionalStore } from './transactional-store.ts';
 export type { Envelope, OutgoingMessage, Transport, Withdrawn } from './transport.ts';
 export { type KnownWorker, LANES, type Lane, leads, type Stuck, type Worker, type WorkerProgress } from './worker.ts';

@@ -1,4 +1,4 @@
-import type { StateReply } from './delivery-store.ts';
+import type { StateReply } from './ledger-store.ts';
 import { LEDGER_STATES, type StateReason } from './message.ts';
 import { replyKind } from './reply.ts';
 

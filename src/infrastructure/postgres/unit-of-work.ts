@@ -15,7 +15,7 @@ import { PostgresAnalyticsStore } from './analytics-store.ts';
 import { postgresAudienceStores } from './audience-store.ts';
 import { inBulkTransaction, singleStatements } from './bulk-session.ts';
 import { PostgresCampaignStore } from './campaign-store.ts';
-import { PostgresDeliveryStore } from './delivery-store.ts';
+import { postgresDeliveryStores } from './delivery-store.ts';
 import { inTransaction, type Session } from './session.ts';
 import { PostgresTrackingStore } from './tracking-store.ts';
 
@@ -82,12 +82,12 @@ export class PostgresUnitOfWork implements UnitOfWork {
       },
       delivery: () =>
         new DeliveryService({
-          store: new PostgresDeliveryStore(session),
+          stores: postgresDeliveryStores(session),
           clock,
           ids,
           random,
-          ...(bulkRetry === undefined ? {} : { bulkRetry }),
-          ...(transactionalRetry === undefined ? {} : { transactionalRetry }),
+          bulkRetry,
+          transactionalRetry,
         }),
       tracking: () => new TrackingService({ store: new PostgresTrackingStore(session), clock }),
       analytics: () => new AnalyticsService({ store: new PostgresAnalyticsStore(session), clock, clocks: this.#clocks }),

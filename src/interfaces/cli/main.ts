@@ -126,8 +126,8 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     workerId: opened.get(tokens.workerId),
     release: (workerId) =>
       opened.get(tokens.work).run(async ({ delivery }) => {
-        await delivery.releaseAllOf(workerId);
-        await delivery.forgetWorker(workerId);
+        await delivery.lanes.releaseAllOf(workerId);
+        await delivery.lanes.forgetWorker(workerId);
       }),
     broken,
     ready: () => opened.ready(),

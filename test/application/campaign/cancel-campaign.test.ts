@@ -25,14 +25,14 @@ describe('a campaign that is cancelled', () => {
   }
   async function claimed(): Promise<ShardLease> {
     const owner = world.instance.get(tokens.workerId);
-    const lease = await work().bulk((scope) => scope.delivery.claim(owner, { avoid: [], takeExpired: false }));
+    const lease = await work().bulk((scope) => scope.delivery.lanes.claim(owner, { avoid: [], takeExpired: false }));
     if (lease === undefined) throw new Error('There was nothing to claim.');
     return lease;
   }
   /** Writes down what became of people of a shard by their positions, with the cursor where it was, or behind everybody. */
   const tell = (lease: ShardLease, batch: number, told: readonly (readonly [number, LedgerState])[], done = false) =>
     work().bulk((scope) =>
-      scope.delivery.record([
+      scope.delivery.lanes.record([
         aBatch({
           ...lease,
           batch,
@@ -87,7 +87,7 @@ describe('a campaign that is cancelled', () => {
     await cancel(campaign);
     expect([await states(campaign), (await rowsOf(campaign)).length]).toEqual([{ cancelled: 8 }, 4]);
     await tell(lease, 1, [[2, 'submitted']]);
-    await work().run((scope) => scope.delivery.release([lease]));
+    await work().run((scope) => scope.delivery.lanes.release([lease]));
     await world.instance.get(tokens.tend).settle();
     expect(await states(campaign)).toEqual({ submitted: 1, cancelled: 7 });
     // The two before it were claimed, and nobody has told what became of them.

@@ -33,12 +33,12 @@ async function launched(people: number): Promise<string> {
 /** A worker takes the next shard and everybody in it comes to the same end; how many that were. */
 async function workShard(state: LedgerState): Promise<number> {
   const worker = world.instance.get(tokens.workerId);
-  const lease = await work().run((scope) => scope.delivery.claim(worker, { avoid: [], takeExpired: false }));
+  const lease = await work().run((scope) => scope.delivery.lanes.claim(worker, { avoid: [], takeExpired: false }));
   if (lease === undefined) return 0;
   const outcomes = lease.recipients.map((subscriberId) => ({ ...anOutcome(0, state, { at: clock().now() }), subscriberId }));
   const size = lease.recipients.length;
   const batch = aBatch({ ...lease, batch: 1, cursor: size, claimedThrough: size, done: true, outcomes });
-  const { verdicts } = await work().run((scope) => scope.delivery.record([batch]));
+  const { verdicts } = await work().run((scope) => scope.delivery.lanes.record([batch]));
   expect(verdicts.get(leaseName(lease))).toBe('moved');
   return size;
 }

@@ -253,7 +253,7 @@ describe('a message whose job is lost', () => {
 describe('the sweep', () => {
   const beat = (id: string) =>
     stage.delivery((service) =>
-      service.saveWorker({
+      service.lanes.saveWorker({
         id,
         host: 'h',
         pid: 1,
@@ -269,7 +269,9 @@ describe('the sweep', () => {
     await beat(worker);
     await beat(stage.instance.get(tokens.workerId));
     await stage.sql(`update pennypost_delivery.worker set steady_since = clock_timestamp() - interval '1 hour'`);
-    const begun = await stage.delivery((service) => service.beginAttempt(message, { workerId: worker, transport: 'memory' }));
+    const begun = await stage.delivery((service) =>
+      service.transactional.beginAttempt(message, { workerId: worker, transport: 'memory' }),
+    );
     if (begun === undefined) throw new Error('The message was not waiting.');
     await stage.sql(`update pennypost_delivery.worker set seen_at = clock_timestamp() - interval '1 hour' where id = $1`, [
       worker,
@@ -320,7 +322,7 @@ describe('the sweep', () => {
     const message = await stage.accept();
     const { begun } = await vanish(message);
     await stage.sender.sweep();
-    await stage.delivery((service) => service.takeBack(begun));
+    await stage.delivery((service) => service.transactional.takeBack(begun));
     expect(await stage.look(message)).toMatchObject({ state: 'accepted', attempts: 0, tries: [] });
     expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 1 });
     expect(stage.marked).toEqual([false]);
@@ -330,7 +332,7 @@ describe('the sweep', () => {
     const message = await stage.accept();
     const { begun } = await vanish(message);
     await stage.sender.sweep();
-    expect(await stage.delivery((service) => service.endAttempt(begun, anAttempt('rejected')))).toMatchObject({
+    expect(await stage.delivery((service) => service.transactional.endAttempt(begun, anAttempt('rejected')))).toMatchObject({
       state: 'rejected',
     });
     expect(await stage.look(message)).toMatchObject({ state: 'rejected', tries: [{ outcome: 'rejected' }] });
@@ -343,7 +345,7 @@ describe('the sweep', () => {
     await stage.instance.pass(60_000);
     stage.answers = [
       async () => {
-        await stage.delivery((service) => service.endAttempt(begun, anAttempt('submitted')));
+        await stage.delivery((service) => service.transactional.endAttempt(begun, anAttempt('submitted')));
         return anAttempt('deferred');
       },
     ];
@@ -358,7 +360,7 @@ describe('the sweep', () => {
     await stage.instance.pass(60_000);
     stage.answers = [
       async () => {
-        expect(await stage.delivery((service) => service.endAttempt(begun, anAttempt('rejected')))).toBeUndefined();
+        expect(await stage.delivery((service) => service.transactional.endAttempt(begun, anAttempt('rejected')))).toBeUndefined();
         return anAttempt();
       },
     ];

@@ -125,10 +125,12 @@ describe.each(SKEWS)('a node whose clock is off by %d ms', (skew) => {
     await world.application.campaigns.launch(world.projectId, campaign.id);
     const node = at(skew);
     const work = node.get(tokens.work);
-    const lease = await work.run((scope) => scope.delivery.claim(node.get(tokens.workerId), { avoid: [], takeExpired: false }));
+    const lease = await work.run((scope) =>
+      scope.delivery.lanes.claim(node.get(tokens.workerId), { avoid: [], takeExpired: false }),
+    );
     const outcome = { ...anOutcome(0, 'deferred', { at: node.get(tokens.clock).now() }), subscriberId: lease!.recipients[0]! };
     const batch = aBatch({ ...lease!, batch: 1, cursor: 1, claimedThrough: 1, done: true, outcomes: [outcome] });
-    await work.run((scope) => scope.delivery.record([batch]));
+    await work.run((scope) => scope.delivery.lanes.record([batch]));
     const mailingId = await world.mailing(campaign.id);
     const [row] = await world.sql<{ wait: number }>(
       `select extract(epoch from next_attempt_at - clock_timestamp())::float8 as wait from pennypost_delivery.mailing_recipient

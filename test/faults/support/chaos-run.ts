@@ -63,8 +63,8 @@ const COMMAND = join(import.meta.dirname, '../../../src/interfaces/cli/main.ts')
 /** As the parent of worker processes does it when it sees one end. */
 export function releaseWorker(opened: Wired, workerId: Id): Promise<void> {
   return opened.get(tokens.work).run(async ({ delivery }) => {
-    await delivery.releaseAllOf(workerId);
-    await delivery.forgetWorker(workerId);
+    await delivery.lanes.releaseAllOf(workerId);
+    await delivery.lanes.forgetWorker(workerId);
   });
 }
 

@@ -21,7 +21,7 @@ export class RecordOutcomes {
   async record(batches: readonly ShardBatch[]): Promise<RecordedBatches> {
     const timeZones = await this.#timeZones(batches);
     return this.#work.bulk(async (scope) => {
-      const recorded = await scope.delivery.record(batches);
+      const recorded = await scope.delivery.lanes.record(batches);
       for (const [projectId, timeZone] of timeZones) {
         const increments = incrementsOf(recorded.changes.filter((change) => change.projectId === projectId));
         if (increments.length > 0) await scope.analytics.count(projectId, timeZone, increments);

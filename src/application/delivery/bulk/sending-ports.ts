@@ -71,15 +71,15 @@ export class SendingPorts implements BulkLanePorts {
   }
 
   claim(owner: Id, options: { avoid: readonly Id[]; takeExpired: boolean }): Promise<ShardLease | undefined> {
-    return this.#work.bulk((scope) => scope.delivery.claim(owner, options));
+    return this.#work.bulk((scope) => scope.delivery.lanes.claim(owner, options));
   }
 
   renew(owner: Id, held: readonly (ShardKey & { fence: number })[]): Promise<ReadonlySet<string>> {
-    return this.#work.single((scope) => scope.delivery.renew(owner, held));
+    return this.#work.single((scope) => scope.delivery.lanes.renew(owner, held));
   }
 
   release(held: readonly (ShardKey & { fence: number })[]): Promise<void> {
-    return this.#work.single((scope) => scope.delivery.release(held));
+    return this.#work.single((scope) => scope.delivery.lanes.release(held));
   }
 
   loadMailing(projectId: Id, mailingId: Id): Promise<SendingMailing> {
@@ -123,7 +123,7 @@ export class SendingPorts implements BulkLanePorts {
     const checkedAt = this.#clock.monotonic();
     const { facts, reached } = await this.#work.single(async (scope) => ({
       facts: await scope.audience.recipients.read(projectId, ids, audience),
-      reached: suspects.length === 0 ? NOBODY : await scope.delivery.reachedAmong(shard, suspects),
+      reached: suspects.length === 0 ? NOBODY : await scope.delivery.ledger.reached(shard, suspects),
     }));
     return { facts, ...reached, failure: undefined, checkedAt };
   }
@@ -138,7 +138,7 @@ export class SendingPorts implements BulkLanePorts {
   }
 
   runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>> {
-    return this.#work.single((scope) => scope.delivery.runningOf(runs));
+    return this.#work.single((scope) => scope.delivery.runs.running(runs));
   }
 
   commit(batches: readonly ShardBatch[]): Promise<RecordedBatches> {

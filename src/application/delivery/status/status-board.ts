@@ -47,8 +47,8 @@ export class StatusBoard {
     return this.#work.run(async (scope) => ({
       databaseEnds,
       lanes,
-      campaigns: await scope.delivery.openShards(),
-      workers: await scope.delivery.liveWorkers(),
+      campaigns: await scope.delivery.lanes.openShards(),
+      workers: await scope.delivery.lanes.liveWorkers(),
     }));
   }
 }

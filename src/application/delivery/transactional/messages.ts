@@ -18,11 +18,11 @@ export function messageVerbs(deps: { readonly work: UnitOfWork; readonly transac
   const { work, transactional } = deps;
   return {
     send: (projectId, input) => transactional.accept(projectId, input),
-    list: (projectId, page = {}) => work.run(({ delivery }) => delivery.messages(projectId, page)),
+    list: (projectId, page = {}) => work.run(({ delivery }) => delivery.transactional.list(projectId, page)),
     get: (projectId, messageId) =>
       work.run(async ({ delivery }) => ({
-        ...(await delivery.message(projectId, messageId)),
-        tries: await delivery.attempts(projectId, messageId),
+        ...(await delivery.transactional.get(projectId, messageId)),
+        tries: await delivery.transactional.attempts(projectId, messageId),
       })),
   };
 }

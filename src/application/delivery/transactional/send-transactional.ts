@@ -129,7 +129,7 @@ export class SendTransactional {
     await this.#renderer.compile(content, planContext(project, variables, testOf));
     return this.#work.bulk(async (scope) => {
       const stored: StoredContent = testOf === undefined ? content : { ...content, testOf };
-      const message = await scope.delivery.accept({
+      const message = await scope.delivery.transactional.accept({
         projectId,
         recipient: { address: address.address, smtputf8: address.smtputf8 },
         content: stored,
@@ -185,7 +185,7 @@ export class SendTransactional {
   /** The message and its bytes, when it is waiting and due. */
   async #prepare(projectId: Id, messageId: Id) {
     const [found, project] = await this.#work.single(({ delivery, access }) =>
-      Promise.all([delivery.waiting(projectId, messageId), access.readProject(projectId)]),
+      Promise.all([delivery.transactional.waiting(projectId, messageId), access.readProject(projectId)]),
     );
     if (found === undefined) return undefined;
     const { message } = found;
@@ -196,7 +196,8 @@ export class SendTransactional {
       );
       return undefined;
     }
-    const doubtful = message.attempts > 0 && (await this.#work.single(({ delivery }) => delivery.mayHaveArrived(message)));
+    const doubtful =
+      message.attempts > 0 && (await this.#work.single(({ delivery }) => delivery.transactional.mayHaveArrived(message)));
     const composed = await this.#compose(message, project);
     return { message, bytes: doubtful ? marked(composed) : composed };
   }
@@ -210,11 +211,11 @@ export class SendTransactional {
     const passing = !(error instanceof DomainError) || error.kind === 'unavailable' || error.kind === 'limited';
     this.#log[passing ? 'error' : 'warn']({ message: messageId, reason: error }, 'a message could not be composed');
     return this.#work.bulk(async (scope) => {
-      const found = await scope.delivery.waiting(projectId, messageId);
+      const found = await scope.delivery.transactional.waiting(projectId, messageId);
       if (found === undefined) return undefined;
       const reason = error instanceof Error ? error.message : String(error);
-      if (!passing) return scope.delivery.giveUp(found.message, 'failed', reason);
-      const stumbled = await scope.delivery.stumble(found.message, reason);
+      if (!passing) return scope.delivery.transactional.giveUp(found.message, 'failed', reason);
+      const stumbled = await scope.delivery.transactional.stumble(found.message, reason);
       if (stumbled?.nextAttemptAt !== undefined)
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: stumbled.nextAttemptAt, key: messageId });
       return stumbled;
@@ -275,8 +276,8 @@ export class SendTransactional {
       const begun = await this.#work.bulk(async (scope) => {
         // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
         const refusal = await scope.audience.suppressions.transactionalRefusal(message.projectId, message.recipient.address);
-        if (refusal !== undefined) return scope.delivery.giveUp(message, 'skipped', `suppressed (${refusal})`);
-        return scope.delivery.beginAttempt(message, { workerId: this.#workerId, transport: this.#transport.name });
+        if (refusal !== undefined) return scope.delivery.transactional.giveUp(message, 'skipped', `suppressed (${refusal})`);
+        return scope.delivery.transactional.beginAttempt(message, { workerId: this.#workerId, transport: this.#transport.name });
       });
       return { message: begun, askedAt };
     };
@@ -298,11 +299,11 @@ export class SendTransactional {
     const { projectId, id: messageId } = message;
     return this.#work.bulk(async (scope) => {
       if (attempt.outcome === 'withdrawn') {
-        await scope.delivery.takeBack(message);
+        await scope.delivery.transactional.takeBack(message);
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { key: messageId });
         return undefined;
       }
-      const ended = await scope.delivery.endAttempt(message, attempt);
+      const ended = await scope.delivery.transactional.endAttempt(message, attempt);
       if (ended?.nextAttemptAt !== undefined)
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: ended.nextAttemptAt, key: messageId });
       return ended;
@@ -326,10 +327,10 @@ export class SendTransactional {
    * asked every few seconds by one worker of all.
    */
   async sweep(): Promise<void> {
-    const suspects = await this.#work.single((scope) => scope.delivery.attemptingWorkers());
+    const suspects = await this.#work.single((scope) => scope.delivery.transactional.attemptingWorkers());
     const gone = await Promise.all(suspects.map(({ process }) => this.#isGone(process)));
     const dead = suspects.filter((_, index) => gone[index]).map(({ id }) => id);
-    const lost = await this.#work.single((scope) => scope.delivery.unfinished(this.#workerId, dead));
+    const lost = await this.#work.single((scope) => scope.delivery.transactional.unfinished(this.#workerId, dead));
     for (const message of lost) await this.#end(message, VANISHED);
     // What that worker had taken and not begun is due, and its jobs are gone with it.
     if (lost.length > 0) await this.requeue();
@@ -340,7 +341,7 @@ export class SendTransactional {
    * is still found once.
    */
   async sweepOwn(): Promise<void> {
-    const found = await this.#work.single((scope) => scope.delivery.unfinishedOf(this.#workerId));
+    const found = await this.#work.single((scope) => scope.delivery.transactional.unfinishedOf(this.#workerId));
     const strays = found.filter(({ projectId, id }) => !this.#inHand.has(nameOf(projectId, id)));
     for (const message of strays) if (this.#strays.has(strayName(message))) await this.#end(message, UNRECORDED);
     this.#strays = new Set(strays.map(strayName));
@@ -349,7 +350,7 @@ export class SendTransactional {
   /** Messages that are due get a job where none waits for them. */
   async requeue(): Promise<void> {
     await this.#work.bulk(async (scope) => {
-      for (const message of await scope.delivery.messagesDue()) {
+      for (const message of await scope.delivery.transactional.due()) {
         await scope.jobs.enqueue(sendMessage, { projectId: message.projectId, messageId: message.id }, { key: message.id });
       }
     });
@@ -391,7 +392,7 @@ async function acceptedBefore(
   key: string | undefined,
   fingerprint: string,
 ): Promise<MessageFacts | undefined> {
-  const known = key === undefined ? undefined : await scope.delivery.messageByIdempotencyKey(projectId, key);
+  const known = key === undefined ? undefined : await scope.delivery.transactional.byIdempotencyKey(projectId, key);
   if (known !== undefined && known.fingerprint !== fingerprint) throw new IdempotencyConflict();
   return known;
 }

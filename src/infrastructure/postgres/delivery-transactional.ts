@@ -4,9 +4,11 @@ import type {
   MessageFacts,
   MessageMove,
   TransactionalMessage,
+  TransactionalStore,
 } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import type { Session } from './session.ts';
 import { SESSION_NAME_OF_WORKER } from './session-name.ts';
 import { DATABASE_NOW, type Sql } from './sql.ts';
 
@@ -58,18 +60,18 @@ const movedValues = (message: MessageFacts, from: MessageMove): readonly unknown
 /** PostgreSQL stores no NUL. */
 const storable = (reply: string | undefined): string | null => reply?.replaceAll('\0', '') ?? null;
 
-/** The transactional half of the delivery store. */
-export class TransactionalMessages {
+/** Transactional messages and their attempts, over PostgreSQL. */
+export class PostgresTransactionalStore implements TransactionalStore {
   readonly #sql: Sql;
 
-  constructor(sql: Sql) {
-    this.#sql = sql;
+  constructor(session: Session) {
+    this.#sql = session.sql;
   }
 
   /**
    * Index: transactional_message_idempotency. Of equal requests at once, the later ones wait here for the first to commit.
    */
-  async addMessage(message: TransactionalMessage): Promise<boolean> {
+  async add(message: TransactionalMessage): Promise<boolean> {
     const rows = await this.#sql.query(
       `insert into pennypost_delivery.transactional_message (project_id, id, recipient, smtputf8, content, variables, template_id,
          idempotency_key, fingerprint, state, attempts, next_attempt_at, accepted_at, at)
@@ -107,16 +109,16 @@ export class TransactionalMessages {
     return { message: { ...toFacts(facts), content, variables }, due };
   }
 
-  async messageFacts(projectId: Id, id: Id): Promise<MessageFacts | undefined> {
+  async facts(projectId: Id, id: Id): Promise<MessageFacts | undefined> {
     return this.#one('where project_id = $1 and id = $2', [projectId, id]);
   }
 
-  async messageByIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
+  async byIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
     return this.#one('where project_id = $1 and idempotency_key = $2', [projectId, key]);
   }
 
   /** Newest first (UUIDv7 sorts by time). Index: primary key. */
-  async messages(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>> {
+  async list(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>> {
     const limit = pageLimit(page);
     const before = idAfter(page) ?? null;
     const rows = await this.#many('where project_id = $1 and ($2::uuid is null or id < $2::uuid) order by id desc limit $3', [
@@ -127,7 +129,7 @@ export class TransactionalMessages {
     return toPage(rows, limit, (message) => [message.id]);
   }
 
-  async moveMessage(message: MessageFacts, from: MessageMove): Promise<boolean> {
+  async move(message: MessageFacts, from: MessageMove): Promise<boolean> {
     const rows = await this.#sql.query(MOVE, movedValues(message, from));
     return rows.length > 0;
   }
@@ -196,7 +198,7 @@ export class TransactionalMessages {
    * Index: transactional_message_unfinished. The kernel closes the sessions of a killed process at once, while one that is
    * stopped or slow keeps them; sessions that ended with the server itself prove nothing.
    */
-  async unfinishedMessages(
+  async unfinished(
     judge: Id,
     after: { readonly silentMs: number; readonly lostMs: number; readonly dead: readonly Id[] },
     limit: number,
@@ -218,7 +220,7 @@ export class TransactionalMessages {
   }
 
   /** Index: transactional_message_unfinished. */
-  async unfinishedMessagesOf(worker: Id, limit: number): Promise<readonly MessageFacts[]> {
+  async unfinishedOf(worker: Id, limit: number): Promise<readonly MessageFacts[]> {
     return this.#many(
       `m where state = 'attempting' and exists (
          select from pennypost_delivery.attempt a
@@ -240,7 +242,7 @@ export class TransactionalMessages {
   }
 
   /** Index: transactional_message_due. */
-  async messagesDue(limit: number): Promise<readonly MessageFacts[]> {
+  async due(limit: number): Promise<readonly MessageFacts[]> {
     return this.#many(
       `where next_attempt_at is not null and next_attempt_at <= ${DATABASE_NOW} order by next_attempt_at, project_id limit $1`,
       [limit],

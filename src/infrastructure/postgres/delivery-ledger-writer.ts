@@ -131,7 +131,7 @@ export class LedgerWriter {
   /**
    * The accepted first, then the others, each in key order: one order for both would cost what ADD_ACCEPTED saves. No circle of
    * waiting comes of it, because nobody waits for these rows: none is seen before the commit but by who inserts the same people, and
-   * whoever does holds the lock of their shard, taken before any row, fenced out or not (`batch-recorder.ts`, `cancel-rest.ts`).
+   * whoever does holds the lock of their shard, taken before any row, fenced out or not (`delivery-batches.ts`, `delivery-cancelling.ts`).
    * @throws a duplicate key when one of them has a row after all
    */
   async #addRows(batch: ShardBatch, outcomes: readonly Outcome[]): Promise<LedgerDelta> {

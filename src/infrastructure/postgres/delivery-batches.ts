@@ -11,7 +11,7 @@ import {
   type ShardKey,
   shardName,
 } from '../../domain/delivery/index.ts';
-import type { LedgerDelta, LedgerWriter } from './ledger-writer.ts';
+import type { LedgerDelta, LedgerWriter } from './delivery-ledger-writer.ts';
 import type { Sql } from './sql.ts';
 
 export type HeldKey = ShardKey & { readonly fence: number };
@@ -59,7 +59,7 @@ export class BatchRecorder {
 
   /**
    * In a run that was cancelled nobody tries again. Asked under the shards' locks, by a statement that begins under them: whoever
-   * writes down the rest of a cancelled mailing has waited for these locks, so one of both sees the other (`cancel-rest.ts`).
+   * writes down the rest of a cancelled mailing has waited for these locks, so one of both sees the other (`delivery-cancelling.ts`).
    */
   async #withoutRetries(batches: readonly ShardBatch[]): Promise<readonly ShardBatch[]> {
     const deferring = batches.filter((batch) => batch.outcomes.some((outcome) => outcome.state === 'deferred'));

@@ -3,7 +3,6 @@ import { NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import type { Attempt } from './attempt.ts';
-import type { DeliveryStore } from './delivery-store.ts';
 import { withoutAddress } from './reply-privacy.ts';
 import { nextAttemptAt, type RetryPolicy } from './retry-policy.ts';
 import type {
@@ -13,6 +12,7 @@ import type {
   TransactionalMessage,
   TransactionalState,
 } from './transactional-message.ts';
+import type { TransactionalStore } from './transactional-store.ts';
 import { WORKER_LIVE_MS, WORKER_LOST_MS } from './worker.ts';
 
 const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doubt'];
@@ -29,16 +29,22 @@ const attemptKey = (message: MessageFacts) => ({
   number: message.attempts,
 });
 
-/** The transactional half of the delivery context: messages that one person's action caused, and their attempts. */
-export class TransactionalDelivery {
-  readonly #store: DeliveryStore;
+/** Messages that an action of one person caused, and their attempts. */
+export class DeliveryTransactional {
+  readonly #store: TransactionalStore;
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #transactionalRetry: RetryPolicy;
   readonly #random: () => number;
 
-  constructor(deps: { store: DeliveryStore; clock: Clock; ids: Ids; random: () => number; transactionalRetry: RetryPolicy }) {
-    this.#store = deps.store;
+  constructor(deps: {
+    transactional: TransactionalStore;
+    clock: Clock;
+    ids: Ids;
+    random: () => number;
+    transactionalRetry: RetryPolicy;
+  }) {
+    this.#store = deps.transactional;
     this.#clock = deps.clock;
     this.#ids = deps.ids;
     this.#transactionalRetry = deps.transactionalRetry;
@@ -65,22 +71,22 @@ export class TransactionalDelivery {
       code: undefined,
       reply: undefined,
     };
-    return (await this.#store.addMessage(message)) ? message : undefined;
+    return (await this.#store.add(message)) ? message : undefined;
   }
 
   /** @throws NotFound */
-  async message(projectId: Id, id: Id): Promise<MessageFacts> {
-    const message = await this.#store.messageFacts(projectId, id);
+  async get(projectId: Id, id: Id): Promise<MessageFacts> {
+    const message = await this.#store.facts(projectId, id);
     if (message === undefined) throw new NotFound('message', id);
     return message;
   }
 
-  messages(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>> {
-    return this.#store.messages(projectId, page);
+  list(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>> {
+    return this.#store.list(projectId, page);
   }
 
-  messageByIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
-    return this.#store.messageByIdempotencyKey(projectId, key);
+  byIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
+    return this.#store.byIdempotencyKey(projectId, key);
   }
 
   attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
@@ -150,7 +156,7 @@ export class TransactionalDelivery {
       nextAttemptAt: now,
       at: now,
     };
-    if (await this.#store.moveMessage(waiting, { states: UNKNOWN_END, attempts: message.attempts }))
+    if (await this.#store.move(waiting, { states: UNKNOWN_END, attempts: message.attempts }))
       await this.#store.removeAttempt(attemptKey(message));
   }
 
@@ -161,7 +167,7 @@ export class TransactionalDelivery {
   async giveUp(message: MessageFacts, state: 'failed' | 'skipped', reason: string): Promise<MessageFacts | undefined> {
     const reply = withoutAddress(reason, message.recipient.address);
     const ended: MessageFacts = { ...message, state, reply, nextAttemptAt: undefined, at: this.#clock.now() };
-    return (await this.#store.moveMessage(ended, { states: WAITING, attempts: message.attempts })) ? ended : undefined;
+    return (await this.#store.move(ended, { states: WAITING, attempts: message.attempts })) ? ended : undefined;
   }
 
   /**
@@ -181,7 +187,7 @@ export class TransactionalDelivery {
       at: now,
       reply: withoutAddress(reason, message.recipient.address),
     };
-    return (await this.#store.moveMessage(stumbled, { states: WAITING, attempts: message.attempts })) ? stumbled : undefined;
+    return (await this.#store.move(stumbled, { states: WAITING, attempts: message.attempts })) ? stumbled : undefined;
   }
 
   /** Workers with an attempt under way, and the processes that they are. */
@@ -191,15 +197,15 @@ export class TransactionalDelivery {
 
   /** Messages whose worker is gone in the middle of an attempt, surely (`dead`) or as the worker `judge` can tell: they are in doubt. */
   unfinished(judge: Id, dead: readonly Id[], limit = 100): Promise<readonly MessageFacts[]> {
-    return this.#store.unfinishedMessages(judge, { silentMs: WORKER_LIVE_MS, lostMs: WORKER_LOST_MS, dead }, limit);
+    return this.#store.unfinished(judge, { silentMs: WORKER_LIVE_MS, lostMs: WORKER_LOST_MS, dead }, limit);
   }
 
   /** Messages under attempt by this worker. */
   unfinishedOf(worker: Id, limit = 1_000): Promise<readonly MessageFacts[]> {
-    return this.#store.unfinishedMessagesOf(worker, limit);
+    return this.#store.unfinishedOf(worker, limit);
   }
 
-  messagesDue(limit = 500): Promise<readonly MessageFacts[]> {
-    return this.#store.messagesDue(limit);
+  due(limit = 500): Promise<readonly MessageFacts[]> {
+    return this.#store.due(limit);
   }
 }

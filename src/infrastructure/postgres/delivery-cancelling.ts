@@ -2,7 +2,7 @@
  * Writes down those whom a cancelled mailing did not reach, a piece at a time: first the shards, where nobody may have a row, then
  * the deferrals. Every row gets the number of the mailing's last run, so that an outcome that is told late (by whoever had it on
  * the wire) finds a row of its own run or a later one: then acceptance and doubt win, and nothing else does. A deferral that is told
- * late where there is another state (a resend) is recorded as cancelled at once (`batch-recorder.ts`).
+ * late where there is another state (a resend) is recorded as cancelled at once (`delivery-batches.ts`).
  */
 import type { MailingKey } from '../../domain/delivery/index.ts';
 import type { Sql } from './sql.ts';
