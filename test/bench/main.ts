@@ -28,6 +28,10 @@ const BENCHES: Readonly<Record<string, Entry>> = {
   track: { usage: '[--seconds 10] [--connections 256]', load: async () => (await import('./track.ts')).benchTrack },
   import: { usage: '[--rows 1000000]', load: async () => (await import('./import.ts')).benchImport },
   report: { usage: '[--events 10000000]', load: async () => (await import('./report.ts')).benchReport },
+  read: {
+    usage: '[--campaigns 10000] [--bytes 100000] [--calls 500]',
+    load: async () => (await import('./read.ts')).benchRead,
+  },
   compose: { usage: '', load: async () => (await import('./compose.ts')).benchCompose },
   transport: {
     usage: '[--messages 20000] [--connections 20] [--rounds 3]',
