@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { idOf } from '../../support/builders-delivery.ts';
 import { TransactionalStage } from '../../support/transactional-stage.ts';
 
@@ -12,6 +13,39 @@ describe('a transactional message', () => {
     const message = await stage.accept();
     expect(message).toMatchObject({ state: 'accepted', attempts: 0, recipient: { address: 'ada@example.com', smtputf8: false } });
     expect((await stage.jobs()).map((job) => job.data.messageId)).toEqual([message.id]);
+  });
+
+  it('takes one read and one short transaction, and again a read and two to be sent; nothing in them notifies', async () => {
+    await stage.accept();
+    const said: string[] = [];
+    const query = vi.spyOn(pg.Client.prototype, 'query');
+    const statements = async (work: () => Promise<unknown>): Promise<string[]> => {
+      query.mockClear();
+      await work();
+      const texts = query.mock.calls.map(([what]) =>
+        typeof what === 'string' ? what : String(Reflect.get(Object(what), 'text')),
+      );
+      // What wakes workers is a statement of its own, after the commit.
+      const ours = texts.filter((text) => !text.startsWith('select pg_notify'));
+      said.push(...ours);
+      return ours.map((text) => /[a-z]+/i.exec(text)?.[0].toLowerCase() ?? '');
+    };
+    try {
+      let id = '';
+      expect(
+        await statements(async () => {
+          id = (await stage.accept()).id;
+        }),
+      ).toEqual(['select', 'begin', 'insert', 'insert', 'commit']);
+      expect(await statements(() => stage.sender.send(stage.projectId, id))).toEqual([
+        ...['select', 'select'],
+        ...['begin', 'select', 'with', 'commit'],
+        ...['begin', 'with', 'commit'],
+      ]);
+      expect(said.filter((text) => /notify/i.test(text))).toEqual([]);
+    } finally {
+      query.mockRestore();
+    }
   });
 
   it('is not there when its job could not be enqueued', async () => {
