@@ -77,11 +77,11 @@ async function fill({ application, opened }: BenchInstance, campaigns: number, b
   const source = small.source.replace('</body>', `${filler.repeat(Math.ceil(bytes / filler.length))}</body>`);
   const { id: campaignId } = await application.campaigns.create(projectId, {
     name: 'Letter',
-    lists: [list.id],
+    audience: { include: [{ list: list.id }] },
     content: { ...small, source },
   });
   const sql = sqlOf(opened);
-  const columns = `name, subject, author, content_kind, content_version, lists, exclude_lists, track_opens, track_clicks, state, created_at`;
+  const columns = `name, subject, author, content_kind, content_version, audience, track_opens, track_clicks, state, created_at`;
   await sql.query(
     `insert into pennypost_campaign.campaign (project_id, id, slug, ${columns})
      select project_id, gen_random_uuid(), slug || '-' || copy, ${columns}
@@ -95,10 +95,10 @@ async function fill({ application, opened }: BenchInstance, campaigns: number, b
     [projectId, campaignId],
   );
   await sql.query(
-    `insert into pennypost_campaign.mailing (project_id, id, campaign_id, launched_on, frozen, links)
-     select project_id, gen_random_uuid(), campaign_id, current_date, content, '[]'
+    `insert into pennypost_campaign.mailing (project_id, id, campaign_id, launched_on, unsubscribe_lists, frozen, links)
+     select project_id, gen_random_uuid(), campaign_id, current_date, array[$2::uuid], content, '[]'
      from pennypost_campaign.campaign_content where project_id = $1`,
-    [projectId],
+    [projectId, list.id],
   );
   await sql.query('vacuum analyze');
   const [mailing] = await sql.query<{ id: string }>(
