@@ -184,6 +184,20 @@ describe('a connection with several messages on the way', () => {
   });
 });
 
+describe('a receiving domain that was slow', () => {
+  const slow = (at: number) => message(`slow-1200ms-at-dot+${at}@slow.example`);
+
+  it('gets its next message alone on a connection, and no other message waits behind it', async () => {
+    const { sink, transport } = await start({}, { maxConnections: 2, timeouts: { data: 400 } });
+    await Promise.all(Array.from({ length: 20 }, (_, at) => transport.submit(own(`a${at}`))));
+    await transport.submit(slow(1));
+    const next = [slow(2), ...Array.from({ length: 40 }, (_, at) => own(`b${at}`))];
+    await Promise.all(next.map((one) => transport.submit(one)));
+    expect(sink.messages.at(-1)?.to).toBe('slow-1200ms-at-dot+2@slow.example');
+    expect(sink.messages).toHaveLength(62);
+  });
+});
+
 describe('the depth of a connection', () => {
   const after = (...milliseconds: readonly number[]): number => {
     const depth = new PipelineDepth();

@@ -17,7 +17,7 @@ import type { Socket } from 'node:net';
 import { type Attempt, attemptFromReply, cleanReply } from '../../domain/delivery/index.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { type PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
-import { PipelineDepth } from './pipeline-depth.ts';
+import { PipelineDepth, SLOW_MS } from './pipeline-depth.ts';
 import type { SessionEnding, SessionHost, SmtpDialogue } from './session-host.ts';
 import { Acceptances, brokenAttempt, sayQuit } from './session-parts.ts';
 import { type SmtpExtensions, type Transaction, transactionFor } from './smtp-envelope.ts';
@@ -33,6 +33,8 @@ interface Unanswered {
   readonly delivery: PendingDelivery;
   readonly bytes: number;
   readonly writtenAt: number;
+  /** Its receiving domain is slow: nothing is sent behind it. */
+  readonly alone: boolean;
   /** The command that the next reply is about. */
   awaits: 'rset' | 'mail' | 'rcpt' | 'bdat';
   answered: boolean;
@@ -61,6 +63,8 @@ export class ChunkingSession implements SmtpDialogue {
   private state: 'open' | 'quitting' | 'ended' = 'open';
   /** When the front reply began to be awaited, or when the connection fell idle. */
   private since: number;
+  /** When the front message began to be the front one. */
+  private frontSince: number;
   private readonly onReply = (code: number, text: string): boolean => this.handleReply(code, text);
 
   constructor(connection: OpenedConnection, host: SessionHost) {
@@ -68,6 +72,7 @@ export class ChunkingSession implements SmtpDialogue {
     this.extensions = connection.extensions;
     this.host = host;
     this.since = host.now;
+    this.frontSince = host.now;
     // The end of a write must not wait until the one before is acknowledged, which takes a round trip.
     this.socket.setNoDelay(true);
     this.writer = new ChunkWriter(this.socket, (whole) => this.left(whole));
@@ -129,7 +134,7 @@ export class ChunkingSession implements SmtpDialogue {
       if (now - this.since > timeouts.idle) this.quit('idle');
       return;
     }
-    if (this.pipeline.stuck(now - this.since)) this.depthChanged();
+    this.lookAtFront(front, now);
     const limit = front.awaits !== 'bdat' ? timeouts.command : front.given === 'no' ? timeouts.block : timeouts.dot;
     if (now - this.since <= limit) return;
     // A process that was stopped or busy finds its timers due before it reads what came meanwhile: look at the socket once more.
@@ -141,13 +146,16 @@ export class ChunkingSession implements SmtpDialogue {
 
   private mayBegin(): boolean {
     if (this.begun >= this.host.messagesPerConnection || this.host.closing || !this.host.chunking) return false;
+    if (this.unanswered.at(-1)?.alone === true) return false;
     return !this.writer.busy && this.unanswered.length < this.depth && this.unansweredBytes < MOST_UNANSWERED_BYTES;
   }
 
   private writeNext(): void {
     const now = this.host.monotonic();
-    if (!this.busy) this.since = now;
-    else if (this.pipeline.stuck(now - this.since)) this.depthChanged();
+    if (!this.busy) {
+      this.since = now;
+      this.frontSince = now;
+    } else this.lookAtFront(this.unanswered[0], now);
     while (this.mayBegin() && !this.writer.full) {
       const delivery = this.host.take(this.busy);
       if (delivery === undefined) break;
@@ -185,6 +193,7 @@ export class ChunkingSession implements SmtpDialogue {
       delivery,
       bytes: content.length,
       writtenAt,
+      alone: this.host.isSlow(delivery),
       awaits: reset ? 'rset' : 'mail',
       answered: false,
       refusal: undefined,
@@ -259,10 +268,19 @@ export class ChunkingSession implements SmtpDialogue {
     if (this.proven) {
       const before = this.depth;
       this.pipeline.answered(this.since - writtenAt);
+      this.host.tookLong(delivery, this.since - this.frontSince > SLOW_MS);
       if (this.depth !== before) this.depthChanged();
     }
+    this.frontSince = this.since;
     // What the server would make of the rest of the content is anyone's guess.
     if (given === 'no') this.fail('the content was refused before its end');
+  }
+
+  /** A front reply that is long in coming holds up what stands behind it. */
+  private lookAtFront(front: Unanswered | undefined, now: number): void {
+    if (front === undefined || !this.pipeline.stuck(now - this.since)) return;
+    this.host.tookLong(front.delivery, true);
+    this.depthChanged();
   }
 
   private depthChanged(): void {

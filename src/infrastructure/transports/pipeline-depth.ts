@@ -9,7 +9,7 @@ const FARTHEST_MS = 400;
 /** Messages should not stand longer than this behind others on the connection. */
 const LATE_MS = 500;
 /** The front reply of a tarpit: what stands behind it is held up with it. */
-const SLOW_MS = 1_000;
+export const SLOW_MS = 1_000;
 
 /**
  * How many messages one connection may have on the way at once. It begins with one, grows by one with each quick answer, as far

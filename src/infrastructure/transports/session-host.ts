@@ -44,6 +44,10 @@ export interface SessionHost {
   giveBack(delivery: PendingDelivery): void;
   /** `idle` or `hungry` of the session may have changed. */
   stateChanged(session: SmtpDialogue): void;
+  /** The message's receiving domain took long with the last one: nothing should stand behind it. */
+  isSlow(delivery: PendingDelivery): boolean;
+  /** How long its receiving domain took, so far. */
+  tookLong(delivery: PendingDelivery, long: boolean): void;
   /** `depth` of a session has changed. */
   depthChanged(): void;
   /** The server offers CHUNKING and does not do it. */

@@ -58,6 +58,10 @@ export interface SmtpStats {
 
 /** Postfix's `initial_destination_concurrency`. */
 const INITIAL_CONNECTIONS = 5;
+/** More are forgotten, and found out again. */
+const MOST_SLOW_DOMAINS = 1_000;
+
+const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1).toLowerCase();
 
 export class SmtpTransport implements Transport, SessionHost {
   readonly name = 'smtp';
@@ -75,6 +79,8 @@ export class SmtpTransport implements Transport, SessionHost {
   private readonly sessions = new Set<SmtpDialogue>();
   private readonly idle = new Set<SmtpDialogue>();
   private readonly hungry = new Set<SmtpDialogue>();
+  /** Only messages that are pipelined by BDAT tell of them. */
+  private readonly slowDomains = new Set<string>();
   private readonly shutdown = new AbortController();
   private opening = 0;
   private limit: number;
@@ -169,6 +175,7 @@ export class SmtpTransport implements Transport, SessionHost {
   take(working: boolean): PendingDelivery | undefined {
     // Those being opened have been promised a message each; a connection with nothing to do does not wait for them.
     while (this.line.length > (working ? this.opening : 0)) {
+      if (working && this.line.first !== undefined && this.isSlow(this.line.first)) return undefined;
       const delivery = this.line.shift();
       if (delivery === undefined) return undefined;
       if (delivery.mayProceed()) return delivery;
@@ -191,6 +198,17 @@ export class SmtpTransport implements Transport, SessionHost {
 
   monotonic(): number {
     return this.settings.monotonic();
+  }
+
+  isSlow({ message }: PendingDelivery): boolean {
+    return this.slowDomains.size > 0 && this.slowDomains.has(domainOf(message.envelope.to));
+  }
+
+  tookLong({ message }: PendingDelivery, long: boolean): void {
+    if (long) {
+      if (this.slowDomains.size >= MOST_SLOW_DOMAINS) this.slowDomains.clear();
+      this.slowDomains.add(domainOf(message.envelope.to));
+    } else if (this.slowDomains.size > 0) this.slowDomains.delete(domainOf(message.envelope.to));
   }
 
   depthChanged(): void {

@@ -9,6 +9,10 @@ export class WaitingLine {
     return this.items.length - this.head;
   }
 
+  get first(): PendingDelivery | undefined {
+    return this.items[this.head];
+  }
+
   add(delivery: PendingDelivery): void {
     this.items.push(delivery);
   }
