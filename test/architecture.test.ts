@@ -26,7 +26,7 @@ const CONTAINER = /^src\/infrastructure\/container(\.ts$|\/)/;
 /** Files that start a process or assemble an instance for a host: they may open the infrastructure, and they run when imported. */
 const ENTRY_POINT = /^src\/interfaces\/(cli\/main|npm\/index)\.ts$/;
 /** What entry points open: an instance with what it is opened by, and the looks at one from outside. */
-const OPENED = /^src\/infrastructure\/(open|container|config|logger|doctor|heap|serving-note)\.ts$/;
+const OPENED = /^src\/infrastructure\/(open|container|config|logger|doctor|serving-note)\.ts$/;
 
 /** Of the domain, what every face may use: its errors, and how to close what is open. */
 const SHARED = /^src\/domain\/shared\/(errors|clean-up)\.ts$/;

@@ -17,6 +17,7 @@ const verbs = Object.entries(VERB_INPUTS).flatMap(([resource, inputs]) =>
 const WITHOUT_ROUTE: Readonly<Record<string, string>> = {
   'projects.create': 'an API key belongs to a project, and none exists yet',
   'projects.list': 'an API key sees one project',
+  'projects.delete': 'an API key cannot delete the project that it belongs to',
   'keys.authenticate': 'every request calls it first',
   'recipients.click': 'the page /c',
   'recipients.open': 'the image /o',

@@ -3,6 +3,7 @@
  * `resource.verb` has one name in all three: `lists.create` is `POST /v1/lists` and `pennypost list create`. A face calls one
  * verb; a verb is one transaction unless its own page says otherwise. Verbs inside a project take the project's id first.
  */
+import type { DeleteProject } from './access/delete-project.ts';
 import { type Keys, keyVerbs } from './access/keys.ts';
 import { type Projects, projectVerbs } from './access/projects.ts';
 import type { Reports } from './analytics/reports.ts';
@@ -71,6 +72,7 @@ export interface InstanceVerbs {
 export interface Application extends InstanceVerbs, ProjectResources {}
 
 export interface ApplicationParts {
+  readonly deleteProject: DeleteProject;
   readonly work: UnitOfWork;
   readonly desk: CampaignDesk;
   readonly transactional: SendTransactional;

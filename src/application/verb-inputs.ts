@@ -14,6 +14,7 @@ import type { LedgerFilter } from '../domain/delivery/index.ts';
 import type { AudienceInput } from '../domain/shared/audience.ts';
 import { isId } from '../domain/shared/ids.ts';
 import type { PageRequest } from '../domain/shared/page.ts';
+import type { ProjectDeleting } from './access/delete-project.ts';
 import type { Keys } from './access/keys.ts';
 import type { Projects } from './access/projects.ts';
 import type { DaysAsked, ReportOptions } from './analytics/reports.ts';
@@ -128,6 +129,8 @@ const profile = {
   postalAddress: z.string().optional(),
   timeZone: z.string().optional(),
   defaultLanguage: z.string().optional(),
+  keepMessagesDays: z.number().optional(),
+  keepEventsDays: z.number().optional(),
 };
 const profileChanges = strict<ProjectChanges>({
   ...profile,
@@ -163,6 +166,7 @@ export const VERB_INPUTS = {
     list: [page],
     get: [named('project').optional()],
     update: [named('project'), profileChanges],
+    delete: [named('project'), strict<ProjectDeleting>({ force: flag, dryRun: flag }).optional()],
     daily: [named('project'), days],
   },
   keys: {

@@ -1,7 +1,10 @@
 import { hostname } from 'node:os';
 import { Container } from 'inversify';
+import { DeleteProject } from '../application/access/delete-project.ts';
+import { Retention } from '../application/access/retention.ts';
 import { Reports } from '../application/analytics/reports.ts';
 import { type Application, createApplication } from '../application/application.ts';
+import { eraseTracesOf } from '../application/audience/erase-subscriber.ts';
 import { ImportSubscribers } from '../application/audience/import-subscribers.ts';
 import { CampaignDesk } from '../application/campaign/campaign-desk.ts';
 import { ExplainCampaign } from '../application/campaign/explain-campaign.ts';
@@ -13,7 +16,16 @@ import { DEFAULT_WINDOW } from '../application/delivery/bulk/bulk-lane-ports.ts'
 import { Line } from '../application/delivery/bulk/line.ts';
 import { RecordOutcomes } from '../application/delivery/bulk/record-outcomes.ts';
 import { type RecipientDataSource, SendingPorts } from '../application/delivery/bulk/sending-ports.ts';
-import { bulkWake, makePartitions, sendMessage, sweepMessages, tendCampaigns } from '../application/delivery/jobs.ts';
+import {
+  bulkWake,
+  eraseTraces,
+  makePartitions,
+  removeProjectRows,
+  retain,
+  sendMessage,
+  sweepMessages,
+  tendCampaigns,
+} from '../application/delivery/jobs.ts';
 import { type DatabaseEnds, StatusBoard } from '../application/delivery/status/status-board.ts';
 import { Workers } from '../application/delivery/status/workers.ts';
 import { SendTransactional } from '../application/delivery/transactional/send-transactional.ts';
@@ -34,6 +46,8 @@ import { Jobs } from './jobs/pg-boss.ts';
 import { PostgresImportLoader } from './postgres/audience-import-loader.ts';
 import type { ConnectionSettings } from './postgres/connection.ts';
 import { isTransient } from './postgres/errors.ts';
+import { PostgresProjectRows } from './postgres/project-rows.ts';
+import { pooledSql } from './postgres/session.ts';
 import { type Orm, PostgresUnitOfWork } from './postgres/unit-of-work.ts';
 import { createRenderer, type MjmlRenderer } from './rendering/renderer.ts';
 import { randomIds } from './system.ts';
@@ -43,18 +57,21 @@ import { ThreadWatcher } from './watcher/thread-watcher.ts';
 export const SHARD_SIZE = 10_000;
 
 /** What is opened before anything is wired, and what a host or a test may replace. */
-export interface Surroundings {
+export interface Parts {
   readonly config: Config;
   readonly connection: ConnectionSettings;
   readonly orm: Orm;
   readonly keys: KeyRing;
   readonly log: Log;
   readonly transport: Transport;
-  /** Connections of its own for transactional mail, which never stands in a line behind a campaign. */
+  /** Connections of its own for transactional mail, which never waits behind a campaign. */
   readonly transactionalTransport: Transport;
   /** The transport leads only to this machine: a public URL without https is then fine. */
   readonly localTransport: boolean;
+  /** Of this process; see `LaunchOptions.publicUrl`. */
   readonly publicUrl: string;
+  /** See `LaunchOptions.servesInbox`. Default false. */
+  readonly servesInbox?: boolean | undefined;
   /** Of this process, for workers that look for it when it has ended; undefined where there is none to be had. */
   readonly processName: string | undefined;
   /** Whether the process of this name has surely ended. */
@@ -75,20 +92,41 @@ export interface Surroundings {
 }
 
 export const tokens = {
-  surroundings: token<Surroundings>('surroundings'),
-  clock: token<Clock>('clock'),
-  ids: token<Ids>('ids'),
-  log: token<Log>('log'),
+  config: token<Config>('config'),
+  connection: token<ConnectionSettings>('connection'),
+  orm: token<Orm>('orm'),
   keys: token<KeyRing>('keys'),
-  workerId: token<Id>('worker-id'),
-  renderer: token<MjmlRenderer>('renderer'),
+  log: token<Log>('log'),
   transport: token<Transport>('transport'),
   transactionalTransport: token<Transport>('transactional-transport'),
+  localTransport: token<boolean>('local-transport'),
+  publicUrl: token<string>('public-url'),
+  servesInbox: token<boolean>('serves-inbox'),
+  processName: token<string | undefined>('process-name'),
+  isGone: token<Parts['isGone']>('is-gone'),
+  works: token<boolean>('works'),
+  clock: token<Clock>('clock'),
+  ids: token<Ids>('ids'),
+  random: token<() => number>('random'),
+  bulkRetry: token<RetryPolicy | undefined>('bulk-retry'),
+  transactionalRetry: token<RetryPolicy | undefined>('transactional-retry'),
+  recipientData: token<RecipientDataSource | undefined>('recipient-data'),
+  shardSize: token<number>('shard-size'),
+  databaseEnds: token<() => Promise<DatabaseEnds | undefined>>('database-ends'),
+  onFatal: token<(error: unknown) => void>('on-fatal'),
+  workerId: token<Id>('worker-id'),
+  renderer: token<MjmlRenderer>('renderer'),
   jobs: token<Jobs>('jobs'),
   work: token<UnitOfWork>('unit-of-work'),
   launch: token<LaunchCampaign>('launch-campaign'),
   tend: token<TendCampaigns>('tend-campaigns'),
   desk: token<CampaignDesk>('campaign-desk'),
+  resend: token<ResendCampaign>('resend-campaign'),
+  explain: token<ExplainCampaign>('explain-campaign'),
+  reports: token<Reports>('reports'),
+  deleteProject: token<DeleteProject>('delete-project'),
+  retention: token<Retention>('retention'),
+  statusBoard: token<StatusBoard>('status-board'),
   transactional: token<SendTransactional>('send-transactional'),
   engagement: token<EngagementRecorder>('engagement-recorder'),
   recipients: token<PublicActions>('public-actions'),
@@ -103,18 +141,33 @@ export interface Wired {
 }
 
 /** The one place where everything meets. Nothing happens here but wiring: the caller starts and stops. */
-export function wire(surroundings: Surroundings): Wired {
+export function wire(parts: Parts): Wired {
   const container = new Container();
-  const { clock } = surroundings;
-  container.bind<Surroundings>(tokens.surroundings).toConstantValue(surroundings);
-  container.bind<Clock>(tokens.clock).toConstantValue(clock);
-  container.bind<Ids>(tokens.ids).toConstantValue(surroundings.ids ?? randomIds(clock));
-  container.bind<Log>(tokens.log).toConstantValue(surroundings.log);
-  container.bind<KeyRing>(tokens.keys).toConstantValue(surroundings.keys);
-  container.bind<Transport>(tokens.transport).toConstantValue(surroundings.transport);
-  container.bind<Transport>(tokens.transactionalTransport).toConstantValue(surroundings.transactionalTransport);
-  provide(container, tokens.workerId, [tokens.ids], (ids) => ids.next());
-  provide(container, tokens.renderer, [], () => createRenderer());
+  const constant = <T>(what: Token<T>, value: T): void => void container.bind<T>(what).toConstantValue(value);
+  constant(tokens.config, parts.config);
+  constant(tokens.connection, parts.connection);
+  constant(tokens.orm, parts.orm);
+  constant(tokens.keys, parts.keys);
+  constant(tokens.log, parts.log);
+  constant(tokens.transport, parts.transport);
+  constant(tokens.transactionalTransport, parts.transactionalTransport);
+  constant(tokens.localTransport, parts.localTransport);
+  constant(tokens.publicUrl, parts.publicUrl);
+  constant(tokens.servesInbox, parts.servesInbox ?? false);
+  constant(tokens.processName, parts.processName);
+  constant(tokens.isGone, parts.isGone);
+  constant(tokens.works, parts.works);
+  constant(tokens.clock, parts.clock);
+  constant(tokens.ids, parts.ids ?? randomIds(parts.clock));
+  constant(tokens.random, parts.random ?? Math.random);
+  constant(tokens.bulkRetry, parts.bulkRetry);
+  constant(tokens.transactionalRetry, parts.transactionalRetry);
+  constant(tokens.recipientData, parts.recipientData);
+  constant(tokens.shardSize, parts.shardSize ?? SHARD_SIZE);
+  constant(tokens.databaseEnds, parts.databaseEnds ?? (async () => undefined));
+  constant(tokens.onFatal, parts.onFatal);
+  provide(container, tokens.workerId, { ids: tokens.ids }, ({ ids }) => ids.next());
+  provide(container, tokens.renderer, {}, () => createRenderer());
   wireWork(container);
   wireCampaigns(container);
   wireSending(container);
@@ -124,8 +177,9 @@ export function wire(surroundings: Surroundings): Wired {
 }
 
 function wireWork(container: Container): void {
+  const { clock, connection, ids, jobs, keys, log, orm, random, bulkRetry, transactionalRetry, works } = tokens;
   // Handlers are looked up when a job arrives: the queue is needed to enqueue, and they need the queue.
-  provide(container, tokens.jobs, [tokens.surroundings], (surroundings) => {
+  provide(container, jobs, { connection, log, works }, (deps) => {
     const late = <T>(what: Token<T>): T => container.get(what);
     const handlers = [
       handler(bulkWake, async () => late(tokens.bulk).wake()),
@@ -135,99 +189,71 @@ function wireWork(container: Container): void {
       ),
       handler(sweepMessages, () => late(tokens.transactional).requeue()),
       handler(tendCampaigns, () => late(tokens.tend).tend()),
+      handler(retain, () => late(tokens.retention).run()),
+      handler(removeProjectRows, ({ projectId }) => late(tokens.deleteProject).removeRows(projectId)),
+      handler(eraseTraces, ({ projectId, subscriberId }) => eraseTracesOf(late(tokens.work), projectId, subscriberId)),
       handler(makePartitions, () => late(tokens.work).run((scope) => scope.tracking.ensurePartitions())),
     ];
-    return new Jobs({ connection: surroundings.connection, handlers, log: surroundings.log, works: surroundings.works });
+    return new Jobs({ ...deps, handlers });
   });
   provide(
     container,
     tokens.work,
-    [tokens.surroundings, tokens.clock, tokens.ids, tokens.keys, tokens.jobs],
-    (surroundings, clock, ids, keys, jobs) =>
+    { orm, clock, ids, keys, random, bulkRetry, transactionalRetry, jobs },
+    ({ jobs, ...deps }) =>
       new PostgresUnitOfWork({
-        orm: surroundings.orm,
-        clock,
-        ids,
-        keys,
+        ...deps,
         jobsIn: (session, due) => jobs.inSession(session, due),
         wake: (queues) => jobs.wake(queues),
-        random: surroundings.random ?? Math.random,
-        bulkRetry: surroundings.bulkRetry,
-        transactionalRetry: surroundings.transactionalRetry,
       }),
   );
 }
 
 function wireCampaigns(container: Container): void {
+  const { clock, keys, launch, localTransport, log, publicUrl, renderer, servesInbox, shardSize, tend, transactional, work } =
+    tokens;
   provide(
     container,
-    tokens.launch,
-    [tokens.surroundings, tokens.work, tokens.renderer, tokens.keys],
-    ({ publicUrl, localTransport, shardSize = SHARD_SIZE }, work, renderer, keys) =>
-      new LaunchCampaign({ work, renderer, keys, options: { publicUrl, localTransport, shardSize } }),
+    launch,
+    { work, renderer, keys, publicUrl, servesInbox, localTransport, shardSize },
+    ({ publicUrl, servesInbox, localTransport, shardSize, ...deps }) =>
+      new LaunchCampaign({ ...deps, options: { publicUrl, servesInbox, localTransport, shardSize } }),
   );
+  provide(container, tend, { work, launch, log, shardSize, clock }, (deps) => new TendCampaigns({ ...deps, isTransient }));
+  provide(container, tokens.desk, { work, renderer, launch, transactional, tend }, (deps) => new CampaignDesk(deps));
+  provide(container, tokens.resend, { work, shardSize }, (deps) => new ResendCampaign(deps));
+  provide(container, tokens.explain, { work, renderer }, (deps) => new ExplainCampaign(deps));
+  provide(container, tokens.reports, { work }, (deps) => new Reports(deps));
+  provide(container, tokens.retention, { work, clock }, (deps) => new Retention(deps));
   provide(
     container,
-    tokens.tend,
-    [tokens.surroundings, tokens.work, tokens.launch, tokens.log, tokens.clock],
-    ({ shardSize = SHARD_SIZE }, work, launch, log, clock) =>
-      new TendCampaigns({ work, launch, log, shardSize, isTransient, clock }),
-  );
-  provide(
-    container,
-    tokens.desk,
-    [tokens.work, tokens.renderer, tokens.launch, tokens.transactional, tokens.tend],
-    (work, renderer, launch, transactional, tend) => new CampaignDesk({ work, renderer, launch, transactional, tend }),
+    tokens.deleteProject,
+    { work, orm: tokens.orm, desk: tokens.desk },
+    ({ work, orm, desk }) =>
+      new DeleteProject({
+        work,
+        rows: new PostgresProjectRows(pooledSql(orm)),
+        cancel: (projectId, campaignId) => desk.cancel(projectId, campaignId),
+      }),
   );
 }
 
 function wireSending(container: Container): void {
+  const { bulk, clock, config, connection, desk, jobs, keys, log, renderer, tend, transactional, work, workerId } = tokens;
+  const { isGone, localTransport, onFatal, processName, recipientData, transactionalTransport, transport } = tokens;
   provide(
     container,
-    tokens.transactional,
-    [
-      tokens.surroundings,
-      tokens.work,
-      tokens.renderer,
-      tokens.transactionalTransport,
-      tokens.keys,
-      tokens.clock,
-      tokens.log,
-      tokens.workerId,
-    ],
-    ({ publicUrl, isGone }, work, renderer, transport, keys, clock, log, workerId) =>
-      new SendTransactional({ work, renderer, transport, keys, clock, log, workerId, publicUrl, isTransient, isGone }),
+    transactional,
+    { work, renderer, transport: transactionalTransport, keys, clock, log, workerId, isGone },
+    (deps) => new SendTransactional({ ...deps, isTransient }),
   );
   provide(
     container,
-    tokens.bulk,
-    [
-      tokens.surroundings,
-      tokens.workerId,
-      tokens.work,
-      tokens.renderer,
-      tokens.keys,
-      tokens.transport,
-      tokens.clock,
-      tokens.log,
-      tokens.tend,
-      tokens.desk,
-    ],
-    (surroundings, id, work, renderer, keys, transport, clock, log, tend, desk) => {
-      const { config, recipientData, onFatal, localTransport } = surroundings;
-      const outcomes = new RecordOutcomes({ work, clock });
-      const ports = new SendingPorts({
-        work,
-        renderer,
-        keys,
-        outcomes,
-        tend,
-        desk,
-        clock,
-        localTransport,
-        isTransient,
-        recipientData,
-      });
+    bulk,
+    { id: workerId, config, transport, clock, log, onFatal, work, renderer, keys, tend, desk, localTransport, recipientData },
+    ({ id, config, transport, log, onFatal, ...deps }) => {
+      const { work, clock } = deps;
+      const ports = new SendingPorts({ ...deps, outcomes: new RecordOutcomes({ work, clock }), isTransient });
       const window = config.maxUnrecorded ?? DEFAULT_WINDOW;
       const line = new Line({ transport, now: clock.monotonic(), log, window, limits: config });
       return new BulkLane({ id, lines: [line], route: () => line, ports, clock, log, options: config, onFatal });
@@ -236,36 +262,16 @@ function wireSending(container: Container): void {
   provide(
     container,
     tokens.workers,
-    [
-      tokens.surroundings,
-      tokens.workerId,
-      tokens.jobs,
-      tokens.bulk,
-      tokens.transactional,
-      tokens.tend,
-      tokens.work,
-      tokens.clock,
-      tokens.log,
-    ],
-    ({ config, connection, processName }, id, jobs, bulk, transactional, tend, work, clock, log) => {
+    { id: workerId, config, connection, processName, jobs, bulk, transactional, tend, work, clock, log },
+    ({ config, connection, processName, ...deps }) => {
+      const { id, transactional, tend, work, clock, log } = deps;
       const { stuckAfterMs, logLevel } = config;
-      const startedAt = clock.now();
+      const self = { id, host: hostname(), pid: process.pid, process: processName, startedAt: clock.now() };
       return new Workers({
-        id,
-        jobs,
-        bulk,
-        transactional,
+        ...deps,
         register: (lanes, progress) =>
           work.run(async (scope) => {
-            await scope.delivery.lanes.saveWorker({
-              id,
-              host: hostname(),
-              pid: process.pid,
-              process: processName,
-              lanes,
-              startedAt,
-              progress,
-            });
+            await scope.delivery.lanes.saveWorker({ ...self, lanes, progress });
             return scope.delivery.lanes.liveWorkers();
           }),
         sweep: () => transactional.sweep(),
@@ -274,75 +280,47 @@ function wireSending(container: Container): void {
         forget: () => work.run((scope) => scope.delivery.lanes.forgetWorker(id)),
         watcher: new ThreadWatcher({ workerId: id, connection, place: config, afterMs: stuckAfterMs, logLevel, log }),
         stuckAfterMs,
-        clock,
-        log,
       });
     },
   );
 }
 
 function wireTracking(container: Container): void {
-  provide(container, tokens.engagement, [tokens.work, tokens.clock, tokens.log], (work, clock, log) => {
+  const { clock, engagement, ids, keys, log, work } = tokens;
+  provide(container, engagement, { work, clock, log }, ({ work, clock, log }) => {
     const commit = (batch: readonly EngagementEvent[]) => work.bulk((scope) => recordEngagement(scope, batch));
     return new EngagementRecorder({ commit, isTransient, clock, log });
   });
-  provide(
-    container,
-    tokens.recipients,
-    [tokens.work, tokens.keys, tokens.clock, tokens.ids, tokens.engagement],
-    (work, keys, clock, ids, engagement) => new PublicActions({ work, keys, clock, ids, engagement }),
-  );
+  provide(container, tokens.recipients, { work, keys, clock, ids, engagement }, (deps) => new PublicActions(deps));
 }
 
 function wireFaces(container: Container): void {
+  const { clock, config, databaseEnds, desk, explain, ids, imports, jobs, keys } = tokens;
+  const { deleteProject, orm, recipients, reports, resend, statusBoard, transactional, work } = tokens;
   provide(
     container,
-    tokens.imports,
-    [tokens.surroundings, tokens.work, tokens.clock, tokens.ids, tokens.keys],
-    ({ orm }, work, clock, ids, keys) =>
+    imports,
+    { orm, work, clock, ids, keys },
+    ({ orm, keys, ...deps }) =>
       new ImportSubscribers({
-        work,
+        ...deps,
         files: new StreamedSubscriberFiles(),
         loader: new PostgresImportLoader(orm),
-        clock,
-        ids,
         erasureKeys: (projectId) => keys.erasureKeys(projectId),
       }),
   );
   provide(
     container,
+    statusBoard,
+    { config, work, jobs, databaseEnds },
+    ({ config, jobs, ...deps }) =>
+      new StatusBoard({ ...deps, depths: (lanes) => jobs.depths(lanes), publicUrl: config.publicUrl }),
+  );
+  provide(
+    container,
     tokens.application,
-    [
-      tokens.surroundings,
-      tokens.work,
-      tokens.desk,
-      tokens.transactional,
-      tokens.imports,
-      tokens.recipients,
-      tokens.jobs,
-      tokens.renderer,
-    ],
-    (
-      { shardSize = SHARD_SIZE, databaseEnds = async () => undefined },
-      work,
-      desk,
-      transactional,
-      imports,
-      recipients,
-      jobs,
-      renderer,
-    ) =>
-      createApplication({
-        work,
-        desk,
-        transactional,
-        resend: new ResendCampaign({ work, shardSize }),
-        explain: new ExplainCampaign({ work, renderer }),
-        imports,
-        reports: new Reports({ work }),
-        recipients,
-        statusBoard: new StatusBoard({ work, depths: (lanes) => jobs.depths(lanes), databaseEnds }),
-      }),
+    { work, desk, transactional, resend, explain, imports, reports, recipients, statusBoard, deleteProject },
+    (deps) => createApplication(deps),
   );
 }
 

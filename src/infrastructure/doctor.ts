@@ -31,9 +31,11 @@ export interface Finding {
   readonly advice?: string | undefined;
 }
 
-/** How this instance calls itself to mail servers; the database may know it. */
-interface Greeting {
+/** How this instance calls itself to mail servers, and where its links lead; the database may know it. */
+interface Known {
   name: string | undefined;
+  /** Stored for the instance. */
+  publicUrl: string | undefined;
 }
 
 type Orm = Awaited<ReturnType<typeof openOrm>>;
@@ -51,7 +53,7 @@ const WORKER_SECONDS = 15;
 
 /** Never throws for what it finds; in the order in which things are needed. */
 export async function examine(config: Config): Promise<readonly Finding[]> {
-  const greeting = { name: await ehloName(config.publicUrl, undefined) };
+  const known: Known = { name: await ehloName(config.publicUrl, undefined), publicUrl: undefined };
   return [
     { what: 'node', verdict: 'ok', found: process.version },
     ...unknownSettings().map(
@@ -63,13 +65,13 @@ export async function examine(config: Config): Promise<readonly Finding[]> {
       }),
     ),
     await space(config),
-    ...(await databaseFindings(config, greeting)),
-    await publicUrl(config),
-    await smtp(config, greeting.name),
+    ...(await databaseFindings(config, known)),
+    ...(await publicUrl(config, known.publicUrl)),
+    await smtp(config, known.name),
   ];
 }
 
-async function databaseFindings(config: Config, greeting: Greeting): Promise<readonly Finding[]> {
+async function databaseFindings(config: Config, known: Known): Promise<readonly Finding[]> {
   return attempt(
     'database',
     async () => {
@@ -78,8 +80,8 @@ async function databaseFindings(config: Config, greeting: Greeting): Promise<rea
         const orm = await openOrm(database.connection, { poolSize: 2 });
         return closing(
           async () => {
-            const found = await inDatabase(config, orm, database.describe);
-            greeting.name ??= await ehloName(config.publicUrl, pooledSql(orm));
+            const found = await inDatabase(config, orm, { describe: database.describe, known });
+            known.name ??= await ehloName(known.publicUrl ?? config.publicUrl, pooledSql(orm));
             return found;
           },
           () => orm.close(),
@@ -97,7 +99,11 @@ function databaseAdvice({ databaseUrl }: Config, message: string): string | unde
   return adviceFor(DATABASE_RULES, message, { setting: 'PENNYPOST_DATABASE_URL', host });
 }
 
-async function inDatabase(config: Config, orm: Orm, describe: string): Promise<readonly Finding[]> {
+async function inDatabase(
+  config: Config,
+  orm: Orm,
+  { describe, known }: { readonly describe: string; readonly known: Known },
+): Promise<readonly Finding[]> {
   const warnings: string[] = [];
   const { version } = await checkServer(orm, { warn: (text) => warnings.push(text) });
   const findings: Finding[] = [{ what: 'database', verdict: 'ok', found: `PostgreSQL ${version}: ${describe}` }];
@@ -117,7 +123,10 @@ async function inDatabase(config: Config, orm: Orm, describe: string): Promise<r
   );
   findings.push(...(await attempt('secret key', () => secretKey(config, orm))));
   findings.push(await skew(orm));
-  if (pending.length === 0) findings.push(await workers(orm));
+  if (pending.length === 0) {
+    findings.push(await workers(orm));
+    known.publicUrl = await storedPublicUrl(orm);
+  }
   return findings;
 }
 
@@ -203,9 +212,28 @@ async function nearest(path: string): Promise<string> {
   return found !== undefined || dirname(path) === path ? path : nearest(dirname(path));
 }
 
-async function publicUrl(config: Config): Promise<Finding> {
+async function storedPublicUrl(orm: Orm): Promise<string | undefined> {
+  const [row] = await pooledSql(orm).query<{ url: string | null }>('select public_url as url from pennypost_access.instance');
+  return row?.url ?? undefined;
+}
+
+async function publicUrl(config: Config, stored: string | undefined): Promise<readonly Finding[]> {
+  const note = await readServingNote(config.dataDir);
+  // Mail goes to the development inbox of that server, and its links lead there.
+  const ofInbox = config.publicUrl === undefined && note?.inboxUrl !== undefined ? note.publicUrl : undefined;
+  const answer = await publicUrlAnswers(config, ofInbox ?? stored ?? config.publicUrl ?? note?.publicUrl);
+  if (stored === undefined || config.publicUrl === undefined || stored === config.publicUrl) return [answer];
+  const differs: Finding = {
+    what: answer.what,
+    verdict: 'warn',
+    found: `PENNYPOST_PUBLIC_URL is ${config.publicUrl} here, but ${stored} for this instance`,
+    advice: 'Set the same value everywhere. To change it, restart "pennypost serve" with the new one.',
+  };
+  return [answer, differs];
+}
+
+async function publicUrlAnswers(config: Config, url: string | undefined): Promise<Finding> {
   const what = 'public URL';
-  const url = config.publicUrl ?? (await readServingNote(config.dataDir))?.publicUrl;
   if (url === undefined) {
     return {
       what,

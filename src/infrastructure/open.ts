@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { RecipientDataSource } from '../application/delivery/bulk/sending-ports.ts';
 import type { Log } from '../application/log.ts';
+import type { Scope } from '../application/unit-of-work.ts';
 import { KeyRing } from '../domain/access/index.ts';
 import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
 import { cleanUp } from '../domain/shared/clean-up.ts';
@@ -42,6 +43,13 @@ export interface OpenOptions {
   readonly createsDatabase?: boolean | undefined;
   /** Runs an embedded database on when the process that runs it ends: for whoever means to stay. Default false. */
   readonly inheritsDatabase?: boolean | undefined;
+  /**
+   * What to do with the public URL of the configuration. `replaces`: this process serves, so it is that of the instance from now on.
+   * `once`: it is, unless one is stored. Default: nothing.
+   */
+  readonly keepsPublicUrl?: 'replaces' | 'once' | undefined;
+  /** See `LaunchOptions.servesInbox`: the public URL of the configuration is that of a server whose inbox takes the mail. */
+  readonly servesInbox?: boolean | undefined;
   /** True when this process runs workers. */
   readonly works: boolean;
   /** Of this machine. Only its monotonic time is used: dates come from the database's clock. */
@@ -72,7 +80,9 @@ export interface Opened extends Wired {
   readonly database: string;
   /** The embedded database is run by another process. */
   readonly databaseBorrowed: boolean;
+  /** What links in mail begin with: as it is stored for the instance, else as it is set here. */
   readonly publicUrl: string;
+  readonly publicUrlStored: boolean;
   /** Names of the migrations that this opening applied. */
   readonly migrated: readonly string[];
   readonly lifecycle: Lifecycle;
@@ -120,8 +130,9 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     lifecycle.register('clock', () => clock.stop());
     await clock.start();
     const keys = new KeyRing(options.secretKeys ?? (await readSecretKeys(config)));
-    const wayOut = await openWayOut(options, lifecycle, () => ehloName(config.publicUrl, pooledSql(orm)));
-    const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
+    const stored: { publicUrl: string | undefined } = { publicUrl: undefined };
+    const wayOut = await openWayOut(options, lifecycle, () => ehloName(stored.publicUrl ?? config.publicUrl, pooledSql(orm)));
+    const ownPublicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
     const wired = wire({
       ...options,
       connection: database.connection,
@@ -133,7 +144,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       transport: wayOut.transport,
       transactionalTransport: wayOut.transactionalTransport,
       localTransport: options.localTransport ?? wayOut.local,
-      publicUrl,
+      publicUrl: ownPublicUrl,
       databaseEnds: () => database.ends(),
       onFatal,
     });
@@ -144,6 +155,10 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     lifecycle.register('hits', () => wired.get(tokens.engagement).close());
     await wired.get(tokens.work).run((scope) => scope.access.rememberFingerprint(keys.fingerprint, keys.olderFingerprints));
     await wired.get(tokens.work).run((scope) => scope.tracking.ensurePartitions());
+    stored.publicUrl = await wired.get(tokens.work).run((scope) => keepPublicUrl(scope, options));
+    if (options.servesInbox === true) stored.publicUrl = undefined;
+    else if (stored.publicUrl !== undefined && config.publicUrl !== undefined && stored.publicUrl !== config.publicUrl)
+      log.warn({}, differingPublicUrls(config.publicUrl, stored.publicUrl));
     return {
       get: (what) => wired.get(what),
       keys,
@@ -151,7 +166,8 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       description: `${database.describe}; mail goes to ${wayOut.describe}`,
       database: database.describe,
       databaseBorrowed: database.borrowed,
-      publicUrl,
+      publicUrl: stored.publicUrl ?? ownPublicUrl,
+      publicUrlStored: stored.publicUrl !== undefined,
       migrated,
       lifecycle,
       async ready() {
@@ -165,6 +181,17 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     return cleanUp(error, () => lifecycle.close());
   }
 }
+
+/** @returns the one of the instance; undefined while there is none */
+function keepPublicUrl({ access }: Pick<Scope, 'access'>, { config, keepsPublicUrl }: OpenOptions): Promise<string | undefined> {
+  const { publicUrl } = config;
+  if (publicUrl === undefined || keepsPublicUrl === undefined) return access.publicUrl();
+  return access.rememberPublicUrl(publicUrl, { replaces: keepsPublicUrl === 'replaces' });
+}
+
+const differingPublicUrls = (here: string, stored: string): string =>
+  `PENNYPOST_PUBLIC_URL is ${here} here, but ${stored} for this instance: links begin with ${stored}. ` +
+  'Set the same value everywhere. To change it, restart "pennypost serve" with the new one.';
 
 /** Opened when needed, beside those of the campaigns: a password mail never waits for a newsletter's. */
 const TRANSACTIONAL_CONNECTIONS = 4;

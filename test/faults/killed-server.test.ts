@@ -145,7 +145,7 @@ async function allMessages({ application }: Stage, projectId: string) {
 
 /** Ids of messages that no job was ever made for; finished jobs are kept for an hour. */
 async function withoutJob({ instance }: Stage): Promise<readonly string[]> {
-  const rows = await pooledSql(instance.get(tokens.surroundings).orm).query<{ id: string }>(
+  const rows = await pooledSql(instance.get(tokens.orm)).query<{ id: string }>(
     `select id from pennypost_delivery.transactional_message m where not exists (
        select from pennypost_jobs.job j where j.name = 'transactional.send' and j.data ->> 'messageId' = m.id::text)`,
   );

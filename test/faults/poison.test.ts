@@ -75,7 +75,7 @@ describe('poison among the recipients', () => {
       ...IMPOSSIBLE.map((_, at) => `wrong${at}@example.net`),
     ]);
     const { projectId } = audience;
-    const orm = stage.instance.get(tokens.surroundings).orm;
+    const orm = stage.instance.get(tokens.orm);
     for (const [at, address] of IMPOSSIBLE.entries()) {
       await inTransaction(orm, ({ sql }) =>
         sql.query('update pennypost_audience.subscriber set address = $3 where project_id = $1 and address = $2', [

@@ -167,6 +167,25 @@ describe('the doctor', () => {
     });
   });
 
+  it('finds that another public URL is set here than the instance has', async () => {
+    const other = await openTestInstance();
+    try {
+      const work = other.get(tokens.work);
+      const here = { PENNYPOST_DATABASE_URL: other.databaseUrl };
+      const stored = 'http://127.0.0.1:1';
+      await work.run(({ access }) => access.rememberPublicUrl(stored, { replaces: true }));
+      expect((await findingsOf({ ...here, PENNYPOST_PUBLIC_URL: 'http://127.0.0.1:2' }))['public URL']).toMatchObject({
+        verdict: 'warn',
+        found: `PENNYPOST_PUBLIC_URL is http://127.0.0.1:2 here, but ${stored} for this instance`,
+      });
+      expect((await findingsOf(here))['public URL']).toMatchObject({ verdict: 'fail', found: expect.stringContaining(stored) });
+      await work.run(({ access }) => access.rememberPublicUrl('http://127.0.0.1:3', { replaces: false }));
+      expect(await work.run(({ access }) => access.publicUrl())).toBe(stored);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('finds the inbox of a running serve', async () => {
     const dataDir = join(directory, 'served');
     const takeBack = await writeServingNote(dataDir, { publicUrl: 'http://127.0.0.1:1', inboxUrl: 'smtp://127.0.0.1:2' });

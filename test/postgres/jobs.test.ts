@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => instance.close());
 
-const sql = <Row extends object>(text: string) => pooledSql(instance.get(tokens.surroundings).orm).query<Row>(text);
+const sql = <Row extends object>(text: string) => pooledSql(instance.get(tokens.orm)).query<Row>(text);
 
 /** A queue at the side of the instance, as another process has it. */
 function aQueue(...handlers: JobHandler[]): Jobs {

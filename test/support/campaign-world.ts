@@ -52,7 +52,7 @@ export class CampaignWorld {
   }
 
   sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return inTransaction(this.instance.get(tokens.surroundings).orm, (session) => session.sql.query<Row>(text, values));
+    return inTransaction(this.instance.get(tokens.orm), (session) => session.sql.query<Row>(text, values));
   }
 
   /** A list with so many confirmed people of its own. */

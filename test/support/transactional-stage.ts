@@ -73,7 +73,7 @@ export class TransactionalStage {
   }
 
   sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return inTransaction(this.instance.get(tokens.surroundings).orm, (session) => session.sql.query<Row>(text, values));
+    return inTransaction(this.instance.get(tokens.orm), (session) => session.sql.query<Row>(text, values));
   }
 
   delivery<T>(work: (service: DeliveryService) => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import type { Id } from '../../domain/shared/ids.ts';
 import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { DaysAsked, Reports } from '../analytics/reports.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
+import type { DeleteProject, ProjectDeleting } from './delete-project.ts';
 
 /** The project, and its first API key where one was asked for: the secret is in this answer and nowhere else. */
 export interface CreatedProject extends ProjectState {
@@ -22,11 +23,21 @@ export interface Projects {
   get(project?: string): Promise<Project>;
   /** @throws NotFound, InvalidInput */
   update(project: string, changes: ProjectChanges): Promise<Project>;
+  /**
+   * Sending stops first; then the project and its keys are gone, and a job removes its rows. Refused while campaigns or messages are
+   * not done, unless forced. @throws NotFound, ProjectInUse
+   */
+  delete(project: string, options?: ProjectDeleting): Promise<Project>;
   /** The figures of every day of a range, in the time zone of the project. @throws NotFound, InvalidInput */
   daily(project: string, days?: DaysAsked): Promise<DailySeries>;
 }
 
-export function projectVerbs({ work, reports }: { readonly work: UnitOfWork; readonly reports: Reports }): Projects {
+export function projectVerbs(deps: {
+  readonly work: UnitOfWork;
+  readonly reports: Reports;
+  readonly deleteProject: DeleteProject;
+}): Projects {
+  const { work, reports, deleteProject } = deps;
   return {
     create: (input, { withKey = false } = {}) =>
       work.run(async ({ access }) => {
@@ -38,6 +49,7 @@ export function projectVerbs({ work, reports }: { readonly work: UnitOfWork; rea
     list: (page) => work.run(({ access }) => access.listProjects(page)),
     get: (project) => work.run(({ access }) => (project === undefined ? onlyProject(access) : access.getProject(project))),
     update: (project, changes) => work.run(({ access }) => access.updateProject(project, changes)),
+    delete: (project, options) => deleteProject.delete(project, options),
     daily: (project, days) => reports.projectDaily(project, days),
   };
 }

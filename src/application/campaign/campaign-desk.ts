@@ -103,12 +103,13 @@ export class CampaignDesk {
     const project = await scope.access.getProject(projectId);
     project.requireAuthor(campaign.author.address);
     const content = await scope.campaign.content(projectId, id);
-    const problems = checked === true ? await this.#launch.problems(campaign, content, project) : undefined;
+    const draft = { draft: campaign, content, project, publicUrl: await this.#launch.publicUrl(scope, project) };
+    const problems = checked === true ? await this.#launch.problems(draft) : undefined;
     // The public URL refuses a launch, not a draft.
     const faults = (problems ?? []).filter(({ code }) => code !== PUBLIC_URL_NOT_SECURE);
     if (faults.some(({ severity }) => severity === 'error')) throw new ContentInvalid(faults);
     if (scheduleAt !== undefined) {
-      await this.#launch.checkDraft({ draft: campaign, content, project });
+      await this.#launch.checkDraft(draft);
       await scope.campaign.schedule(projectId, id, scheduleAt);
       await holdCampaignLists(scope, campaign);
     }
@@ -120,8 +121,8 @@ export class CampaignDesk {
   }
 
   async check(projectId: Id, id: Id): Promise<CampaignCheck> {
-    const { campaign, content, project } = await this.#open(projectId, id);
-    const problems = await this.#launch.problems(campaign, content, project);
+    const { campaign, content, project, publicUrl } = await this.#open(projectId, id);
+    const problems = await this.#launch.problems({ draft: campaign, content, project, publicUrl });
     const recipients = await this.#work.run((scope) => scope.audience.recipients.count(projectId, campaign.audience));
     return { problems, recipients };
   }
@@ -144,7 +145,8 @@ export class CampaignDesk {
     if (to.length === 0 || to.length > MOST_TESTS) throw new InvalidInput(`Give 1 to ${MOST_TESTS} addresses for a test.`, '/to');
     // All of them first: nobody gets a test when one address is wrong.
     for (const address of to) parseAddressee(address, '/to');
-    const { campaign, content, person } = await this.#open(projectId, id, as);
+    const { campaign, content, person, publicUrl } = await this.#open(projectId, id, as);
+    this.#launch.requireSecure(publicUrl);
     const { id: campaignId, name, audience } = campaign;
     const testOf: PlannedCampaign = { projectId, id: campaignId, name, audience, trackOpens: false, trackClicks: false };
     const variables = person === undefined ? {} : variablesOf(person);
@@ -154,7 +156,7 @@ export class CampaignDesk {
         await this.#transactional.accept(
           projectId,
           { to: address, content: { ...content, subject: `[Test] ${content.subject}` }, variables },
-          testOf,
+          { ...testOf, publicUrl },
         ),
       );
     }
@@ -228,7 +230,9 @@ export class CampaignDesk {
               attributes: subscriber.attributes,
             };
       const content = await scope.campaign.content(projectId, id);
-      return { campaign, content, project, context: marketingPlanContext(campaign, project, undefined), person };
+      const publicUrl = await this.#launch.publicUrl(scope, project);
+      const context = marketingPlanContext(campaign, project, undefined);
+      return { campaign, content, project, publicUrl, context, person };
     });
   }
 }

@@ -6,7 +6,7 @@ import type { Id } from '../../domain/shared/ids.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 
 export class AudienceEmpty extends DomainError {
   readonly code = 'campaign.audience_empty';
@@ -39,7 +39,10 @@ export class EditedMeanwhile extends DomainError {
 }
 
 export interface LaunchOptions {
+  /** Of this process; it counts while none is stored for the instance. */
   readonly publicUrl: string;
+  /** Mail goes to the development inbox of the server at `publicUrl`: links lead there, whatever is stored. */
+  readonly servesInbox: boolean;
   /** True when the transport leads nowhere but to the development inbox or to this machine. */
   readonly localTransport: boolean;
   /** Recipients per shard. */
@@ -50,6 +53,8 @@ interface Draft {
   readonly draft: Campaign;
   readonly content: Content;
   readonly project: Project;
+  /** See `publicUrl`. */
+  readonly publicUrl: string;
 }
 
 /**
@@ -74,9 +79,19 @@ export class LaunchCampaign {
     await this.#prepare(projectId, campaignId);
   }
 
+  /** What links of a project's mail begin with: its own, that of the instance, or that of this process. One rule for all verbs. */
+  async publicUrl({ access }: Pick<Scope, 'access'>, project: Project): Promise<string> {
+    const { publicUrl, servesInbox } = this.#options;
+    return project.trackingBaseUrl ?? (servesInbox ? publicUrl : ((await access.publicUrl()) ?? publicUrl));
+  }
+
+  /** Mail to real people needs https. @throws PublicUrlNotSecure */
+  requireSecure(publicUrl: string): void {
+    if (!this.#options.localTransport) refuseInsecure(publicUrl);
+  }
+
   /** The same as a list of faults with their lines, warnings included. */
-  async problems(draft: Campaign, content: Content, project: Project): Promise<readonly ContentProblem[]> {
-    const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
+  async problems({ draft, content, project, publicUrl }: Draft): Promise<readonly ContentProblem[]> {
     const problems = await this.#renderer.check(content, this.#context(draft, project, publicUrl));
     if (this.#options.localTransport || isSecure(publicUrl)) return problems;
     const { code, message } = new PublicUrlNotSecure(publicUrl);
@@ -102,22 +117,22 @@ export class LaunchCampaign {
   }
 
   async #prepare(projectId: Id, campaignId: Id): Promise<{ draft: Campaign; frozen: FrozenContent }> {
-    const { draft, content, project } = await this.#work.run(async (scope) => {
+    const found = await this.#work.run(async (scope) => {
       const draft = await scope.campaign.get(projectId, campaignId);
       await holdCampaignLists(scope, draft);
       // Read second: an edit between the two has raised the version, and the launch refuses it.
       const content = await scope.campaign.content(projectId, campaignId);
-      return { draft, content, project: await scope.access.getProject(projectId) };
+      const project = await scope.access.getProject(projectId);
+      return { draft, content, project, publicUrl: await this.publicUrl(scope, project) };
     });
-    return { draft, frozen: await this.checkDraft({ draft, content, project }) };
+    return { draft: found.draft, frozen: await this.checkDraft(found) };
   }
 
   /** What launching would refuse of this draft, but for its lists and audience. @returns what would be fixed */
-  async checkDraft({ draft, content, project }: Draft): Promise<FrozenContent> {
+  async checkDraft({ draft, content, project, publicUrl }: Draft): Promise<FrozenContent> {
     // The project's domains may have changed since the draft was written.
     project.requireAuthor(draft.author.address);
-    const publicUrl = project.trackingBaseUrl ?? this.#options.publicUrl;
-    if (!this.#options.localTransport) refuseInsecure(publicUrl);
+    this.requireSecure(publicUrl);
     return this.#freeze(draft, content, project, publicUrl);
   }
 

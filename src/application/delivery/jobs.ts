@@ -47,3 +47,32 @@ export const tendCampaigns: Job<z.infer<typeof nothing>> = {
   retry: { limit: 0, delaySeconds: 1 },
   schedule: '* * * * *',
 };
+
+/** What is older than projects keep; see `Retention`. */
+export const retain: Job<z.infer<typeof nothing>> = {
+  name: 'background.retain',
+  lane: 'background',
+  schema: nothing,
+  retry: { limit: 3, delaySeconds: 60 },
+  schedule: '47 3 * * *',
+};
+
+const project = z.object({ projectId: z.guid() });
+
+/** The rows of a deleted project. */
+export const removeProjectRows: Job<z.infer<typeof project>> = {
+  name: 'background.remove-project-rows',
+  lane: 'background',
+  schema: project,
+  retry: { limit: 10, delaySeconds: 10 },
+};
+
+const subscriber = z.object({ projectId: z.guid(), subscriberId: z.guid() });
+
+/** Replies and events of an erased subscriber. */
+export const eraseTraces: Job<z.infer<typeof subscriber>> = {
+  name: 'background.erase-traces',
+  lane: 'background',
+  schema: subscriber,
+  retry: { limit: 10, delaySeconds: 10 },
+};

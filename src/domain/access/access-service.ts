@@ -62,6 +62,23 @@ export class AccessService {
     return this.store.listProjects(page);
   }
 
+  /** The project and its keys are gone at once, for every verb and request; its other rows are removed by a job. @throws NotFound */
+  async deleteProject(idOrSlug: string): Promise<Project> {
+    const project = await this.getProject(idOrSlug);
+    await this.store.removeProject(project, this.clock.now());
+    return project;
+  }
+
+  /** Those whose rows in other tables are still being removed. */
+  deletedProjects(): Promise<readonly Id[]> {
+    return this.store.deletedProjects();
+  }
+
+  /** Nothing of it is left. */
+  forgetDeletedProject(projectId: Id): Promise<void> {
+    return this.store.forgetDeletedProject(projectId);
+  }
+
   /** The secret is in this answer and nowhere else, ever. @throws InvalidInput, NotFound */
   async createKey(projectId: Id, wish: NewApiKey): Promise<{ readonly key: ApiKey; readonly secret: string }> {
     await this.getProject(projectId);
@@ -111,5 +128,16 @@ export class AccessService {
   async checkFingerprint(fingerprint: string): Promise<void> {
     const stored = await this.store.readFingerprint();
     if (stored !== undefined && stored !== fingerprint) throw new ForeignSecretKey(stored, fingerprint);
+  }
+
+  /** What links of the instance begin with, in every process; undefined while none was stored. */
+  publicUrl(): Promise<string | undefined> {
+    return this.store.readPublicUrl();
+  }
+
+  /** @param options `replaces`: by the process that serves; others only fill the gap @returns the one that is stored now */
+  async rememberPublicUrl(url: string, options: { readonly replaces: boolean }): Promise<string> {
+    await this.store.storePublicUrl(url, options.replaces);
+    return (await this.store.readPublicUrl()) ?? url;
   }
 }

@@ -14,6 +14,11 @@ export interface AccessStore {
   readProject(projectId: Id): Promise<Project | undefined>;
   /** Without the projects themselves; a project that is gone is missing. */
   timeZones(projectIds: readonly Id[]): Promise<ReadonlyMap<Id, string>>;
+  /** With its keys; what other tables hold of it is removed later. */
+  removeProject(project: Project, at: Date): Promise<void>;
+  /** Those whose rows in other tables are still being removed. */
+  deletedProjects(): Promise<readonly Id[]>;
+  forgetDeletedProject(projectId: Id): Promise<void>;
   /** In the order of slugs. */
   listProjects(page: PageRequest): Promise<Page<Project>>;
 
@@ -31,4 +36,9 @@ export interface AccessStore {
   readFingerprint(): Promise<string | undefined>;
   /** Stores the fingerprint unless there is another one that is not among `older`; returns the one that is stored now. */
   rememberFingerprint(fingerprint: string, older: readonly string[], at: Date): Promise<string>;
+
+  /** Undefined while no process that serves or works had one set. */
+  readPublicUrl(): Promise<string | undefined>;
+  /** Does nothing where one is stored, unless it `replaces` that. */
+  storePublicUrl(url: string, replaces: boolean): Promise<void>;
 }

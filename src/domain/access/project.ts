@@ -19,6 +19,10 @@ export interface ProjectProfile {
   readonly timeZone: string;
   /** BCP 47; the language of public pages for subscribers without one. */
   readonly defaultLanguage: string;
+  /** For how many days content and variables of transactional messages are kept; outcomes stay. */
+  readonly keepMessagesDays: number;
+  /** For how many days single opens and clicks are kept; counters stay. */
+  readonly keepEventsDays: number;
 }
 
 /** `name` and `senderDomain` are needed, the rest has defaults: UTC, `en`, no address. */
@@ -33,6 +37,10 @@ export interface ProjectChanges {
   readonly postalAddress?: string | undefined;
   readonly timeZone?: string | undefined;
   readonly defaultLanguage?: string | undefined;
+  /** Default 90. */
+  readonly keepMessagesDays?: number | undefined;
+  /** Default 365. */
+  readonly keepEventsDays?: number | undefined;
 }
 
 export interface ProjectState extends ProjectProfile {
@@ -53,6 +61,8 @@ export class Project implements ProjectState {
   readonly postalAddress!: string;
   readonly timeZone!: string;
   readonly defaultLanguage!: string;
+  readonly keepMessagesDays!: number;
+  readonly keepEventsDays!: number;
   readonly createdAt!: Date;
   readonly version!: number;
 
@@ -72,6 +82,8 @@ export class Project implements ProjectState {
       postalAddress: parsePostalAddress(wish.postalAddress ?? ''),
       timeZone: parseTimeZone(wish.timeZone ?? 'UTC'),
       defaultLanguage: parseLanguage(wish.defaultLanguage ?? 'en'),
+      keepMessagesDays: parseDays(wish.keepMessagesDays ?? KEEP_MESSAGES_DAYS, '/keepMessagesDays'),
+      keepEventsDays: parseDays(wish.keepEventsDays ?? KEEP_EVENTS_DAYS, '/keepEventsDays'),
       createdAt: now,
       version: 1,
     });
@@ -88,6 +100,10 @@ export class Project implements ProjectState {
       ...(changes.postalAddress !== undefined && { postalAddress: parsePostalAddress(changes.postalAddress) }),
       ...(changes.timeZone !== undefined && { timeZone: parseTimeZone(changes.timeZone) }),
       ...(changes.defaultLanguage !== undefined && { defaultLanguage: parseLanguage(changes.defaultLanguage) }),
+      ...(changes.keepMessagesDays !== undefined && {
+        keepMessagesDays: parseDays(changes.keepMessagesDays, '/keepMessagesDays'),
+      }),
+      ...(changes.keepEventsDays !== undefined && { keepEventsDays: parseDays(changes.keepEventsDays, '/keepEventsDays') }),
     });
   }
 
@@ -120,6 +136,16 @@ function parseAuthorDomains(texts: readonly string[]): readonly string[] {
   if (texts.length > MOST_AUTHOR_DOMAINS)
     throw new InvalidInput(`A project may have ${MOST_AUTHOR_DOMAINS} author domains.`, '/authorDomains');
   return [...new Set(texts.map((text, at) => (text === ANY_DOMAIN ? text : parseDomain(text, `/authorDomains/${at}`))))];
+}
+
+/** Three months answer "did my receipt go out?"; a year of events serves every comparison with the year before. */
+const KEEP_MESSAGES_DAYS = 90;
+const KEEP_EVENTS_DAYS = 365;
+
+function parseDays(days: number, pointer: string): number {
+  if (!Number.isInteger(days) || days < 1 || days > 3_650)
+    throw new InvalidInput('A number of days from 1 to 3,650 is expected.', pointer);
+  return days;
 }
 
 function parseName(text: string): string {

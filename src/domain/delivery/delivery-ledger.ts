@@ -61,6 +61,11 @@ export class DeliveryLedger {
   reached(mailing: MailingKey, ids: readonly Id[]): Promise<Reached> {
     return this.#store.reached(mailing, ids);
   }
+
+  /** Removes the replies of mail servers from a subscriber's rows: they may quote the address. */
+  stripReplies(projectId: Id, subscriberId: Id): Promise<void> {
+    return this.#store.stripReplies(projectId, subscriberId);
+  }
 }
 
 /** @throws InvalidCursor */

@@ -208,4 +208,22 @@ export class DeliveryTransactional {
   due(limit = 500): Promise<readonly MessageFacts[]> {
     return this.#store.due(limit);
   }
+
+  /**
+   * Blanks recipient, content, variables and replies of every message to these addresses. Those that wait are skipped; the rows
+   * stay, so that outcomes can be counted.
+   */
+  eraseRecipient(projectId: Id, addresses: readonly string[]): Promise<void> {
+    return this.#store.eraseRecipient(projectId, addresses, this.#clock.now());
+  }
+
+  /** Blanks content and variables of messages that have ended and were accepted before. @returns how many, `limit` at most */
+  stripMessages(projectId: Id, before: Date, limit: number): Promise<number> {
+    return this.#store.stripMessages(projectId, before, limit);
+  }
+
+  /** Messages that are still to be handed over. */
+  waitingMessages(projectId: Id): Promise<number> {
+    return this.#store.waitingMessages(projectId);
+  }
 }

@@ -62,4 +62,6 @@ export interface LedgerStore {
   /** What is known of earlier hand-overs to `ids`. */
   reached(mailing: MailingKey, ids: readonly Id[]): Promise<Reached>;
   hasDeferred(mailing: MailingKey): Promise<boolean>;
+  /** Removes the replies of mail servers from a subscriber's rows. */
+  stripReplies(projectId: Id, subscriberId: Id): Promise<void>;
 }

@@ -49,4 +49,8 @@ export interface TransactionalStore {
   attemptingWorkers(): Promise<readonly { readonly id: Id; readonly process: string | undefined }[]>;
   /** Messages accepted or deferred and due by the database's clock, oldest first: the truth behind the jobs. */
   due(limit: number): Promise<readonly MessageFacts[]>;
+  /** See `DeliveryTransactional`, for these three. */
+  eraseRecipient(projectId: Id, addresses: readonly string[], at: Date): Promise<void>;
+  stripMessages(projectId: Id, before: Date, limit: number): Promise<number>;
+  waitingMessages(projectId: Id): Promise<number>;
 }

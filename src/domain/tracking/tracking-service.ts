@@ -97,6 +97,16 @@ export class TrackingService {
       return requests === 0 ? [] : [{ ...event, requests }];
     });
   }
+
+  /** Removes user agent and network from the events of a subscriber. */
+  stripEvents(projectId: Id, subscriberId: Id): Promise<void> {
+    return this.store.stripEvents(projectId, subscriberId);
+  }
+
+  /** Removes events from before; engagement and counters stay. @returns how many, `limit` at most */
+  removeEvents(projectId: Id, before: Date, limit: number): Promise<number> {
+    return this.store.removeEvents(projectId, before, limit);
+  }
 }
 
 /** That of the primary key (project_id, at, id). */

@@ -18,4 +18,6 @@ export interface TrackingStore {
   engagement(projectId: Id, mailingId: Id, subscriberId: Id): Promise<Engagement | undefined>;
   /** A partition for every month (UTC) from `from` through `through`; what lies in the default partition moves into it. */
   ensurePartitions(from: Date, through: Date): Promise<void>;
+  stripEvents(projectId: Id, subscriberId: Id): Promise<void>;
+  removeEvents(projectId: Id, before: Date, limit: number): Promise<number>;
 }

@@ -15,6 +15,8 @@ const ProjectMapping = defineEntity({
     postalAddress: p.text(),
     timeZone: p.text(),
     defaultLanguage: p.text(),
+    keepMessagesDays: p.integer(),
+    keepEventsDays: p.integer(),
     createdAt: p.datetime(),
     version: p.integer().version(),
   },

@@ -13,7 +13,7 @@ import {
 import type { Session } from './session.ts';
 
 const PROJECT = `id, name, slug, sender_domain as "senderDomain", author_domains as "authorDomains", tracking_base_url as "trackingBaseUrl", postal_address as "postalAddress",
-  time_zone as "timeZone", default_language as "defaultLanguage", created_at as "createdAt", version`;
+  time_zone as "timeZone", default_language as "defaultLanguage", keep_messages_days as "keepMessagesDays", keep_events_days as "keepEventsDays", created_at as "createdAt", version`;
 const KEY = `project_id as "projectId", id, name, scopes, secret_hash as "secretHash", requests_per_second as "requestsPerSecond",
   created_at as "createdAt", expires_at as "expiresAt", revoked_at as "revokedAt", last_used_at as "lastUsedAt"`;
 
@@ -51,6 +51,24 @@ export class PostgresAccessStore implements AccessStore {
       [projectId],
     );
     return project === undefined ? undefined : new Project(project);
+  }
+
+  async removeProject(project: Project, at: Date): Promise<void> {
+    const { sql, em } = this.session;
+    await sql.query('delete from pennypost_access.api_key where project_id = $1', [project.id]);
+    await sql.query('insert into pennypost_access.deleted_project (id, deleted_at) values ($1, $2)', [project.id, at]);
+    await em.remove(project).flush();
+  }
+
+  async deletedProjects(): Promise<readonly Id[]> {
+    const rows = await this.session.sql.query<{ id: Id }>(
+      'select id from pennypost_access.deleted_project order by deleted_at, id',
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async forgetDeletedProject(projectId: Id): Promise<void> {
+    await this.session.sql.query('delete from pennypost_access.deleted_project where id = $1', [projectId]);
   }
 
   /** By the primary key. */
@@ -134,6 +152,19 @@ export class PostgresAccessStore implements AccessStore {
       [fingerprint, at, older],
     );
     return (await this.readFingerprint()) ?? fingerprint;
+  }
+
+  async readPublicUrl(): Promise<string | undefined> {
+    const [row] = await this.session.sql.query<{ url: string | null }>('select public_url as url from pennypost_access.instance');
+    return row?.url ?? undefined;
+  }
+
+  async storePublicUrl(url: string, replaces: boolean): Promise<void> {
+    await this.session.sql.query(
+      `update pennypost_access.instance set public_url = $1
+       where public_url is null or (public_url is distinct from $1 and $2)`,
+      [url, replaces],
+    );
   }
 }
 

@@ -113,4 +113,15 @@ export class PostgresLedgerStore implements LedgerStore {
     );
     return rows.length > 0;
   }
+
+  /** Primary keys of run and mailing_recipient: one look per mailing of the project. */
+  async stripReplies(projectId: Id, subscriberId: Id): Promise<void> {
+    await this.#sql.query(
+      `update pennypost_delivery.mailing_recipient m set reply = null
+       from (select distinct launched_on, mailing_id from pennypost_delivery.run where project_id = $1) r
+       where m.project_id = $1 and m.launched_on = r.launched_on and m.mailing_id = r.mailing_id and m.subscriber_id = $2
+         and m.reply is not null`,
+      [projectId, subscriberId],
+    );
+  }
 }

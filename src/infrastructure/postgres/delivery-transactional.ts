@@ -8,6 +8,7 @@ import type {
 } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import { ErasedMessages } from './erased-messages.ts';
 import type { Session } from './session.ts';
 import { SESSION_NAME_OF_WORKER } from './session-name.ts';
 import { DATABASE_NOW, type Sql } from './sql.ts';
@@ -61,10 +62,11 @@ const movedValues = (message: MessageFacts, from: MessageMove): readonly unknown
 const storable = (reply: string | undefined): string | null => reply?.replaceAll('\0', '') ?? null;
 
 /** Transactional messages and their attempts, over PostgreSQL. */
-export class PostgresTransactionalStore implements TransactionalStore {
+export class PostgresTransactionalStore extends ErasedMessages implements TransactionalStore {
   readonly #sql: Sql;
 
   constructor(session: Session) {
+    super(session.sql);
     this.#sql = session.sql;
   }
 

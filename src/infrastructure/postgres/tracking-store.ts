@@ -143,6 +143,25 @@ export class PostgresTrackingStore implements TrackingStore {
   ensurePartitions(from: Date, through: Date): Promise<void> {
     return ensureMonths(this.sql, from, through);
   }
+
+  /** Primary key: the events of the project. Rare, and done by a job. */
+  async stripEvents(projectId: Id, subscriberId: Id): Promise<void> {
+    await this.sql.query(
+      `update pennypost_tracking.event set user_agent = null, network = null
+       where project_id = $1 and subscriber_id = $2 and (user_agent is not null or network is not null)`,
+      [projectId, subscriberId],
+    );
+  }
+
+  /** Primary key. */
+  async removeEvents(projectId: Id, before: Date, limit: number): Promise<number> {
+    const rows = await this.sql.query(
+      `delete from pennypost_tracking.event where (project_id, at, id) in
+         (select project_id, at, id from pennypost_tracking.event where project_id = $1 and at < $2 order by at limit $3) returning id`,
+      [projectId, before, limit],
+    );
+    return rows.length;
+  }
 }
 
 interface PersonKey {

@@ -4,12 +4,14 @@
  */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import { startWithHeapFlags, workerExecArgv } from './heap-flags.ts';
 import { Interruption } from './interruption.ts';
 import { watchParents } from './parents.ts';
 import { runCommandLine } from './program.ts';
 import { WholeLines } from './whole-lines.ts';
 import { type Instance, type Log, NoWayOut, type OpenWish, type Workbench } from './workbench.ts';
 
+startWithHeapFlags(process.argv.slice(2));
 /** Progress, notes and the log share one terminal. */
 const stderr = new WholeLines(process.stderr);
 process.on('exit', () => stderr.end());
@@ -55,6 +57,7 @@ function createWorkbench(): Workbench {
       fork(process.argv[1] ?? '', ['work', '--lanes', 'bulk', '--one-of', String(oneOf)], {
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
         detached: true,
+        execArgv: workerExecArgv(process.execArgv),
       }),
     examine: async () => (await import('../../infrastructure/doctor.ts')).examine(await readConfig()),
   };
@@ -63,8 +66,6 @@ function createWorkbench(): Workbench {
 type Config = ReturnType<typeof import('../../infrastructure/config.ts').readConfig>;
 
 async function open(wish: OpenWish, configured: Config): Promise<Instance> {
-  const { keepHeapSmall, loadFrugally } = await import('../../infrastructure/heap.ts');
-  loadFrugally();
   const [{ openPennypost }, { tokens }, { createLogger, readableLog }, serving, { unknownSettings }] = await Promise.all([
     import('../../infrastructure/open.ts'),
     import('../../infrastructure/container.ts'),
@@ -96,11 +97,13 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     works: wish.works ?? false,
     createsDatabase: isolated || wish.createsDatabase === true,
     inheritsDatabase: wish.inheritsDatabase,
+    keepsPublicUrl: isolated ? undefined : keepsPublicUrl(wish, configured),
+    // Mail for the inbox of a server on this machine: its links lead there.
+    servesInbox: isolated || (configured.publicUrl === undefined && (running?.inboxUrl !== undefined || destination === 'inbox')),
     onFatal: reject,
     // Whoever serves here mails real people, whether or not this terminal knows by which server.
     ...(running !== undefined && running.inboxUrl === undefined && smtpUrl === undefined && { localTransport: false }),
   });
-  opened.lifecycle.register('heap', keepHeapSmall());
   interruption.beforeBreakingOff(() =>
     log.error(
       opened.get(tokens.workers).inDoubt,
@@ -117,7 +120,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     description: opened.description,
     database: opened.database,
     publicUrl: opened.publicUrl,
-    publicUrlAssumed: config.publicUrl === undefined,
+    publicUrlAssumed: config.publicUrl === undefined && !opened.publicUrlStored,
     databaseBorrowed: opened.databaseBorrowed,
     migrated: opened.migrated,
     inbox: opened.inbox,
@@ -145,6 +148,13 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     },
     close: () => opened.close(),
   };
+}
+
+/** The URL of the process that serves is that of the instance; a worker's counts until one serves. */
+function keepsPublicUrl(wish: OpenWish, { publicUrl }: Config): 'replaces' | 'once' | undefined {
+  if (publicUrl === undefined) return undefined;
+  if (wish.publicUrl !== undefined) return 'replaces';
+  return wish.works === true ? 'once' : undefined;
 }
 
 /** For people at a terminal: what went well is said by the command itself. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Projects } from '../../application/application.ts';
-import { type Cli, example, gather, inProject, type PageOptions, paged, pageOf, resultPage, withInstance } from './cli.ts';
+import { InvalidInput } from '../../domain/shared/errors.ts';
+import { type Cli, example, gather, inProject, type PageOptions, paged, pageOf, resultPage, whole, withInstance } from './cli.ts';
 import { renderDays } from './report.ts';
 import { type Display, renderFields, renderTable } from './table.ts';
 import type { Instance } from './workbench.ts';
@@ -15,6 +16,8 @@ interface ProfileOptions {
   readonly postalAddress?: string;
   readonly timeZone?: string;
   readonly language?: string;
+  readonly keepMessages?: string;
+  readonly keepEvents?: string;
 }
 
 export function projectCommands(program: Command, cli: Cli): void {
@@ -82,6 +85,27 @@ export function projectCommands(program: Command, cli: Cli): void {
     });
   example(get, 'pennypost project get --project harbour-books');
 
+  const remove = project
+    .command('delete')
+    .description('Delete the project of --project with everything in it. Sending stops first.')
+    .option('--yes', 'Confirm the deletion.')
+    .option('--force', 'Delete it even while campaigns or messages are being sent.')
+    .action(async (options: { yes?: boolean; force?: boolean }) => {
+      // Never the only project by chance: it is named.
+      const wish = cli.projectWish();
+      if (wish === undefined) throw new InvalidInput('Name the project to delete: --project <id or slug>.');
+      await withInstance(cli, async ({ application }) => {
+        const dryRun = options.yes !== true;
+        const { id, slug, name } = await application.projects.delete(wish, { force: options.force, dryRun });
+        if (dryRun)
+          throw new InvalidInput(
+            `This deletes the project "${name}" (${slug}) with its subscribers, suppressions, campaigns and reports. Repeat it with --yes.`,
+          );
+        cli.output.result({ id, slug, deleted: true }, () => `The project "${name}" is deleted. A worker removes its data.`);
+      });
+    });
+  example(remove, 'pennypost project delete --project harbour-books --yes');
+
   const daily = project
     .command('daily')
     .description('Show the figures of the project by day.')
@@ -120,6 +144,8 @@ function profileOptions(command: Command): void {
     .option('--postal-address <text>', 'Postal address in the footer of marketing mail. \\n begins a new line.')
     .option('--time-zone <name>', 'IANA time zone of times and of days in reports. Default: UTC.')
     .option('--language <tag>', 'BCP 47 language of public pages for subscribers without a language. Default: en.')
+    .option('--keep-messages <days>', 'Days to keep the content of transactional messages (default 90).')
+    .option('--keep-events <days>', 'Days to keep single opens and clicks (default 365).')
     .option('--tracking-url <url>', 'Base URL of links in mail. Empty: the public URL of the instance, which is the default.');
 }
 
@@ -131,6 +157,8 @@ function changesOf(options: ProfileOptions) {
     postalAddress: options.postalAddress?.replaceAll('\\n', '\n'),
     timeZone: options.timeZone,
     defaultLanguage: options.language,
+    keepMessagesDays: options.keepMessages === undefined ? undefined : whole(options.keepMessages, '--keep-messages', 1, 3_650),
+    keepEventsDays: options.keepEvents === undefined ? undefined : whole(options.keepEvents, '--keep-events', 1, 3_650),
     trackingBaseUrl: options.trackingUrl === '' ? null : options.trackingUrl,
   };
 }
@@ -145,6 +173,8 @@ const projectShown = (project: Shown) => ({
   postalAddress: project.postalAddress,
   timeZone: project.timeZone,
   defaultLanguage: project.defaultLanguage,
+  keepMessagesDays: project.keepMessagesDays,
+  keepEventsDays: project.keepEventsDays,
   createdAt: project.createdAt,
 });
 
@@ -160,6 +190,7 @@ const fieldsOf = (project: Shown, display: Display): string =>
       ['postal address', project.postalAddress],
       ['time zone', project.timeZone],
       ['language', project.defaultLanguage],
+      ['keeps', `messages ${project.keepMessagesDays} days, opens and clicks ${project.keepEventsDays} days`],
       ['created', project.createdAt],
     ],
     display,

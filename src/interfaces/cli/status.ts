@@ -19,7 +19,7 @@ export function statusCommand(program: Command, cli: Cli): void {
 }
 
 export function renderStatus(
-  { databaseEnds, lanes, campaigns, workers }: Status,
+  { databaseEnds, lanes, publicUrl, campaigns, workers }: Status,
   now: Date,
   display: Display | undefined,
 ): string {
@@ -37,7 +37,10 @@ export function renderStatus(
     ],
     display,
   );
-  const ended = databaseEnds === undefined || databaseEnds.count === 0 ? [] : [endedText(databaseEnds)];
+  const ended = [
+    ...(databaseEnds === undefined || databaseEnds.count === 0 ? [] : [endedText(databaseEnds)]),
+    ...differingText(publicUrl),
+  ];
   if (workers.length === 0)
     return [...ended, waiting, 'No worker is running. Start one: pennypost serve, or pennypost work'].join('\n\n');
   const working = renderTable(
@@ -57,6 +60,13 @@ export function renderStatus(
     progress.trouble === undefined ? [] : [`${host}:${pid} cannot hand over, and tries again: ${progress.trouble}`],
   );
   return [...ended, waiting, working, ...troubles, ...workers.flatMap(stuckText)].join('\n\n');
+}
+
+function differingText({ stored, here }: Status['publicUrl']): readonly string[] {
+  if (stored === undefined || here === undefined || stored === here) return [];
+  return [
+    `PENNYPOST_PUBLIC_URL is ${here} here, but ${stored} for this instance: links begin with ${stored}. Set the same value everywhere.`,
+  ];
 }
 
 function endedText({ count, lastAt, lastReason }: NonNullable<Status['databaseEnds']>): string {

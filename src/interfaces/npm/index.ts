@@ -130,10 +130,10 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     databaseUrl: options.databaseUrl,
     dataDir: resolve(options.dataDir),
     smtpUrl: smtpUrl(options.smtp, 'createPennypost: smtp'),
-    publicUrl: options.publicUrl,
+    publicUrl: options.publicUrlGiven ? options.publicUrl : undefined,
     // Nobody listens here: the host does.
     host: '127.0.0.1',
-    port: 0,
+    port: 8_025,
     // Only a log of ours can be written to by others than the event loop.
     logLevel: options.log === undefined ? options.logLevel : 'silent',
     maxConnections: options.maxConnections,
@@ -150,6 +150,7 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     log,
     works,
     inheritsDatabase: true,
+    keepsPublicUrl: options.publicUrlGiven ? 'replaces' : undefined,
     // Two processes with an inbox each would be two places to look for one message.
     destination: works ? undefined : 'none',
     // Without one, the data directory's own: it is made once the directory is known to be ours.

@@ -31,7 +31,7 @@ export interface PennypostOptions {
   readonly smtp?: string | undefined;
   /**
    * Under which address recipients reach `fetch`: `https://mail.example.com` or `https://example.com/mail`. Links in mail begin
-   * with it. Mail to real people needs https. Default `http://127.0.0.1:8025`.
+   * with it, in every process of the instance. Mail to real people needs https. Default: that of another process, or `http://127.0.0.1:8025`.
    */
   readonly publicUrl?: string | undefined;
   /**
@@ -123,7 +123,8 @@ export function checkOptions(options: PennypostOptions) {
   }
   // Functions as they came: zod's view of them has lost their types.
   const { recipientData, clientAddress, onFatal } = options;
-  return { ...rest, databaseUrl, secretKeys, recipientData, clientAddress, onFatal };
+  const publicUrlGiven = options.publicUrl !== undefined;
+  return { ...rest, databaseUrl, secretKeys, publicUrlGiven, recipientData, clientAddress, onFatal };
 }
 
 function faultOf([issue]: readonly z.core.$ZodIssue[]): InvalidInput {

@@ -210,7 +210,7 @@ describe('a test send', () => {
     });
     const [message] = await world.application.campaigns.test(world.projectId, campaign.id, ['a@example.com']);
     const wire = (await delivered(message)).replaceAll('=\r\n', '');
-    const unsubscribe = `${world.instance.get(tokens.surroundings).publicUrl}/u/test`;
+    const unsubscribe = `${world.instance.get(tokens.publicUrl)}/u/test`;
     expect(wire).toContain('\r\nSubject: [Test] For friend\r\n');
     expect(wire).toContain(`\r\nList-Unsubscribe: <${unsubscribe}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n`);
     expect(wire).toContain(`\r\nList-Id: <${list}.news.example.com>\r\n`);

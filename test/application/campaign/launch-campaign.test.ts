@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CampaignInput } from '../../../src/domain/campaign/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
+import { type Opened, openPennypost } from '../../../src/infrastructure/open.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { anAudience } from '../../support/audiences.ts';
 import { idOf } from '../../support/builders-delivery.ts';
 import { CampaignWorld } from '../../support/campaign-world.ts';
-import { openTestInstance } from '../../support/instance.ts';
+import { openTestInstance, silentLog, TEST_SECRET } from '../../support/instance.ts';
 
 let world: CampaignWorld;
 beforeAll(async () => {
@@ -170,6 +171,9 @@ describe('a campaign for real people', () => {
       expect(await real.application.campaigns.check(real.projectId, campaign.id)).toMatchObject({
         problems: [{ severity: 'error', code: 'campaign.public_url_not_secure', part: 'settings' }],
       });
+      await expect(real.application.campaigns.test(real.projectId, campaign.id, ['a@example.com'])).rejects.toMatchObject({
+        code: 'campaign.public_url_not_secure',
+      });
       expect((await real.get(campaign.id)).state).toBe('draft');
     } finally {
       await instance.close();
@@ -189,6 +193,50 @@ describe('a campaign for real people', () => {
       expect((await real.frozen(campaign.id)).publicUrl).toBe('https://mail.example.com');
     } finally {
       await instance.close();
+    }
+  });
+
+  it('has the public URL of the process that serves, in whichever process it is checked and launched', async () => {
+    const lines: string[] = [];
+    const log = { ...silentLog, warn: (_facts: object, message: string) => void lines.push(message) };
+    const serving = await openTestInstance({
+      smtpUrl: 'smtp://relay.example.com:587',
+      overrides: { publicUrl: 'https://mail.example.com' },
+      keepsPublicUrl: 'replaces',
+    });
+    const processWith = async (publicUrl: string | undefined, keepsPublicUrl?: 'once') =>
+      openPennypost({
+        config: { ...serving.config, publicUrl },
+        keepsPublicUrl,
+        destination: 'none',
+        works: false,
+        log,
+        secretKeys: [Buffer.from(TEST_SECRET, 'hex')],
+      });
+    const others: Opened[] = [];
+    try {
+      const real = CampaignWorld.over(serving);
+      await real.project();
+      for (const url of [undefined, 'http://old.example.com', 'https://other.example.com'])
+        others.push(await processWith(url, url === undefined ? undefined : 'once'));
+      for (const other of [serving, ...others]) {
+        const { campaigns, status } = other.get(tokens.application);
+        const campaign = await real.campaign({ lists: [await real.list(1)] });
+        expect(other.publicUrl).toBe('https://mail.example.com');
+        expect((await status.get()).publicUrl.stored).toBe('https://mail.example.com');
+        expect((await campaigns.check(real.projectId, campaign.id)).problems).toEqual([]);
+        await campaigns.launch(real.projectId, campaign.id);
+        expect((await real.frozen(campaign.id))?.publicUrl).toBe('https://mail.example.com');
+      }
+      expect(lines).toEqual([
+        expect.stringContaining(
+          'PENNYPOST_PUBLIC_URL is http://old.example.com here, but https://mail.example.com for this instance',
+        ),
+        expect.stringContaining('PENNYPOST_PUBLIC_URL is https://other.example.com here'),
+      ]);
+    } finally {
+      for (const other of others) await other.close();
+      await serving.close();
     }
   });
 

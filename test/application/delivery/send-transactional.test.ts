@@ -198,7 +198,6 @@ describe('an attempt', () => {
     clock: stage.clock,
     log: silentLog,
     workerId: stage.instance.get(tokens.workerId),
-    publicUrl: stage.instance.get(tokens.surroundings).publicUrl,
     isTransient: () => false,
     isGone: async () => false,
   });

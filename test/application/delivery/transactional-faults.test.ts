@@ -21,7 +21,6 @@ describe('a fault that nobody foresaw', () => {
       renderer,
       log: silentLog,
       workerId: get(tokens.workerId),
-      publicUrl: 'http://localhost',
       isTransient: (thrown) => thrown instanceof RangeError,
       isGone: async () => false,
     });

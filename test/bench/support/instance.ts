@@ -57,10 +57,7 @@ export async function openBenchInstance(variables: Readonly<Record<string, strin
     opened,
     environment,
     async serverPids() {
-      const [row] = await opened
-        .get(tokens.surroundings)
-        .orm.em.fork()
-        .execute<{ pid: number }[]>('select pg_backend_pid() as pid');
+      const [row] = await opened.get(tokens.orm).em.fork().execute<{ pid: number }[]>('select pg_backend_pid() as pid');
       return serverTree(row?.pid ?? 0);
     },
     async close() {
@@ -72,10 +69,10 @@ export async function openBenchInstance(variables: Readonly<Record<string, strin
 }
 
 /** For what a benchmark looks up or makes up; everything that is measured goes through the application. */
-export const sqlOf = (opened: Opened): Sql => pooledSql(opened.get(tokens.surroundings).orm);
+export const sqlOf = (opened: Opened): Sql => pooledSql(opened.get(tokens.orm));
 
 export const withClientOf = <T>(opened: Opened, work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
-  withClient(opened.get(tokens.surroundings).orm, work);
+  withClient(opened.get(tokens.orm), work);
 
 /** On a server of the user's own, a database beside theirs; `undefined`: the embedded one. */
 async function ownDatabase(url: string | undefined): Promise<{ url: string; drop(): Promise<void> } | undefined> {

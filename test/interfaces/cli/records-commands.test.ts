@@ -132,3 +132,24 @@ describe('lists', () => {
     expect(await run(['list', 'get', 'harbour-letter'])).toMatchObject({ status: 3 });
   });
 });
+
+describe('a project', () => {
+  it('is deleted only by name and with --yes', async () => {
+    await run(['project', 'create', '--name', 'Old letters', '--domain', 'old.example', '--keep-messages', '30']);
+    expect((await run(['project', 'get', '--project', 'old-letters', '--json'])).json).toMatchObject({
+      keepMessagesDays: 30,
+      keepEventsDays: 365,
+    });
+    expect(await run(['project', 'delete', '--yes'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('Name the project to delete: --project'),
+    });
+    const named = ['project', 'delete', '--project', 'old-letters'];
+    expect(await run(named)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('This deletes the project "Old letters"'),
+    });
+    expect((await run([...named, '--yes', '--json'])).json).toMatchObject({ slug: 'old-letters', deleted: true });
+    expect(await run(['project', 'get', '--project', 'old-letters'])).toMatchObject({ status: 3 });
+  });
+});

@@ -5,6 +5,7 @@ import { closedWorkbench, commandLine } from './workshop.ts';
 const now = new Date('2026-11-22T10:00:00Z');
 const quiet = {
   databaseEnds: undefined,
+  publicUrl: { stored: undefined, here: undefined },
   lanes: [{ lane: 'transactional', waiting: 0, active: 0, oldestAgeMs: 0 }],
   campaigns: { shards: 0, recipients: 0, oldestAgeMs: 0 },
   workers: [],
@@ -14,6 +15,7 @@ describe('status', () => {
   it('says how much is waiting in every lane, and since when', () => {
     const busy = {
       databaseEnds: { count: 0, lastAt: undefined, lastReason: undefined },
+      publicUrl: { stored: 'https://mail.example.com', here: undefined },
       lanes: [
         { lane: 'transactional', waiting: 3, active: 2, oldestAgeMs: 4_200 },
         { lane: 'bulk', waiting: 1, active: 0, oldestAgeMs: 0 },
@@ -44,6 +46,15 @@ describe('status', () => {
       'The embedded database ended by itself once and was started again, last at 2026-11-22T09:58:00.000Z: it was killed (SIGKILL).',
     );
     expect(first({ ...once, count: 3 })).toContain('ended by itself 3 times');
+  });
+
+  it('says that another public URL is set here than the instance has', () => {
+    const first = (here: string | undefined) =>
+      renderStatus({ ...quiet, publicUrl: { stored: 'https://mail.example.com', here } }, now, undefined).split('\n')[0];
+    expect(first('https://old.example.com')).toMatch(
+      /^PENNYPOST_PUBLIC_URL is https:\/\/old\.example\.com here, but https:\/\/mail/,
+    );
+    expect([first('https://mail.example.com'), first(undefined)]).not.toContainEqual(expect.stringContaining('PUBLIC_URL'));
   });
 
   it('says what keeps a worker from handing over', () => {

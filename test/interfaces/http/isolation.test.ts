@@ -119,8 +119,8 @@ async function quoteAddresses(): Promise<void> {
   const reply = `'550 5.1.1 <victim@example.com>: Recipient address rejected; see https://r.example/?to=victim%40example.com'`;
   await instance.sql(`update pennypost_delivery.transactional_message set reply = ${reply}`);
   await instance.sql(
-    `insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, ended_at, outcome, code, reply)
-     select project_id, id, 1, now(), now(), 'rejected', 550, ${reply} from pennypost_delivery.transactional_message
+    `insert into pennypost_delivery.attempt (project_id, message_id, number, started_at, ended_at, outcome, code, reply, transport)
+     select project_id, id, 1, now(), now(), 'rejected', 550, ${reply}, 'smtp' from pennypost_delivery.transactional_message
      on conflict do nothing`,
   );
   await instance.sql(`update pennypost_campaign.campaign set pause_reason = ${reply}, launch_failure = ${reply}`);

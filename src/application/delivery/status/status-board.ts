@@ -20,6 +20,8 @@ export interface Status {
   /** Undefined for a database server of one's own. */
   readonly databaseEnds: DatabaseEnds | undefined;
   readonly lanes: readonly LaneStatus[];
+  /** What links in mail begin with: as it is stored for the instance, and as it is set in the process that answers. */
+  readonly publicUrl: { readonly stored: string | undefined; readonly here: string | undefined };
   /** Campaign shards that are not done, and the recipients in them without an outcome. */
   readonly campaigns: { readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number };
   readonly workers: readonly KnownWorker[];
@@ -31,15 +33,19 @@ export class StatusBoard {
   readonly #depths: (lanes: readonly Lane[]) => Promise<readonly LaneStatus[]>;
 
   readonly #databaseEnds: () => Promise<DatabaseEnds | undefined>;
+  readonly #publicUrl: string | undefined;
 
   constructor(deps: {
     work: UnitOfWork;
     depths: (lanes: readonly Lane[]) => Promise<readonly LaneStatus[]>;
     databaseEnds: () => Promise<DatabaseEnds | undefined>;
+    /** As it is set in this process. */
+    publicUrl: string | undefined;
   }) {
     this.#work = deps.work;
     this.#depths = deps.depths;
     this.#databaseEnds = deps.databaseEnds;
+    this.#publicUrl = deps.publicUrl;
   }
 
   async read(): Promise<Status> {
@@ -47,6 +53,7 @@ export class StatusBoard {
     return this.#work.run(async (scope) => ({
       databaseEnds,
       lanes,
+      publicUrl: { stored: await scope.access.publicUrl(), here: this.#publicUrl },
       campaigns: await scope.delivery.lanes.openShards(),
       workers: await scope.delivery.lanes.liveWorkers(),
     }));

@@ -52,7 +52,10 @@ export interface SendInput {
 }
 
 /** What a message keeps as its content. `testOf` makes it a test: composed as the campaign's own messages are, without tracking. */
-type StoredContent = Content & { readonly testOf?: PlannedCampaign | undefined };
+type StoredContent = Content & { readonly testOf?: TestedCampaign | undefined };
+
+/** The campaign that a message is a test of, and what its links begin with. */
+type TestedCampaign = PlannedCampaign & { readonly publicUrl: string };
 
 /** The transactional lane: accepts a message in one transaction with its job, and hands it over. */
 export class SendTransactional {
@@ -62,7 +65,6 @@ export class SendTransactional {
   readonly #keys: KeyRing;
   readonly #clock: Clock;
   readonly #workerId: Id;
-  readonly #publicUrl: string;
   readonly #isTransient: (error: unknown) => boolean;
   readonly #background: Background;
   /** Attempts that were begun and whose end is not recorded. */
@@ -82,8 +84,6 @@ export class SendTransactional {
     clock: Clock;
     log: Log;
     workerId: Id;
-    /** Without a slash at its end; a project's own tracking address comes first. */
-    publicUrl: string;
     isTransient: (error: unknown) => boolean;
     /** Whether a worker's process has surely ended; false where this process cannot tell. */
     isGone: (process: string | undefined) => Promise<boolean>;
@@ -94,7 +94,6 @@ export class SendTransactional {
     this.#keys = deps.keys;
     this.#clock = deps.clock;
     this.#workerId = deps.workerId;
-    this.#publicUrl = deps.publicUrl;
     this.#isTransient = deps.isTransient;
     this.#isGone = deps.isGone;
     this.#log = deps.log;
@@ -108,7 +107,7 @@ export class SendTransactional {
    * @param testOf the campaign that this message is a test of
    * @throws InvalidInput, NotFound, IdempotencyConflict, ContentInvalid
    */
-  async accept(projectId: Id, input: SendInput, testOf?: PlannedCampaign): Promise<MessageFacts> {
+  async accept(projectId: Id, input: SendInput, testOf?: TestedCampaign): Promise<MessageFacts> {
     const address = parseAddressee(input.to, '/to');
     const { idempotencyKey } = input;
     if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 256))
@@ -189,6 +188,8 @@ export class SendTransactional {
     );
     if (found === undefined) return undefined;
     const { message } = found;
+    if (message.recipient.address === '')
+      return void (await this.#work.bulk(({ delivery }) => delivery.transactional.giveUp(message, 'skipped', 'erased')));
     if (!found.due) {
       // Its job was early, by a clock that is ahead or a queue that came before its time.
       await this.#work.bulk(({ jobs }) =>
@@ -259,7 +260,7 @@ export class SendTransactional {
       clickToken: '',
       openToken: '',
       // No token: the page opens and unsubscribes nobody, whoever looks at the test.
-      unsubscribeUrl: testOf === undefined ? '' : `${project.trackingBaseUrl ?? this.#publicUrl}/u/${TEST_TOKEN}`,
+      unsubscribeUrl: testOf === undefined ? '' : `${testOf.publicUrl}/u/${TEST_TOKEN}`,
     });
     const bytes = Buffer.from(composed.bytes);
     composed.release();

@@ -14,6 +14,8 @@ export class M001Access extends Migration {
       postal_address text not null,
       time_zone text not null,
       default_language text not null,
+      keep_messages_days int not null,
+      keep_events_days int not null,
       created_at timestamptz not null,
       version int not null default 1
     )`);
@@ -32,10 +34,16 @@ export class M001Access extends Migration {
     )`);
     // Without the project on purpose: the secret is what tells which project a request is about.
     this.addSql('create unique index api_key_secret on pennypost_access.api_key (secret_hash)');
+    // Projects whose rows in other tables are still being removed.
+    this.addSql(`create table pennypost_access.deleted_project (
+      id uuid primary key,
+      deleted_at timestamptz not null
+    )`);
     // One row at most; `paused_at` is set when a restored database must not mail the past.
     this.addSql(`create table pennypost_access.instance (
       only_row boolean primary key default true check (only_row),
       key_fingerprint text not null,
+      public_url text,
       created_at timestamptz not null,
       paused_at timestamptz
     )`);

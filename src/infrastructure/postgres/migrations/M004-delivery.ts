@@ -97,6 +97,10 @@ export class M004Delivery extends Migration {
     )`);
     this.addSql(`create unique index transactional_message_idempotency on pennypost_delivery.transactional_message
       (project_id, idempotency_key) where idempotency_key is not null`);
+    // Erasing a subscriber finds the messages to an address.
+    this.addSql(
+      'create index transactional_message_recipient on pennypost_delivery.transactional_message (project_id, lower(recipient))',
+    );
     this.addSql(`create index transactional_message_due on pennypost_delivery.transactional_message
       (next_attempt_at, project_id) where next_attempt_at is not null`);
     this.addSql(

@@ -86,6 +86,12 @@ export const AUDIENCE: ErrorSection = {
       meaning: 'An archived list takes no new subscribers.',
       remedy: 'Restore the list, or choose another.',
     },
+    'project.in_use': {
+      kind: 'conflict',
+      meaning: 'The project has campaigns that are not done, or transactional messages that wait; the message names them.',
+      remedy:
+        'Wait, unschedule or cancel them. Or repeat the call with `force` (`--force`): sending stops first, and what waits is not sent.',
+    },
     'list.in_use': {
       kind: 'conflict',
       meaning: 'Campaigns that are scheduled or still have mail to send use the list; the message names them.',

@@ -19,6 +19,8 @@ const projectSchema = z
     postalAddress: z.string(),
     timeZone: z.string(),
     defaultLanguage: z.string(),
+    keepMessagesDays: z.int().openapi({ description: 'Days that content and variables of transactional messages are kept.' }),
+    keepEventsDays: z.int().openapi({ description: 'Days that single opens and clicks are kept. Counters stay.' }),
     createdAt: timestamp,
   })
   .openapi('Project');
@@ -55,6 +57,8 @@ export const projectRoutes: readonly Route<Application>[] = [
           .regex(POSTAL, 'A postal address of several lines is expected, without other control characters'),
         timeZone: timeZoneName,
         defaultLanguage: languageTag,
+        keepMessagesDays: z.int().min(1).max(3_650),
+        keepEventsDays: z.int().min(1).max(3_650),
       })
       .partial()
       .openapi({ example: { timeZone: 'Europe/Berlin', authorDomains: ['example.com'] } }),

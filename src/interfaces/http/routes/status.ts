@@ -25,6 +25,9 @@ export const statusRoutes: readonly Route<Application>[] = [
           }),
         ),
         lanes: z.array(z.object({ lane, waiting: z.int(), active: z.int(), oldestAgeMs: z.number() })).readonly(),
+        publicUrl: z.object({ stored: orNull(z.string()), here: orNull(z.string()) }).openapi({
+          description: 'What links in mail begin with: stored for the instance, and set in this process. They should agree.',
+        }),
         campaigns: z.object({ shards: z.int(), recipients: z.int(), oldestAgeMs: z.number() }),
         workers: z
           .array(
