@@ -31,7 +31,7 @@ export interface CampaignFigures extends CampaignReport {
 }
 
 /** What changes while a campaign is being sent. */
-export type CampaignProgress = Pick<CampaignFigures, 'state' | 'audience' | 'states'>;
+export type CampaignProgress = Pick<CampaignFigures, 'state' | 'recipients' | 'states'>;
 
 export interface ReportOptions {
   readonly daily?: boolean | undefined;
@@ -55,12 +55,12 @@ export class Reports {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
       const mailings = await scope.campaign.mailings.of(projectId, campaignId);
-      const { audience, states, repeated, possibleRepeats } = await totalsOf(scope, campaign, mailings);
+      const { recipients, states, repeated, possibleRepeats } = await totalsOf(scope, campaign, mailings);
       const report = await scope.analytics.campaignReport(projectId, {
         campaignId,
         mailingIds: idsOf(mailings),
         name: campaign.name,
-        audience,
+        recipients,
         states,
         links: await scope.campaign.mailings.links(projectId, campaignId),
       });
@@ -77,8 +77,8 @@ export class Reports {
     return this.#work.run(async (scope) => {
       const campaign = await scope.campaign.get(projectId, campaignId);
       const mailings = await scope.campaign.mailings.of(projectId, campaignId);
-      const { audience, states } = await totalsOf(scope, campaign, mailings);
-      return { state: campaign.state, audience, states };
+      const { recipients, states } = await totalsOf(scope, campaign, mailings);
+      return { state: campaign.state, recipients, states };
     });
   }
 
@@ -108,15 +108,15 @@ export class Reports {
 
 const idsOf = (mailings: readonly Mailing[]): readonly Id[] => mailings.map(({ mailingId }) => mailingId);
 
-type Totals = Pick<CampaignFigures, 'audience' | 'states' | 'repeated' | 'possibleRepeats'>;
+type Totals = Pick<CampaignFigures, 'recipients' | 'states' | 'repeated' | 'possibleRepeats'>;
 
 /** Every state with its number; `pending` are those without an outcome. */
 async function totalsOf(scope: Scope, { projectId, state }: Campaign, mailings: readonly Mailing[]): Promise<Totals> {
-  const totals = await scope.delivery.ledger.totals(projectId, idsOf(mailings));
+  const { audience: recipients, ...totals } = await scope.delivery.ledger.totals(projectId, idsOf(mailings));
   const known = Object.values(totals.states).reduce((sum, count) => sum + count, 0);
-  const pending = totals.audience - known;
+  const pending = recipients - known;
   const { cancelled, deferred } = totals.states;
   // Recipients that a cancelled campaign did not reach are recorded after the cancelling, which takes seconds where they are many.
   const over = { ...totals.states, pending: 0, cancelled: cancelled + pending + deferred, deferred: 0 };
-  return { ...totals, states: state === 'cancelled' ? over : { ...totals.states, pending } };
+  return { ...totals, recipients, states: state === 'cancelled' ? over : { ...totals.states, pending } };
 }

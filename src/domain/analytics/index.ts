@@ -6,7 +6,7 @@
  * are and whatever is written twice. Day and hour are those of the project's time zone when the fact happened; a project that moves
  * keeps its past as it was.
  *
- * **Reports** read counters and what the caller hands in (audience, state totals of the ledger, links): their cost does not
+ * **Reports** read counters and what the caller hands in (recipients, state totals of the ledger, links): their cost does not
  * grow with the number of events. Unique figures are people, counted when their first open, click or unsubscribe is
  * stored. State totals of a campaign are the ledger's alone.
  *

@@ -24,8 +24,8 @@ export interface CampaignFacts {
   readonly mailingIds: readonly Id[];
   readonly name: string;
   /** People fixed at launch. */
-  readonly audience: number;
-  /** State totals from the ledger; a state that is missing is 0. They sum up to the audience. */
+  readonly recipients: number;
+  /** State totals from the ledger; a state that is missing is 0. They sum up to `recipients`. */
   readonly states: Readonly<Partial<Record<ReportedState, number>>>;
   /** As in the compiled content of each mailing; `target` as it was written. */
   readonly links: readonly { readonly mailingId: Id; readonly index: number; readonly target: string }[];
@@ -60,7 +60,7 @@ export interface Rate {
 export interface CampaignReport {
   readonly campaignId: Id;
   readonly name: string;
-  readonly audience: number;
+  readonly recipients: number;
   readonly states: Readonly<Record<ReportedState, number>>;
   readonly opened: UniqueAndTotal;
   readonly clicked: UniqueAndTotal;
@@ -77,7 +77,7 @@ export interface CampaignReport {
 type Figures = Omit<CampaignReport, 'rates'>;
 
 const RATES = {
-  submission: { of: (r: Figures) => [r.states.submitted, r.audience], definition: 'messages submitted / audience' },
+  submission: { of: (r: Figures) => [r.states.submitted, r.recipients], definition: 'messages submitted / recipients' },
   open: { of: (r: Figures) => [r.opened.unique, r.states.submitted], definition: 'people who opened / messages submitted' },
   click: { of: (r: Figures) => [r.clicked.unique, r.states.submitted], definition: 'people who clicked / messages submitted' },
   click_to_open: {
@@ -102,7 +102,7 @@ export function buildReport(facts: CampaignFacts, totals: readonly CounterTotal[
   const figures: Figures = {
     campaignId: facts.campaignId,
     name: facts.name,
-    audience: facts.audience,
+    recipients: facts.recipients,
     states: Object.fromEntries(REPORTED_STATES.map((state) => [state, facts.states[state] ?? 0])) as Record<
       ReportedState,
       number
@@ -168,7 +168,7 @@ export interface SheetSection {
 
 /** States that nobody is in are left out, links stay. */
 export function reportSheet(report: CampaignReport): ReportSheet {
-  const share = (part: number): number | null => (report.audience === 0 ? null : part / report.audience);
+  const share = (part: number): number | null => (report.recipients === 0 ? null : part / report.recipients);
   const text = (title: string) => ({ title, kind: 'text' }) as const;
   const count = (title: string) => ({ title, kind: 'count' }) as const;
   const states = REPORTED_STATES.filter((state) => report.states[state] > 0);
@@ -177,10 +177,10 @@ export function reportSheet(report: CampaignReport): ReportSheet {
     sections: [
       {
         title: 'Messages',
-        columns: [text('State'), count('Messages'), { title: 'Of audience', kind: 'share' }],
+        columns: [text('State'), count('Messages'), { title: 'Of recipients', kind: 'share' }],
         rows: [
           ...states.map((state) => [state.replace('_', ' '), report.states[state], share(report.states[state])]),
-          ['audience', report.audience, share(report.audience)],
+          ['recipients', report.recipients, share(report.recipients)],
         ],
       },
       {

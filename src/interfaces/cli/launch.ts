@@ -148,11 +148,11 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
   });
   const trouble = new TroubleWatch(instance, cli.clock);
   const done = await untilDone(cli, instance, 'bulk', async () => {
-    const { state, states, audience } = await campaigns.progress(project.id, campaign.id);
+    const { state, states, recipients } = await campaigns.progress(project.id, campaign.id);
     const met = await trouble.look();
     for (const line of met.lines) progress.say(line);
     const note = [noteOf(states), ...(met.any ? ['mail is not taken'] : [])].filter((part) => part !== '').join('; ');
-    progress.update(audience - states.pending, { note, total: audience });
+    progress.update(recipients - states.pending, { note, total: recipients });
     return state !== 'sending';
   }).finally(() => progress.finish());
   const report = await campaigns.report(project.id, campaign.id);

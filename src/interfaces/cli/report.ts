@@ -32,7 +32,7 @@ export function renderReport(report: Report, daily: DailySeries | undefined, dis
       ],
       display,
     ),
-    section('Messages', statesOf(report), display, ['State', 'Messages', 'Of audience']),
+    section('Messages', statesOf(report), display, ['State', 'Messages', 'Of recipients']),
     wordsOf(report, display),
     reasonsOf(report, display),
     section('Engagement', engagementOf(report), display, ['', 'People', 'Total', 'Of submitted']),
@@ -52,8 +52,8 @@ export function renderReport(report: Report, daily: DailySeries | undefined, dis
 function statesOf(report: Report): Cell[][] {
   const states = Object.entries(report.states).filter(([, count]) => count > 0);
   return [
-    ...states.map(([state, count]) => [state.replace('_', ' '), count, formatShare(count, report.audience)]),
-    ['audience', report.audience, formatShare(report.audience, report.audience)],
+    ...states.map(([state, count]) => [state.replace('_', ' '), count, formatShare(count, report.recipients)]),
+    ['recipients', report.recipients, formatShare(report.recipients, report.recipients)],
   ];
 }
 

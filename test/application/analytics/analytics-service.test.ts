@@ -98,7 +98,7 @@ describe('a campaign report', () => {
         campaignId: randomUUID(),
         mailingIds: [mailingId],
         name: 'Winter sale',
-        audience: 8,
+        recipients: 8,
         states: { submitted: 6 },
         links,
       }),

@@ -88,7 +88,7 @@ describe('resending a campaign', () => {
     expect(await resend('new')).toEqual({ recipients: 1 });
     await settled({ submitted: 4, pending: 0 });
     expect(transport.messages.map((message) => message.envelope.to)).toEqual(['late@example.net']);
-    expect((await report()).audience).toBe(4);
+    expect((await report()).recipients).toBe(4);
     expect(await resend('failed')).toEqual({ recipients: 0 });
   });
 });

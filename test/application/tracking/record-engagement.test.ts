@@ -19,7 +19,7 @@ function reportOf(projectId: string, mailingId: string): Promise<CampaignReport>
     campaignId: projectId,
     mailingIds: [mailingId],
     name: 'Winter sale',
-    audience: 10,
+    recipients: 10,
     states: { submitted: 10 },
     links,
   };

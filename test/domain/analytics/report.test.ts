@@ -9,7 +9,7 @@ const facts: CampaignFacts = {
   campaignId,
   mailingIds: [mailingId],
   name: 'Winter sale',
-  audience: 100,
+  recipients: 100,
   states: { submitted: 80, rejected: 5, deferred: 15 },
   links: [
     { mailingId, index: 0, target: 'https://example.com/?id={{ subscriber.id }}' },
@@ -32,7 +32,7 @@ const totals = [
 describe('a campaign report', () => {
   it('shows audience, every state, engagement, links nobody followed, and domains', () => {
     expect(buildReport(facts, totals)).toMatchObject({
-      audience: 100,
+      recipients: 100,
       states: {
         pending: 0,
         submitted: 80,
@@ -73,9 +73,9 @@ describe('a campaign report', () => {
   });
 
   it('divides by nothing before the first message', () => {
-    const report = buildReport({ ...facts, audience: 0, states: {} }, []);
+    const report = buildReport({ ...facts, recipients: 0, states: {} }, []);
     expect(report.rates.map(({ value }) => value)).toEqual([null, null, null, null, null, null, null]);
-    expect(reportSheet(report).sections[0]?.rows).toEqual([['audience', 0, null]]);
+    expect(reportSheet(report).sections[0]?.rows).toEqual([['recipients', 0, null]]);
   });
 
   it('becomes tables with one cell per column', () => {
@@ -89,7 +89,7 @@ describe('a campaign report', () => {
       ['submitted', 80, 0.8],
       ['deferred', 15, 0.15],
       ['rejected', 5, 0.05],
-      ['audience', 100, 1],
+      ['recipients', 100, 1],
     ]);
   });
 });

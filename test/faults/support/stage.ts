@@ -140,7 +140,7 @@ export async function expectWholeLedger(stage: Stage, audience: Audience, campai
   const report = await stage.application.campaigns.report(audience.projectId, campaignId);
   const states = Object.fromEntries(Object.entries(report.states).filter(([, count]) => count > 0));
   expect(states).toEqual(statesIn(ledger));
-  expect(report.audience).toBe(audience.addresses.length);
+  expect(report.recipients).toBe(audience.addresses.length);
   const counted = report.domains.reduce((sum, { counts }) => sum + (counts.submitted ?? 0), 0);
   expect(counted).toBe(report.states.submitted);
 }

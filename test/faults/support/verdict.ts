@@ -33,7 +33,7 @@ export interface Evidence {
   /** What we say ourselves: the accused. */
   readonly ledger: ReadonlyMap<string, LedgerRow>;
   readonly totals: {
-    readonly audience: number;
+    readonly recipients: number;
     readonly states: Readonly<Record<MessageState, number>>;
     readonly possibleRepeats: number;
   };
@@ -107,7 +107,9 @@ function contradictions(totals: Evidence['totals'], ledger: Evidence['ledger']):
   );
   const possible = [...ledger.values()].filter(mayBeRepeated).length;
   return (
-    wrong.length + (possible === totals.possibleRepeats ? 0 : 1) + (sum(Object.values(totals.states)) === totals.audience ? 0 : 1)
+    wrong.length +
+    (possible === totals.possibleRepeats ? 0 : 1) +
+    (sum(Object.values(totals.states)) === totals.recipients ? 0 : 1)
   );
 }
 

@@ -265,7 +265,7 @@ describe('sending', () => {
     const sending = commandLine(workbenchOn(instance, true));
     const { status, json, stderr } = await sending(['campaign', 'watch', 'Faulty', '--json']);
     expect(status).toBe(0);
-    expect(json).toMatchObject({ state: 'submitted', audience: 2, states: { submitted: 2, pending: 0 } });
+    expect(json).toMatchObject({ state: 'submitted', recipients: 2, states: { submitted: 2, pending: 0 } });
     expect(stderr).toContain('No worker for the bulk lane is running: this process does the work until it is done.');
     expect(stderr).toContain('Faulty: 2 of 2 in');
     expect(instance.inbox?.recipients()).toBe(2);
@@ -277,7 +277,7 @@ describe('the report', () => {
     const { json } = await run(['campaign', 'report', 'Faulty', '--json']);
     expect(json).toMatchObject({
       state: 'submitted',
-      audience: 2,
+      recipients: 2,
       opened: { unique: 0, total: 0 },
       links: [{ target: 'https://harbour.example/new', unique: 0, total: 0 }],
       rates: expect.arrayContaining([

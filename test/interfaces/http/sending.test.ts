@@ -115,7 +115,7 @@ describe('a campaign over HTTP', () => {
     expect(await call('POST', `/v1/campaigns/${id}/resume`)).toMatchObject({ status: 200, body: { state: 'sending' } });
 
     expect((await call('GET', `/v1/campaigns/${id}/report`)).body).toMatchObject({
-      audience: 2,
+      recipients: 2,
       states: { pending: 2, submitted: 0 },
       opened: { unique: 0, total: 0 },
     });

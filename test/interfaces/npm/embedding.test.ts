@@ -55,7 +55,7 @@ describe('an application that embeds pennypost', () => {
 
     const report = await pennypost.project(projectId).campaigns.report(campaignId);
     expect(report).toMatchObject({
-      audience: 2,
+      recipients: 2,
       states: { submitted: 2, pending: 0 },
       clicked: { unique: 1, total: 1 },
       unsubscribed: 1,

@@ -156,7 +156,7 @@ describe('the package', () => {
     expect((await lines.next()).value ?? (await faults)).toBe('submitted');
     sender.stdin.end(`GET ${await linkIn('ada@example.net', '/c/')}\nPOST ${await linkIn('bo@example.net', '/u/')}\n`);
     expect(JSON.parse((await lines.next()).value ?? JSON.stringify(await faults))).toEqual({
-      audience: 3,
+      recipients: 3,
       submitted: 3,
       clicked: 1,
       unsubscribed: 1,

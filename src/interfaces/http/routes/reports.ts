@@ -19,7 +19,7 @@ const reportSchema = z
     launchedAt: timestampOrNull,
     submittedAt: timestampOrNull,
     settledAt: timestampOrNull,
-    audience: z.int().openapi({ description: 'The sum of all states.' }),
+    recipients: z.int().openapi({ description: 'The sum of all states.' }),
     states: z.record(z.enum(states), z.int()),
     repeated: z
       .int()
@@ -83,7 +83,7 @@ export const reportRoutes: readonly Route<Application>[] = [
     description: 'Cheap enough to ask several times a second.',
     permission: 'report.read',
     params,
-    reply: reportSchema.pick({ state: true, audience: true, states: true }).openapi('CampaignProgress'),
+    reply: reportSchema.pick({ state: true, recipients: true, states: true }).openapi('CampaignProgress'),
     handle: ({ application, projectId, params: { campaignId } }) => application.campaigns.progress(projectId, campaignId),
   }),
   route({
