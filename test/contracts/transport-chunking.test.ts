@@ -212,7 +212,8 @@ describe('the depth of a connection', () => {
     ['follows the distance', Array(50).fill(20), 8],
     ['has an end', Array(50).fill(300), 16],
     ['grows at a great distance as well', Array(50).fill(800), 16],
-    ['shrinks with late answers', [...Array(50).fill(40), 600, 600], 14],
+    ['shrinks with late answers', [...Array(50).fill(40), 250, 250], 14],
+    ['bears answers that are a little late', [...Array(50).fill(40), 230, 230], 16],
     ['is one after a slow answer', [...Array(50).fill(40), 1_100], 1],
     ['is one at a tarpit from the start', Array(5).fill(6_000), 1],
   ])('%s', (_, answers, expected) => {

@@ -5,9 +5,9 @@ const FEW = 4;
 /** A connection that gets one message away in this time has enough on the way: 400 a second. */
 const MS_PER_MESSAGE = 2.5;
 /** A round trip of more than this is not counted as distance, but as a server that is slow. */
-const FARTHEST_MS = 400;
-/** Messages should not stand longer than this behind others on the connection. */
-const LATE_MS = 500;
+const FARTHEST_MS = 700;
+/** Messages that stand longer than this behind others wait for the server, and more of them would not go faster. */
+const LATE_MS = 200;
 /** The front reply of a tarpit: what stands behind it is held up with it. */
 export const SLOW_MS = 1_000;
 
