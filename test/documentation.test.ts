@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { referencePages } from './reference/pages.ts';
 import { type Module, root, type Tree, treeOf, treeOnDisk } from './support/imports.ts';
+import { commentFaults, pageFaults } from './support/plain-language.ts';
 
 const read = (path: string): string => readFileSync(root + path, 'utf8');
 const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...pagesUnder('docs')];
@@ -59,6 +60,31 @@ describe.each(pages)('%s', (page) => {
     const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
     const named = [...read(page).matchAll(/npm (?:run (?:--?\w+ )*([\w:-]+)|(test))\b/g)].map((match) => match[1] ?? match[2]!);
     expect(named.filter((name) => !scripts.includes(name))).toEqual([]);
+  });
+});
+
+describe('plain language', () => {
+  it('is written on every page', () => expect(pages.flatMap((page) => pageFaults(page, read(page)))).toEqual([]));
+
+  it('is written in every comment of src', () => {
+    const faults = [...treeOnDisk('src').values()].flatMap(({ path, text }) => commentFaults(path, text));
+    expect(faults).toEqual([]);
+  });
+
+  it.each([
+    ['whom', 'Recipients whom a cancelled campaign did not reach.'],
+    ['nobody', 'Nobody is skipped.'],
+    ['people who', 'Import people who agreed.'],
+    ['is none', '"x" is none.'],
+    ['else', 'Confirm it, else it is deleted.'],
+  ])('is missing where %s is written', (_word, text) => {
+    expect(pageFaults('docs/page.md', `First line.\n${text}`)).toEqual([expect.stringMatching(/^docs\/page\.md:2 "/)]);
+    expect(commentFaults('src/file.ts', `let one = 1;\n/** ${text} */\n`)).toHaveLength(1);
+  });
+
+  it('is not missed in code, nor where a word has another meaning', () => {
+    expect(pageFaults('docs/page.md', 'Nothing else. There is none.\n```\nif x; else y; fi\n```\n')).toEqual([]);
+    expect(pageFaults('docs/operate/postgresql.md', 'It runs as `nobody`.')).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * Where the application says what people who run it should know. Addresses and secrets never go in. An error is the fact `reason`, as
+ * The log of the application, for its operators. It never contains addresses or secrets. An error is the fact `reason`, as
  * it was thrown: the log makes words of it.
  */
 export interface Log {

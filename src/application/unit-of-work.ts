@@ -23,7 +23,7 @@ export type BulkScope = Omit<Scope, 'access' | 'campaign'> & {
   readonly campaign: Pick<CampaignService, 'contentOf'>;
 };
 
-/** A job is enqueued in the transaction that makes it true; here is none. */
+/** A job must be enqueued inside a transaction. */
 export type SingleScope = Omit<BulkScope, 'jobs'>;
 
 /** One transaction over all contexts: commits everything that `work` did, or nothing when it throws. */

@@ -30,7 +30,7 @@ function streamed(call: (args: readonly unknown[]) => unknown): Verb {
   };
 }
 
-/** @throws NotFound for an id that is none, InvalidInput with a pointer into the argument for everything else */
+/** @throws NotFound for an invalid id, InvalidInput with a pointer into the argument for other faults */
 function parsed(verb: string, inputs: readonly z.ZodType[], args: readonly unknown[]): unknown[] {
   const checked = inputs.map((schema, at) => {
     const result = schema.safeParse(args[at]);

@@ -36,7 +36,7 @@ import type { PublicActions } from './tracking/public-actions.ts';
 /** An object that has these properties and no others; the compiler sees to it that none of the type is forgotten. */
 const strict = <T extends object>(fields: { readonly [Name in keyof Required<T>]: z.ZodType }) => z.strictObject(fields);
 
-/** An id of this kind. What is none names nothing, like an id that nothing has. */
+/** An id of this kind. An invalid id names nothing, like an unknown one. */
 const id = (what: string) =>
   z.unknown().transform((value, context) => {
     if (typeof value === 'string' && isId(value)) return value.toLowerCase();
@@ -47,7 +47,7 @@ const id = (what: string) =>
 /** A text that a column can hold. Texts that are cleaned further inside (attributes, variables, content) need no more than be one. */
 const text = z
   .string()
-  .refine((value) => value.isWellFormed() && !value.includes('\0'), 'It holds a NUL character or half a surrogate pair.');
+  .refine((value) => value.isWellFormed() && !value.includes('\0'), 'It contains a NUL character or half a surrogate pair.');
 /** A name (an id, a slug, an address, a name) that the verb looks up. */
 const named = (what: string) =>
   z.unknown().transform((value, context) => {

@@ -72,7 +72,7 @@ export interface Parts {
   readonly publicUrl: string;
   /** See `LaunchOptions.servesInbox`. Default false. */
   readonly servesInbox?: boolean | undefined;
-  /** Of this process, for workers that look for it when it has ended; undefined where there is none to be had. */
+  /** Of this process, for workers that look for it when it has ended; undefined where it has no mark. */
   readonly processName: string | undefined;
   /** Whether the process of this name has surely ended. */
   readonly isGone: (processName: string | undefined) => Promise<boolean>;

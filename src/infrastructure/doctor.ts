@@ -143,10 +143,10 @@ async function workers(orm: Orm): Promise<Finding> {
   return {
     what,
     verdict: 'warn',
-    found: `none runs for the ${missing.length === 1 ? 'lane' : 'lanes'} ${missing.join(', ')}`,
+    found: `no worker runs for the ${missing.length === 1 ? 'lane' : 'lanes'} ${missing.join(', ')}`,
     advice:
       missing.length === LANES.length
-        ? 'Start "pennypost serve", or "pennypost work": mail waits until then.'
+        ? 'Start "pennypost serve" or "pennypost work". Mail waits until then.'
         : `Start "pennypost work --lanes ${missing.join(',')}": what belongs to ${missing.length === 1 ? 'it' : 'them'} waits until then.`,
   };
 }
@@ -160,17 +160,16 @@ async function secretKey(config: Config, orm: Orm): Promise<readonly Finding[]> 
     table?.there === true
       ? await sql.query<{ fingerprint: string }>('select key_fingerprint as fingerprint from pennypost_access.instance')
       : [];
-  if (stored === undefined) return [{ what, verdict: 'ok', found: `${keys.keyId}; the database has not seen one yet` }];
-  if (stored.fingerprint === keys.fingerprint)
-    return [{ what, verdict: 'ok', found: `${keys.keyId}, the one that the database knows` }];
+  if (stored === undefined) return [{ what, verdict: 'ok', found: `${keys.keyId}; the database has no key yet` }];
+  if (stored.fingerprint === keys.fingerprint) return [{ what, verdict: 'ok', found: `${keys.keyId}, the key of the database` }];
   if (keys.olderFingerprints.includes(stored.fingerprint))
-    return [{ what, verdict: 'ok', found: `${keys.keyId}, which takes the place of the older one at the next start` }];
+    return [{ what, verdict: 'ok', found: `${keys.keyId}, which replaces the older key at the next start` }];
   return [
     {
       what,
       verdict: 'fail',
-      found: 'not the one that the database knows',
-      advice: 'Configure the original key: with another one, every link in mail already handed over is dead.',
+      found: 'not the key of the database',
+      advice: 'Configure the original key. With another key, every link in mail that was handed over is dead.',
     },
   ];
 }
@@ -188,7 +187,7 @@ async function skew(orm: Orm): Promise<Finding> {
     what: 'clock',
     verdict,
     found: `this machine's is ${text}`,
-    advice: verdict === 'ok' ? undefined : 'Let both machines follow a time server (NTP).',
+    advice: verdict === 'ok' ? undefined : 'Synchronise both machines with a time server (NTP).',
   };
 }
 
@@ -202,7 +201,8 @@ async function space(config: Config): Promise<Finding> {
     what,
     verdict,
     found: `${(free / GIGABYTE).toFixed(1)} GB free at ${config.dataDir}`,
-    advice: verdict === 'ok' ? undefined : 'Make room: a database without space stops taking mail, unsubscribes included.',
+    advice:
+      verdict === 'ok' ? undefined : 'Free disk space. A database without space refuses all writes, including unsubscribes.',
   };
 }
 
@@ -238,7 +238,7 @@ async function publicUrlAnswers(config: Config, url: string | undefined): Promis
     return {
       what,
       verdict: 'warn',
-      found: 'not set, and nobody serves here',
+      found: 'not set, and no "pennypost serve" runs here',
       advice: 'Set PENNYPOST_PUBLIC_URL to the https address under which recipients reach "pennypost serve".',
     };
   }
@@ -247,7 +247,7 @@ async function publicUrlAnswers(config: Config, url: string | undefined): Promis
   try {
     const answer = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(PATIENCE_MS) });
     if (answer.ok) return { what, verdict: insecure ? 'warn' : 'ok', found: `${url} answers`, advice };
-    return { what, verdict: 'fail', found: `${url} answers ${answer.status}`, advice: 'Look at the proxy in front of it.' };
+    return { what, verdict: 'fail', found: `${url} answers ${answer.status}`, advice: 'Check the proxy in front of it.' };
   } catch (error) {
     const reason = reasonOf(error);
     return {
@@ -256,7 +256,7 @@ async function publicUrlAnswers(config: Config, url: string | undefined): Promis
       found: `${url} does not answer (${reason})`,
       advice:
         adviceFor(HTTPS_RULES, reason, { setting: 'PENNYPOST_PUBLIC_URL', host: new URL(url).hostname }) ??
-        'Start "pennypost serve", and look at DNS and the proxy in front of it: unsubscribe links lead there.',
+        'Start "pennypost serve", and check DNS and the proxy in front of it. Unsubscribe links lead there.',
     };
   }
 }
@@ -270,13 +270,13 @@ async function smtp(config: Config, greeting: string | undefined): Promise<Findi
       return {
         what,
         verdict: 'ok',
-        found: `the running "pennypost serve" hands mail to ${serving.relay}; commands here leave it to that one`,
+        found: `the running "pennypost serve" hands mail to ${serving.relay}; commands here do not send`,
       };
     const inbox = serving?.inboxUrl;
     return {
       what,
       verdict: 'warn',
-      found: inbox === undefined ? 'no server is set' : `mail goes to the development inbox at ${inbox}, to nobody else`,
+      found: inbox === undefined ? 'no server is set' : `mail goes to the development inbox at ${inbox}, and to no other server`,
       advice: 'Set PENNYPOST_SMTP_URL to mail real people.',
     };
   }
@@ -302,8 +302,8 @@ async function smtp(config: Config, greeting: string | undefined): Promise<Findi
       const other = silent && security !== 'implicit' && (await speaksTls(host, port));
       const reason = `${reasonOf(error)}${other ? '; it expects TLS from the first byte' : ''}`;
       const advice = refusesName(error)
-        ? `It does not accept ${peer.name ?? greeting ?? 'the name of this machine'} as our name in EHLO. Add ?name= with a full host name of yours to PENNYPOST_SMTP_URL, such as ?name=mail.example.com.`
-        : (adviceFor(SMTP_RULES, reason, { setting: 'PENNYPOST_SMTP_URL', host }) ?? 'Look at PENNYPOST_SMTP_URL.');
+        ? `The server does not accept ${peer.name ?? greeting ?? 'the name of this machine'} as the name in EHLO. Add ?name= with your full host name to PENNYPOST_SMTP_URL, such as ?name=mail.example.com.`
+        : (adviceFor(SMTP_RULES, reason, { setting: 'PENNYPOST_SMTP_URL', host }) ?? 'Check PENNYPOST_SMTP_URL.');
       return { what, verdict: 'fail', found: `${where}: ${reason.trim()}`, advice };
     }
   };

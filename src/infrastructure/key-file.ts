@@ -43,7 +43,7 @@ export async function readKeyFile(name: string, file: string): Promise<SecretKey
     return secretKeysIn(written);
   } catch (error) {
     if (!(error instanceof InvalidSecretKey)) throw error;
-    throw unusable(`which holds something else than keys. ${error.message}`);
+    throw unusable(`which does not contain keys. ${error.message}`);
   }
 }
 

@@ -34,7 +34,7 @@ export const SETTINGS = {
   publicUrl: {
     name: 'PENNYPOST_PUBLIC_URL',
     fallback: undefined,
-    unset: 'the value that `serve` had, else the address that it listens on',
+    unset: 'the value that `serve` had, otherwise the address that it listens on',
     example: 'https://mail.example.com',
     meaning:
       'Start of every link in mail. Recipients must reach it over https. `serve` stores it for all processes of the instance; a process with another value uses the stored one and warns. A campaign keeps the value of its launch. A project can have its own (`--tracking-url`).',

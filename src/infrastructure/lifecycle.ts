@@ -11,7 +11,7 @@ export class Lifecycle {
    * @throws Error when closing has begun already: what is opened then would stay open.
    */
   register(name: string, close: () => void | Promise<void>): void {
-    if (this.closing !== undefined) throw new Error(`${name} was opened while everything is being closed.`);
+    if (this.closing !== undefined) throw new Error(`${name} was opened during shutdown.`);
     this.open.push({ name, close });
   }
 

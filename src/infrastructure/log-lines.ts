@@ -24,7 +24,7 @@ interface Known {
   withinMs: number;
 }
 
-/** An error, or whatever else was thrown, as one line: its words, its code, and what caused it where that says more. */
+/** Any thrown value as one line: its message, its code, and its cause if that says more. */
 export function wordsOf(reason: unknown): string {
   return words(reason, 0).slice(0, LONGEST_REASON);
 }
@@ -42,7 +42,7 @@ function words(reason: unknown, depth: number): string {
       : `${nameOf(reason)}: ${own}`;
   const said = code === undefined || named.includes(code) ? named : `${named} (${code})`;
   const causes = new Set(inner.map((cause) => words(cause, depth + 1)).filter((cause) => !contains(said, cause)));
-  return causes.size === 0 ? said : `${said}; because: ${[...causes].join('; ')}`;
+  return causes.size === 0 ? said : `${said}; caused by: ${[...causes].join('; ')}`;
 }
 
 /** Drivers wrap an error in another with the same words. */

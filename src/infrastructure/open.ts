@@ -32,7 +32,7 @@ export type Destination = 'smtp' | 'inbox' | 'none';
 export interface OpenOptions {
   readonly config: Config;
   readonly log: Log;
-  /** Default: `smtp` when the configuration names a server, else `inbox`. */
+  /** Default: `smtp` when the configuration names a server, otherwise `inbox`. */
   readonly destination?: Destination | undefined;
   readonly transport?: Transport | undefined;
   /** Whether mail stays on this machine, where the caller knows better than the configuration. */
@@ -41,7 +41,7 @@ export interface OpenOptions {
   readonly migrate?: boolean | undefined;
   /** False: where there is no embedded database none is made. Default true. */
   readonly createsDatabase?: boolean | undefined;
-  /** Runs an embedded database on when the process that runs it ends: for whoever means to stay. Default false. */
+  /** Takes over an embedded database when the process that runs it ends: for long-running processes. Default false. */
   readonly inheritsDatabase?: boolean | undefined;
   /**
    * What to do with the public URL of the configuration. `replaces`: this process serves, so it is that of the instance from now on.
@@ -65,7 +65,7 @@ export interface OpenOptions {
   readonly onFatal?: ((error: unknown) => void) | undefined;
 }
 
-/** Three leases: whoever is silent for longer has lost its shards anyway. */
+/** Three leases: a worker that is silent for longer has lost its shards anyway. */
 const DATABASE_PATIENCE_MS = 30_000;
 /** A node without workers waits as long as a statement may take. */
 const REQUEST_PATIENCE_MS = 65_000;
@@ -80,7 +80,7 @@ export interface Opened extends Wired {
   readonly database: string;
   /** The embedded database is run by another process. */
   readonly databaseBorrowed: boolean;
-  /** What links in mail begin with: as it is stored for the instance, else as it is set here. */
+  /** What links in mail begin with: as it is stored for the instance, otherwise as it is set here. */
   readonly publicUrl: string;
   readonly publicUrlStored: boolean;
   /** Names of the migrations that this opening applied. */
@@ -106,7 +106,7 @@ export class SchemaOutdated extends DomainError {
 export async function openPennypost(options: OpenOptions): Promise<Opened> {
   const { config, log } = options;
   const lifecycle = new Lifecycle();
-  const onFatal = options.onFatal ?? ((error) => log.error({ reason: error }, 'this instance cannot go on'));
+  const onFatal = options.onFatal ?? ((error) => log.error({ reason: error }, 'this instance cannot continue'));
   try {
     const database = await openDatabase({
       url: config.databaseUrl,

@@ -63,7 +63,7 @@ export async function readServingNote(dataDir: string): Promise<ServingNote | un
   return { publicUrl, inboxUrl: withInbox?.inboxUrl, relay };
 }
 
-/** @returns notes as they are stored; undefined for a file that is none, such as one that a full disk cut off */
+/** @returns notes as they are stored; undefined for another file, such as one that a full disk cut off */
 async function notesIn(
   directory: string,
 ): Promise<readonly { readonly path: string; readonly stored: StoredNote | undefined }[]> {

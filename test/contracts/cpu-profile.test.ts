@@ -75,6 +75,6 @@ describe('the summary of a profile', () => {
 
   it('names no place where there are several', () => {
     expect(summary(node(1, '(root)', 0, [2, 3]), node(2, 'one', 50), node(3, 'other', 50))).toBe('it was busy in several places');
-    expect(summary(node(1, '(root)', 0))).toBe('it did nothing');
+    expect(summary(node(1, '(root)', 0))).toBe('it was idle');
   });
 });

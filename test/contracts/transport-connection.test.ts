@@ -285,7 +285,7 @@ describe('the URL of an SMTP server', () => {
     ['?name=', 'it must be a full host name'],
     ['/path', 'has a path'],
     ['#tls=none', 'The user or password in the SMTP URL is not percent-encoded'],
-    ['?tls=offered', 'tls=offered beside a password'],
+    ['?tls=offered', 'tls=offered with a password'],
   ])('may not end in %s', (end, why) => {
     const url = `smtp://user:hunter2@relay.example.com${end}`;
     expect(() => parseSmtpUrl(url, 'PENNYPOST_SMTP_URL')).toThrow(`PENNYPOST_SMTP_URL`);
@@ -311,7 +311,7 @@ describe('the URL of an SMTP server', () => {
   });
 
   it('contradicts itself with smtps:// and tls=none, and has its password percent-encoded', () => {
-    expect(() => parseSmtpUrl('smtps://relay.example.com?tls=none')).toThrow('smtps:// is TLS from the first byte');
+    expect(() => parseSmtpUrl('smtps://relay.example.com?tls=none')).toThrow('smtps:// always uses TLS');
     expect(() => parseSmtpUrl('smtp://u:100%@relay.example.com')).toThrow('not percent-encoded');
     expect(parseSmtpUrl('smtp://a%40b:100%25@relay.example.com').auth).toEqual({ user: 'a@b', pass: '100%' });
   });

@@ -120,7 +120,7 @@ describe('the reader of replies', () => {
   it.each(['2500 Ok\r\n', '25 Ok\r\n', '150 Ok\r\n', '650 Ok\r\n', 'EHLO\r\n', '\u0000\u0001\r\n', '250_Ok\r\n'])(
     'complains about %j',
     (wire) => {
-      expect(read([Buffer.from(wire)]).complaint).toMatch(/no SMTP reply/);
+      expect(read([Buffer.from(wire)]).complaint).toMatch(/not an SMTP reply/);
     },
   );
 

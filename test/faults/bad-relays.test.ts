@@ -142,7 +142,7 @@ describe('a relay', () => {
       const { workers } = await stage.application.status.get();
       return workers.some(({ progress }) => progress.trouble?.startsWith('No connection to') === true);
     });
-    await eventually('the log to say so', () => worker.errors().includes('campaign mail is not taken'));
+    await eventually('the log to say so', () => worker.errors().includes('the server does not take campaign mail'));
     await stage.sink.behave(undefined);
     await stage.finished(audience, id, 'settled');
     expectOneCopyEach((await stage.copies()).slice(already), audience.addresses);

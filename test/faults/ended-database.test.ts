@@ -65,7 +65,7 @@ describe('an embedded database that ends under the process that runs it', () => 
     const { process: serving, url } = await serve();
     await happens(await partsOf(dataDir));
     await eventually('an error in the log', () => errorsOf(serving).length > 0);
-    expect(errorsOf(serving)[0]).toBe('The embedded PostgreSQL ended by itself and is started again.');
+    expect(errorsOf(serving)[0]).toBe('The embedded PostgreSQL ended by itself and is being restarted.');
     expect(await status(`${url}/health/live`)).toBe(200);
     await eventually('serve to be ready', async () => (await status(`${url}/health/ready`)) === 200);
     const told = start(MAIN, ['status', '--json']);

@@ -49,7 +49,7 @@ describe('serve on an embedded database that another command runs', () => {
     await other.line((line) => line.startsWith('lanes'));
     const serve = pennypost('serve', '--processes', '2');
     const url = (await serve.line((line) => line.startsWith('listening'))).split(/\s+/)[1] ?? '';
-    expect(serve.errors()).toContain('When that one ends, this one runs it on');
+    expect(serve.errors()).toContain('If that process ends, this one takes it over');
 
     const call = async (path: string, body?: string | object): Promise<Record<string, unknown>> => {
       const type = typeof body === 'string' ? 'text/csv' : 'application/json';
@@ -70,7 +70,7 @@ describe('serve on an embedded database that another command runs', () => {
     await call(`/v1/campaigns/${id}/launch`, {});
     await eventually('some to be accepted', async () => (await relay.look()).accepted >= 100);
     other.kill('SIGKILL');
-    await eventually('serve to run the database', () => serve.errors().includes('this one runs it now'));
+    await eventually('serve to run the database', () => serve.errors().includes('This process runs it now'));
     await eventually('serve to be ready', async () => (await fetch(`${url}/health/ready`)).ok);
     await eventually('everybody to have an outcome', async () => (await call(`/v1/campaigns/${id}`)).state === 'submitted');
     expectOneCopyEach(await relay.copies(), addresses);

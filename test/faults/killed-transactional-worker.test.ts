@@ -47,7 +47,7 @@ describe('a worker that ends in the middle of an attempt', () => {
     await stage.accepted(stored.length * 2 + unsent.length);
     for (const message of [...stored, ...unsent]) {
       const [first, second] = (await look(message)).tries;
-      expect(first).toMatchObject({ outcome: 'in_doubt', reply: 'the worker vanished during the attempt' });
+      expect(first).toMatchObject({ outcome: 'in_doubt', reply: 'the worker ended during the attempt' });
       expect(second?.number).toBe(2);
     }
     // The server had two of them before: it has both twice now, and can tell. The others are marked for nothing.

@@ -58,7 +58,7 @@ describe('a worker that gets nowhere', () => {
     expect(lines(worker)).toEqual([
       expect.objectContaining({ msg: 'this worker is stuck', reason: expect.stringContaining('after the final dot') }),
       expect.objectContaining({
-        msg: 'what this worker does while it is stuck was recorded',
+        msg: 'recorded a CPU profile of the stuck worker',
         summary: expect.stringMatching(/^it waited \d+ % of the time$/),
         profile: expect.stringContaining(join(stage.directory, 'data', 'profiles')),
       }),
@@ -87,8 +87,8 @@ describe('a worker that gets nowhere', () => {
     await eventually('the log to say all of it', () => lines(worker).length >= before + 3);
     expect(lines(worker).slice(before)).toEqual([
       expect.objectContaining({ msg: 'this worker is stuck', reason: at }),
-      expect.objectContaining({ msg: 'what blocks the event loop was recorded', reason: at }),
-      expect.objectContaining({ msg: 'the event loop of this worker was blocked and goes on', reason: at }),
+      expect.objectContaining({ msg: 'recorded a CPU profile of the blocked event loop', reason: at }),
+      expect.objectContaining({ msg: 'the event loop of this worker was blocked and continues', reason: at }),
     ]);
   });
 

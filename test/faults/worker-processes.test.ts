@@ -24,7 +24,7 @@ describe('a parent of two worker processes', () => {
     await stage.accepted(900);
     parent.kill('SIGTERM');
     expect(await parent.ended).toBe(0);
-    expect(parent.errors()).toContain('a worker process ended unasked and is started again');
+    expect(parent.errors()).toContain('a worker process ended unexpectedly and is restarted');
     // Everything was handed back, so that a new worker finds it without waiting for a lease.
     const { workers } = await stage.application.status.get();
     expect(workers).toEqual([]);

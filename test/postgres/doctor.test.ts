@@ -38,15 +38,15 @@ async function findingsOf(environment: Readonly<Record<string, string>>): Promis
 describe('the advice on a failed connection', () => {
   const on = { setting: 'PENNYPOST_X_URL', host: 'mail.example.com' };
   it.each([
-    [SMTP_RULES, '530 5.7.0 Must issue a STARTTLS command first', /leave \?tls=none out of PENNYPOST_X_URL/],
+    [SMTP_RULES, '530 5.7.0 Must issue a STARTTLS command first', /Remove \?tls=none from PENNYPOST_X_URL/],
     [SMTP_RULES, 'Invalid login: 535 5.7.8 Authentication failed', /does not accept user or password/],
     [SMTP_RULES, 'Invalid login: 454 4.7.0 Temporary authentication failure', /at present/],
     [SMTP_RULES, 'Error upgrading connection with STARTTLS: 454 4.7.0 TLS not available', /offers no TLS on this port/],
     [SMTP_RULES, 'Invalid greeting. response=421 4.7.0 too many connections', /no more connections at present/],
     [SMTP_RULES, 'Invalid greeting. response=554 5.7.1 no access', /refuses this machine/],
     [SMTP_RULES, 'error:0A00018A:SSL routines::dh key too small', /TLS 1\.2 or newer/],
-    [SMTP_RULES, 'certificate revoked', /have a new one issued/],
-    [SMTP_RULES, 'read ECONNRESET', /mail\.example\.com breaks the connection off/],
+    [SMTP_RULES, 'certificate revoked', /Have a new one issued/],
+    [SMTP_RULES, 'read ECONNRESET', /mail\.example\.com drops the connection/],
     [SMTP_RULES, 'connect ETIMEDOUT 203.0.113.7:25', /try 587/],
     [DATABASE_RULES, 'connect ETIMEDOUT 203.0.113.7:5432', /firewalls\.$/],
     [DATABASE_RULES, 'getaddrinfo ENOTFOUND mail.example.com', /does not resolve/],
@@ -121,7 +121,7 @@ describe('the doctor', () => {
       await sink.close();
       expect(SMTP).toMatchObject({
         verdict: 'fail',
-        advice: expect.stringMatching(/^It does not accept box\.example\.com as our name in EHLO\. Add \?name=/),
+        advice: expect.stringMatching(/^The server does not accept box\.example\.com as the name in EHLO\. Add \?name=/),
       });
     },
   );
@@ -190,7 +190,7 @@ describe('the doctor', () => {
     const dataDir = join(directory, 'served');
     const takeBack = await writeServingNote(dataDir, { publicUrl: 'http://127.0.0.1:1', inboxUrl: 'smtp://127.0.0.1:2' });
     expect((await findingsOf({ PENNYPOST_DATA_DIR: dataDir })).SMTP?.found).toBe(
-      'mail goes to the development inbox at smtp://127.0.0.1:2, to nobody else',
+      'mail goes to the development inbox at smtp://127.0.0.1:2, and to no other server',
     );
     await takeBack();
     expect((await findingsOf({ PENNYPOST_DATA_DIR: dataDir })).SMTP?.found).toBe('no server is set');
@@ -225,7 +225,7 @@ describe('the doctor, about an SMTP server', () => {
       'plain text where it speaks TLS',
       async () =>
         `smtp://127.0.0.1:${await port(createTlsServer(trustedCertificate, (socket) => void socket.on('error', () => undefined)))}`,
-      /use smtps:\/\/ in PENNYPOST_SMTP_URL/,
+      /Use smtps:\/\/ in PENNYPOST_SMTP_URL/,
     ],
     [
       'a certificate that signs itself',
@@ -235,7 +235,7 @@ describe('the doctor, about an SMTP server', () => {
     [
       'a certificate that has expired',
       async () => `smtp://localhost:${await sink({ certificate: expiredCertificate })}`,
-      /has expired: renew it/,
+      /has expired. Renew it/,
     ],
     [
       'a password that is refused',
@@ -245,10 +245,10 @@ describe('the doctor, about an SMTP server', () => {
     [
       'a password where none is wanted',
       async () => `smtp://ann:right@127.0.0.1:${await sink()}?tls=none`,
-      /wants no password on this port/,
+      /accepts no password on this port/,
     ],
     ['a name that does not exist', async () => 'smtp://relay.invalid:587', /does not resolve/],
-    ['a port where nothing listens', async () => 'smtp://127.0.0.1:1', /Nothing listens there/],
+    ['a port where nothing listens', async () => 'smtp://127.0.0.1:1', /No server listens there/],
     [
       'a web server',
       async () => `smtp://127.0.0.1:${await says('HTTP/1.1 400 Bad Request\r\n\r\n')}`,
@@ -277,7 +277,7 @@ describe('the doctor, about an SMTP server', () => {
       NODE_EXTRA_CA_CERTS: authority,
     });
     const { findings } = JSON.parse(await running.line((line) => line.startsWith('{'))) as { findings: Finding[] };
-    expect(findings.find(({ what }) => what === 'SMTP')?.advice).toContain('is made for another name than localhost');
+    expect(findings.find(({ what }) => what === 'SMTP')?.advice).toContain('names another host than localhost');
     expect(findings.find(({ found }) => found.includes('SMPT'))?.advice).toContain('Did you mean PENNYPOST_SMTP_URL?');
     expect(await running.ended).toBe(5);
   });
@@ -312,7 +312,7 @@ describe('the doctor, about a database', () => {
     const workers = instance.get(tokens.workers);
     await workers.start(['background']);
     const { workers: found } = await findingsOf({});
-    expect(found).toMatchObject({ verdict: 'warn', found: 'none runs for the lanes transactional, bulk' });
+    expect(found).toMatchObject({ verdict: 'warn', found: 'no worker runs for the lanes transactional, bulk' });
     expect(found?.advice).toContain('pennypost work --lanes transactional,bulk');
     await workers.stop();
   });

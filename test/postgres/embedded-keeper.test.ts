@@ -23,7 +23,10 @@ describe('the keeper of a server', () => {
       opened += 1;
       return open();
     });
-    expect(error).toMatchObject({ code: 'database.unavailable', message: expect.stringContaining('It is no longer tried') });
+    expect(error).toMatchObject({
+      code: 'database.unavailable',
+      message: expect.stringContaining('It is not restarted any more'),
+    });
     expect(error.message).not.toContain('/secret');
     expect(opened).toBeGreaterThan(3);
   });

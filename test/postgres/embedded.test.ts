@@ -59,7 +59,7 @@ describe('the embedded PostgreSQL', () => {
     );
     expect(server).toMatchObject({ version: expect.stringMatching(/^18\./), checksums: 'on', addresses: '', fsync: 'on' });
     await database.stop();
-    expect(said).toEqual([`Making a new database in ${dataDir} (PostgreSQL 18).`]);
+    expect(said).toEqual([`Creating a new database in ${dataDir} (PostgreSQL 18).`]);
     expect((await stat(join(dataDir, 'postgres.password'))).mode & 0o777).toBe(0o600);
     expect((await stat(join(dataDir, 'pg-18'))).mode & 0o777).toBe(0o700);
     expect(await postgresIn(dataDir)).toEqual([]);
@@ -152,7 +152,7 @@ describe('the embedded PostgreSQL', () => {
           ),
       );
       expect(await pooledSql(orm).query('select answer from kept order by 1')).toEqual([{ answer: 42 }, { answer: 43 }]);
-      expect(said).toEqual(['The process that ran the embedded database has ended: this one runs it now.']);
+      expect(said).toEqual(['The process that ran the embedded database has ended. This process runs it now.']);
       await orm.close();
       await Promise.all(heirs.map((heir) => heir.stop()));
       expect(await postgresIn(dataDir)).toEqual([]);
@@ -207,7 +207,7 @@ describe('the embedded PostgreSQL', () => {
       for (const pid of victims(await partsOf(dataDir))) process.kill(pid, 'SIGKILL');
       await until(async () => lines.length === 2);
       expect(lines).toEqual([
-        'error: The embedded PostgreSQL ended by itself and is started again.',
+        'error: The embedded PostgreSQL ended by itself and is being restarted.',
         'The embedded PostgreSQL runs again.',
       ]);
       expect(database.trouble()).toBeUndefined();

@@ -44,8 +44,6 @@ describe('a lifecycle', () => {
   it('takes nothing more once closing has begun', async () => {
     const lifecycle = new Lifecycle();
     await lifecycle.close();
-    expect(() => lifecycle.register('late one', () => undefined)).toThrow(
-      'late one was opened while everything is being closed.',
-    );
+    expect(() => lifecycle.register('late one', () => undefined)).toThrow('late one was opened during shutdown.');
   });
 });

@@ -20,12 +20,12 @@ describe('words of an error', () => {
       'connect ECONNREFUSED 127.0.0.1:1',
     ],
     ['one without words', withCode('', 'ECONNREFUSED'), 'ECONNREFUSED'],
-    ['one with a cause', new Error('outer', { cause: new Error('inner') }), 'outer; because: inner'],
+    ['one with a cause', new Error('outer', { cause: new Error('inner') }), 'outer; caused by: inner'],
     ['one of the domain', new DatabaseUnavailable('x.'), 'The database cannot be used now: x. (database.unavailable)'],
     [
       'several at once',
       new AggregateError([withCode('connect ECONNREFUSED ::1:1', 'ECONNREFUSED'), withCode('no route', 'EHOSTUNREACH')]),
-      'AggregateError: 2 errors; because: connect ECONNREFUSED ::1:1; no route (EHOSTUNREACH)',
+      'AggregateError: 2 errors; caused by: connect ECONNREFUSED ::1:1; no route (EHOSTUNREACH)',
     ],
     ['one that a driver wrapped', new DriverException(new Error('it broke')), 'DriverException: it broke'],
     ['what the job queue emits', { ...new Error(''), message: 'it broke', queue: 'bulk.wake', worker: 'w' }, 'it broke'],
@@ -65,7 +65,7 @@ describe('a log', () => {
   it('says a line that repeats at once and then once in a while, with how often it came', () => {
     const one = log();
     for (let time = 0; time < 400; time += 1) {
-      one.warn({ reason: new Error(`connect ECONNREFUSED 127.0.0.1:${5_000 + time}`) }, 'the job queue has trouble');
+      one.warn({ reason: new Error(`connect ECONNREFUSED 127.0.0.1:${5_000 + time}`) }, 'the job queue reported an error');
       vi.advanceTimersByTime(100);
     }
     expect(lines.length).toBeLessThan(6);
@@ -76,7 +76,7 @@ describe('a log', () => {
     const said = lines.length;
     vi.advanceTimersByTime(3_600_000);
     expect(lines).toHaveLength(said);
-    one.warn({ reason: new Error('connect ECONNREFUSED 127.0.0.1:1') }, 'the job queue has trouble');
+    one.warn({ reason: new Error('connect ECONNREFUSED 127.0.0.1:1') }, 'the job queue reported an error');
     expect(lines).toHaveLength(said + 1);
   });
 
@@ -114,7 +114,10 @@ describe('a log', () => {
       for (let poller = 0; poller < 5; poller += 1) {
         const message = `the database system is starting up (Queue: ${queue}, Worker: ${crypto.randomUUID()})`;
         const plain = { ...withCode('', '57P03'), message, stack: 'x', queue };
-        said.warn({ reason: queueTrouble(poller % 2 === 0 ? withCode(message, '57P03') : plain) }, 'the job queue has trouble');
+        said.warn(
+          { reason: queueTrouble(poller % 2 === 0 ? withCode(message, '57P03') : plain) },
+          'the job queue reported an error',
+        );
       }
     }
     expect(lines.map(({ facts }) => facts)).toEqual([
@@ -126,7 +129,7 @@ describe('a log', () => {
 
   it('keeps what the job queue emits and what is no fault of the database as it is', () => {
     expect(wordsOf(queueTrouble(new Error('Queue x does not exist')))).toBe('Queue x does not exist');
-    expect(wordsOf(queueTrouble(new Error('outer', { cause: new Error('inner') })))).toBe('outer; because: inner');
+    expect(wordsOf(queueTrouble(new Error('outer', { cause: new Error('inner') })))).toBe('outer; caused by: inner');
     expect(wordsOf(queueTrouble({ status: 'odd' }))).toBe("{ status: 'odd' }");
   });
 

@@ -70,11 +70,11 @@ describe('PENNYPOST_SECRET_KEY_FILE', () => {
     ['is a directory', 'folder', undefined, 'which is a directory'],
     ['is empty', 'empty', '', 'which is empty'],
     ['holds white space only', 'white', ' \n\n', 'which is empty'],
-    ['holds something else', 'garbage', 'hunter2-and-more\n', 'something else than keys'],
-    ['holds a key that is cut off', 'short', KEY.slice(0, 40), 'something else than keys'],
-    ['holds a good key and a bad one', 'mixed', `${KEY}\nnot-a-key\n`, 'something else than keys'],
-    ['is UTF-16, as a Windows shell writes it', 'utf16', Buffer.from(KEY, 'utf16le'), 'something else than keys'],
-    ['never ends', '/dev/zero', undefined, 'something else than keys'],
+    ['holds something else', 'garbage', 'hunter2-and-more\n', 'does not contain keys'],
+    ['holds a key that is cut off', 'short', KEY.slice(0, 40), 'does not contain keys'],
+    ['holds a good key and a bad one', 'mixed', `${KEY}\nnot-a-key\n`, 'does not contain keys'],
+    ['is UTF-16, as a Windows shell writes it', 'utf16', Buffer.from(KEY, 'utf16le'), 'does not contain keys'],
+    ['never ends', '/dev/zero', undefined, 'does not contain keys'],
   ])('that %s is refused by its path, and not quoted', async (_, name, content, words) => {
     const file = name.startsWith('/') ? name : path(name);
     if (name === 'folder') await mkdir(file);

@@ -208,7 +208,7 @@ describe('a header', () => {
       severity: 'error',
       code: 'header.liquid',
       part: 'headers',
-      message: expect.stringMatching(`^${what} holds Liquid.*only subject, preheader, source and text`),
+      message: expect.stringMatching(`^${what} contains Liquid.*subject, preheader, source and text only`),
     });
     const address = 'a@example.com';
     expect(await problems({ author: { name: 'News for {{ name }}', address } })).toMatchObject([liquid('The author name')]);

@@ -96,7 +96,7 @@ describe('a merge tag of another system', () => {
     ['*|CURRENT_YEAR|*', '{{ "now" | date: "%Y" }}'],
     ['*|LIST:COMPANY|*', '{{ project.name }}'],
     ['*|HTML:LIST_ADDRESS_HTML|*', '{{ postal_address }}'],
-    ['*|UPDATE_PROFILE|*', 'remove it'],
+    ['*|UPDATE_PROFILE|*', 'Remove it'],
     ['%mailing_list_unsubscribe_url%', '{{ unsubscribe_url }}'],
     ['<unsubscribe>', '{{ unsubscribe_url }}'],
     ['<%= name %>', '{{ name }}'],

@@ -182,9 +182,11 @@ interface Marks {
 
 /** What the file or the request is at fault for says all there is to say; anything else may have stopped the merge half-way. */
 function failureOf(error: unknown): string {
-  if (!(error instanceof DomainError)) return `The import broke off because of an internal error. ${IMPORT_AGAIN}`;
+  if (!(error instanceof DomainError)) return `The import stopped because of an internal error. ${IMPORT_AGAIN}`;
   // Which server is away, and where, is for the log: keys of the API read this.
-  return error.kind === 'unavailable' ? `The import broke off because the database was away. ${IMPORT_AGAIN}` : error.message;
+  return error.kind === 'unavailable'
+    ? `The import stopped because the database was unavailable. ${IMPORT_AGAIN}`
+    : error.message;
 }
 
 const marked = (emailKey: string, { present, older }: Marks): MarkedAddress => ({
@@ -196,12 +198,12 @@ const marked = (emailKey: string, { present, older }: Marks): MarkedAddress => (
 function staged(rejected: Rejection, marks: Marks): StagedRejection {
   const keys = addressesIn([rejected.reason, ...rejected.cells]);
   if (keys !== undefined) return { ...rejected, addresses: keys.map((key) => marked(key, marks)) };
-  const reason = 'This row cannot be read. Its cells are not kept, because too many addresses stand in them.';
+  const reason = 'This row cannot be read. Its cells are not stored, because they contain too many addresses.';
   return { line: rejected.line, reason, cells: [], addresses: [] };
 }
 
 const recordedAs = (rows: number): string =>
-  `${rows === 1 ? '1 row was' : `${rows.toLocaleString('en')} rows were`} recorded as people who left: they get no campaigns of these lists.`;
+  `${rows === 1 ? '1 row was' : `${rows.toLocaleString('en')} rows were`} imported as unsubscribed or suppressed: these subscribers get no campaigns of these lists.`;
 
 /** A file without a header begins with a person. */
 async function* withHeader({ header, batches }: SubscriberFile, headerIsRow: boolean): AsyncGenerator<readonly FileRow[]> {

@@ -20,7 +20,7 @@ export interface Imports {
   list(projectId: Id, page?: PageRequest): Promise<Page<Import>>;
   /** @throws NotFound */
   get(projectId: Id, importId: Id): Promise<Import>;
-  /** The rows that were not imported, by line. @throws NotFound */
+  /** List the rejected rows, by line. @throws NotFound */
   rejections(projectId: Id, importId: Id, page?: PageRequest): Promise<Page<Rejection>>;
   /** The same as CSV, read as it is taken. @throws NotFound */
   rejectionsCsv(projectId: Id, importId: Id): AsyncIterable<string>;

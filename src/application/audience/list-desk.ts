@@ -12,8 +12,7 @@ export interface Retiring {
 const NAMED = 5;
 /** What `force` does to the campaigns, in the words of the refusal. */
 const FORCED = {
-  delete:
-    'With force it is deleted anyway: nobody else is mailed for this list, and a scheduled campaign that names it is not launched',
+  delete: 'With force it is deleted anyway: campaigns stop mailing it, and a scheduled campaign that names it is not launched',
   archive: 'With force it is archived anyway: the campaigns go on',
 } as const;
 
@@ -67,7 +66,7 @@ async function refuseInUse(scope: Scope, list: List, step: keyof typeof FORCED):
 
 /**
  * The lists that a campaign mails and spares are there, and stay until the transaction ends. A list that is missing would leave
- * people out, or mail those who were to be spared. @throws CampaignListMissing
+ * subscribers out, or mail excluded ones. @throws CampaignListMissing
  */
 export async function holdCampaignLists(scope: Scope, campaign: Campaign): Promise<void> {
   const { include, exclude } = campaign.audience;

@@ -25,7 +25,7 @@ import type { TendCampaigns } from './tend-campaigns.ts';
 
 const MOST_TESTS = 20;
 
-/** A campaign with its content, for those who want to read or change it. */
+/** A campaign with its content, to read or change it. */
 export type WrittenCampaign = CampaignFacts & { readonly content: Content };
 
 /** What is done with a draft in the same step: refused together, or done together. */
@@ -143,7 +143,7 @@ export class CampaignDesk {
 
   async test(projectId: Id, id: Id, to: readonly string[], as?: As): Promise<readonly MessageFacts[]> {
     if (to.length === 0 || to.length > MOST_TESTS) throw new InvalidInput(`Give 1 to ${MOST_TESTS} addresses for a test.`, '/to');
-    // All of them first: nobody gets a test when one address is wrong.
+    // All of them first: no test is sent when one address is wrong.
     for (const address of to) parseAddressee(address, '/to');
     const { campaign, content, person, publicUrl } = await this.#open(projectId, id, as);
     this.#launch.requireSecure(publicUrl);
@@ -194,7 +194,7 @@ export class CampaignDesk {
     });
   }
 
-  /** Nothing more is handed over once this is committed; whoever is left over is then written down, the most of them at once. */
+  /** Nothing more is handed over once this is committed; the remaining recipients are then recorded, most of them at once. */
   async cancel(projectId: Id, id: Id): Promise<Campaign> {
     const { campaign, mailings } = await this.#work.run(async (scope) => {
       const campaign = await scope.campaign.cancel(projectId, id);

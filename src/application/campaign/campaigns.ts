@@ -35,7 +35,7 @@ export interface Campaigns {
   preview(projectId: Id, campaign: string, as?: As): Promise<RenderedMessage>;
   /**
    * Sends one transactional message per address, with `[Test]` before the subject and otherwise composed as for recipients,
-   * without tracking. Its unsubscribe link unsubscribes nobody. Not counted in any report.
+   * without tracking. Its unsubscribe link has no effect. Not counted in any report.
    */
   test(projectId: Id, campaign: string, to: readonly string[], as?: As): Promise<readonly MessageFacts[]>;
   /** Fixes content and recipients, and sends. Launching twice sends once. */

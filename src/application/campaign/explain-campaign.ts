@@ -8,7 +8,7 @@ import { marketingPlanContext } from '../delivery/plan-context.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 
 /**
- * Why somebody on a campaign's lists does not get it: what keeps them out of the audience, then what sending met: `bad_data`
+ * Why a subscriber of a campaign's lists does not get it: the reason that excludes it from the audience, then the one of sending: `bad_data`
  * (their data break the template) and `skipped` (no longer mailable when their turn came).
  */
 export const LEFT_OUT_REASONS = [...EXCLUSION_REASONS, 'bad_data', 'skipped'] as const;
@@ -24,10 +24,10 @@ export interface LeftOut {
 }
 
 export interface LeftOutCounts {
-  /** False: it is about the lists as they are now. True: about the people who were fixed at launch. */
+  /** False: by the lists as they are now. True: of the recipients that were fixed at launch. */
   readonly launched: boolean;
   readonly included: number;
-  /** `bad_data` is undefined before the launch: nobody's message was composed yet. */
+  /** `bad_data` is undefined before the launch: no message was composed yet. */
   readonly excluded: Readonly<Record<ExclusionReason | 'skipped', number> & { readonly bad_data: number | undefined }>;
 }
 
@@ -44,7 +44,7 @@ const TRIED = 500;
 
 /**
  * Who is left out of a campaign, and why. Before the launch the lists are asked, and on request messages are composed for a try.
- * After it nobody who has an outcome counts as left out by a list: that they unsubscribed came later.
+ * After it no recipient with an outcome counts as left out by a list: an unsubscribe came later.
  */
 export class ExplainCampaign {
   readonly #work: UnitOfWork;
@@ -120,7 +120,7 @@ export class ExplainCampaign {
       const stopped = items.length === limit || (index === faults.length - 1 && faults.length < people.length);
       if (stopped) return { items, next: encodeCursor([id]) };
     }
-    // Of the people read with it some may not be mailable: only a page of nobody is the last one.
+    // Some of the subscribers read with it may not be mailable: only an empty page is the last one.
     return { items, next: encodeCursor([page.last]) };
   }
 }
@@ -135,7 +135,7 @@ function triedRecipient(person: RecipientFacts, date: Date): PlanRecipient {
 /** The text of a PostgreSQL array of ids. */
 const idsIn = (literal: string): Id[] => (literal.length <= 2 ? [] : literal.slice(1, -1).split(','));
 
-/** Who is kept out by the lists as they are now, less those who have an outcome. */
+/** Subscribers that are left out by the lists as they are now, without those that have an outcome. */
 async function countWithoutRow(scope: Scope, campaign: Campaign, mailings: readonly MailingKey[]) {
   const counts = { erased: 0, suppressed: 0, excluded_list: 0, unconfirmed: 0, unsubscribed: 0 };
   for (const { reason, ids } of await scope.audience.recipients.excludedIds(campaign.projectId, campaign.audience))
@@ -194,7 +194,7 @@ async function leftOutBySending(
   return { items, next: page.next };
 }
 
-/** One listing by id of several: nobody stands in two of them. */
+/** One listing by id of several without common subscribers. */
 async function merged(sources: readonly Source[], search: PageRequest): Promise<Page<LeftOut>> {
   const limit = pageLimit(search);
   const pages: Page<LeftOut>[] = [];

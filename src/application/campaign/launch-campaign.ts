@@ -13,7 +13,7 @@ export class AudienceEmpty extends DomainError {
   readonly kind = 'conflict';
   constructor() {
     super(
-      'Nobody would get this campaign: its lists have no confirmed subscriber who may be mailed. See who is excluded, and why, on the lists.',
+      'The campaign has no recipients: its lists have no confirmed subscriber that may be mailed. "pennypost campaign explain" shows who is left out and why.',
     );
   }
 }
@@ -34,7 +34,7 @@ export class EditedMeanwhile extends DomainError {
   readonly code = 'campaign.edited_meanwhile';
   readonly kind = 'conflict';
   constructor() {
-    super('The campaign was edited while it was being launched. Nothing was sent; look at it and launch again.');
+    super('The campaign was edited while it was being launched. Nothing was sent. Check it and launch again.');
   }
 }
 
@@ -59,7 +59,7 @@ interface Draft {
 
 /**
  * Fixes content and people of a campaign and starts its first run. The slow part (rendering, checking) happens before the
- * transaction; the transaction then refuses if the campaign was edited meanwhile, or launched by somebody else.
+ * transaction; the transaction then refuses if the campaign was edited meanwhile, or launched by another caller.
  */
 export class LaunchCampaign {
   readonly #work: UnitOfWork;

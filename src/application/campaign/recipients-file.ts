@@ -21,8 +21,8 @@ const COLUMNS = [
 ];
 
 /**
- * The ledger of a campaign as CSV, page by page, each page in a transaction of its own: whoever changes state meanwhile is in
- * it once, as before or as after. Addresses are those of now, and empty for people who were erased. Safe to open in a spreadsheet.
+ * The ledger of a campaign as CSV, page by page, each page in its own transaction: a recipient that changes state meanwhile is in
+ * it once, as before or as after. Addresses are current, and empty after an erasure. Safe to open in a spreadsheet.
  * @throws NotFound
  */
 export async function* recipientsCsv(

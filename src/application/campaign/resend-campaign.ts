@@ -5,13 +5,13 @@ import { bulkWake } from '../delivery/jobs.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 
 /**
- * `failed`: everybody rejected, expired or failed. `in_doubt`: everybody whose acceptance is unknown (each marked as a possible
- * repeat). `new`: whoever belongs to the same audience now and was not in it at launch.
+ * `failed`: recipients that are rejected, expired or failed. `in_doubt`: acceptance is unknown (each marked as a possible
+ * repeat). `new`: subscribers that belong to the same audience now and did not at launch.
  */
 export const RESEND_TARGETS = ['failed', 'in_doubt', 'new'] as const;
 export type ResendTarget = (typeof RESEND_TARGETS)[number];
 
-/** Sends a finished campaign again to those whom it did not reach; falls out of the ledger, with the content that was launched. */
+/** Resends a finished campaign, with its launched content, to recipients whose ledger state says it did not arrive. */
 export class ResendCampaign {
   readonly #work: UnitOfWork;
   readonly #shardSize: number;
@@ -22,7 +22,7 @@ export class ResendCampaign {
   }
 
   /**
-   * @returns how many are in the new run; 0 when there is nobody to send to
+   * @returns how many recipients are in the new run; may be 0
    * @throws NotFound, RunOpen, CampaignListMissing, CampaignTransitionRefused unless the campaign is submitted
    */
   resend(projectId: Id, campaignId: Id, target: ResendTarget): Promise<{ recipients: number }> {

@@ -48,7 +48,7 @@ export class TendCampaigns {
     for (const run of finished) {
       await this.#work.run(async (scope) => {
         const { projectId, campaignId } = await scope.campaign.mailings.get(run.projectId, run.mailingId);
-        // The campaign's row first, as pause and cancel take it: whoever is second sees what the first has done.
+        // The campaign's row first, as pause and cancel take it: the second one sees what the first has done.
         await scope.campaign.lock(projectId, campaignId);
         if (!(await scope.delivery.runs.end(run))) return;
         const mailings = await scope.campaign.mailings.of(projectId, campaignId);
@@ -111,10 +111,10 @@ export class TendCampaigns {
     const reason = error instanceof Error ? error.message : String(error);
     if (this.#isTransient(error) || error instanceof EditedMeanwhile) {
       this.#failedAt.set(campaign, this.#clock.monotonic());
-      this.#log.warn({ campaign, reason }, 'a scheduled campaign could not be launched now, and is tried again in a minute');
+      this.#log.warn({ campaign, reason }, 'a scheduled campaign could not be launched; it is tried again in a minute');
       return;
     }
-    this.#log.error({ campaign, reason }, 'a scheduled campaign could not be launched, and is a draft again');
+    this.#log.error({ campaign, reason }, 'a scheduled campaign could not be launched and is a draft again');
     await this.#work.run((scope) => scope.campaign.failLaunch(projectId, campaign, `The scheduled launch failed. ${reason}`));
   }
 

@@ -19,7 +19,7 @@ import {
 } from '../../domain/tracking/index.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 
-/** What the unsubscribe page may say to whoever holds the link; the mail may have been forwarded, so no more than this. */
+/** What the unsubscribe page shows. The mail may have been forwarded, so it shows no more than this. */
 export interface UnsubscribeDetails {
   readonly projectName: string;
   readonly maskedAddress: string;
@@ -63,13 +63,13 @@ export class PublicActions {
     return link.target;
   }
 
-  /** Unknown tokens are ignored: the pixel is the same for everybody. */
+  /** Unknown tokens are ignored: the pixel is always the same. */
   async open(token: string, request: TrackedRequest): Promise<void> {
     const subject = this.#subject(token, 'open');
     if (subject !== undefined) await this.#record(subject, { kind: 'open' }, request);
   }
 
-  /** Reads only. `test`: the link of a test mail, which names nobody. Undefined for a token that is not ours. */
+  /** Reads only. `test`: the link of a test message, which names no subscriber. Undefined for an invalid token. */
   async openUnsubscribe(token: string): Promise<UnsubscribeDetails | 'test' | undefined> {
     if (token === TEST_TOKEN) return 'test';
     const subject = this.#mailingSubject(token);
@@ -133,7 +133,7 @@ export class PublicActions {
     return this.#work.run(async (scope) => {
       const { campaignId } = await originOf(scope, subject);
       return scope.audience.subscriptions.undoOptOut(projectId, subscriberId, campaignId, {
-        source: `unsubscribe taken back by its link, campaign ${campaignId}`,
+        source: `unsubscribe reverted by its link, campaign ${campaignId}`,
         userAgent: request.userAgent,
       });
     });
@@ -175,7 +175,7 @@ async function originOf(
   }
 }
 
-/** `m…@example.org`: enough to recognise one's own address, too little to learn somebody else's. */
+/** `m…@example.org`: enough to recognise one's own address, too little to learn another. */
 function mask(address: string): string {
   const at = address.lastIndexOf('@');
   return at <= 0 ? '' : `${[...address][0] ?? ''}…${address.slice(at)}`;

@@ -4,7 +4,7 @@ import type { Scope } from './scope.ts';
 /** Why a secret was refused. For logs and tests only: the outside always reads the same sentence. */
 export type RefusalReason = 'missing' | 'malformed' | 'unknown' | 'expired' | 'revoked';
 
-/** The secret opens nothing; one answer for every reason, so that nobody learns which secrets once existed. */
+/** The secret is not valid. One answer for every reason, so that it does not reveal which secrets once existed. */
 export class Unauthenticated extends DomainError {
   readonly code = 'access.unauthenticated';
   readonly kind = 'unauthenticated';
@@ -46,14 +46,14 @@ export class InvalidSecretKey extends DomainError {
   }
 }
 
-/** This node holds another secret than the one the database was set up with; it would send links that nobody can verify. */
+/** This node holds another secret than the one the database was set up with; it would send links that no other process can verify. */
 export class ForeignSecretKey extends DomainError {
   readonly code = 'access.foreign_secret_key';
   readonly kind = 'conflict';
   constructor(expected: string, actual: string) {
     super(
-      `This database belongs to another secret key (fingerprint ${expected.slice(0, 8)}..., this node has ${actual.slice(0, 8)}...). ` +
-        'Give this node the PENNYPOST_SECRET_KEY of this database. To replace that key, write the new one and behind it the old one.',
+      `The database was set up with another secret key (fingerprint ${expected.slice(0, 8)}..., this node has ${actual.slice(0, 8)}...). ` +
+        'Set PENNYPOST_SECRET_KEY to the key of this database. To replace that key, write the new one first and the old one after it.',
     );
   }
 }

@@ -10,7 +10,7 @@ export interface AccessStore {
   /** Later changes to the returned project are stored when the unit of work ends. */
   findProject(projectId: Id): Promise<Project | undefined>;
   findProjectBySlug(slug: string): Promise<Project | undefined>;
-  /** Without following changes: for those who only read. */
+  /** Without change tracking: for read-only callers. */
   readProject(projectId: Id): Promise<Project | undefined>;
   /** Without the projects themselves; a project that is gone is missing. */
   timeZones(projectIds: readonly Id[]): Promise<ReadonlyMap<Id, string>>;

@@ -30,7 +30,7 @@ export interface ApiKeyState {
 /** `active` keys open; the others answer as if they had never existed. */
 export type ApiKeyStatus = 'active' | 'expired' | 'revoked';
 
-/** `lastUsedAt` is for people who clean up: a minute is fine enough, and saves a write per request. */
+/** `lastUsedAt` is for cleaning up keys: a resolution of a minute is enough and saves a write per request. */
 const LAST_USED_RESOLUTION_MS = 60_000;
 
 /** One secret of one project, of which only the SHA-256 is kept. */

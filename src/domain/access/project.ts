@@ -198,7 +198,7 @@ function parsePostalAddress(text: string): string {
   const address = text.normalize('NFC').replaceAll('\r\n', '\n').trim();
   if (address.length > 500 || hasControl(address.replaceAll('\n', ' '))) {
     throw new InvalidInput(
-      'The postal address may have 500 characters, and no control characters but line ends.',
+      'The postal address may have 500 characters, and no control characters except line breaks.',
       '/postalAddress',
     );
   }

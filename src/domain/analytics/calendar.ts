@@ -43,7 +43,7 @@ export function localHours(timeZone: string): (at: Date) => LocalHour {
   };
 }
 
-/** The clocks of every time zone that was asked for, for whoever counts many times a second. */
+/** The clocks of every time zone that was asked for, for code that counts many times a second. */
 export class LocalClocks {
   private readonly known = new Map<string, (at: Date) => LocalHour>();
 

@@ -1,7 +1,7 @@
 /**
  * Analytics: numbers kept as facts arrive, and the reports made from them.
  *
- * **Counters** are rows (project, subject, day, hour, kind). Whoever stores a fact counts it in the same transaction, and
+ * **Counters** are rows (project, subject, day, hour, kind). The code that stores a fact counts it in the same transaction, and
  * only facts that really changed something, so that counters equal a recount of the facts at any moment, however many writers there
  * are and whatever is written twice. Day and hour are those of the project's time zone when the fact happened; a project that moves
  * keeps its past as it was.

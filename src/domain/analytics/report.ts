@@ -68,7 +68,7 @@ export interface CampaignReport {
   readonly bounced: number;
   readonly complained: number;
   readonly rates: readonly Rate[];
-  /** In the order of the content; links nobody followed included. */
+  /** In the order of the content, including links without clicks. */
   readonly links: readonly LinkFigures[];
   /** Receiving domains by their number of outcomes, largest first. */
   readonly domains: readonly DomainFigures[];
@@ -78,15 +78,18 @@ type Figures = Omit<CampaignReport, 'rates'>;
 
 const RATES = {
   submission: { of: (r: Figures) => [r.states.submitted, r.recipients], definition: 'messages submitted / recipients' },
-  open: { of: (r: Figures) => [r.opened.unique, r.states.submitted], definition: 'people who opened / messages submitted' },
-  click: { of: (r: Figures) => [r.clicked.unique, r.states.submitted], definition: 'people who clicked / messages submitted' },
+  open: { of: (r: Figures) => [r.opened.unique, r.states.submitted], definition: 'recipients that opened / messages submitted' },
+  click: {
+    of: (r: Figures) => [r.clicked.unique, r.states.submitted],
+    definition: 'recipients that clicked / messages submitted',
+  },
   click_to_open: {
     of: (r: Figures) => [r.clicked.unique, r.opened.unique],
-    definition: 'people who clicked / people who opened',
+    definition: 'recipients that clicked / recipients that opened',
   },
   unsubscribe: {
     of: (r: Figures) => [r.unsubscribed, r.states.submitted],
-    definition: 'people who unsubscribed by a message of this campaign / messages submitted',
+    definition: 'recipients that unsubscribed by a message of this campaign / messages submitted',
   },
   bounce: { of: (r: Figures) => [r.bounced, r.states.submitted], definition: 'messages that bounced later / messages submitted' },
   complaint: { of: (r: Figures) => [r.complained, r.states.submitted], definition: 'complaints / messages submitted' },
@@ -166,7 +169,7 @@ export interface SheetSection {
   readonly rows: readonly (readonly (string | number | null)[])[];
 }
 
-/** States that nobody is in are left out, links stay. */
+/** States without messages are left out, links stay. */
 export function reportSheet(report: CampaignReport): ReportSheet {
   const share = (part: number): number | null => (report.recipients === 0 ? null : part / report.recipients);
   const text = (title: string) => ({ title, kind: 'text' }) as const;

@@ -15,7 +15,7 @@ export class SubscriberErased extends DomainError {
   readonly kind = 'conflict';
   constructor() {
     super(
-      'This address was erased at the request of its owner. If the owner wants to come back, lift the suppression of the address first.',
+      'This address was erased at the request of its owner. If the owner wants to come back, remove the suppression of the address first.',
       '/email',
     );
   }

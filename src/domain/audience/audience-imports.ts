@@ -37,7 +37,7 @@ export class AudienceImports {
     return imported;
   }
 
-  /** Says that a running import ended without having changed anybody. */
+  /** Ends a running import that changed no subscriber. */
   fail(projectId: Id, id: Id, failure: string): Promise<boolean> {
     return this.store.fail(projectId, id, failure, this.clock.now());
   }
@@ -45,7 +45,7 @@ export class AudienceImports {
   /** Ends the imports whose process died; how many. Safe at any time: a living one holds a lock. */
   failAbandoned(projectId: Id): Promise<number> {
     const now = this.clock.now();
-    const failure = `The process that ran this import ended before it was done. ${IMPORT_AGAIN}`;
+    const failure = `The process that ran this import ended before it finished. ${IMPORT_AGAIN}`;
     return this.store.failAbandoned(projectId, new Date(now.getTime() - ABANDONED_AFTER_MS), failure, now);
   }
 

@@ -98,7 +98,7 @@ export class AudienceSubscribers {
   /** Newest first. @throws InvalidInput, InvalidCursor */
   async search(projectId: Id, search: SubscriberSearch = {}): Promise<Page<Subscriber>> {
     if (search.state !== undefined && search.listId === undefined) {
-      throw new InvalidInput('A state of subscription needs a list to look at.', '/listId');
+      throw new InvalidInput('A filter by subscription state needs a list.', '/listId');
     }
     return this.store.search(projectId, search);
   }

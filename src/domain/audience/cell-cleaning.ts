@@ -1,6 +1,6 @@
 import { type EmailAddress, parseEmailAddress } from '../shared/email-address.ts';
 
-/** Characters that nobody sees: zero width, direction marks, fillers, soft hyphen, zero byte, the end of a DOS file. */
+/** Invisible characters: zero width, direction marks, fillers, soft hyphen, zero byte, the end of a DOS file. */
 const INVISIBLE = '[\\0\\x1a\\x85\\u2800\\p{Default_Ignorable_Code_Point}]';
 /** Without what makes an emoji of the character before it. */
 const BESIDE = `(?:\\s|(?![\\ufe0e\\ufe0f])${INVISIBLE})`;
@@ -72,7 +72,7 @@ export const ADDRESS_RULES: readonly Rule[] = [
 const CLEAN_CELL = /^[!$-[\]-~](?:[ !#-~\u00c0-\u024f]*[!#-~])?$/;
 const CLEAN_ADDRESS = /^[A-Za-z\d](?:[\w.%+-]*\w)?@[A-Za-z\d.-]*[A-Za-z]$/;
 
-/** Without what stands around the value and is none of it. '' for a cell that says nothing. */
+/** The value without quotes, names and other surroundings. '' for a cell without a value. */
 export function cleanCell(text: string): string {
   if (CLEAN_CELL.test(text) && !/^null$/i.test(text)) return text;
   const cleaned = applied(CELL_RULES, text).replaceAll('""', '"');

@@ -253,6 +253,6 @@ function seenIn(record: Readonly<Record<string, unknown>>): string {
   const shown = (name: string): string => cleanText(name.slice(0, 40));
   const names = Object.keys(record);
   const address = names.find((name) => typeof record[name] === 'string' && holdsAddress(record[name]));
-  const proposal = address === undefined ? '' : ` "${shown(address)}" holds one. Say so with a map: ${shown(address)}=email.`;
+  const proposal = address === undefined ? '' : ` "${shown(address)}" holds one. Choose it with a map: ${shown(address)}=email.`;
   return ` The row has: ${names.slice(0, 20).map(shown).join(', ') || 'nothing'}.${proposal}`;
 }

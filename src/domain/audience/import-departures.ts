@@ -48,7 +48,7 @@ export class ImportDepartures {
     if (this.others > 0) said.push(`other values (${this.others.toLocaleString('en')})`);
     const rows = this.rows === 1 ? '1 row says' : `${this.rows.toLocaleString('en')} rows say`;
     throw new ImportHoldsDepartures(
-      `${rows} that people must not be mailed: ${said.join(', ')}. Nothing was imported. Say as what these people are imported ("as"): stated, each row as it says; unsubscribed or suppressed, all of the file; subscribed, all of them join. Leave a column out with a map ("-") if it means something else.`,
+      `${rows} that subscribers must not be mailed: ${said.join(', ')}. Nothing was imported. Say how to import the file ("as"): "stated" follows each row, "unsubscribed" or "suppressed" applies to all rows, "subscribed" lets all of them join. If a column means something different, ignore it with a map ("-").`,
       '/as',
     );
   }

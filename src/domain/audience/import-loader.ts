@@ -62,7 +62,7 @@ export class ImportsBusy extends DomainError {
   constructor(limit: number, whose: 'project' | 'process') {
     const running = `${limit} ${limit === 1 ? 'import is' : 'imports are'} running`;
     super(
-      `${running} ${whose === 'project' ? 'for this project' : 'in this process'}, as many as it takes now. Try again when one has ended.`,
+      `${running} ${whose === 'project' ? 'for this project' : 'in this process'}, which is the limit. Try again when one has ended.`,
     );
   }
 }

@@ -84,7 +84,7 @@ function leaveOutSurplus(columns: PlannedColumn[], stated: readonly (Target | un
   const others = surplus.length === 1 ? '' : ` and ${surplus.length - 1} more`;
   warnings.about(
     columns[first]!.name,
-    `A person may have ${ATTRIBUTE_COUNT} attributes, so column ${first + 1}${others} were left out. A map says which are kept: ${first + 1}=name.`,
+    `A subscriber may have ${ATTRIBUTE_COUNT} attributes, so column ${first + 1}${others} were left out. Choose the columns to keep with a map: ${first + 1}=name.`,
   );
 }
 
@@ -116,7 +116,7 @@ function statedTargets(names: readonly string[], map: StatedMap): (Target | unde
     const before = slots.get(slot(target));
     if (before !== undefined) {
       throw new ImportUnreadable(
-        `The map gives the columns ${before + 1} ("${names[before]}") and ${index + 1} ("${names[index]}") one meaning (${describe(target)}). Name them by position and leave one out: ${index + 1}=-.`,
+        `The map gives the columns ${before + 1} ("${names[before]}") and ${index + 1} ("${names[index]}") the same meaning (${describe(target)}). Name them by position and ignore one: ${index + 1}=-.`,
         '/map',
       );
     }
@@ -154,7 +154,7 @@ function emailColumn(
     );
     if (filled.length === 1) return filled[0]!.index;
     throw new ImportUnreadable(
-      `The columns ${first.index + 1} ("${names[first.index]}") and ${second!.index + 1} ("${names[second!.index]}") both look like the e-mail address. Leave one out with a map: ${second!.index + 1}=- (by position) or a name instead of "-" to keep it.`,
+      `The columns ${first.index + 1} ("${names[first.index]}") and ${second!.index + 1} ("${names[second!.index]}") both look like the e-mail address. Ignore one with a map: ${second!.index + 1}=- (by position) or a name instead of "-" to keep it.`,
       '/map',
     );
   }
@@ -181,9 +181,7 @@ function notFound(
   const [only, other] = holding;
   if (header.headerIsRow) {
     const how =
-      only === undefined
-        ? ''
-        : ` Put a header row such as email,first_name above it, or say what its columns are by position: ${only + 1}=email.`;
+      only === undefined ? '' : ` Add a header row such as email,first_name, or name its columns by position: ${only + 1}=email.`;
     return new ImportUnreadable(
       `The file has no header row: line ${header.line} already holds an e-mail address instead of column names.${how}`,
       '/map',
@@ -191,14 +189,14 @@ function notFound(
   }
   if (only !== undefined && other === undefined) {
     return new ImportUnreadable(
-      `No column has a name that means e-mail address, but column ${only + 1} ("${names[only]!.slice(0, 60)}") holds addresses. Say so with a map: ${only + 1}=email.`,
+      `No column has a name that means e-mail address, but column ${only + 1} ("${names[only]!.slice(0, 60)}") holds addresses. Choose it with a map: ${only + 1}=email.`,
       '/map',
     );
   }
   const which =
     only === undefined
-      ? 'Name one "email", or say which one it is with a map (column=email).'
-      : `Columns ${holding.map((index) => index + 1).join(' and ')} hold addresses: say with a map which one counts, such as ${only + 1}=email.`;
+      ? 'Name one "email", or choose it with a map (column=email).'
+      : `Columns ${holding.map((index) => index + 1).join(' and ')} hold addresses. Choose one with a map, such as ${only + 1}=email.`;
   return new ImportUnreadable(`No column has a name that means e-mail address. ${which} ${columnsSeen(names)}`, '/map');
 }
 
@@ -208,7 +206,7 @@ interface Planning {
   readonly headerIsRow: boolean;
 }
 
-/** A column that nobody stated anything about and that is not the address. */
+/** A column without a map that is not the address. */
 function planned(
   name: string,
   index: number,
@@ -217,7 +215,7 @@ function planned(
 ): Target {
   if (name === '') return { kind: 'ignored' };
   if (headerIsRow) {
-    warnings.about(name, `Column ${name} has no name and was left out. Give it one with a map: ${name}=first_name.`);
+    warnings.about(name, `Column ${name} has no name and was left out. Name it with a map: ${name}=first_name.`);
     return { kind: 'ignored' };
   }
   const free = (target: Target): boolean => !taken.has(slot(target));
@@ -229,7 +227,7 @@ function planned(
   if (own === undefined) {
     warnings.about(
       name,
-      `The name has no letters to call an attribute after, so the column was left out. A map keeps it: ${index + 1}=name.`,
+      `The name has no letters for an attribute name, so the column was left out. To keep it, use a map: ${index + 1}=name.`,
     );
     return { kind: 'ignored' };
   }

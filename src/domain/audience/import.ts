@@ -27,7 +27,7 @@ export interface ImportTotals {
 
 /** What the failure of an import says when it may have changed people. */
 export const IMPORT_AGAIN =
-  'The totals say how many people it had changed by then. Import the file again: what is there already is not changed twice.';
+  'The totals say how many subscribers it had changed. Import the file again; nothing is changed twice.';
 
 export const NO_TOTALS: ImportTotals = { rows: 0, imported: 0, created: 0, updated: 0, duplicates: 0, rejected: 0, protected: 0 };
 
@@ -110,10 +110,10 @@ export const KEPT_REJECTIONS = 100_000;
 export function newImport(projectId: Id, id: Id, wish: NewImport, now: Date): Import {
   const map = wish.map ?? {};
   if (wish.as !== undefined && !IMPORT_AS.includes(wish.as)) {
-    throw new InvalidInput('People are imported as subscribed, unsubscribed, suppressed or stated.', '/as');
+    throw new InvalidInput('"as" must be subscribed, unsubscribed, suppressed or stated.', '/as');
   }
   if (wish.consent !== undefined && (wish.as === 'unsubscribed' || wish.as === 'suppressed')) {
-    throw new InvalidInput(`People who are imported as ${wish.as} have given no consent. Leave the consent out.`, '/consent');
+    throw new InvalidInput(`Subscribers that are imported as ${wish.as} have given no consent. Omit the consent.`, '/consent');
   }
   if (Object.keys(map).length > 500) throw new InvalidInput('A map may name 500 columns.', '/map');
   return {

@@ -25,7 +25,7 @@ export interface ListState {
   readonly name: string;
   readonly slug: string;
   readonly description: string;
-  /** A subscription counts only after the mailed confirmation. */
+  /** Subscribers get mail only after they confirmed by e-mail. */
   readonly doubleOptIn: boolean;
   readonly archivedAt: Date | null;
   readonly createdAt: Date;

@@ -4,8 +4,8 @@ import { plainName } from './column-names.ts';
 export type LeftBecause = 'unsubscribe' | 'hard_bounce' | 'complaint';
 
 /**
- * What a column of an export says: `state` holds words such as `unsubscribed`; `agrees` is true for people who may be mailed;
- * `refuses` is true, or holds a time or a reason, for those who may not.
+ * What a column of an export says: `state` holds words such as `unsubscribed`; `agrees` is true for subscribers that may be mailed;
+ * `refuses` is true, or holds a time or a reason, for the others.
  */
 export type StatusKind = 'state' | 'agrees' | LeftBecause;
 
@@ -130,7 +130,7 @@ const UNMISTAKABLE =
 /** States by list, as our own export has them: `letter=unsubscribed`. */
 const BY_LIST = /(?:^|\s)[a-z\d-]+=(?:unsubscribed|unconfirmed)(?:\s|$)/;
 
-/** Columns of which the words are somebody's own. */
+/** Columns of free text. */
 const OWN_WORDS = /name|city|town|ort|street|address|company|note|comment|remark|title|subject|message/i;
 
 /** Why the person is not mailed any more, by a cell of a column whose name says nothing about that. */
@@ -154,7 +154,7 @@ export function leftBecause(kind: StatusKind, cell: string): LeftBecause | undef
   return kind;
 }
 
-/** Files that other systems export for people who left, by their names: `unsubscribed_members_export_8f2.csv`. */
+/** Files that other systems export for subscribers that left, by their names: `unsubscribed_members_export_8f2.csv`. */
 const FILES: readonly (readonly [LeftBecause, RegExp])[] = [
   ['hard_bounce', /^cleaned\b|\b(?:bounces?|bounced|invalid)\b/],
   ['complaint', /\b(?:complaints?|complained|complainers)\b|^spam\b|\bspam reports?\b/],

@@ -11,7 +11,7 @@ export interface Subscription {
   readonly subscriberId: Id;
   readonly state: SubscriptionState;
   readonly createdAt: Date;
-  /** Since when the state holds. */
+  /** Time of the last change of state. */
   readonly at: Date;
 }
 

@@ -129,7 +129,7 @@ export class CampaignService {
     return this.#store.usesOfList(projectId, listId);
   }
 
-  /** Nobody else changes this campaign until the transaction ends. @throws NotFound */
+  /** Locks this campaign until the transaction ends. @throws NotFound */
   lock(projectId: Id, id: Id): Promise<Campaign> {
     return this.#locked(projectId, id);
   }

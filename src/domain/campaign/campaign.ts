@@ -25,7 +25,7 @@ const TRANSITIONS: Readonly<Record<CampaignState, readonly CampaignState[]>> = {
 type CampaignStep = 'delete' | 'schedule' | 'unschedule' | 'launch' | 'pause' | 'resume' | 'cancel' | 'finish' | 'resend';
 
 const NEEDED: Readonly<Record<CampaignStep, string>> = {
-  delete: 'Only a draft can be deleted. Unschedule what is scheduled, and archive what is over.',
+  delete: 'Only a draft can be deleted. Unschedule a scheduled campaign first; archive a finished one.',
   schedule: 'Only a draft can be scheduled; to change the time of a scheduled campaign, unschedule it first.',
   unschedule: 'Only a scheduled campaign can become a draft again.',
   launch: 'A campaign is launched once: resume one that is paused, resend one that is submitted.',
@@ -33,16 +33,16 @@ const NEEDED: Readonly<Record<CampaignStep, string>> = {
   resume: 'Only a paused campaign can be resumed.',
   cancel: 'Only a campaign that was not launched yet, or still has mail to send, can be cancelled.',
   finish: 'Only a launched campaign can be finished.',
-  resend: 'A resend needs a submitted campaign: one where everybody has a first outcome.',
+  resend: 'A resend needs a submitted campaign, in which every recipient has a first outcome.',
 };
 
 const BEFORE_A_RESEND: Readonly<Record<CampaignState, string>> = {
   draft: 'Launch it first.',
-  scheduled: 'Wait until it was launched and is submitted.',
-  sending: 'Wait until it is submitted; or cancel it, and nobody else gets it.',
+  scheduled: 'Wait until it is launched and submitted.',
+  sending: 'Wait until it is submitted, or cancel it to stop sending.',
   paused: 'Resume it, and wait until it is submitted.',
   submitted: 'Wait until it is.',
-  cancelled: 'Create another campaign for those who are left.',
+  cancelled: 'Create another campaign for the remaining recipients.',
 };
 
 export class CampaignNotEditable extends DomainError {
@@ -153,7 +153,7 @@ export class Campaign {
     this.launchFailure = null;
   }
 
-  /** @param failure why it is not launched as it was scheduled, when nobody decided that */
+  /** @param failure why the scheduled launch failed; null when a user unscheduled it */
   unschedule(failure: string | null = null): void {
     this.transition('unschedule', 'draft');
     this.scheduledAt = null;
@@ -162,7 +162,7 @@ export class Campaign {
 
   /** Content and people are fixed from here on. */
   launch(now: Date): void {
-    // A paused one would become `sending` too, and be sent to everybody again.
+    // A paused one would become `sending` too, and be sent to all recipients again.
     if (this.launchedAt !== null) throw new CampaignTransitionRefused(this.state, 'launch');
     this.requireAudience();
     this.transition('launch', 'sending');
@@ -192,7 +192,7 @@ export class Campaign {
     this.submittedAt = now;
   }
 
-  /** Nobody is deferred any more. */
+  /** No message is deferred any more. */
   settle(now: Date): void {
     this.settledAt ??= now;
   }
@@ -203,7 +203,7 @@ export class Campaign {
     this.settledAt = null;
   }
 
-  /** Not while it has mail to send: nobody would see it go. */
+  /** Not while it has mail to send: listings would not show it. */
   archive(now: Date): void {
     if (this.state === 'scheduled' || this.state === 'sending' || this.state === 'paused')
       throw new CampaignNotEditable(this.state);

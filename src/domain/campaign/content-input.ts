@@ -28,7 +28,7 @@ const HEADERS_LIMIT = 50;
 /** Checks everything about content that can be told without rendering it. @throws InvalidInput with a pointer under `/content`. */
 export function parseContent(input: ContentInput): Content {
   for (const field of ['source', 'text', 'subject', 'preheader'] as const) refuseLong(input[field], CONTENT_LIMITS[field], field);
-  if (input.source.trim() === '') throw new InvalidInput('The source is empty: there is nothing to send.', '/content/source');
+  if (input.source.trim() === '') throw new InvalidInput('The source is empty. Write some content.', '/content/source');
   if (input.subject.trim() === '') throw new InvalidInput('The subject is empty.', '/content/subject');
   if (hasControl(input.subject))
     throw new InvalidInput('The subject contains a line break or control character.', '/content/subject');

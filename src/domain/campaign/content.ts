@@ -1,4 +1,4 @@
-/** Who a message says it is from, or whom an answer goes to: a display name and an address already parsed at the border. */
+/** The author of a message, or the address for replies: a display name and an address already parsed at the border. */
 export interface Mailbox {
   readonly name?: string | undefined;
   readonly address: string;

@@ -11,7 +11,7 @@ export interface HeaderFault {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9!#$%&'*+\-.^_`|~]{0,75}$/;
 
 /**
- * Fields that pennypost or the servers on the way write: who, to whom, when, which, how encoded, and what receivers judge
+ * Fields that pennypost or the servers on the way write: sender, recipients, date, ids, encoding, and what receivers judge
  * bulk mail by. A second one would break RFC 5322 section 3.6 or the unsubscribe. Postfix takes Delivered-To for a loop.
  */
 const RESERVED = new RegExp(
@@ -43,7 +43,7 @@ export function* headerFaults(headers: Readonly<Record<string, string>>): Genera
       const message = `${shown} is not a header name. Use letters, digits and hyphens, up to 76, and begin with a letter or digit.`;
       yield [name, { code: 'header.invalid', message }];
     } else if (RESERVED.test(name)) {
-      yield [name, { code: 'header.reserved', message: `The header ${shown} is written by pennypost itself. Remove it.` }];
+      yield [name, { code: 'header.reserved', message: `The header ${shown} is written by pennypost. Remove it.` }];
     } else if (seen.has(lower)) {
       yield [name, { code: 'header.invalid', message: `The header ${shown} is given twice. Remove one of them.` }];
     }

@@ -1,12 +1,12 @@
 /**
- * Campaign: what is said, to whom, when.
+ * Campaign: content, audience and time of mailings.
  *
  * It owns templates, campaigns and their state machine, and the port to rendering. A campaign is edited as a draft; launch
  * freezes its content (MJML turned into HTML, links numbered) into a *mailing*, which is what delivery sends, and from then on
  * nothing that is edited elsewhere changes it. A campaign has one mailing today; all that is asked of a campaign adds up over
  * its mailings (`mailings.of`).
  *
- * Promises: a campaign is launched once, whoever asks how often; content that cannot be rendered is refused before launch
+ * Promises: a campaign is launched once, however often it is asked for; content that cannot be rendered is refused before launch
  * with the line at fault. Not promised: that a launched campaign can be edited; cancel it and send another.
  *
  * Follows RFC 5322 (header fields), RFC 2369 and RFC 8058 (what marketing mail must carry).

@@ -1,7 +1,7 @@
 /** Ends of one try at handing a message over (RFC 5321 section 4.2.1). */
 export type AttemptOutcome = 'submitted' | 'deferred' | 'rejected' | 'in_doubt';
 
-/** Whom a refusal is about. Only `recipient` may ever be held against the recipient. */
+/** What a refusal concerns. Only `recipient` may count against the recipient. */
 export type Fault = 'none' | 'recipient' | 'sender' | 'transport';
 
 export interface Attempt {

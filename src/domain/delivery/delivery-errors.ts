@@ -5,6 +5,6 @@ export class RunOpen extends DomainError {
   readonly code = 'campaign.run_open';
   readonly kind = 'conflict';
   constructor() {
-    super('A pass over this campaign is still under way. Wait until it has ended (see its report), then resend.');
+    super('A run of this campaign has not ended. Wait until its report shows no pending recipients, then resend.');
   }
 }

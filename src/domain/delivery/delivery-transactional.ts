@@ -20,7 +20,7 @@ const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doub
 const UNKNOWN_END: readonly TransactionalState[] = ['attempting', 'in_doubt'];
 const NOT_ACCEPTED: readonly TransactionalState[] = [...WAITING, 'attempting', 'rejected', 'expired', 'failed', 'skipped'];
 
-/** Of faults that nobody foresaw; with the policy's delays about eight minutes. */
+/** Of unexpected faults; with the policy's delays about eight minutes. */
 const MOST_FAULTS = 5;
 
 const attemptKey = (message: MessageFacts) => ({
@@ -125,7 +125,7 @@ export class DeliveryTransactional {
 
   /**
    * What the attempt came to. Transactional mail in doubt is tried again by policy, with the same Message-ID. Undefined when
-   * it was given up as lost meanwhile and somebody else has gone on; an acceptance is kept even then.
+   * it was given up as lost meanwhile and another worker has continued; an acceptance is kept even then.
    */
   async endAttempt(message: MessageFacts, attempt: Attempt): Promise<MessageFacts | undefined> {
     const now = this.#clock.now();
@@ -171,7 +171,7 @@ export class DeliveryTransactional {
   }
 
   /**
-   * A fault that nobody foresaw kept the message from an attempt. It is tried again by policy; after the last time it has failed, with
+   * An unexpected fault prevented an attempt of the message. It is tried again by policy; after the last time it has failed, with
    * the reason. Undefined when it was not waiting any more.
    */
   async stumble(message: MessageFacts, reason: string): Promise<MessageFacts | undefined> {

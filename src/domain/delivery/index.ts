@@ -11,7 +11,7 @@
  * about 10,000 recipients of a run in an order fixed when the run was cut. One worker holds a shard by a lease of 10 seconds
  * in the database's time; every claim raises its fence, and only the present fence moves state and cursor.
  *
- * Promises: nobody is skipped, because a shard is done only when the contiguous cursor has passed everybody; nobody whose
+ * Promises: no recipient is skipped, because a shard is done only when the contiguous cursor has passed all of them. No recipient whose
  * acceptance was recorded is mailed again. Not promised: exactly once. A crash between hand-over and commit can repeat at
  * most the process's window of unrecorded messages, each with the same Message-ID and the mark `possible_repeat`.
  *

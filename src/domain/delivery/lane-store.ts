@@ -10,7 +10,7 @@ export type BatchVerdict =
   | 'moved'
   /** This very batch was committed before; only its answer had been lost. Nothing was done. */
   | 'already'
-  /** Somebody else holds the shard: the outcomes were kept as facts, the cursor stayed. */
+  /** Another worker holds the shard: the outcomes were kept as facts, the cursor stayed. */
   | 'fenced';
 
 /** A row of the ledger that came to a state it was not in before. */

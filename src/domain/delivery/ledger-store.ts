@@ -26,7 +26,7 @@ export interface LedgerFilter extends PageRequest {
 
 /** Recipients that earlier hand-overs have reached, surely or possibly. */
 export interface Reached {
-  /** Their acceptance is recorded: nobody may mail them again. */
+  /** Their acceptance is recorded: they must not be mailed again. */
   readonly accepted: ReadonlySet<Id>;
   /** A holder that crashed may have handed over to them: whatever is sent to them from now on carries the mark. */
   readonly possibly: ReadonlySet<Id>;

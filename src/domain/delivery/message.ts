@@ -54,7 +54,7 @@ export interface Outcome {
   /** True when an earlier holder may already have handed this message over: an upper bound, never a guess below it. */
   readonly possibleRepeat: boolean;
   readonly at: Date;
-  /** False when we deferred it ourselves without asking anybody: its next delay does not grow. Default: as its state says. */
+  /** False when it was deferred without an attempt: its next delay does not grow. Default: as its state says. */
   readonly attempted?: boolean | undefined;
   /** A deferral that is due at once: nothing but our own end of sending stood against it. Default: after the policy's delay. */
   readonly dueAtOnce?: boolean | undefined;
@@ -109,7 +109,7 @@ export function outcomeOf(
   };
 }
 
-/** As it is kept of a run that was cancelled: nobody tries again, so a deferral is an end. */
+/** The state in a cancelled run: there is no retry, so a deferral is final. */
 export const finalOutcome = (outcome: Outcome): Outcome =>
   outcome.state === 'deferred' ? { ...outcome, state: 'cancelled' } : outcome;
 

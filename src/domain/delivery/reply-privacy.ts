@@ -33,7 +33,7 @@ export function withoutAddress(reply: string, address: string): string {
   return withoutCut(reply.replaceAll(found, RECIPIENT), address, local, domain);
 }
 
-/** Nearly all replies name nobody: spares the expression. */
+/** Nearly all replies contain no address: saves the expression. */
 function mentions(reply: string, local: string): boolean {
   const first = /[\p{L}\p{N}]+/u.exec(local)?.[0] ?? local;
   return reply.toLowerCase().includes(first.toLowerCase());

@@ -39,7 +39,7 @@ const ADDRESS = /<[^<>\s]*@[^<>\s]*>|[^\s<>"'(),;:]+@[^\s<>"'(),;:]+/g;
 const MARK_OF_ONE = /(?<![\w./-])(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]{8,}(?![\w-]|\.\w)/gi;
 
 /**
- * A reply as it reads for everybody whom it was given to: without addresses, which are nobody else's business, and without the marks
+ * A reply in the form that all its recipients share: without addresses, which are private, and without the marks
  * of one message. So equal reasons are counted together, and may stand in a log.
  */
 export function replyKind(reply: string): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /**
- * SHA-256 (hex) over the parts of a request in their order: equal requests have equal fingerprints, whoever repeats them and in
+ * SHA-256 (hex) over the parts of a request in their order: equal requests have equal fingerprints, from any client and in
  * whatever order the names of their objects come.
  */
 export function requestFingerprint(parts: readonly unknown[]): string {

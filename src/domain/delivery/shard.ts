@@ -19,7 +19,7 @@ export interface ShardLease extends ShardKey {
   readonly claimedThrough: number;
   /** Subscriber ids in the order fixed at launch. */
   readonly recipients: readonly Id[];
-  /** Everybody of this run may have been accepted before (a resend of messages in doubt). Default false. */
+  /** All messages of this run may have been accepted before (a resend of messages in doubt). Default false. */
   readonly repeats?: boolean | undefined;
   /** Positions behind the cursor that already have an outcome of this run. */
   readonly settled: readonly number[];
@@ -118,7 +118,7 @@ export class HeldShard {
     return this.#claimedThrough - this.#next + this.#returned.length;
   }
 
-  /** Positions that nobody has handed over yet, claimed or not. */
+  /** Positions that were not handed over yet, claimed or not. */
   get remaining(): number {
     return this.size - this.#next + this.#returned.length;
   }
@@ -128,8 +128,8 @@ export class HeldShard {
   }
 
   /**
-   * Everybody has an outcome and no commit has said so: an earlier holder who told of its last ones late completes a shard
-   * without anybody knowing.
+   * All recipients have an outcome and no commit has said so: an earlier holder that recorded its last ones late completes a shard
+   * without a notice.
    */
   get doneUntold(): boolean {
     return this.done && this.#toldCursor < this.size;
@@ -209,11 +209,11 @@ export class HeldShard {
 
   /**
    * The batch before the shard is given back with nothing on the wire: the claim shrinks to what has an outcome, so that the
-   * next holder marks nobody as a possible repeat who was never handed over.
+   * next holder marks no message as a possible repeat that was never handed over.
    */
   lastBatch(): { readonly batch: ShardBatch; readonly applied: () => void } {
     const last = this.settledThrough;
-    // Inherited and still open: somebody else may have handed these over, so their mark must stay.
+    // Inherited and still open: another worker may have handed these over, so their mark must stay.
     return this.#cut(Math.max(last, this.#cursor < this.#inherited ? this.#inherited : 0));
   }
 

@@ -28,7 +28,7 @@ export interface MessageFacts {
   readonly fingerprint: string;
   readonly state: TransactionalState;
   readonly attempts: number;
-  /** How often a fault that nobody foresaw kept it from an attempt. */
+  /** How often an unexpected fault prevented an attempt. */
   readonly faults: number;
   readonly nextAttemptAt: Date | undefined;
   readonly acceptedAt: Date;

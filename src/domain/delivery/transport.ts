@@ -13,7 +13,7 @@ export interface OutgoingMessage {
   /** Complete message, CRLF line ends, ends with CRLF, not dot-stuffed. Must not change until `submit` settles. */
   readonly content: Uint8Array;
   /**
-   * The composer's promise that no line of the content begins with a dot and that every line ends with CRLF: then nobody looks for
+   * The composer's promise that no line of the content begins with a dot and that every line ends with CRLF: then the transport does not look for
    * such dots again, which takes 7 us for 40 kB. Default: false.
    */
   readonly dotSafe?: boolean | undefined;

@@ -22,13 +22,13 @@ export interface WorkerProgress {
   readonly submitted: number;
   readonly perSecond: number;
   readonly unrecorded: number;
-  /** Why its mail is not taken: the last transport error, while no answer has come since. */
+  /** The last transport error, while no answer has come since. */
   readonly trouble?: string | undefined;
   /** It holds work and gets nowhere; absent while it does. */
   readonly stuck?: Stuck | undefined;
 }
 
-/** What a worker that gets nowhere waits for, in words for whoever has to help it. */
+/** What a stuck worker waits for, in words for the operator. */
 export interface Stuck {
   readonly at: string;
   /** Milliseconds without any outcome, when this was told. */
@@ -45,7 +45,7 @@ export interface KnownWorker extends Worker {
 
 /** Three beats: workers say every 5 s that they live. */
 export const WORKER_LIVE_MS = 15_000;
-/** Whoever has been silent for so long is gone, whatever the database still shows of it. */
+/** A worker that has been silent for this long counts as dead, whatever sessions the database still has. */
 export const WORKER_LOST_MS = 60_000;
 
 /** Of the live workers of a lane one does what one can do for all: the oldest. When two believe it for a moment, it is done twice. */

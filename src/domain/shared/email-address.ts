@@ -1,6 +1,6 @@
 import { InvalidInput } from './errors.ts';
 
-/** An address that was checked once, at the border; inside, nobody checks again. */
+/** An address that was checked once, at the border; code inside does not check again. */
 export interface EmailAddress {
   /** As written, with the domain as A-labels in lower case and the local part in NFC: what stands in RCPT and To. */
   readonly address: string;
@@ -26,7 +26,7 @@ const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
  * Reads one bare address (RFC 5321 `Mailbox`, RFC 6531). Spaces around it are dropped; a name, comments, groups, routes,
- * quoted local parts and address literals are refused: parsers disagree on them, and the mail then goes to somebody else
+ * quoted local parts and address literals are refused: parsers disagree on them, and the mail then goes to another address
  * (GHSA-mm7p-fcc7-pg87). A domain in Unicode becomes A-labels (UTS-46, non-transitional: `faß` stays `faß`) and needs a dot.
  * @param pointer JSON pointer to the field, for the error
  * @throws InvalidInput that says what to do
@@ -41,25 +41,25 @@ export function parseEmailAddress(text: string, pointer?: string): EmailAddress 
   }
 
   const refuse = (reason: string): InvalidInput =>
-    new InvalidInput(`${quoted(written)} is not an e-mail address we can mail: ${reason}`, pointer);
-  if (written === '') throw new InvalidInput('An e-mail address is needed here.', pointer);
-  if (/[\p{Cc}\u2028\u2029]/u.test(written)) throw refuse('it holds a line break or another control character. Remove it.');
+    new InvalidInput(`${quoted(written)} is not a valid e-mail address: ${reason}`, pointer);
+  if (written === '') throw new InvalidInput('An e-mail address is required.', pointer);
+  if (/[\p{Cc}\u2028\u2029]/u.test(written)) throw refuse('it contains a line break or another control character. Remove it.');
   if (!written.isWellFormed() || written.includes('\ufffd'))
-    throw refuse('it holds broken characters. Check the encoding of the source.');
-  if (/[<>]/.test(written)) throw refuse('leave out the name, the angle brackets and any route; write name@example.com.');
-  if (/[()]/.test(written)) throw refuse('comments in parentheses are not accepted. Leave them out.');
+    throw refuse('it contains broken characters. Check the encoding of the source.');
+  if (/[<>]/.test(written)) throw refuse('names, angle brackets and routes are not accepted. Write name@example.com.');
+  if (/[()]/.test(written)) throw refuse('comments in parentheses are not accepted. Remove them.');
   if (written.includes('"')) throw refuse('quoted local parts are not accepted. Write the address without quotation marks.');
   if (/[:;]/.test(written) && !written.includes('['))
     throw refuse('groups, routes and "mailto:" are not accepted. Write one address.');
-  if (written.includes(',')) throw refuse('it holds a comma. Write one address only.');
+  if (written.includes(',')) throw refuse('it contains a comma. Write one address only.');
   if (/[\p{Cf}\p{Z}]/u.test(written.slice(0, written.lastIndexOf('@')))) {
-    throw refuse('it holds a space or an invisible character before the "@". Write one address only, without a name.');
+    throw refuse('it contains a space or an invisible character before the "@". Write one address only, without a name.');
   }
 
   const at = written.lastIndexOf('@');
   if (at < 0) throw refuse('the "@" is missing.');
   const local = written.slice(0, at).normalize('NFC');
-  if (local === '') throw refuse('nothing stands before the "@".');
+  if (local === '') throw refuse('the part before the "@" is missing.');
   if (local.includes('@')) throw refuse('it has more than one "@".');
   if (octets(local) > LOCAL_OCTETS) throw refuse(`the part before the "@" has more than ${LOCAL_OCTETS} octets.`);
   if (!DOT_ATOM.test(local))
@@ -91,16 +91,16 @@ export function parseAddressee(text: string, pointer?: string): EmailAddress {
 
 /** Lower-case A-labels of a mailable domain. The URL parser does UTS-46; what it lets pass for hosts is refused here. */
 function parseDomain(text: string, refuse: (reason: string) => InvalidInput): string {
-  if (text === '') throw refuse('nothing stands after the "@".');
+  if (text === '') throw refuse('the domain after the "@" is missing.');
   if (text.startsWith('[') || text.endsWith(']'))
     throw refuse('an address literal in brackets is not accepted. Write a domain name.');
   if (text.length > DOMAIN_OCTETS) throw refuse(`the domain has more than ${DOMAIN_OCTETS} octets.`);
   // The URL parser would decode %41 and cut at "/", "?", "#" and ":": ASCII may be letters, digits, hyphens and dots only.
   const odd = /[^A-Za-z0-9.\-\u0080-\u{10FFFF}]/u.exec(text);
-  if (odd !== null) throw refuse(`${quoted(odd[0])} cannot stand in a domain.`);
+  if (odd !== null) throw refuse(`${quoted(odd[0])} is not allowed in a domain.`);
   const domain = URL.parse(`http://${text}`)?.hostname;
   if (domain === undefined) throw refuse('the domain is not a valid (internationalised) name.');
-  if (domain.endsWith('.')) throw refuse('the domain ends in a dot. Leave it out.');
+  if (domain.endsWith('.')) throw refuse('the domain ends in a dot. Remove it.');
   const labels = domain.split('.');
   if (labels.length < 2) throw refuse('the domain has no dot. Write it in full, such as example.com.');
   if (domain.length > DOMAIN_OCTETS) throw refuse(`the domain has more than ${DOMAIN_OCTETS} octets.`);

@@ -22,7 +22,7 @@ const HOW =
   'Write it like 2026-11-22T10:00:00+01:00, like 2026-11-22 10:00 or tomorrow 10:00 for the time zone of the project, or like 2026-11-22 10:00 Europe/Berlin.';
 
 /**
- * Reads a time. Without an offset it is local: in the zone that is named behind it, else in the project's.
+ * Reads a time. Without an offset it is local: in the zone that follows it, otherwise in the project's.
  * @param pointer JSON pointer to the field, for the error
  * @throws InvalidInput that shows how to write one
  */
@@ -37,7 +37,7 @@ export function parseMoment(text: string, pointer?: string): Moment {
   const noSuchDay = written !== undefined && new Date(written).toISOString().slice(0, 10) !== `${year}-${month}-${day}`;
   if (noSuchDay || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59)
     throw refuse(': there is no such day or hour');
-  if (year !== undefined && (Number(year) < 1900 || Number(year) > 9998)) throw refuse(': years from 1900 to 9998 are known');
+  if (year !== undefined && (Number(year) < 1900 || Number(year) > 9998)) throw refuse(': the year must be from 1900 to 9998');
   const ahead = relative?.toLowerCase() === 'tomorrow' ? DAY : 0;
   const ofDay = ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000;
   /** As if the clocks that it is written for showed UTC. */
@@ -56,7 +56,7 @@ export function parseMoment(text: string, pointer?: string): Moment {
       const timeZone = zone ?? project;
       const local = localOf(now, offsetAt(now.getTime(), timeZone));
       const [first, second] = instantsOf(local, timeZone);
-      if (first === undefined) throw refuse(`: clocks skip it in ${timeZone}`);
+      if (first === undefined) throw refuse(`: clocks skip this time in ${timeZone}`);
       if (second !== undefined)
         throw new InvalidInput(
           `"${shown(text)}" comes twice in ${timeZone}, where clocks go back. Add the offset that is meant.`,

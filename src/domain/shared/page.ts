@@ -17,7 +17,7 @@ export class InvalidCursor extends DomainError {
   readonly code = 'page.invalid_cursor';
   readonly kind = 'invalid';
   constructor() {
-    super('The cursor is not one that this listing gave out. Start again without a cursor.', '/cursor');
+    super('The cursor does not come from this listing. Start again without a cursor.', '/cursor');
   }
 }
 

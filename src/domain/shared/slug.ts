@@ -7,7 +7,7 @@ const LONGEST = 63;
 export function parseSlug(text: string): string {
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text))
     throw new InvalidInput('A slug is 1 to 63 of a-z, 0-9 and hyphens, and neither starts nor ends with a hyphen.', '/slug');
-  if (isId(text)) throw new InvalidInput('A slug is not written like an id: the two could not be told apart.', '/slug');
+  if (isId(text)) throw new InvalidInput('A slug must not look like an id.', '/slug');
   return text;
 }
 

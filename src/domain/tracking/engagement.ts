@@ -54,7 +54,7 @@ export const linkKey = (of: {
 
 /**
  * Events merged by key and put in key order. Merged, because one statement must not touch a row twice; in order, because
- * writers that lock rows in different orders stop one another by deadlocks (8 writers: 69 transactions/s, else 1,786).
+ * writers that lock rows in different orders stop one another by deadlocks (8 writers: 69 transactions/s instead of 1,786).
  * Events of transactional messages have no engagement row.
  */
 export function mergeEngagement(events: readonly EngagementEvent[]): { engagement: EngagementAddition[]; links: LinkAddition[] } {

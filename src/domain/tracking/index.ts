@@ -14,7 +14,7 @@
  *
  * **Promises.** An event is stored at most once, and what `recordEngagement` returns is exactly what changed. Client addresses are
  * cut to a network at capture. Every verdict is `unknown` until there are rules that tell people from machines.
- * **Not promised:** that a person opened (proxies and scanners fetch pixels and links), or that everybody who opened is seen.
+ * **Not promised:** that a person opened (proxies and scanners fetch pixels and links), or that every open is seen.
  *
  * Standards: RFC 8058 (one-click unsubscribe), RFC 2104 (HMAC), RFC 4648 section 5 (base64url).
  */

@@ -17,7 +17,7 @@ import type { Id } from '../shared/ids.ts';
 import { FixedHmac } from './fixed-hmac.ts';
 import { fromBase64url, KIND, readId, STATIC_BYTES, writeId, writeStatic } from './token-bytes.ts';
 
-/** What a token may be used for; each purpose has a MAC of its own, so that an open token never unsubscribes anybody. */
+/** What a token may be used for; each purpose has a MAC of its own, so that an open token never unsubscribes a subscriber. */
 export type TokenPurpose = 'click' | 'open' | 'unsubscribe';
 
 /** The tokens of one message, and the left side of its Message-ID: the same in every attempt, run and repeat. */
@@ -29,7 +29,7 @@ export interface IssuedTokens {
   readonly messageIdLeft: string;
 }
 
-/** Whom a verified token names. */
+/** What a verified token names. */
 export type TokenSubject = MailingSubject | TransactionalSubject;
 
 export interface MailingSubject {
@@ -48,12 +48,12 @@ export interface TransactionalSubject {
 }
 
 /**
- * The project's key under that key id, or undefined when there is none (any more). Called with whatever ids a stranger
+ * The project's key under that key id, or undefined when there is none (any more). Called with any id that a client
  * wrote into a token, before anything is verified: it must not throw, and must not remember a key per project for ever.
  */
 export type KeyFor = (projectId: Id, keyId: string) => KeyObject | undefined;
 
-/** What stands in place of a token in the unsubscribe link of a test: it names nobody, and its page says so. */
+/** Takes the place of the token in the unsubscribe link of a test: it names no subscriber, and its page says so. */
 export const TEST_TOKEN = 'test';
 
 const LABEL = Buffer.from('pennypost/1 click open unsubscribe message-id ', 'latin1');
@@ -119,7 +119,7 @@ export function issueTransactionalTokens(ids: { projectId: Id; messageId: Id; ke
 }
 
 /**
- * Whom the token names, if it is one of ours and made for this purpose; undefined for everything else, whatever it is.
+ * What the token names, if it is valid for this purpose; otherwise undefined.
  * The MAC is compared in constant time. Only the exact text is accepted, not a second spelling of the same bytes.
  */
 export function verifyMessageToken(token: string, purpose: TokenPurpose, keyFor: KeyFor): TokenSubject | undefined {

@@ -9,7 +9,7 @@ import type { Id } from '../shared/ids.ts';
 import type { KeyFor, TokenSubject } from './token.ts';
 import { fromBase64url, STATIC_BYTES, writeStatic } from './token-bytes.ts';
 
-/** A link that leads where nobody can see, or nowhere; never given out and never redirected to. */
+/** A link with a hidden or invalid destination; never tracked and never redirected to. */
 export class UnsafeLink extends DomainError {
   readonly code = 'link.unsafe';
   readonly kind = 'invalid';

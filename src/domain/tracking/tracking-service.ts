@@ -14,7 +14,7 @@ export interface RecordedEngagement {
   readonly link: number | undefined;
   /** How many requests it counts for. */
   readonly requests: number;
-  /** It made this person one who opened (or clicked) this mailing; true exactly once per person, mailing and kind. */
+  /** It is the person's first open (or click) of this mailing; true exactly once per person, mailing and kind. */
   readonly firstOfPerson: boolean;
   /** The same for this link; false for an open. */
   readonly firstOnLink: boolean;
@@ -38,7 +38,7 @@ export class TrackingService {
     const { engagement, links } = mergeEngagement(stored);
     const [before, clicksBefore] = await Promise.all([this.store.addEngagement(engagement), this.store.addLinkEngagement(links)]);
 
-    // Whoever's row held none before has done it for the first time: the earliest event of the batch on that row says so.
+    // A row without an event before has its first one now: the earliest event of the batch on that row says so.
     const firsts = new Set<string>();
     engagement.forEach((row, index) => {
       if (row.opens > 0 && before[index]?.opens === 0) firsts.add(`open ${engagementKey(row)}`);
@@ -62,7 +62,7 @@ export class TrackingService {
   }
 
   /**
-   * Stores that somebody unsubscribed by a message of this mailing. Leaving the lists is `audience`'s part.
+   * Stores that a recipient unsubscribed by a message of this mailing. Leaving the lists is `audience`'s part.
    * @returns whether it is the person's first unsubscribe from this mailing, and so to be counted
    */
   async recordUnsubscribe(event: UnsubscribeEvent): Promise<boolean> {

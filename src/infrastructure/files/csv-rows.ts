@@ -8,7 +8,7 @@ import type { TextSource } from './text-source.ts';
 /** A row longer than this is a quotation mark that is never closed, or no CSV. */
 const ROW_OCTETS = 1024 * 1024;
 const COLUMNS = 5_000;
-/** Shown to whoever plans the columns, beside the header. */
+/** Given to the column plan, with the header. */
 const SAMPLE_ROWS = 50;
 const DELIMITERS = [',', ';', '\t', '|'];
 
@@ -139,9 +139,9 @@ class Parsing {
     if (this.lineOctets > ROW_OCTETS) this.failure ??= new ImportUnreadable(this.tooLong());
   }
 
-  /** Nothing behind such a row can be read: nobody knows where the next one begins. */
+  /** Nothing after such a row can be read, because the start of the next one is unknown. */
   private tooLong(): string {
-    return `The row that begins on line ${this.line} (or on an empty line behind it) has more than 1 MB. Close its quotation mark where one was left open; else shorten or remove the row.`;
+    return `The row that begins on line ${this.line} (or on an empty line behind it) has more than 1 MB. Close its quotation mark if one is open; otherwise shorten or remove the row.`;
   }
 
   private take(cells: readonly string[], lastLine: number, emptyLines: number): void {

@@ -76,7 +76,7 @@ function encodingNamed(text: string): string {
   try {
     const { encoding } = decoderFor(text);
     if (encoding !== 'x-user-defined') return encoding;
-    throw new RangeError('It stands for bytes, not for letters.');
+    throw new RangeError('It encodes bytes, not letters.');
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new InvalidInput(

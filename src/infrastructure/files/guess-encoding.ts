@@ -89,7 +89,7 @@ function plausibility(label: string, text: string): number {
     }
     count += foreign.length;
   }
-  // Nobody types the control characters that ISO tables have where others have letters.
+  // Texts do not contain the control characters that ISO tables have where others have letters.
   const typed = /[\x80-\x9f]/.test(text) ? 0.02 : 1;
   return count === 0 ? 0 : typed * (sum / count) ** 2 * coverage(letters);
 }

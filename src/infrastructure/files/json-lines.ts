@@ -6,7 +6,7 @@ import type { TextSource } from './text-source.ts';
 const LINE_OCTETS = 1024 * 1024;
 /** Of what is rejected for its length. */
 const SHOWN_OCTETS = 500;
-/** Here nobody waits for its end any more. */
+/** From here on the end is not awaited any more. */
 const GIVEN_UP_OCTETS = 16 * LINE_OCTETS;
 const LINE_FEED = 0x0a;
 
@@ -19,7 +19,7 @@ export async function* jsonLines(source: TextSource): AsyncGenerator<readonly Fi
     line += 1;
     if (length + piece.length > LINE_OCTETS) {
       const text = Buffer.concat([...begun, piece]).toString('utf8', 0, SHOWN_OCTETS);
-      rows.push({ line, text, problem: 'The line has more than 1 MB. JSON Lines holds one person a line.' });
+      rows.push({ line, text, problem: 'The line has more than 1 MB. JSON Lines has one subscriber per line.' });
       begun = [];
       length = 0;
       return;
@@ -40,7 +40,7 @@ export async function* jsonLines(source: TextSource): AsyncGenerator<readonly Fi
     if (from < piece.length && length <= LINE_OCTETS) begun.push(Buffer.from(piece.subarray(from)));
     length += piece.length - from;
     if (length > GIVEN_UP_OCTETS)
-      throw new ImportUnreadable(`Line ${line + 1} has more than 16 MB. JSON Lines holds one person a line.`);
+      throw new ImportUnreadable(`Line ${line + 1} has more than 16 MB. JSON Lines has one subscriber per line.`);
     if (rows.length > 0) yield rows;
   }
   const rows: FileRow[] = [];

@@ -14,7 +14,7 @@ export class StreamedSubscriberFiles implements SubscriberFiles {
     if (begin === '[') {
       await text.close();
       throw new ImportUnreadable(
-        'The file is a JSON array. Write JSON Lines instead: one object a line, without brackets around them.',
+        'The file is a JSON array. Write JSON Lines instead: one object per line, without brackets around them.',
       );
     }
     if (format === 'jsonl') return { header: undefined, batches: jsonLines(text), ...ends };

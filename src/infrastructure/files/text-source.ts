@@ -24,7 +24,7 @@ const FOREIGN_TEXT: readonly { readonly begins: RegExp; readonly what: string }[
   { begins: /^\{\\rtf/, what: 'a text document (RTF). Save it as plain text or CSV first' },
   {
     begins: /^<(!doctype|html|table|head|meta|\?xml|div)\b/i,
-    what: 'a web page or XML, as some programs export under the name .xls. Open it in a spreadsheet and save it as CSV (UTF-8)',
+    what: 'a web page or XML, which some programs export as .xls. Open it in a spreadsheet and save it as CSV (UTF-8)',
   },
   { begins: /^BEGIN:VCARD/i, what: 'a file of vCards. Export the contacts as CSV instead' },
 ];

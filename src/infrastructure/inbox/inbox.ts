@@ -1,6 +1,6 @@
 /**
  * The development inbox: a real SMTP server inside this process that accepts everything and delivers nothing. It keeps
- * the newest messages in memory for its web page, counts all it ever got, and takes messages apart only when somebody
+ * the newest messages in memory for its web page, counts all received messages, and parses messages only when a page
  * looks at them, so that a campaign can be sent into it at full speed. No authentication, no TLS: bind it to loopback.
  */
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,7 @@ import { unstuffLikeServers } from './unstuffing.ts';
 export interface InboxOptions {
   /** Default 0: a free one. */
   readonly port?: number | undefined;
-  /** Default 127.0.0.1. The inbox asks nobody who they are: think before opening it to a network. */
+  /** Default 127.0.0.1. The inbox has no authentication: do not open it to a network without need. */
   readonly host?: string | undefined;
   /** How many messages are kept, default 10,000. */
   readonly keep?: number | undefined;
@@ -155,7 +155,7 @@ function listen(server: SMTPServer, port: number, host: string): Promise<void> {
         error.code === 'EADDRINUSE'
           ? 'the port is in use'
           : error.code === 'EACCES'
-            ? 'the port is not ours to use'
+            ? 'this user may not use the port'
             : error.message;
       reject(
         new Error(`The development inbox cannot listen on ${host}:${port}: ${why}. Choose another port, or 0 for a free one.`),

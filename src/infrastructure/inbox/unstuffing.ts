@@ -74,7 +74,7 @@ class LoneDots {
   }
 }
 
-/** Behind the next CRLF; past the end when there is none. */
+/** The offset after the next CRLF; past the end without one. */
 function nextLine(data: Buffer, from: number): number {
   const end = data.indexOf('\r\n', from);
   return end === -1 ? data.length + 1 : end + 2;

@@ -69,7 +69,7 @@ export class Jobs {
       supervise: deps.works,
       schedule: deps.works,
     });
-    this.#boss.on('error', (error) => this.#log.warn({ reason: queueTrouble(error) }, 'the job queue has trouble'));
+    this.#boss.on('error', (error) => this.#log.warn({ reason: queueTrouble(error) }, 'the job queue reported an error'));
   }
 
   /** Installs or upgrades the schema, and makes every queue. */

@@ -313,7 +313,7 @@ async function progress(client: pg.PoolClient, imported: Import, merged: BatchTo
      where project_id = $1 and id = $2 and state = 'running'`,
     [imported.projectId, imported.id, persons, done, created, done - created, tooLarge, kept],
   );
-  if (running.rowCount === 0) throw new ImportUnreadable(`The import was declared failed while it ran. ${IMPORT_AGAIN}`);
+  if (running.rowCount === 0) throw new ImportUnreadable(`The import was marked as failed while it ran. ${IMPORT_AGAIN}`);
 }
 
 async function conclude(client: pg.PoolClient, imported: Import, facts: MergeFacts, totals: ImportTotals): Promise<void> {
@@ -338,5 +338,5 @@ async function conclude(client: pg.PoolClient, imported: Import, facts: MergeFac
       JSON.stringify(facts.findings.warnings),
     ],
   );
-  if (running.rowCount === 0) throw new ImportUnreadable(`The import was declared failed while it ran. ${IMPORT_AGAIN}`);
+  if (running.rowCount === 0) throw new ImportUnreadable(`The import was marked as failed while it ran. ${IMPORT_AGAIN}`);
 }

@@ -58,7 +58,7 @@ export class PostgresSubscriberStore implements SubscriberStore {
         'select 1 as locked from pennypost_audience.subscriber where project_id = $1 and email_key = $2 for no key update',
         [projectId, emailKey],
       );
-      // Whoever appears between the two statements is not locked, and so not found.
+      // A subscriber that appears between the two statements is not locked, and so not found.
       if (locked.length === 0) return undefined;
     }
     return (await this.session.em.findOne(Subscriber, { projectId, emailKey })) ?? undefined;

@@ -13,7 +13,7 @@ import { poolOf } from './orm.ts';
 import type { Session } from './session.ts';
 import type { Sql } from './sql.ts';
 
-/** Aggregates need the ORM; whoever loads one belongs into a transaction of `session.ts`. */
+/** Aggregates need the ORM: code that loads one must use a transaction of `session.ts`. */
 function bulkSession(sql: Sql): Session {
   return {
     sql,
@@ -37,7 +37,8 @@ export function inBulkTransaction<T>(orm: MikroORM, work: (session: Session) => 
       await begun.catch(rethrow);
       const { command } = await client.query('commit').catch(rethrow);
       // PostgreSQL answers COMMIT of a transaction in which something failed by rolling it back, without an error.
-      if (command !== 'COMMIT') throw new Error('A statement of this transaction failed unheard, so nothing of it was kept.');
+      if (command !== 'COMMIT')
+        throw new Error('A statement of this transaction failed without being noticed, so the transaction was rolled back.');
       return result;
     } catch (error) {
       // Where this fails the connection is gone, and the transaction with it.

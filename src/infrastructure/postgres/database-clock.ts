@@ -25,7 +25,7 @@ export class DatabaseClock implements Clock {
   }
 
   now(): Date {
-    if (this.#offset === undefined) throw new Error('The database has not been asked for its time yet.');
+    if (this.#offset === undefined) throw new Error('The time of the database is not known yet.');
     return new Date(this.#offset + this.#local.monotonic());
   }
 

@@ -31,13 +31,13 @@ export const FAULT_RULES: readonly FaultRule[] = [
   {
     ...AWAY,
     state: /^(40001|40P01)$/,
-    words: 'another transaction was quicker; nothing of this one was kept. Try again.',
+    words: 'another transaction committed first; this one was rolled back. Try again.',
     seen: 'could not serialize access due to concurrent update',
   },
   {
     ...AWAY,
     state: /^57014$/,
-    words: 'a statement took longer than it may, or was cancelled; nothing of it was kept.',
+    words: 'a statement exceeded its time limit or was cancelled; it was rolled back.',
     seen: 'canceling statement due to statement timeout',
   },
   {
@@ -64,7 +64,7 @@ export const FAULT_RULES: readonly FaultRule[] = [
     state: /^(0[1-79AFLPZ]|2[0-7BDF]|3[4689BF]|40002|42|44|54|55P04|F0|HV|P0)/,
     seen: 'invalid byte sequence for encoding "UTF8": 0x00',
   },
-  // Everything else is about the server: connection (08), login (28), no such database (3D), resources (53), in use (55), shutdown and
+  // All other codes concern the server: connection (08), login (28), no such database (3D), resources (53), in use (55), shutdown and
   // restart (57), input and output (58), internal (XX), and whatever a fork or a pooler invents.
   { ...AWAY, state: /./, seen: 'the database system is starting up' },
 ];

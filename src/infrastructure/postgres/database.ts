@@ -1,6 +1,6 @@
 /**
  * The database that the rest stands on: a server of one's own (PostgreSQL 15 to 18), named by a URL, or the embedded 18 in
- * the data directory. Whoever opens it closes it last, after every pool.
+ * the data directory. The opener closes it last, after every pool.
  */
 import type { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
@@ -21,7 +21,7 @@ export interface OpenDatabase {
   trouble(): string | undefined;
   /** How often the embedded server ended by itself; undefined for a server of one's own. */
   ends(): Promise<DatabaseEnds | undefined>;
-  /** Shuts the embedded server down when this process supervises it; else does nothing. */
+  /** Shuts the embedded server down when this process supervises it; otherwise does nothing. */
   stop(): Promise<void>;
 }
 
@@ -91,7 +91,7 @@ async function greet(connection: ConnectionSettings): Promise<void> {
       );
     const shut = error instanceof Error && error.message.includes('pg_hba.conf');
     if (code?.startsWith('28') && !shut)
-      throw new DatabaseUnavailable(`${where} does not accept this user or password. Look at PENNYPOST_DATABASE_URL.`, error);
+      throw new DatabaseUnavailable(`${where} does not accept this user or password. Check PENNYPOST_DATABASE_URL.`, error);
     throw new DatabaseUnavailable(
       `${where} does not answer (${error instanceof Error ? error.message || String(error) : String(error)}). Is it running?`,
       error,
@@ -121,7 +121,7 @@ export async function checkServer(orm: MikroORM, log: { warn(text: string): void
     throw new WrongDatabaseVersion(`The server is PostgreSQL ${server.version}; pennypost needs 15 to 18.`);
   if (server.encoding !== 'UTF8') {
     throw new WrongDatabaseVersion(
-      `The database is encoded as ${server.encoding}; names from all over the world need UTF8. Create it with encoding 'UTF8' template template0.`,
+      `The database is encoded as ${server.encoding}; pennypost needs UTF8. Create it with encoding 'UTF8' template template0.`,
     );
   }
   if (server.number >= 190_000) log.warn(`The server is PostgreSQL ${server.version}; pennypost is tested with 15 to 18.`);
@@ -133,7 +133,7 @@ export async function checkServer(orm: MikroORM, log: { warn(text: string): void
   for (const [setting, value] of promises) {
     if (value === 'off') {
       log.warn(
-        `${setting} is OFF in this database: a crash can lose what was acknowledged, and then people are mailed twice or an unsubscribe is forgotten. Turn it on.`,
+        `${setting} is off in this database: a crash can lose acknowledged data, so that recipients are mailed twice or an unsubscribe is lost. Turn it on.`,
       );
     }
   }

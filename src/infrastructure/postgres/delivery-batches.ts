@@ -58,7 +58,7 @@ export class BatchRecorder {
   }
 
   /**
-   * In a run that was cancelled nobody tries again. Asked under the shards' locks, by a statement that begins under them: whoever
+   * A cancelled run has no retries. Asked under the shards' locks, by a statement that begins under them: any caller that
    * writes down the rest of a cancelled mailing has waited for these locks, so one of both sees the other (`delivery-cancelling.ts`).
    */
   async #withoutRetries(batches: readonly ShardBatch[]): Promise<readonly ShardBatch[]> {

@@ -1,6 +1,6 @@
 /**
- * Writes down those whom a cancelled mailing did not reach, a piece at a time: first the shards, where nobody may have a row, then
- * the deferrals. Every row gets the number of the mailing's last run, so that an outcome that is told late (by whoever had it on
+ * Records the recipients that a cancelled mailing did not reach, in pieces: first the shards, whose recipients may lack a row, then
+ * the deferrals. Every row gets the number of the mailing's last run, so that an outcome that is recorded late (by the worker that had it on
  * the wire) finds a row of its own run or a later one: then acceptance and doubt win, and nothing else does. A deferral that is told
  * late where there is another state (a resend) is recorded as cancelled at once (`delivery-batches.ts`).
  */
@@ -55,7 +55,7 @@ const DEFERRALS = `with due as materialized (
   returning counted.count`;
 
 /**
- * @returns how many were written down, and whether there is more to do: `held` while somebody else is at it or a live worker still
+ * @returns how many were recorded, and whether there is more to do: `held` while another worker does it or a live worker still
  * has a shard
  */
 export async function cancelRest(

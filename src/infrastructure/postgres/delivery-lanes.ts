@@ -110,7 +110,7 @@ export class PostgresLaneStore implements LaneStore {
     return { shards: row?.shards ?? 0, recipients: row?.recipients ?? 0, oldestAgeMs: row?.age ?? 0 };
   }
 
-  /** A new worker takes over how long others were in touch: in a crash loop nobody would ever be for long enough to judge. */
+  /** A new worker takes over how long others were in touch: in a crash loop no worker would be connected for long enough to judge others. */
   async saveWorker(worker: Worker, steadyMs: number): Promise<void> {
     await this.#sql.query(
       `insert into pennypost_delivery.worker as w (id, host, pid, process, lanes, started_at, seen_at, steady_since, progress)
@@ -131,7 +131,7 @@ export class PostgresLaneStore implements LaneStore {
         worker.process ?? null,
       ],
     );
-    // A worker that was killed never says goodbye; a day is long after anybody asks for it.
+    // A killed worker never deregisters; after a day its row is not needed any more.
     await this.#sql.query(`delete from pennypost_delivery.worker where seen_at < clock_timestamp() - interval '1 day'`);
   }
 

@@ -37,7 +37,7 @@ const ROWS = `select $1::uuid, $2::date, $3::uuid, subscriber_id, run, state, co
     as u (subscriber_id, run, state, copies, attempts, possible_repeat, code, first_attempt_at, at, next_attempt_at, reply, transport)`;
 
 /**
- * What nearly every row of a first run is: accepted at the first attempt, by nobody else before. Half of the general statement's
+ * What nearly every row of a first run is: accepted at the first attempt and never before. Half of the general statement's
  * price, because there is less to read and no conflict to prepare for (4.2 us a row, or 2.3).
  */
 const ADD_ACCEPTED = `insert into pennypost_delivery.mailing_recipient (${COLUMNS})
@@ -99,7 +99,7 @@ export class LedgerWriter {
     return delta;
   }
 
-  /** @param fresh nobody of these can have a row, as far as we know */
+  /** @param fresh none of these recipients is expected to have a row */
   async #attempt(batch: ShardBatch, outcomes: readonly Outcome[], delta: LedgerDelta, fresh: boolean): Promise<void> {
     try {
       // Not waited for: it leaves with the first statement behind it. Nor released: the commit does that, and a savepoint that is
@@ -130,8 +130,8 @@ export class LedgerWriter {
 
   /**
    * The accepted first, then the others, each in key order: one order for both would cost what ADD_ACCEPTED saves. No circle of
-   * waiting comes of it, because nobody waits for these rows: none is seen before the commit but by who inserts the same people, and
-   * whoever does holds the lock of their shard, taken before any row, fenced out or not (`delivery-batches.ts`, `delivery-cancelling.ts`).
+   * waiting comes of it, because no transaction waits for these rows: before the commit only one that inserts the same recipients sees them, and
+   * it holds the lock of their shard, taken before any row, fenced out or not (`delivery-batches.ts`, `delivery-cancelling.ts`).
    * @throws a duplicate key when one of them has a row after all
    */
   async #addRows(batch: ShardBatch, outcomes: readonly Outcome[]): Promise<LedgerDelta> {

@@ -166,7 +166,7 @@ export async function makeDirectory(path: string, program: Program): Promise<voi
   await give(path, program);
 }
 
-/** @throws DirectoryUnreachable when somebody else made the directory under the shared temporary directory before us. */
+/** @throws DirectoryUnreachable when another user owns the directory under the shared temporary directory. */
 export async function makeSocketDirectory(layout: Layout, program: Program): Promise<void> {
   await mkdir(layout.sockets, { mode: 0o700 }).catch((error: unknown) => {
     if (codeOf(error) !== 'EEXIST') throw error;
@@ -174,7 +174,7 @@ export async function makeSocketDirectory(layout: Layout, program: Program): Pro
   const found = await lstat(layout.sockets);
   const ours = [0, process.getuid?.(), program.owner?.uid].includes(found.uid);
   if (!found.isDirectory() || !ours)
-    throw new DirectoryUnreachable(`${layout.sockets}, where the socket of the database should be, belongs to somebody else.`);
+    throw new DirectoryUnreachable(`${layout.sockets}, the directory for the socket of the database, belongs to another user.`);
   await chmod(layout.sockets, 0o700);
   await give(layout.sockets, program);
 }

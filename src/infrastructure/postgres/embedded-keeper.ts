@@ -88,7 +88,7 @@ export class Keeper {
     if (this.#stopped) return;
     this.#running = undefined;
     this.#begin(reason);
-    this.#deps.log.error({ reason }, 'The embedded PostgreSQL ended by itself and is started again.');
+    this.#deps.log.error({ reason }, 'The embedded PostgreSQL ended by itself and is being restarted.');
     this.#trying = this.#deps.onEnd(reason).then(() => this.#tryLater());
   }
 
@@ -110,7 +110,9 @@ export class Keeper {
       this.#stopped = true;
       const seconds = Math.round(failing / 1_000);
       this.#deps.onLost(
-        new DatabaseUnavailable(`the embedded PostgreSQL has failed for ${seconds} s: ${this.#trouble}. It is no longer tried.`),
+        new DatabaseUnavailable(
+          `the embedded PostgreSQL has failed for ${seconds} s: ${this.#trouble}. It is not restarted any more.`,
+        ),
       );
       return;
     }
@@ -132,7 +134,7 @@ export class Keeper {
       this.#deps.log.info(
         {},
         heir
-          ? 'The process that ran the embedded database has ended: this one runs it now.'
+          ? 'The process that ran the embedded database has ended. This process runs it now.'
           : 'The embedded PostgreSQL runs again.',
       );
     } catch (error) {

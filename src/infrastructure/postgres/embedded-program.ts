@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { DirectoryUnreachable, NoEmbeddedDatabase } from './errors.ts';
 
-/** How to run PostgreSQL's programs on this machine: where they are and as whom. */
+/** How to run PostgreSQL's programs on this machine: their path and user. */
 export interface Program {
   /** Directory with `initdb` and `postgres`. */
   readonly bin: string;
@@ -70,7 +70,7 @@ export async function chooseProgram(bin: string, directory: string, copyTo: stri
     if (copied !== undefined) return copied;
   }
   throw new DirectoryUnreachable(
-    `PostgreSQL does not run as root, and the user with id ${owner.uid}, to whom root would lend it, cannot reach ${directory}. Set PENNYPOST_DATA_DIR to a directory such as /var/lib/pennypost, or run as an ordinary user.`,
+    `PostgreSQL cannot run as root, and the user with id ${owner.uid}, which would run it instead, cannot reach ${directory}. Set PENNYPOST_DATA_DIR to a directory such as /var/lib/pennypost, or run as an ordinary user.`,
   );
 }
 

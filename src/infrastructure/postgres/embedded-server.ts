@@ -19,7 +19,7 @@ export interface Server {
 /**
  * The supervisor. postgres lives as long as its end of the pipe that we hold as fd 0: when we end, also by kill -9, `cat`
  * ends and postgres is asked to shut down. When postgres ends by itself, the shell ends with its status. Signals that a
- * terminal or an init sends to everybody are ignored here, because they would kill the shell and leave an orphan.
+ * terminal or an init sends to all processes are ignored here, because they would kill the shell and leave an orphan.
  */
 const SUPERVISE = `trap '' HUP INT TERM
 exec 3<&0
@@ -68,7 +68,7 @@ export interface ServerOptions {
   readonly cluster: string;
   readonly connection: ConnectionSettings;
   readonly logFile: string;
-  /** The process id in a postmaster.pid that is known to be nobody's server any more. */
+  /** The process id in a postmaster.pid whose server is known to have ended. */
   readonly stale: number | undefined;
   /** More of postgresql.conf, as `name=value`. */
   readonly settings: readonly string[];
@@ -108,7 +108,7 @@ export async function startServer(
     ...options,
   ];
   // postgres takes a living process with the id in postmaster.pid for its predecessor, unless that is its own ancestor. Told so
-  // of an id that somebody else has by now, it still looks whether the predecessor's shared memory is in use.
+  // of an id that another process has by now, it still checks whether the predecessor's shared memory is in use.
   const env = { ...ENVIRONMENT, ...(stale === undefined ? {} : { PG_GRANDPARENT_PID: String(stale) }) };
   // Detached: a Ctrl-C in the terminal must not reach postgres before our own drain is done.
   const shell = spawn('/bin/sh', words, {
@@ -120,7 +120,7 @@ export async function startServer(
   });
   await log.close();
   const ended = endOf(shell);
-  // A shell that is gone leaves nobody to read; the end itself is what tells.
+  // After the end of the shell there is no reader; the end itself is the signal.
   shell.stdin?.on('error', () => undefined);
   const stop = async (): Promise<void> => {
     shell.ref();
@@ -156,7 +156,7 @@ export async function startServer(
 }
 
 /**
- * A server without its socket runs on and can be reached by nobody new, for instance once a cleaner of temporary files has been there
+ * A server without its socket keeps running but accepts no new connections, for instance once a cleaner of temporary files has been there
  * (a socket that a long path does not fit stands in /tmp). Looks twice, because a server that ends takes its socket along.
  */
 function watchSocket({ host, port }: ConnectionSettings, onGone: () => void): NodeJS.Timeout {
@@ -193,7 +193,7 @@ export async function probe(connection: ConnectionSettings): Promise<Answer> {
     if (error instanceof pg.DatabaseError) {
       // 57P03 starting up or shutting down, 57P01 shut down while we asked, 53300 too many connections, 3D000 not made yet.
       if (['57P03', '57P01', '53300', '3D000'].includes(error.code ?? '')) return 'busy';
-      throw new DatabaseStartFailed(`The embedded PostgreSQL refuses us: ${error.message}.`);
+      throw new DatabaseStartFailed(`The embedded PostgreSQL refuses the connection: ${error.message}.`);
     }
     return 'absent';
   } finally {

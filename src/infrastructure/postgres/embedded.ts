@@ -1,5 +1,5 @@
 /**
- * The embedded PostgreSQL 18: a whole server of our own in the data directory, for everybody who has none.
+ * The embedded PostgreSQL 18: a complete server in the data directory, for installations without a server.
  *
  * - One cluster in `<dataDir>/pg-18`, reached by a Unix socket only, with a password in a file of 0600.
  * - The first process to need it starts it and **supervises** it: it lives exactly as long as that process, also through
@@ -8,8 +8,8 @@
  * - When the server ends by itself (killed, out of space) the supervising process starts it again in the same place, and gives
  *   up after two minutes of failing; see embedded-keeper.ts. Other processes leave it to that one.
  * - When the supervising process ends, the connections of attached ones end with it: what they had not committed is rolled
- *   back, and their next statement fails with `database.unavailable`. Whoever `inherits` (`pennypost serve`, a host
- *   application) then starts the server again in the same place, within a second or two, and everybody's pools reconnect.
+ *   back, and their next statement fails with `database.unavailable`. A process that `inherits` (`pennypost serve`, a host
+ *   application) then starts the server again in the same place, within a second or two, and all pools reconnect.
  *   Other commands do not; run again, one finds no server and supervises its own.
  * - As root, PostgreSQL runs as the owner of the data directory or as `nobody`; see embedded-program.ts.
  * - A first start that is interrupted leaves nothing behind that the next one could mistake for a cluster.
@@ -70,7 +70,7 @@ export interface EmbeddedDatabase {
   trouble(): string | undefined;
   /** How often the server ended by itself under the process that supervises it now. */
   ends(): Promise<DatabaseEnds>;
-  /** Shuts the server down when this process supervises it, or has come to; else does nothing. Close the pools first. */
+  /** Shuts the server down when this process supervises it, or has taken it over; otherwise does nothing. Close the pools first. */
   stop(): Promise<void>;
 }
 
@@ -105,7 +105,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
     creates = false;
     const keeper = new Keeper({
       first,
-      // Whoever runs the server starts it again; it looks for another process that does only when it has lost that role.
+      // The process that runs the server restarts it, and looks for another one only when it has lost that role.
       open: async () =>
         ends !== NO_ENDS && (await readNote(layout))?.pid === process.pid
           ? underStartLock(layout.lockFile, superviseHere)
@@ -194,13 +194,13 @@ async function supervise(layout: Layout, options: EmbeddedOptions, ends: Databas
   const program = await chooseProgram(bin, existing ? layout.cluster : layout.root, layout.binaries);
   await sweep(layout);
   if (!existing) {
-    options.log?.info({}, `Making a new database in ${layout.root} (PostgreSQL ${MAJOR}).`);
+    options.log?.info({}, `Creating a new database in ${layout.root} (PostgreSQL ${MAJOR}).`);
     await create(layout, program, options.sync ?? true);
   }
   const password = await readPassword(layout);
   if (password === undefined) {
     throw new DatabaseStartFailed(
-      `${layout.passwordFile} is missing, so nobody can log in to the database in ${layout.cluster}. Bring it back from a backup.`,
+      `${layout.passwordFile} is missing, so no process can log in to the database in ${layout.cluster}. Restore it from a backup.`,
     );
   }
   await makeSocketDirectory(layout, program);

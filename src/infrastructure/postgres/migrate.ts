@@ -32,7 +32,7 @@ async function underLock<T>(orm: MikroORM, work: () => Promise<T>): Promise<T> {
     throw asConnectionError(error);
   });
   try {
-    // Whoever comes second waits as long as the first one's migrations take.
+    // A second process waits as long as the migrations of the first take.
     await client.query('set statement_timeout = 0');
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     return await work();

@@ -70,7 +70,7 @@ export async function poolOf(orm: MikroORM): Promise<pg.Pool> {
 }
 
 /**
- * From now on a lent connection that says nothing for so long is broken, and whoever waits on it hears `database.unavailable`: a
+ * From now on a lent connection without data for this time is broken, and its user gets `database.unavailable`: a
  * firewall has forgotten it, or the server hangs. Without this a worker would wait a quarter of an hour for TCP to give up.
  */
 export async function breakSilence(orm: MikroORM, milliseconds: number): Promise<void> {
@@ -90,7 +90,7 @@ function silent(this: Socket): void {
 }
 
 /**
- * Returns a lent connection to the pool when it breaks. Whoever holds it cannot be trusted to: kysely 0.29 keeps it for ever
+ * Returns a lent connection to the pool when it breaks. Its holder may not: kysely 0.29 keeps it forever
  * when `begin` or `rollback` fails, and after ten of those, one restart of the server, the pool would be empty for good.
  */
 function giveBackBroken(pool: pg.Pool): void {

@@ -8,7 +8,7 @@ import { lives, ownMark } from './process-mark.ts';
 /**
  * Lets one process at a time through `work`. The lock is a file made by `link`, which fails when it exists and is never seen
  * half written; it names its holder by pid and start time, so that a holder that was killed, and a pid that was given to
- * somebody else, are noticed. Two processes that find the same stale lock at the same instant could both go through; what is
+ * another process, are noticed. Two processes that find the same stale lock at the same instant could both go through; what is
  * done under the lock stays right then too (a rename onto a cluster fails, postgres has a lock of its own).
  */
 export async function underStartLock<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -86,13 +86,13 @@ export async function examine(
     problems.push(...assembled.problems, ...sizeProblems(assembled));
     const size = Buffer.byteLength(assembled.html ?? '');
     if (size > CLIP_LIMIT) {
-      const message = `The HTML has ${Math.ceil(size / 1024)} kB; Gmail cuts it off at 102 kB, and with it the unsubscribe link at its end.`;
+      const message = `The HTML has ${Math.ceil(size / 1024)} kB; Gmail clips messages at 102 kB, including the unsubscribe link at the end.`;
       problems.push({ severity: 'warning', code: 'html.clipped', part: 'source', line: undefined, message });
     }
     return failed() ? none() : { problems, html, assembled };
   } catch (thrown) {
     // The parts were read before; what fails now is Liquid that MJML moved to where it makes no sense.
-    problems.push(error('template.syntax', 'source', `The Liquid does not survive its place in the source: ${reasonOf(thrown)}`));
+    problems.push(error('template.syntax', 'source', `MJML or Markdown changes the Liquid at this place: ${reasonOf(thrown)}`));
     return none();
   }
 }
@@ -195,7 +195,7 @@ function variableProblems(
     part,
     line,
     message:
-      'The filter "raw" prints a value as markup. Use it only for values that you made yourself, never for what a subscriber typed.',
+      'The filter "raw" prints a value as markup. Use it only for values that you write yourself, never for input of subscribers.',
   }));
   return [...problems.values(), ...(part === 'source' && content.kind !== 'text' ? raw : [])];
 }
@@ -218,7 +218,7 @@ function* markupProblems(engine: Liquid, source: string): Generator<ContentProbl
   const masked = mask(source, findRegions(engine, source));
   const { tags, unfinished } = scanHtml(masked);
   if (unfinished !== undefined) {
-    const message = 'A tag or comment begins here and never ends; readers see nothing of what follows. Close it.';
+    const message = 'A tag or comment begins here and never ends, and readers do not see what follows. Close it.';
     yield { severity: 'warning', code: 'html.unfinished', part: 'source', line: lineOf(unfinished), message };
   }
   let depth = 0;
@@ -246,7 +246,7 @@ function* markupProblems(engine: Liquid, source: string): Generator<ContentProbl
       yield error(
         'html.unsafe',
         'source',
-        `<${tag.name}> is not allowed: mail programs remove it, and filters distrust the rest.`,
+        `<${tag.name}> is not allowed: mail programs remove it, and spam filters distrust it. Remove it.`,
         line,
       );
     }
@@ -259,7 +259,7 @@ const liquidInHeader = (what: string): ContentProblem =>
   error(
     'header.liquid',
     'headers',
-    `${what} holds Liquid, which would go out as it is written: only subject, preheader, source and text may hold Liquid.`,
+    `${what} contains Liquid, which is not evaluated there. Use Liquid in subject, preheader, source and text only.`,
   );
 
 function* headerProblems(content: Content): Generator<ContentProblem> {
@@ -272,7 +272,7 @@ function* headerProblems(content: Content): Generator<ContentProblem> {
       yield error(
         'header.invalid',
         'headers',
-        `The ${field} address ${JSON.stringify(mailbox.address.slice(0, 80))} is no plain ASCII address.`,
+        `The ${field} address ${JSON.stringify(mailbox.address.slice(0, 80))} is not a plain ASCII address.`,
       );
     }
     if (mailbox.name !== undefined && (!isClean(mailbox.name) || mailbox.name.length > 320)) {

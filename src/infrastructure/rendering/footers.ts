@@ -61,8 +61,8 @@ export class Footers {
     const reason =
       line === undefined
         ? `There is no ${what}.`
-        : `Not every recipient sees the ${what}: it stands in a comment, in something hidden, in a link without text or in a condition.`;
-    const message = `${reason} Marketing mail must have one: show {{ ${name} }} to everyone, or let the project's footer be added (footer: project).`;
+        : `Not every recipient sees the ${what}: it is in a comment, a hidden element, a link without text, or a condition.`;
+    const message = `${reason} Marketing mail must have one: show {{ ${name} }} to every recipient, or use the project's footer (footer: project).`;
     return { severity: 'error', code: 'footer.missing', part, line, message };
   }
 
@@ -73,7 +73,7 @@ export class Footers {
     // What MJML becomes has other lines than the author's.
     const line = position === undefined || this.content.kind === 'mjml' ? undefined : lineIndex(text)(position);
     const message =
-      'The footer with unsubscribe link and postal address would not be seen: a comment, a tag or a hidden element that is not closed, or {% break %} outside of a loop, takes the end of the message. Close or remove it.';
+      'The footer with unsubscribe link and postal address would not be visible: an unclosed comment, tag or hidden element, or {% break %} outside of a loop, hides the end of the message. Close or remove it.';
     return { severity: 'error', code: 'footer.hidden', part, line, message };
   }
 }

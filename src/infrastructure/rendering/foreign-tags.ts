@@ -65,7 +65,7 @@ export function foreignTags(part: ContentProblem['part'], text: string, masked: 
     for (const { 0: written, 1: name = '', index } of where.matchAll(pattern)) {
       if (found.size >= MOST) break;
       if (found.has(written) || (!sure && !known(name))) continue;
-      const message = `${written} is a merge tag of another system and goes out as it is written. ${adviceFor(name)}`;
+      const message = `${written} is a merge tag of another system and would be sent as written. ${adviceFor(name)}`;
       found.set(written, { severity: 'warning', code: 'template.foreign_tag', part, line: lineOf(index), message });
     }
   }
@@ -78,7 +78,7 @@ const ELSEWHERE =
 
 function adviceFor(name: string): string {
   const plain = plainName(name);
-  return ELSEWHERE.test(plain) ? 'There is nothing like it here; remove it.' : `Here it is ${nameHere(plain)}.`;
+  return ELSEWHERE.test(plain) ? 'It has no equivalent here. Remove it.' : `Here it is ${nameHere(plain)}.`;
 }
 
 function plainName(name: string): string {

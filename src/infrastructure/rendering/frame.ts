@@ -5,7 +5,7 @@ export type Read = () => unknown;
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** A recipient of whom nothing is known. */
+/** A recipient without data. */
 export const NOBODY: PlanRecipient = {
   address: '',
   smtputf8: false,
@@ -27,7 +27,7 @@ export const own = (value: unknown, key: string): unknown =>
 /**
  * The variables of the message that is being composed. Two ways in: `reader` resolves a path once per plan into a closure,
  * and `environment` makes the whole object that liquidjs looks into. Ours win over attributes of the same name, so that
- * nobody's attribute `unsubscribe_url` replaces the real one.
+ * no attribute named `unsubscribe_url` replaces the real one.
  */
 export class Frame {
   recipient: PlanRecipient = NOBODY;

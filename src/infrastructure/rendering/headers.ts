@@ -49,7 +49,7 @@ export function structured(name: string, value: string): string {
   const folded = fold(line);
   if (folded.some((part) => part.length > LINE_LIMIT)) {
     throw new RenderFailed(
-      `The header ${name} has ${line.length} characters and no blank to fold it at; 998 is the limit (RFC 5322).`,
+      `The header ${name} has ${line.length} characters without a space to fold it at; the limit is 998 (RFC 5322).`,
     );
   }
   return folded.join('\r\n');

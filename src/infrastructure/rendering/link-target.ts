@@ -85,12 +85,12 @@ export function targetFault(target: string): TargetFault | undefined {
     return { severity: 'warning', code: 'link.unknown_scheme', message };
   }
   if (beginning === '') {
-    const message = 'A link has an empty target and leads nowhere. Write where it leads, or remove it.';
+    const message = 'A link has an empty target. Write its destination, or remove it.';
     return dynamic ? undefined : { severity: 'warning', code: 'link.empty', message };
   }
   if (beginning.startsWith('#') || (dynamic && canBeWeb(target))) return undefined;
   const message = /^[\\/]{2}/.test(beginning)
-    ? `The link "${shown}" has no scheme; a mail has no page that it could be relative to. Write https: before it.`
-    : `The link "${shown}" has no host; a mail has no page that it could be relative to. Write the whole address, with https://.`;
+    ? `The link "${shown}" has no scheme, and relative links do not work in mail. Write https: before it.`
+    : `The link "${shown}" has no host, and relative links do not work in mail. Write the whole address, with https://.`;
   return { severity: 'warning', code: 'link.relative', message };
 }

@@ -59,7 +59,7 @@ function refuse(statement: string, isTag: boolean, spent: { tokens: number; piec
     pieces += 1;
     if (piece === '(' || piece === '[') brackets += 1;
     else if (piece === ')' || piece === ']') brackets -= 1;
-    if (pieces > PIECES_LIMIT) return `one tag holds more than ${PIECES_LIMIT} names, values and operators; make several of it`;
+    if (pieces > PIECES_LIMIT) return `one tag contains more than ${PIECES_LIMIT} names, values and operators; split it`;
     if (brackets > BRACKET_LIMIT) return `brackets are nested more than ${BRACKET_LIMIT} deep`;
   }
   spent.pieces += pieces;

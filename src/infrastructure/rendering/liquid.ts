@@ -89,7 +89,7 @@ function refuseFiles(engine: Liquid): void {
 class RefusedTag extends Tag {
   constructor(token: TagToken, rest: TopLevelToken[], liquid: Liquid) {
     super(token, rest, liquid);
-    throw new Error(`the tag "${token.name}" is not available: a message is one template, there is nothing to include`);
+    throw new Error(`the tag "${token.name}" is not available: a message is a single template without includes`);
   }
   render(): void {
     throw new Error('not available');

@@ -76,7 +76,7 @@ export class HeaderWriter {
   private date(date: Date): string {
     const second = Math.floor(date.getTime() / 1000);
     if (second !== this.second) {
-      if (Number.isNaN(second)) throw new RenderFailed('The date of the message is no date.');
+      if (Number.isNaN(second)) throw new RenderFailed('The date of the message is not valid.');
       this.second = second;
       this.dateText = dateTime(date);
     }
@@ -133,15 +133,15 @@ function custom(content: Content): string[] {
 /** @throws RenderFailed for what would break the header or be read as a second recipient */
 function safeAddress(address: string, international: boolean): string {
   if (address.length > 320 || !address.includes('@'))
-    throw new RenderFailed('The address of this recipient is no e-mail address.');
+    throw new RenderFailed('The address of this recipient is not an e-mail address.');
   for (let index = 0; index < address.length; index += 1) {
     const code = address.charCodeAt(index);
     if (code < 0x20 || code === 0x7f || code === 0x3c || code === 0x3e) {
-      throw new RenderFailed('The address of this recipient holds a character that no address may have.');
+      throw new RenderFailed('The address of this recipient contains a character that addresses must not have.');
     }
     if (code > 0x7f && !international) {
       throw new RenderFailed(
-        'The address of this recipient is international and needs SMTPUTF8, which was not announced for it.',
+        'The address of this recipient is international and needs SMTPUTF8, which its envelope does not request.',
       );
     }
   }

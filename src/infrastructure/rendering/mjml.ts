@@ -51,7 +51,7 @@ export async function mjmlToHtml(engine: Liquid, source: string): Promise<MjmlRe
     const reason = error instanceof Error ? error.message : String(error);
     return {
       html: undefined,
-      problems: [problem('error', `MJML cannot be read: ${reason} It begins with <mjml> and holds one <mj-body>.`)],
+      problems: [problem('error', `MJML cannot be read: ${reason} It must begin with <mjml> and contain one <mj-body>.`)],
     };
   }
   for (const fault of result.errors) {
@@ -72,7 +72,7 @@ export async function mjmlToHtml(engine: Liquid, source: string): Promise<MjmlRe
   return { html: problems.some((found) => found.severity === 'error') ? undefined : liquid.restore(tidy(html)), problems };
 }
 
-/** mjml leaves a fifth of its output as blanks at line ends and empty lines; nobody sees them outside preformatted text. */
+/** mjml leaves a fifth of its output as blanks at line ends and empty lines, which are invisible outside preformatted text. */
 function tidy(html: string): string {
   if (/<pre\b|<textarea\b|white-space\s*:\s*pre/i.test(html)) return html;
   return html
@@ -112,7 +112,7 @@ function structureProblems(source: string, found: LiquidRegions): ContentProblem
       open.pop();
     }
     if (tag.name === 'mj-include') {
-      report('<mj-include> is not available: a message is one source, there is nothing to include.', line, 'mjml.include');
+      report('<mj-include> is not available: content is a single source. Insert the included source.', line, 'mjml.include');
     } else if (!tag.closing) {
       if (!tag.selfClosing) open.push({ name: tag.name, line });
       if (open.length === DEPTH_LIMIT) report(`Components are nested more than ${DEPTH_LIMIT} deep.`, line);

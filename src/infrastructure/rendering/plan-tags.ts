@@ -74,7 +74,7 @@ export class LinkWriter {
     return this.tracked(this.tracking, slot.index, webTarget(slot.target) ?? slot.target, html);
   }
 
-  /** A dynamic link that rendered to an address which is the same in every message; undefined when it is none. */
+  /** A dynamic link that rendered to an address which is the same in every message; undefined for other links. */
   settled(position: number, rendered: string, html: boolean): FixedLink | undefined {
     const slot = this.slots[position];
     const target = webTarget(rendered);
@@ -106,7 +106,7 @@ export class LinkWriter {
     const target = webTarget(trimmed);
     if (target === undefined) {
       if (trimmed.startsWith('#') || isAppLink(trimmed)) return trimmed;
-      const became = trimmed === '' ? 'is empty' : `becomes "${trimmed.slice(0, 80)}", which is no http or https address`;
+      const became = trimmed === '' ? 'is empty' : `becomes "${trimmed.slice(0, 80)}", which is not an http or https address`;
       throw new RenderFailed(`The link ${slot.target.slice(0, 80)} ${became} for this recipient.`);
     }
     if (this.tracking === undefined || slot.index === undefined || target.length > LONGEST_TRACKED_TARGET) return target;

@@ -153,6 +153,6 @@ function renderFailed(error: unknown): RenderFailed {
   const original: unknown =
     typeof error === 'object' && error !== null && 'originalError' in error ? error.originalError : undefined;
   if (original instanceof RenderFailed) return original;
-  if (error instanceof RangeError) return new RenderFailed('The template is nested too deeply or makes a text that is too long.');
+  if (error instanceof RangeError) return new RenderFailed('The template is nested too deeply or its output is too long.');
   return new RenderFailed(`The template fails for this recipient: ${reasonOf(error)}.`);
 }

@@ -106,8 +106,8 @@ export class MjmlRenderer implements Renderer {
   private overrun({ what }: ThreadOverrun): ContentProblem {
     const message =
       what === 'time'
-        ? `Reading the content took longer than ${this.timeLimit / 1_000} s and was stopped. Make it smaller, or its loops and styles simpler.`
-        : 'Reading the content took too much memory and was stopped. Make it smaller, or its loops and lists simpler.';
+        ? `Processing the content took longer than ${this.timeLimit / 1_000} s and was stopped. Make it smaller, or its loops and styles simpler.`
+        : 'Processing the content took too much memory and was stopped. Make it smaller, or its loops and lists simpler.';
     return { severity: 'error', code: 'content.too_complex', part: 'source', line: undefined, message };
   }
 }

@@ -17,7 +17,7 @@ import { findRegions, mask } from './liquid-regions.ts';
 import { childrenOf } from './variables.ts';
 import { HidingRules, type Reader, type Stretch, stretchesFor } from './visibility.ts';
 
-/** What every reader of a part sees, whoever they are and whatever their data say. */
+/** What every reader of a part sees, for any recipient and any data. */
 export interface Shown {
   readonly unsubscribe: boolean;
   readonly postalAddress: boolean;

@@ -115,7 +115,7 @@ export class BranchStep implements Step {
   }
 }
 
-/** `for` over a list of the recipient's. Whatever else is iterated goes the slow way. */
+/** `for` over a list of the recipient's. Other iterations take the slow path. */
 export class LoopStep implements Step {
   private readonly read: Read;
   private readonly loop: Loop;

@@ -95,7 +95,7 @@ function shortened(problems: readonly ContentProblem[]): readonly ContentProblem
   if (problems.length <= MOST_PROBLEMS) return problems;
   const errorsFirst = problems.toSorted((one, other) => Number(one.severity !== 'error') - Number(other.severity !== 'error'));
   const [shown, left] = [errorsFirst.slice(0, MOST_PROBLEMS), errorsFirst.slice(MOST_PROBLEMS)];
-  const message = `${left.length} more problems are not shown. Mend these first.`;
+  const message = `${left.length} more problems are not shown. Correct these first.`;
   return [...shown, { severity: left[0]!.severity, code: 'content.more_problems', part: 'source', line: undefined, message }];
 }
 

@@ -136,7 +136,7 @@ export function unknownReason(path: readonly string[], content: Content, context
   const [root, second, third] = path;
   const has = (name: string): boolean => Object.hasOwn(content.defaults, name) || context.variables?.includes(name) === true;
   const declare = (name: string): string =>
-    `Declare a default for it (defaults: { ${JSON.stringify(name)}: ... }) for recipients who lack it, or correct the name.`;
+    `Declare a default for it (defaults: { ${JSON.stringify(name)}: ... }) for recipients without it, or correct the name.`;
   switch (root) {
     case undefined:
     case 'unsubscribe_url':
@@ -150,7 +150,7 @@ export function unknownReason(path: readonly string[], content: Content, context
       return `Of the campaign these are known: ${Object.keys(context.campaign).join(', ') || 'nothing'}.`;
     case 'subscriber':
       if (second !== undefined && !SUBSCRIBER_FIELDS.has(second)) {
-        return 'A subscriber has id, email, locale and attributes; attributes stand at the top level too.';
+        return 'A subscriber has id, email, locale and attributes; attributes are also available at the top level.';
       }
       return second !== 'attributes' || third === undefined || has(third) ? undefined : declare(third);
     default:

@@ -3,7 +3,7 @@
  * n LAST` and the content of a message leave in one write, and further messages leave behind it before it is answered: a
  * round trip then costs no throughput.
  *
- * Replies come in the order of the commands. A transaction is settled at its last one: accepted with 2yz to BDAT, else its
+ * Replies come in the order of the commands. A transaction is settled at its last one: accepted with 2yz to BDAT, otherwise refused at its
  * first refusal. A refused RCPT leaves MAIL open at the server, which would put the next recipient and content into the old
  * transaction: so each one that is sent while another is unanswered begins with RSET in the same write.
  *
@@ -170,7 +170,7 @@ export class ChunkingSession implements SmtpDialogue {
     this.writer.flush();
   }
 
-  /** Undefined when the message cannot be read: that ends its `submit`, not the work of whoever asked for the next message. */
+  /** Undefined when the message cannot be read: that ends its `submit`, not the work of the caller that asked for the next message. */
   private transactionOf(delivery: PendingDelivery): Transaction | undefined {
     try {
       return transactionFor(delivery.message, this.extensions, this.host.server, true);

@@ -27,7 +27,7 @@ const MAX_PATH_OCTETS = 254;
 function addressFault(address: string): string | undefined {
   if (PLAIN_ADDRESS.test(address) && address.length <= MAX_PATH_OCTETS) return undefined;
   if (Buffer.byteLength(address) > MAX_PATH_OCTETS) return 'is longer than 254 octets (RFC 5321 section 4.5.3.1)';
-  return ANY_ADDRESS.test(address) ? undefined : 'is not an address that can stand in an SMTP envelope';
+  return ANY_ADDRESS.test(address) ? undefined : 'is not valid in an SMTP envelope';
 }
 
 const refused = (enhancedCode: string, reply: string, fault: Attempt['fault']): Attempt => ({
@@ -41,7 +41,7 @@ const refused = (enhancedCode: string, reply: string, fault: Attempt['fault']): 
 /** Refuses what must never reach a wire: an address with CR, LF, angle brackets or blanks is a command injection. */
 export function refuseEnvelope(envelope: Envelope): Attempt | undefined {
   const recipient = addressFault(envelope.to);
-  // Without the address, which whoever reads this has beside it: so equal refusals are counted together.
+  // Without the address, which the reader knows anyway: so equal refusals are counted together.
   if (recipient !== undefined) return refused('5.1.3', `The recipient's address ${recipient}.`, 'recipient');
   const returnPath = envelope.from === '' ? undefined : addressFault(envelope.from);
   if (returnPath !== undefined)

@@ -131,7 +131,7 @@ class FrugalSocket {
 
 /**
  * What came in one segment with the last reply of the handshake, which nodemailer would only look at after this. A reply that
- * nobody asked for, nearly always 421, makes the connection useless, and says why; the beginning of one is left to who reads on.
+ * was not asked for, nearly always 421, makes the connection useless and says why; the beginning of one is left to the next reader.
  * @returns that beginning, nearly always empty
  */
 function takeEarly(connection: SMTPConnection): Buffer {
@@ -143,7 +143,7 @@ function takeEarly(connection: SMTPConnection): Buffer {
   Reflect.set(connection, '_remainder', '');
   if (reply === undefined) return Buffer.from(beginning, 'latin1');
   const response = decodeReplyText(reply);
-  const what = response.startsWith('421') ? 'the server closes the connection' : 'a reply that nobody asked for';
+  const what = response.startsWith('421') ? 'the server closes the connection' : 'an unexpected reply';
   throw Object.assign(new Error(`${what}: ${response}`), /^[45]/.test(response) ? { response } : {});
 }
 

@@ -5,7 +5,7 @@
  * each transaction that was answered and shrinks when the server closes or refuses connections. After a failure no
  * connection is opened for a while (full jitter, 1 s doubling to 30 s). A failure to connect costs a message only when no
  * other connection is open or opening: then the one in front is deferred and tells why; the others go on waiting. Where
- * everybody in front has waited too long to proceed, the next one to come pays: a server that is down would else be a secret
+ * all messages in front have waited too long to proceed, the next message gets the error: otherwise a server that is down would not be noticed
  * between the transport and its messages, which come and go without a word.
  */
 import { type Attempt, cleanReply, type OutgoingMessage, type Transport, type Withdrawn } from '../../domain/delivery/index.ts';
@@ -241,7 +241,7 @@ export class SmtpTransport implements Transport, SessionHost {
 
   private afterEnd(): void {
     if (this.sessions.size === 0 && this.opening === 0) {
-      // While nobody may connect those who wait are looked at as well.
+      // Waiting messages are checked also while no connection may be opened.
       if (this.backoffTimer === undefined) this.stopTicker();
       this.onAllEnded?.();
     }
@@ -331,7 +331,7 @@ export class SmtpTransport implements Transport, SessionHost {
     }, delay);
   }
 
-  /** One timer for all connections and for those who wait; a timer per message would cost more than the check. */
+  /** One timer for all connections and waiting messages; a timer per message would cost more than the check. */
   private startTicker(): NodeJS.Timeout {
     const { command, data, block, dot, idle } = this.timeouts;
     this.now = this.settings.monotonic();
@@ -339,7 +339,7 @@ export class SmtpTransport implements Transport, SessionHost {
     return setInterval(() => {
       this.now = this.settings.monotonic();
       for (const session of [...this.sessions]) session.checkTime();
-      // Whoever pauses or stops does not wait for a server that is away.
+      // A pause or stop does not wait for a server that is down.
       for (const delivery of this.line.removeStale()) delivery.settle(WITHDRAWN);
     }, period);
   }

@@ -4,7 +4,7 @@
  * last line decides, as Postfix does.
  */
 
-/** The socket's bytes as latin1; `decodeReplyText` makes text of them where somebody will read it. */
+/** The socket's bytes as latin1; `decodeReplyText` makes text of them where it is shown. */
 export type OnReply = (code: number, text: string) => boolean;
 
 /** A reply of 500 lines of 1,000 bytes is odd but legal; a peer that never ends one must not fill the memory. */
@@ -41,7 +41,7 @@ export class ReplyReader {
         if (this.earlierLines === undefined) {
           // nodemailer and Postfix skip an empty line as well.
           if (line.trim() === '') continue;
-          return `a line that is no SMTP reply: ${line.slice(0, 100)}`;
+          return `a line that is not an SMTP reply: ${line.slice(0, 100)}`;
         }
         this.keep(line);
       } else if (line.charCodeAt(3) === 45) {
@@ -80,7 +80,7 @@ export class ReplyReader {
   }
 }
 
-/** The code of a reply line, or 0 where it is none: three digits, then the end, a space, a tab or a hyphen. */
+/** The code of a reply line, or 0 for any other line: three digits, then the end, a space, a tab or a hyphen. */
 function codeOf(line: string): number {
   const separator = line.charCodeAt(3);
   if (line.length > 3 && separator !== 32 && separator !== 45 && separator !== 9) return 0;

@@ -180,7 +180,7 @@ export class SmtpSession implements SmtpDialogue {
     return '';
   }
 
-  /** Undefined when the message cannot be read: that ends its `submit`, not the work of whoever asked for the next message. */
+  /** Undefined when the message cannot be read: that ends its `submit`, not the work of the caller that asked for the next message. */
   private transactionOf(delivery: PendingDelivery): Transaction | undefined {
     try {
       return transactionFor(delivery.message, this.extensions, this.host.server);
@@ -343,7 +343,7 @@ export class SmtpSession implements SmtpDialogue {
   private fail(what: string, how: { waited: boolean } = { waited: false }): void {
     if (this.state !== 'open') return;
     const failed = this.broken('deferred', what);
-    // Whoever waited in vain for a reply to its own command is not sent to wait again.
+    // A message that waited in vain for a reply to its own command does not wait again.
     if (!this.mayReturn() || (how.waited && this.body === undefined)) this.settleAhead(failed);
     this.settleBody(this.writer.given ? this.broken('in_doubt', what) : failed);
     this.finish({ kind: 'failed', reason: failed.reply });

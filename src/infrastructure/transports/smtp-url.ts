@@ -32,17 +32,17 @@ export function parseSmtpUrl(text: string, what = 'The SMTP URL'): SmtpUrl {
     throw new InvalidInput(`${what} must look like smtp://user:password@host:587 or smtps://host:465. ${ENCODE}`);
   if (url.hash !== '' || `${url.pathname}${url.search}`.includes('@')) throw new InvalidInput(notEncoded(what));
   if (url.pathname !== '' && url.pathname !== '/')
-    throw new InvalidInput(`${what} has a path; an SMTP server has none. Remove it.`);
+    throw new InvalidInput(`${what} has a path; which SMTP URLs do not have. Remove it.`);
   const parameters = parametersOf(url, what);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const implicit = url.protocol === 'smtps:';
   const auth = credentialsOf(url, what);
   const tls = tlsOf(parameters.get('tls'), what);
   if (implicit && tls !== undefined && tls !== 'required')
-    throw new InvalidInput(`${what} says tls=${tls}, and smtps:// is TLS from the first byte. Write smtp:// or leave tls= out.`);
+    throw new InvalidInput(`${what} says tls=${tls}, but smtps:// always uses TLS. Write smtp://, or remove tls=.`);
   if (tls === 'offered' && auth !== undefined && !isLoopbackHost(host))
     throw new InvalidInput(
-      `${what} says tls=offered beside a password: an attacker on the way could remove the offer and read the password. Leave tls= out (TLS is then required), or write tls=none for a network that you trust.`,
+      `${what} has tls=offered with a password: an attacker on the network could remove the offer and read the password. Remove tls= (TLS is then required), or write tls=none for a trusted network.`,
     );
   return {
     host,

@@ -8,9 +8,9 @@ import { defaultSecurity, parseSmtpUrl, type SmtpUrl } from './smtp-url.ts';
 export type SmtpAddress =
   | {
       /**
-       * `smtp://user:password@host:587` or `smtps://host` (TLS from the first byte; default port 465, else 587). User and
+       * `smtp://user:password@host:587` or `smtps://host` (TLS from the first byte; default port 465, otherwise 587). User and
        * password percent-encoded. `?tls=required` refuses to go on without STARTTLS, which is the default with a password and a
-       * host that is not this machine; `?tls=offered`, else the default, uses it where it is offered, and then it must succeed;
+       * host that is not this machine; `?tls=offered`, otherwise the default, uses it where it is offered, and then it must succeed;
        * `?tls=none` never uses it. `?name=` is the name for EHLO;
        * `?chunking=no` keeps to DATA where CHUNKING is offered. Other parameters are refused.
        */

@@ -63,17 +63,17 @@ export async function attend(heartbeat: Heartbeat, silentMs: number): Promise<Ab
       'this worker is stuck',
     );
     if (stack === undefined) return;
-    learned({ profile: (await recordCpuProfile(heartbeat, session)).path }, 'what blocks the event loop was recorded');
+    learned({ profile: (await recordCpuProfile(heartbeat, session)).path }, 'recorded a CPU profile of the blocked event loop');
   };
   const session = new Session();
   const inspecting = inspect(session)
-    .catch(failed('the event loop is blocked, and could not be looked into'))
+    .catch(failed('the event loop is blocked and could not be inspected'))
     .finally(() => session.disconnect());
   for (; blocked(); await delay(everyMs)) {
     if (performance.now() - toldAt < TELL_MS) continue;
     toldAt = performance.now();
     await tellBlocked(connection, workerId, { ...told, forMs: forMs() }).catch(
-      failed('the database could not be told that the event loop is blocked'),
+      failed('could not record in the database that the event loop is blocked'),
     );
   }
   const absence = { forMs: forMs() };

@@ -55,7 +55,7 @@ export function summaryOf({ nodes }: Profiler.Profile): string {
     (node.children ?? []).reduce((sum, id) => sum + totalOf(byId.get(id)!), node.hitCount ?? 0);
   const [root] = nodes;
   const all = root === undefined ? 0 : totalOf(root);
-  if (root === undefined || all === 0) return 'it did nothing';
+  if (root === undefined || all === 0) return 'it was idle';
   let place = root;
   for (let next: Profiler.ProfileNode | undefined = root; next !== undefined; ) {
     place = next;

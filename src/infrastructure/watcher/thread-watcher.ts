@@ -86,9 +86,9 @@ export class ThreadWatcher implements ProcessWatcher {
     const thread = new Worker(WATCH_HEARTBEAT, { eval: true, workerData, execArgv: [], name: 'pennypost-watcher' });
     thread.unref();
     thread.on('message', ({ forMs, reason, profile }: Absence) =>
-      log.warn({ forMs, reason, profile }, 'the event loop of this worker was blocked and goes on'),
+      log.warn({ forMs, reason, profile }, 'the event loop of this worker was blocked and continues'),
     );
-    thread.on('error', (error) => log.warn({ reason: error }, 'nobody watches the event loop of this worker any more'));
+    thread.on('error', (error) => log.warn({ reason: error }, 'the event loop of this worker is not watched any more'));
     this.#thread = thread;
   }
 

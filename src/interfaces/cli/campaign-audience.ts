@@ -64,7 +64,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
           cli.output.warn('no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs.');
         cli.output.result(
           { target: to, recipients },
-          () => `${formatCounted(recipients, 'person gets', 'people get')} it again.`,
+          () => `${formatCounted(recipients, 'recipient gets', 'recipients get')} it again.`,
         );
       });
     });

@@ -43,7 +43,7 @@ export const fieldsOf = (campaign: Campaign, display: Display): string =>
   );
 
 export function problemsText(problems: readonly ContentProblem[], display: Display): string {
-  if (problems.length === 0) return 'Nothing stands in the way.';
+  if (problems.length === 0) return 'No problems found.';
   return renderTable(
     [
       { title: '', value: (problem) => problem.severity },

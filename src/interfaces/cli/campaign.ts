@@ -169,7 +169,7 @@ function fromTemplate(options: CreateOptions) {
   return { name, templateId: template, audience: audienceOf(options) };
 }
 
-/** The lists of the options, else those of the file. */
+/** The lists of the options, otherwise those of the file. */
 function audienceOf(options: AudienceOptions, file?: Pick<ContentFile, 'lists' | 'excludeLists'>) {
   const entries = (lists: readonly string[] = []) => lists.map((list) => ({ list }));
   return {

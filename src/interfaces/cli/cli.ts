@@ -62,7 +62,7 @@ export function pairs(texts: readonly string[], option: string): Readonly<Record
   return Object.fromEntries(
     texts.map((text) => {
       const at = text.indexOf('=');
-      if (at < 1) throw new InvalidInput(`${option} wants name=value, not "${text.slice(0, 60)}".`);
+      if (at < 1) throw new InvalidInput(`${option} must be name=value, not "${text.slice(0, 60)}".`);
       return [text.slice(0, at), text.slice(at + 1)];
     }),
   );
@@ -76,7 +76,7 @@ export function whole(text: string, option: string, least: number, most: number)
   const number = Number(text);
   if (!/^\d{1,10}$/.test(text) || number < least || number > most)
     throw new InvalidInput(
-      `${option} wants a whole number from ${least} to ${most.toLocaleString('en-US')}, not "${text.slice(0, 40)}".`,
+      `${option} must be a whole number from ${least} to ${most.toLocaleString('en-US')}, not "${text.slice(0, 40)}".`,
     );
   return number;
 }

@@ -85,10 +85,10 @@ export function parseContentFile(path: string, written: string): ContentFile {
     throw fault(1, 'the file must begin with "---", then subject and author, then "---" and the content.');
   }
   const end = lines.findIndex((line, index) => index > 0 && line.trimEnd() === '---');
-  if (end < 0) throw fault(1, 'the front matter is not ended: a second line of "---" is missing.');
+  if (end < 0) throw fault(1, 'the front matter does not end: add a second line of "---" after it.');
   const front = readFront(lines.slice(1, end).join('\n'), fault);
   const source = lines.slice(end + 1).join('\n');
-  if (source.trim() === '') throw fault(end + 1, 'nothing follows the front matter: there is no content.');
+  if (source.trim() === '') throw fault(end + 1, 'no content follows the front matter. Write it after the second line of "---".');
   const { values } = front;
   return {
     content: {
@@ -127,7 +127,7 @@ function readFront(yaml: string, fault: Fault) {
   const issue = issues.find(({ code, path }) => code === 'unrecognized_keys' && path.length === 0) ?? issues[0]!;
   if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
     const key = issue.keys[0] ?? '';
-    throw fault(lineOf(key), `"${key}" is not known here. Known: ${KEYS.join(', ')}.`);
+    throw fault(lineOf(key), `"${key}" is not a field of the front matter. Fields: ${KEYS.join(', ')}.`);
   }
   const name = issue.path.map(String).join('.');
   if (issue.code === 'invalid_type' && !front.has(issue.path[0])) throw fault(1, `"${name}" is missing.`);

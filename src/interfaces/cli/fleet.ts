@@ -40,12 +40,15 @@ export async function startFleet(cli: Cli, instance: Instance, lanes: readonly L
 async function ended({ log, release }: Instance, exit: WorkerExit): Promise<void> {
   const { slot, workerId, code, signal, expected, restartsIn } = exit;
   if (!expected)
-    log.warn({ process: slot, code, signal, restartsInMs: restartsIn }, 'a worker process ended unasked and is started again');
+    log.warn({ process: slot, code, signal, restartsInMs: restartsIn }, 'a worker process ended unexpectedly and is restarted');
   // One that drained has handed everything back.
   if (workerId === undefined || (expected && code === 0)) return;
   try {
     await release(workerId);
   } catch (error) {
-    log.warn({ process: slot, reason: error }, 'its shards could not be released: they wait for their leases');
+    log.warn(
+      { process: slot, reason: error },
+      'its shards could not be released; other workers take them over when their leases end',
+    );
   }
 }

@@ -70,11 +70,11 @@ function explained(message: string, line: number, lines: readonly string[], faul
   }
   const text = (lines[line - FIRST_LINE] ?? '').trim();
   const glued = /^([\w-]+):(\S.*)$/.exec(text);
-  if (glued !== null) return fault(line, `a blank is missing behind "${glued[1]}:". Write: ${glued[1]}: ${glued[2]}`);
+  if (glued !== null) return fault(line, `a space is missing after "${glued[1]}:". Write: ${glued[1]}: ${glued[2]}`);
   if (text !== '' && !/[:[\]{}"',-]/.test(text.slice(0, 40)) && /implicit/i.test(message))
     return fault(
       line,
-      `"${text.slice(0, 60)}" is not of the form "name: value". If the content begins here, the line of "---" before it is missing.`,
+      `"${text.slice(0, 60)}" is not of the form "name: value". If the content begins here, add a line of "---" before it.`,
     );
   return fault(line, `the YAML cannot be read: ${message.split('\n')[0]}.`);
 }
@@ -83,7 +83,7 @@ function explained(message: string, line: number, lines: readonly string[], faul
 function inQuotes(key: string, written: string): string {
   const text = written.trim();
   const quoted = /["\\]/.test(text) ? `'${text.replaceAll("'", "''")}'` : `"${text}"`;
-  return `"${key}": YAML reads this value as something else than the text that it is. Put it in quotes: ${key}: ${quoted}`;
+  return `"${key}": YAML would change this value. Put it in quotes: ${key}: ${quoted}`;
 }
 
 interface Changed {
@@ -136,6 +136,6 @@ function changesPlain(scalar: Scalar, yaml: string, free: boolean): boolean {
 function aliasAdvice(yaml: string, offset: number): string {
   const begin = yaml.lastIndexOf('\n', offset) + 1;
   const [, key, written] = ENTRY.exec(yaml.slice(begin).split('\n')[0] ?? '') ?? [];
-  const plain = 'aliases (*name) are not read here.';
+  const plain = 'aliases (*name) are not supported.';
   return key === undefined || written === undefined ? `${plain} Write the value out.` : `${plain} ${inQuotes(key, written)}`;
 }

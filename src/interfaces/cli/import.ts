@@ -11,6 +11,7 @@ import { interruptible } from './interruption.ts';
 import { type OutputFile, withOutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
 import { renderFields, renderTable } from './table.ts';
+import { formatCounted } from './text.ts';
 
 interface ImportOptions {
   readonly list?: readonly string[];
@@ -76,10 +77,10 @@ async function importFile(
   rejectedFile: OutputFile | undefined,
 ): Promise<void> {
   if (options.consentText !== undefined && options.consentSource === undefined)
-    throw new InvalidInput('--consent-text needs --consent-source: where was it said?');
+    throw new InvalidInput('--consent-text needs --consent-source, which says where the subscribers agreed.');
   const lists = options.list ?? [];
   if (lists.length === 0 && options.dryRun !== true && (options.as === undefined || options.as === 'subscribed'))
-    cli.output.warn('no --list: these people join none, and no campaign reaches them.');
+    cli.output.warn('no --list is given: these subscribers join no list, and no campaign reaches them.');
   const source = await sourceOf(cli, file, options.dryRun === true);
   const progress = new Progress({
     stream: cli.output.progressStream,
@@ -115,9 +116,7 @@ async function importFile(
   tell(cli, imported, options.rejected);
   const { rows, rejected } = imported.totals;
   if (rows === 0 || rejected < rows) return;
-  cli.output.warn(
-    'no row could be imported: this is not the file that it should be, or its columns are named otherwise (--map).',
-  );
+  cli.output.warn('no row could be imported. Check that this is the right file; name its columns with --map.');
   cli.endWith(EXIT.usage);
 }
 
@@ -152,15 +151,15 @@ function tell(cli: Cli, imported: Imported, rejectedFile: string | undefined): v
     const more = rest > 0 ? [`... and ${rest.toLocaleString('en-US')} more.`] : [];
     const where =
       rejectedFile === undefined
-        ? 'All of them as a file: --rejected rejected.csv'
-        : `All of them, with their cells: ${rejectedFile}`;
+        ? 'Write all of them to a file: --rejected rejected.csv'
+        : `All rejected rows with their cells: ${rejectedFile}`;
     return [figures, '', table, ...more, where].join('\n');
   });
 }
 
 function warningText({ column, message, rows, line }: Imported['warnings'][number]): string {
   const where = column === null ? '' : `column "${column}": `;
-  const which = rows === null ? '' : ` (${rows.toLocaleString('en-US')} ${rows === 1 ? 'row' : 'rows'}, first on line ${line})`;
+  const which = rows === null ? '' : ` (${formatCounted(rows, 'row', 'rows')}, ${rows === 1 ? 'on' : 'first on'} line ${line})`;
   return `${where}${message}${which}`;
 }
 
@@ -171,9 +170,9 @@ interface Source {
 }
 
 async function sourceOf(cli: Cli, file: string, dryRun: boolean): Promise<Source> {
-  // Ctrl-C breaks the file off; the import is then recorded as failed, and nobody was changed.
+  // Ctrl-C breaks the file off; the import is then recorded as failed, and no subscriber was changed.
   const signal = cli.interruption.heed(
-    dryRun ? 'A dry run changes nobody.' : 'Nobody was imported or changed; the import is recorded as failed. Run it again.',
+    dryRun ? 'A dry run changes nothing.' : 'No subscriber was changed; the import is recorded as failed. Run it again.',
   );
   if (file === '-') return { bytes: interruptible(cli.stdin, signal), size: undefined };
   try {
@@ -189,10 +188,10 @@ async function sourceOf(cli: Cli, file: string, dryRun: boolean): Promise<Source
 function wayOf(text: string | undefined): NonNullable<Imported['as']> | undefined {
   if (text === undefined || text === 'subscribed' || text === 'unsubscribed' || text === 'suppressed' || text === 'stated')
     return text;
-  throw new InvalidInput('--as is subscribed, unsubscribed, suppressed or stated.');
+  throw new InvalidInput('--as must be subscribed, unsubscribed, suppressed or stated.');
 }
 
 function formatOf(text: string | undefined): 'csv' | 'jsonl' | undefined {
   if (text === undefined || text === 'csv' || text === 'jsonl') return text;
-  throw new InvalidInput('--format is csv or jsonl.');
+  throw new InvalidInput('--format must be csv or jsonl.');
 }

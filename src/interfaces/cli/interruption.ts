@@ -1,11 +1,11 @@
 import { DomainError } from '../../domain/shared/errors.ts';
 
-/** What somebody who waits for this command's work is told when it breaks off. */
+/** The error of a command that was interrupted. */
 export class Interrupted extends DomainError {
   readonly code = 'command.interrupted';
   readonly kind = 'unavailable';
   constructor() {
-    super('The command was interrupted before it was done.');
+    super('The command was interrupted before it finished.');
   }
 }
 
@@ -13,7 +13,7 @@ export class Interrupted extends DomainError {
 export async function* interruptible<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const items = source[Symbol.asyncIterator]();
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
-  // Raced below; between two races nobody listens.
+  // Raced below; between two races there is no listener.
   interrupted.catch(() => undefined);
   const interrupt = (): void => reject(new Interrupted());
   signal.addEventListener('abort', interrupt);
@@ -37,8 +37,8 @@ export type InterruptReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'EPIPE';
 const STATUS: Readonly<Record<InterruptReason, number>> = { SIGHUP: 129, SIGINT: 130, EPIPE: 141, SIGTERM: 143 };
 
 /**
- * How long an orderly end may take: 30 s for what is on the wire, 25 s for the database to take the last outcomes, and some for everything
- * else. A parent waits for its worker processes. A service manager kills after 90 s.
+ * How long an orderly end may take: 30 s for messages that are being sent, 25 s for the database to take the last outcomes, and some for
+ * the rest. A parent waits for its worker processes. A service manager kills after 90 s.
  */
 const DEADLINE_MS = { worker: 60_000, parent: 75_000 };
 
@@ -97,7 +97,7 @@ export class Interruption {
   }
 
   /**
-   * A parent watches over this process. The same wish may then arrive twice, from the parent and from whoever manages both (a
+   * A parent watches over this process. The same signal may then arrive twice, from the parent and from the manager of both (a
    * service manager signals every process), so that a second signal is not impatience; that is for the parent to have.
    */
   obeyParent(): void {

@@ -41,7 +41,7 @@ export function keyCommands(program: Command, cli: Cli): void {
         const shown = keyShown(made.key, cli.clock.now());
         cli.output.result(
           { ...shown, secret: made.secret },
-          () => `${fieldsOf(shown, cli.output.display)}\n\nSecret, shown only now: ${made.secret}`,
+          () => `${fieldsOf(shown, cli.output.display)}\n\nSecret, shown once: ${made.secret}`,
         );
       });
     });

@@ -33,7 +33,7 @@ export function launchCommands(campaign: Command, cli: Cli): void {
           if (watch) await checkWayOut(instance, 'bulk');
           if (instance.publicUrlAssumed)
             cli.output.warn(
-              `nobody serves, and PENNYPOST_PUBLIC_URL is not set: links of this campaign lead to ${instance.publicUrl}, for good.`,
+              `no "pennypost serve" is running, and PENNYPOST_PUBLIC_URL is not set: links of this campaign will always lead to ${instance.publicUrl}.`,
             );
           const launched = await application.campaigns.launch(project.id, wanted);
           cli.output.note(`Launched: ${formatCounted(launched.recipients, 'recipient', 'recipients')}.`);
@@ -133,7 +133,7 @@ async function after(cli: Cli, instance: Instance, project: Project, campaign: C
   if (watch) return follow(cli, instance, project, campaign);
   if (!(await someoneWorks(instance.application, 'bulk')))
     cli.output.warn(
-      `no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs. This process does it with: pennypost campaign watch ${campaign.slug}`,
+      `no worker is running: nothing is sent until "pennypost serve" or "pennypost work" runs. To send in this process: pennypost campaign watch ${campaign.slug}`,
     );
   cli.output.result(campaignShown(campaign), () => fieldsOf(campaign, cli.output.display));
 }
@@ -170,9 +170,9 @@ async function follow(cli: Cli, instance: Instance, project: Project, campaign: 
 
 /** What became of the work. */
 function interruptedText({ slug }: Campaign, pending: number): string {
-  if (pending === 0) return 'Interrupted. Everybody has an outcome already.';
+  if (pending === 0) return 'Interrupted. All recipients already have an outcome.';
   const left = formatCounted(pending, 'message is', 'messages are');
-  return `Interrupted. ${left} left, for the next worker: "pennypost serve", "pennypost work" or "pennypost campaign watch ${slug}". Nobody is skipped, nobody mailed again.`;
+  return `Interrupted. ${left} left, which the next worker sends: "pennypost serve", "pennypost work" or "pennypost campaign watch ${slug}". No recipient is skipped or mailed twice.`;
 }
 
 /** States that people want to hear of while it runs. */

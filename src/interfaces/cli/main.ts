@@ -88,7 +88,7 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
   // The worker processes of a fleet have the surroundings of their parent.
   if (wish.oneOf === undefined) for (const { advice } of unknownSettings()) log.warn({}, advice);
   const { promise: broken, reject } = Promise.withResolvers<never>();
-  // Heard by whoever waits for it; a command that does not wait must not fall over it.
+  // Awaited by commands that wait; other commands must not fail because of it.
   broken.catch(() => undefined);
   const opened = await openPennypost({
     config,
@@ -101,13 +101,13 @@ async function open(wish: OpenWish, configured: Config): Promise<Instance> {
     // Mail for the inbox of a server on this machine: its links lead there.
     servesInbox: isolated || (configured.publicUrl === undefined && (running?.inboxUrl !== undefined || destination === 'inbox')),
     onFatal: reject,
-    // Whoever serves here mails real people, whether or not this terminal knows by which server.
+    // The running `serve` sends to real recipients, whether or not this terminal has its SMTP settings.
     ...(running !== undefined && running.inboxUrl === undefined && smtpUrl === undefined && { localTransport: false }),
   });
   interruption.beforeBreakingOff(() =>
     log.error(
       opened.get(tokens.workers).inDoubt,
-      'not finished in time, and ended all the same; messages in doubt are sent again, marked',
+      'the process did not stop in time and ends now; messages in doubt are sent again, marked as possible repeats',
     ),
   );
   let working: Promise<void> | undefined;

@@ -45,7 +45,7 @@ export class OutputFile {
     } catch (error) {
       if (error instanceof InvalidInput) throw error;
       throw new InvalidInput(
-        `${option}: ${wanted} cannot be written (${reasonOf(error)}). Name a file in a folder that you may write to.`,
+        `${option}: ${wanted} cannot be written (${reasonOf(error)}). Name a file in a directory that you may write to.`,
       );
     }
   }
@@ -91,13 +91,13 @@ function missing(error: unknown): undefined {
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const known: Readonly<Record<string, string>> = {
-    ENOENT: 'its folder does not exist',
-    ENOTDIR: 'its folder is a file',
+    ENOENT: 'its directory does not exist',
+    ENOTDIR: 'its directory is a file',
     EACCES: 'permission denied',
     EPERM: 'permission denied',
     EROFS: 'the file system is read-only',
     ENAMETOOLONG: 'its name is too long',
-    ELOOP: 'its links go in a circle',
+    ELOOP: 'its links form a circle',
   };
   return known[code] ?? (error instanceof Error ? error.message : String(error));
 }

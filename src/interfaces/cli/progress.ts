@@ -8,7 +8,7 @@ export interface ProgressOptions {
   readonly clock: { monotonic(): number };
   /** What is going on: `import`, `campaign Weekly news`. */
   readonly label: string;
-  /** Undefined while nobody knows; then there is neither a bar nor a time left. */
+  /** Undefined while it is unknown; then there is neither a bar nor a time left. */
   readonly total?: number | undefined;
   /** Default `/s`; what is counted stands in the label. */
   readonly unit?: string | undefined;

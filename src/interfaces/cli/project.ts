@@ -41,7 +41,7 @@ export function projectCommands(program: Command, cli: Cli): void {
           [
             fieldsOf(made, cli.output.display),
             '',
-            `API key (admin), shown only now: ${key?.secret}`,
+            `API key (admin), shown once: ${key?.secret}`,
             ...(made.postalAddress === ''
               ? ['Marketing mail needs a postal address: pennypost project update --postal-address "..."']
               : []),

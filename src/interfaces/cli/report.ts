@@ -7,9 +7,9 @@ type Report = Omit<Awaited<ReturnType<Application['campaigns']['report']>>, 'dai
 
 /** What charts are drawn of, the first two of which there is anything. */
 const CHARTS = [
-  ['opened_unique', 'Opened, people a day'],
-  ['clicked_unique', 'Clicked, people a day'],
-  ['submitted', 'Submitted a day'],
+  ['opened_unique', 'Opened by recipients per day'],
+  ['clicked_unique', 'Clicked by recipients per day'],
+  ['submitted', 'Submitted per day'],
 ] as const;
 const MOST_CHARTS = 2;
 const MOST_DOMAINS = 8;
@@ -35,12 +35,12 @@ export function renderReport(report: Report, daily: DailySeries | undefined, dis
     section('Messages', statesOf(report), display, ['State', 'Messages', 'Of recipients']),
     wordsOf(report, display),
     reasonsOf(report, display),
-    section('Engagement', engagementOf(report), display, ['', 'People', 'Total', 'Of submitted']),
+    section('Engagement', engagementOf(report), display, ['', 'Recipients', 'Total', 'Of submitted']),
     section(
       'Links',
       report.links.map((link) => [link.target, link.unique, link.total]),
       display,
-      ['Link', 'People', 'Clicks'],
+      ['Link', 'Recipients', 'Clicks'],
     ),
     section('Receiving domains', domainsOf(report), display, ['Domain', 'Submitted', 'Deferred', 'Rejected']),
     ...(daily === undefined ? [] : chartsOf(daily, display)),
@@ -60,12 +60,12 @@ function statesOf(report: Report): Cell[][] {
 /** What the states mean, those that there are. */
 const MEANINGS: Readonly<Record<keyof Report['states'], string>> = {
   pending: 'not handed over yet',
-  submitted: 'taken by the next mail server',
-  deferred: 'refused for now; tried again for 72 hours',
-  rejected: 'refused for good by the next mail server',
-  in_doubt: 'handed over, answer lost; it may have arrived',
-  expired: 'deferred until its time was over',
-  failed: 'could not be made or handed over',
+  submitted: 'accepted by the next mail server',
+  deferred: 'refused temporarily; tried again for 72 hours',
+  rejected: 'refused permanently by the next mail server',
+  in_doubt: 'handed over without an answer; may have arrived',
+  expired: 'deferred for longer than the retry period',
+  failed: 'could not be composed or handed over',
   skipped: 'unsubscribed or suppressed since the launch',
   cancelled: 'the campaign was cancelled before its turn',
 };
@@ -73,7 +73,7 @@ const MEANINGS: Readonly<Record<keyof Report['states'], string>> = {
 function wordsOf(report: Report, display: Display | undefined): string {
   const states = (Object.keys(MEANINGS) as (keyof Report['states'])[]).filter((state) => report.states[state] > 0);
   if (states.length === 0) return '';
-  const settled = report.settledAt === null ? 'not yet: some are pending or deferred' : 'nobody is pending or deferred any more';
+  const settled = report.settledAt === null ? 'not yet: messages are pending or deferred' : 'no message is pending or deferred';
   return renderFields(
     [...states.map((state) => [state.replace('_', ' '), MEANINGS[state]] as const), ['settled', settled]],
     display,

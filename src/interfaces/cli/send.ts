@@ -93,7 +93,7 @@ export async function followMessages(
       return !messages.some(waiting);
     });
     const left = messages.filter(waiting).length;
-    if (!done && left === 0) cli.output.note('Interrupted. Everything was handed over already.');
+    if (!done && left === 0) cli.output.note('Interrupted. All messages were already handed over.');
     else if (!done)
       cli.output.note(
         `Interrupted. ${formatCounted(left, 'message stays accepted, and goes', 'messages stay accepted, and go')} out when a worker runs.`,
@@ -101,7 +101,7 @@ export async function followMessages(
     cli.endWith(exitOf(messages));
   } else if (!(await someoneWorks(application, 'transactional'))) {
     cli.output.warn(
-      'no worker is running: it goes out once "pennypost serve" or "pennypost work" runs. With --wait this process sends it.',
+      'no worker is running: the message is sent when "pennypost serve" or "pennypost work" runs. With --wait this process sends it.',
     );
   }
   const shown = messages.map(messageShown);

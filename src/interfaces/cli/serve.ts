@@ -58,7 +58,7 @@ export function workCommand(program: Command, cli: Cli): void {
 
 async function workUntilInterrupted(cli: Cli, options: WorkOptions): Promise<void> {
   const lanes = lanesOf(options.lanes);
-  if (lanes.length === 0) throw new InvalidInput(`--lanes wants one or more of ${LANES.join(', ')}.`);
+  if (lanes.length === 0) throw new InvalidInput(`--lanes must name one or more of ${LANES.join(', ')}.`);
   const oneOf = options.oneOf === undefined ? undefined : whole(options.oneOf, '--one-of', 1, 1_000);
   const processes = oneOf === undefined ? await processesFor(cli, options.processes) : 1;
   cli.interruption.heed();
@@ -133,12 +133,12 @@ async function begin(cli: Cli, instance: Instance, server: Server, wish: Wish): 
   await instance.announce();
   const fleet = await startFleet(cli, instance, lanes, processes);
   if (instance.databaseBorrowed)
-    cli.output.note('The database is run by another process. When that one ends, this one runs it on, within seconds.');
+    cli.output.note('Another process runs the database. If that process ends, this one takes it over within seconds.');
   if (inbox !== undefined && !local)
     cli.output.warn(`the development inbox shows every message to everyone who reaches ${server.url}.`);
   if (inbox === undefined && instance.inbox !== undefined)
     cli.output.warn(
-      'mail goes to the development inbox, which is not shown with a public URL or a host that is not loopback. Set PENNYPOST_SMTP_URL to mail real people, or add --show-inbox.',
+      'mail goes to the development inbox, which is not shown with a public URL or a non-loopback host. Set PENNYPOST_SMTP_URL to send to real recipients, or add --show-inbox.',
     );
   const { items } = await application.projects.list({ limit: 1 });
   if (items.length === 0)
@@ -183,12 +183,12 @@ async function untilInterrupted(
   const untilSignal = async (): Promise<void> => {
     fleet = await start();
     await Promise.race([cli.interruption.wait(), instance.broken]);
-    if (!cli.interruption.underParent) cli.output.note('Finishing what is under way; a second Ctrl-C ends at once.');
+    if (!cli.interruption.underParent) cli.output.note('Finishing work in progress; a second Ctrl-C ends at once.');
   };
   instance.broken.catch((error: unknown) => {
     const end = (): void => {
       cli.output.note(
-        'It does not close, and ends now. Campaigns go on at the next start; what cannot be told apart is marked as a possible repeat.',
+        'The process did not close in time and ends now. Campaigns continue at the next start, and possible repeats are marked.',
       );
       cli.interruption.end(cli.output.failure(error));
     };

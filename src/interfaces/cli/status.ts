@@ -42,7 +42,7 @@ export function renderStatus(
     ...differingText(publicUrl),
   ];
   if (workers.length === 0)
-    return [...ended, waiting, 'No worker is running. Start one: pennypost serve, or pennypost work'].join('\n\n');
+    return [...ended, waiting, 'No worker is running. Start one with "pennypost serve" or "pennypost work".'].join('\n\n');
   const working = renderTable(
     [
       { title: 'Worker', value: (row) => `${row.host}:${row.pid}` },
@@ -57,7 +57,7 @@ export function renderStatus(
     display,
   );
   const troubles = workers.flatMap(({ host, pid, progress }) =>
-    progress.trouble === undefined ? [] : [`${host}:${pid} cannot hand over, and tries again: ${progress.trouble}`],
+    progress.trouble === undefined ? [] : [`${host}:${pid} cannot hand over and keeps trying: ${progress.trouble}`],
   );
   return [...ended, waiting, working, ...troubles, ...workers.flatMap(stuckText)].join('\n\n');
 }

@@ -13,7 +13,7 @@ export function stuckText(worker: Worker): readonly string[] {
   return [stuck.profile === undefined ? text : `${text}\n  CPU profile: ${oneLine(stuck.profile)}`];
 }
 
-/** What somebody who watches should hear, once each: who is stuck, where its profile lies, who goes on. */
+/** Notes for `--watch`, once each: which worker is stuck, the path of its profile, which one continues. */
 export class StuckNews {
   private told = new Map<string, Worker>();
 

@@ -29,7 +29,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
         });
         const text = changed
           ? `${address} is suppressed (${scope}, ${reason}).`
-          : `${address} was suppressed before, for as grave a reason.`;
+          : `${address} was already suppressed for a reason that is at least as serious.`;
         cli.output.result({ address, scope, reason, changed }, () => text);
       });
     });
@@ -44,7 +44,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
       await inProject(cli, async (application, project) => {
         const changed = await application.suppressions.lift(project.id, address, scope);
         cli.output.result({ address, scope, changed }, () =>
-          changed ? `${address} may be mailed again (${scope}).` : `Nothing stood against ${address} (${scope}).`,
+          changed ? `${address} may be mailed again (${scope}).` : `No suppression was found for ${address} (${scope}).`,
         );
       });
     });

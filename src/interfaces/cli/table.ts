@@ -5,7 +5,7 @@ export type Cell = string | number | Date | boolean | null | undefined;
 export interface Column<Row> {
   readonly title: string;
   readonly value: (row: Row) => Cell;
-  /** Default: right when every value is a number or missing, else left. */
+  /** Default: right when every value is a number or missing, otherwise left. */
   readonly align?: 'left' | 'right' | undefined;
 }
 

@@ -5,7 +5,7 @@ export const REWIND = '\r\u001b[2K';
 
 /**
  * A terminal that several write to: what comes while a line is being drawn and redrawn (progress) takes that line's place instead
- * of being glued to its end. Whoever redraws begins with `REWIND`.
+ * of being appended to it. A redraw begins with `REWIND`.
  */
 export class WholeLines implements TextStream {
   private readonly stream: TextStream;

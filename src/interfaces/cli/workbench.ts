@@ -32,7 +32,7 @@ export interface OpenWish {
   readonly inheritsDatabase?: boolean | undefined;
   /** An instance for itself in this empty directory, whatever is configured: own database, own inbox. */
   readonly isolatedIn?: string | undefined;
-  /** `lines` (default): warnings for people. `json`: everything, for whoever runs a service. */
+  /** `lines` (default): warnings for people. `json`: everything, for services. */
   readonly log?: 'lines' | 'json' | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface Log {
   error(facts: object, message: string): void;
 }
 
-/** An opened instance. Whoever opens it closes it. */
+/** An opened instance. Its opener closes it. */
 export interface Instance {
   readonly application: Application;
   /** One line: which database, which way out. */
@@ -51,7 +51,7 @@ export interface Instance {
   readonly database: string;
   /** What links in mail begin with. */
   readonly publicUrl: string;
-  /** Nobody said what it is and nobody serves: links would lead to where `serve` listens when nothing else is said. */
+  /** It is not set and no `serve` runs: links would lead to the default address of `serve`. */
   readonly publicUrlAssumed: boolean;
   /** The embedded database is run by another process. */
   readonly databaseBorrowed: boolean;
@@ -99,7 +99,7 @@ export class NoWayOut extends DomainError {
   readonly kind = 'unavailable';
   constructor() {
     super(
-      'Nothing can be handed over: no SMTP server is set and no development inbox is running. Set PENNYPOST_SMTP_URL to mail real people, or run "pennypost serve" for an inbox to try things with.',
+      'Mail cannot be handed over: no SMTP server is set and no development inbox is running. Set PENNYPOST_SMTP_URL to send to real recipients, or run "pennypost serve" for a development inbox.',
     );
   }
 }

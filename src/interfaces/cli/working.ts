@@ -6,7 +6,7 @@ import { type Instance, type Lane, NoWayOut } from './workbench.ts';
 
 /** How often a running campaign or message is asked for; each is a few rows by primary key. */
 const ASK_MS = 250;
-/** How often it is asked whether somebody works on it: workers say that they live every 5 s, and count as dead after 15 s. */
+/** How often active workers are looked for: workers report every 5 s, and count as dead after 15 s. */
 const LOOK_MS = 2_000;
 
 export async function someoneWorks(application: Application, lane: Lane): Promise<boolean> {
@@ -39,7 +39,7 @@ export class TroubleWatch {
     const others = workers.filter(({ id }) => id !== this.#instance.workerId);
     const lines = [...this.#stuck.of(others)];
     const elsewhere = others.find(({ progress }) => progress.trouble !== undefined)?.progress.trouble;
-    if (elsewhere !== this.#told && elsewhere !== undefined) lines.push(`Mail is not taken, and is tried again: ${elsewhere}`);
+    if (elsewhere !== this.#told && elsewhere !== undefined) lines.push(`Mail is not taken; trying again: ${elsewhere}`);
     this.#told = elsewhere;
     return { any: this.#any, lines };
   }
@@ -51,7 +51,7 @@ export async function checkWayOut(instance: Instance, lane: Lane): Promise<void>
 }
 
 /**
- * Asks until `done` says so, and meanwhile sees to it that somebody works on the lane: when no live worker is registered, or
+ * Asks until `done` says so, and meanwhile makes sure that a worker runs for the lane: when no live worker is registered, or
  * the last one dies, this process takes over and says so.
  * @param wait resolves false when the command was interrupted first; what was under way is finished then
  */
@@ -64,7 +64,7 @@ export async function untilDone(cli: Cli, instance: Instance, lane: Lane, done: 
       if (stop === undefined && cli.clock.monotonic() - lookedAt >= LOOK_MS) {
         lookedAt = cli.clock.monotonic();
         if (!(await someoneWorks(instance.application, lane))) {
-          cli.output.note(`No worker for the ${lane} lane is running: this process does the work until it is done.`);
+          cli.output.note(`No worker for the ${lane} lane is running: this process works until the command is done.`);
           stop = await instance.work([lane]);
         }
       }

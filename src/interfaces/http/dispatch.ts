@@ -33,7 +33,7 @@ export type HttpEnv = { Variables: { requestId: string; seesPeople?: boolean; ra
 
 /**
  * One request through one route: who, how often, allowed to, then what, and only then the body. A stranger's body is never
- * read, and nobody learns from a schema error what a key without the scope could do.
+ * read, and a schema error tells nothing to a key without the scope.
  */
 export async function dispatch<Application>(
   route: Route<Application>,

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
  */
 export function taggedJson(request: Request, answer: unknown): Response {
   const body = JSON.stringify(answer);
-  // 132 bits: nobody meets a second content with the same tag.
+  // 132 bits: two contents never have the same tag.
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   const headers = { etag, 'cache-control': 'private, no-cache', vary: 'Authorization' };
   if (isKnown(request.headers.get('if-none-match'), etag)) return new Response(null, { status: 304, headers });

@@ -5,7 +5,7 @@ import { RateLimiter } from './rate-limit.ts';
 /** Failed attempts of one network: so many at once, and then one in so many seconds. */
 const AT_ONCE = 30;
 const SECONDS_PER_ATTEMPT = 2;
-/** Keys that opened lately, by hash; those of the clients at work, not of everybody ever. */
+/** Keys that were valid lately, by hash: those of active clients only. */
 const REMEMBERED = 10_000;
 
 /**

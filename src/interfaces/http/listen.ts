@@ -43,7 +43,7 @@ export async function listen(
   const host = options.host ?? '127.0.0.1';
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     hostname: host,
-    // The process may be somebody else's: its Request and Response stay what they are. Costs 0.03 ms a request.
+    // The process may belong to a host application: its global Request and Response stay. Costs 0.03 ms a request.
     overrideGlobalObjects: false,
     // A Host header or target that is no URL never reaches the app.
     errorHandler: (error) => problemResponse(error instanceof RequestError ? malformed(error) : error, OUTSIDE),

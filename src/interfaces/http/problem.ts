@@ -106,7 +106,7 @@ export function problemResponse(error: unknown, context: ProblemContext): Respon
   return new Response(body, { status, headers });
 }
 
-/** The same in parts, for those who answer without a `Response`. */
+/** The same in parts, for callers that answer without a `Response`. */
 export function problemAnswer(error: unknown, context: ProblemContext) {
   const described = describe(error);
   const { status, code, detail, headers, ...more } = context.seesPeople === false ? withoutPeople(described) : described;

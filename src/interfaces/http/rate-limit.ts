@@ -5,7 +5,7 @@ export interface RateLimitVerdict {
   readonly limit: number;
   /** Whole requests that may still come right now. */
   readonly remaining: number;
-  /** Until one more may come when `remaining` is 0, else until the budget is full again. */
+  /** Until one more may come when `remaining` is 0, otherwise until the budget is full again. */
   readonly resetSeconds: number;
 }
 

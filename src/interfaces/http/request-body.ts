@@ -1,7 +1,7 @@
 import { DomainError } from '../../domain/shared/errors.ts';
 import { HttpProblem, type ProblemDetail } from './problem.ts';
 
-/** Deeper JSON than this is an attack on somebody's stack (PostgreSQL's jsonb recurses), never a subscriber. */
+/** Deeper JSON than this is an attack on the stack (PostgreSQL's jsonb recurses), never a subscriber. */
 const MAX_DEPTH = 64;
 
 /** A domain error, as an import that fails of it keeps it as its reason. */

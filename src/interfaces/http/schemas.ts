@@ -5,7 +5,7 @@ import { InvalidInput } from '../../domain/shared/errors.ts';
 /** Kinds of things that have ids in the API; the isolation test finds every place where one may be named by `x-object`. */
 export type ObjectKind = 'list' | 'subscriber' | 'import' | 'template' | 'campaign' | 'message' | 'key';
 
-/** The id of an object of the caller's own project, in a request. Anything else answers as if it did not exist. */
+/** The id of an object of the caller's own project, in a request. Other ids answer as if the object did not exist. */
 export function idOf(kind: ObjectKind) {
   return z
     .guid()

@@ -51,7 +51,7 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
   const problem = (error: unknown, requestId: string, seesPeople = true) =>
     problemResponse(error, { requestId, errorPage: `${publicUrl}/docs/errors`, seesPeople });
 
-  // Before the headers below: a pixel that is shown in somebody's webmail must not carry an API's restrictions.
+  // Before the headers below: a pixel that is shown in a webmail must not carry the restrictions of an API.
   for (const page of surface.pages ?? []) app.route('/', page);
   app.use(async (context, next) => {
     const wanted = context.req.header('x-request-id') ?? '';

@@ -69,7 +69,7 @@ export async function createPennypost(options: PennypostOptions = {}): Promise<P
   const checked = checkOptions(options);
   const log = checked.log === undefined ? createLogger(checked.logLevel) : readableLog(checked.log);
   const opened = await open(checked, log, (error) => {
-    log.error({ reason: error }, 'This instance cannot go on, and stops.');
+    log.error({ reason: error }, 'This instance cannot continue and stops.');
     stop().catch((fault: unknown) => log.error({ reason: fault }, 'this instance did not stop cleanly'));
     checked.onFatal?.(error);
   });
@@ -131,7 +131,7 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     dataDir: resolve(options.dataDir),
     smtpUrl: smtpUrl(options.smtp, 'createPennypost: smtp'),
     publicUrl: options.publicUrlGiven ? options.publicUrl : undefined,
-    // Nobody listens here: the host does.
+    // The host listens, not this instance.
     host: '127.0.0.1',
     port: 8_025,
     // Only a log of ours can be written to by others than the event loop.

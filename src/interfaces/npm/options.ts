@@ -7,7 +7,7 @@ export type Lane = 'transactional' | 'bulk' | 'background';
 
 const LANES: readonly Lane[] = ['transactional', 'bulk', 'background'];
 
-/** Where an instance says what people who run it should know; pino, winston and consola fit as they are. Addresses and secrets never go in. */
+/** The log of an instance, for its operators; pino, winston and consola fit as they are. It never contains addresses or secrets. */
 export interface Log {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
@@ -26,7 +26,7 @@ export interface PennypostOptions {
   readonly dataDir?: string | undefined;
   /**
    * Where mail is handed over: `smtp://user:password@relay.example.com:587`, or `smtps://`. Default: the development inbox of this
-   * process, which delivers to nobody.
+   * process, which delivers no mail.
    */
   readonly smtp?: string | undefined;
   /**
@@ -37,7 +37,7 @@ export interface PennypostOptions {
   /**
    * 32 bytes as 64 hexadecimal digits (`openssl rand -hex 32`) or base64: links in mail are signed with it. The same on every
    * node of one database, for ever. After a change list the new one first and the old ones behind it. Default, with the
-   * embedded database only: what `PENNYPOST_SECRET_KEY` says, else a file in `dataDir`, made on first use.
+   * embedded database only: the value of `PENNYPOST_SECRET_KEY`, otherwise a file in `dataDir`, created on first use.
    */
   readonly secretKey?: string | readonly [string, ...string[]] | undefined;
   /** What this process works on after `start()`. `[]`: nothing; it only enqueues, with fewer connections. Default: all three. */
@@ -60,7 +60,7 @@ export interface PennypostOptions {
   readonly pauseAfterTransportErrors?: number | undefined;
   /** And after so many final refusals in a row that are about the sender, not the recipients. Default 100. */
   readonly pauseAfterSenderFaults?: number | undefined;
-  /** True: `fetch` shows the development inbox under `/inbox`, to everybody. For development; default false. */
+  /** True: `fetch` shows the development inbox under `/inbox`, without authentication. For development; default false. */
   readonly showInbox?: boolean | undefined;
   /**
    * The address of the client, kept with opens and clicks; a host behind a proxy reads it from the header that its own proxy
@@ -117,7 +117,7 @@ export function checkOptions(options: PennypostOptions) {
   const secretKeys = typeof secretKey === 'string' ? [secretKey] : (secretKey ?? []);
   if (databaseUrl !== undefined && secretKeys.length === 0) {
     throw new InvalidInput(
-      'createPennypost: with a database of your own, secretKey is needed: 32 bytes, e.g. from `openssl rand -hex 32`, the same on every node.',
+      'createPennypost: `database` is set, so `secretKey` is required: 32 bytes, e.g. from `openssl rand -hex 32`, the same in every process.',
       '/secretKey',
     );
   }

@@ -7,7 +7,7 @@ type Attributes = Awaited<ReturnType<Application['subscribers']['get']>>['attrib
  * stored attributes, for these messages only: nothing of it is kept. It may leave people out, who then have their
  * attributes and the content's defaults.
  *
- * When it rejects, or takes longer than `recipientDataTimeoutMs`, everybody on the page is deferred with the reason and asked for
+ * When it rejects, or takes longer than `recipientDataTimeoutMs`, every recipient of the page is deferred with the reason and asked for
  * again later; no message goes out without its data. It may be asked about the same person more than once, also by several
  * processes at once, so it should only read.
  * @param ids of subscribers
@@ -30,7 +30,7 @@ export function recipientDataReader(read: RecipientDataFunction) {
       const one = data.get(id);
       if (one === undefined) continue;
       if (typeof one !== 'object' || one === null || Array.isArray(one))
-        throw new TypeError(`recipientData gave no object for ${id}`);
+        throw new TypeError(`recipientData returned no object for ${id}`);
       attributes.set(id, one as Attributes);
     }
     return attributes;

@@ -5,7 +5,7 @@ export class InstanceStopped extends DomainError {
   readonly code = 'instance.stopped';
   readonly kind = 'unavailable';
   constructor() {
-    super('This instance of pennypost was stopped. Make another with createPennypost().');
+    super('This instance of pennypost was stopped. Create a new one with createPennypost().');
   }
 }
 
@@ -18,7 +18,7 @@ const PATIENCE_MS = 30_000;
 
 /**
  * Stands before the verbs, so that none uses the database once it is being closed: the mapper would silently open it again, and a
- * connection that nobody closes keeps the host's process alive.
+ * connection that is not closed keeps the host's process alive.
  */
 export class VerbGate {
   readonly #running = new Set<PromiseLike<unknown>>();

@@ -70,7 +70,7 @@ export function welcome(inbox: ReadableInbox): Html {
   return html`<div class="welcome">
       ${logo(72)}
       <h1>${inbox.received() === 0 ? 'Waiting for the first message' : 'Choose a message to read it'}</h1>
-      <p>Everything that is sent to this address ends here. Nothing leaves this machine.</p>
+      <p>Mail that is sent to this address is stored here. No message leaves this machine.</p>
       <dl>
         <dt>Host</dt><dd><code>${hostname}</code></dd>
         <dt>Port</dt><dd><code>${port}</code></dd>
@@ -82,8 +82,8 @@ export function welcome(inbox: ReadableInbox): Html {
 export function gone(): Html {
   return html`<div class="welcome">
       ${logo(72)}
-      <h1>This message is not here any more</h1>
-      <p>The inbox keeps the newest messages only, and nothing after the process has ended.</p>
+      <h1>This message is no longer stored</h1>
+      <p>The inbox stores the newest messages only, and none after the process has ended.</p>
     </div>`;
 }
 

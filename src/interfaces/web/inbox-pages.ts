@@ -49,7 +49,7 @@ export function inboxPages(inbox: ReadableInbox, options: InboxPagesOptions = {}
   app.get('/messages/:file{[0-9]+\\.json}', async (context) => {
     const message = await inbox.get(context.req.param('file').replace('.json', ''));
     if (message === undefined)
-      return context.json({ title: 'There is no such message, or no longer.', status: 404 }, 404, DATA_HEADERS);
+      return context.json({ title: 'This message does not exist, or is no longer stored.', status: 404 }, 404, DATA_HEADERS);
     const attachments = message.attachments.map(({ name, type, size }, index) => ({
       name,
       type,
@@ -92,7 +92,7 @@ export function inboxPages(inbox: ReadableInbox, options: InboxPagesOptions = {}
   app.get('/messages/:id{[0-9]+}/source', (context) => {
     const id = context.req.param('id');
     const source = inbox.raw(id);
-    if (source === undefined) return context.text('There is no such message, or no longer.\n', 404, DATA_HEADERS);
+    if (source === undefined) return context.text('This message does not exist, or is no longer stored.\n', 404, DATA_HEADERS);
     return download(context, { name: `message-${id}.eml`, type: 'message/rfc822', content: source });
   });
 
@@ -127,7 +127,7 @@ const DATA_HEADERS = {
 const PAGE_POLICY =
   "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/** The policy of the message itself: it is nobody (sandbox), runs nothing, sends nothing, and loads from the web only when asked to. */
+/** The policy of the message itself: it has no origin (sandbox), runs nothing, sends nothing, and loads from the web only when asked to. */
 function framePolicy(remote: boolean): string {
   const web = remote ? ' https: http:' : '';
   return `sandbox ${FRAME_SANDBOX}; default-src 'none'; style-src 'unsafe-inline'${web}; img-src data:${web}; font-src data:${web}; form-action 'none'; base-uri 'none'; frame-ancestors 'self'`;

@@ -1,5 +1,5 @@
 /**
- * Keeps the list fresh: asks every two seconds, while somebody looks, whether anything came, and then puts the new list in
+ * Keeps the list fresh: asks every two seconds, while the page is visible, for new messages, and then puts the new list in
  * the place of the old. Plain JavaScript as text, since browsers get it as it stands; without it the page works all the same.
  */
 export const inboxScript = `'use strict';

@@ -40,7 +40,7 @@ export function hostsOf(...urls: readonly (string | undefined)[]): readonly stri
   return urls.flatMap((url) => (url === undefined ? [] : [URL.parse(url)?.hostname ?? '']));
 }
 
-/** Without the port; undefined when it is none. A request made in this process has no header. */
+/** Without the port; undefined for an invalid one. A request made in this process has no header. */
 function hostOf(context: Context): string | undefined {
   const header = context.req.header('host');
   const url =

@@ -82,11 +82,11 @@ const english: Messages = {
     title: 'This link does not work',
     text: 'It may have been cut off when the email was forwarded or copied. Please open it from the original email.',
     unsubscribe:
-      'It cannot unsubscribe anybody. It may have been cut off when the email was forwarded or copied: please use the link in the original email, or in a newer one.',
+      'It cannot unsubscribe you. It may have been cut off when the email was forwarded or copied: please use the link in the original email, or in a newer one.',
   },
   test: {
     title: 'This was a test email',
-    text: 'Its unsubscribe link works, but belongs to no subscription: there is nobody to unsubscribe. In emails to subscribers this page asks before it unsubscribes.',
+    text: 'Its unsubscribe link works, but belongs to no subscription. In emails to subscribers this page asks before it unsubscribes.',
   },
   root: {
     title: 'This server sends email',
@@ -152,8 +152,8 @@ export type Language = keyof typeof messages;
 const isLanguage = (text: string): text is Language => Object.hasOwn(messages, text);
 
 /**
- * The subscriber's own language where we speak it, else the best one of `Accept-Language` (RFC 9110 section 12.5.4), else
- * English.
+ * The subscriber's own language if it is supported, otherwise the best one of `Accept-Language` (RFC 9110 section 12.5.4),
+ * otherwise English.
  */
 export function chooseLanguage(locale: string | undefined, acceptLanguage: string | undefined): Language {
   const accepted = (acceptLanguage ?? '')

@@ -1,6 +1,6 @@
 import type { RequestFacts } from './request-facts.ts';
 
-/** What the unsubscribe page may say to whoever holds the link; the mail may have been forwarded, so no more than this. */
+/** What the unsubscribe page shows. The mail may have been forwarded, so it shows no more than this. */
 export interface UnsubscribeDetails {
   readonly projectName: string;
   /** `m…@example.org` */

@@ -80,7 +80,7 @@ export function testPage(language: Language): Html {
   return page(language, { projectName: undefined, title: test.title, sign: 'envelope', lead: test.text, body: html`` });
 }
 
-/** The bare address of a server that strangers reach: nothing about what runs here, and for whom. */
+/** The root page of a public server: it says nothing about the projects on it. */
 export function rootPage(language: Language): Html {
   const { root } = messages[language];
   return page(language, { projectName: undefined, title: root.title, sign: 'envelope', lead: root.text, body: html`` });

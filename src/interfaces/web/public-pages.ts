@@ -1,7 +1,7 @@
 /**
  * The pages that recipients meet: unsubscribe (RFC 8058), tracked links, the open pixel. Everything comes from the token in
  * the URL, nothing from cookies or bodies. A page says before the press what a link cannot do: broken ones, tests, a
- * database that is away. A token is 128 bits of a MAC: telling that one is wrong helps nobody to guess another.
+ * database that is away. A token is 128 bits of a MAC: saying that one is wrong does not help to guess another.
  */
 import { type Context, Hono } from 'hono';
 import { chooseLanguage, type Language } from './messages.ts';
@@ -27,8 +27,8 @@ export interface PublicPagesOptions {
   readonly report?: AnswerReport | undefined;
 }
 
-const ONE_CLICK_TEST = 'This is the link of a test mail. Nobody was unsubscribed.\n';
-const ONE_CLICK_BROKEN = 'This link is not known here, so nobody was unsubscribed. Reply to the mail instead.\n';
+const ONE_CLICK_TEST = 'This is the link of a test message. No subscription was changed.\n';
+const ONE_CLICK_BROKEN = 'This link is not valid, so no subscription was changed. Reply to the mail instead.\n';
 
 /** Routes `/u/:token`, `/u/:token/undo`, `/c/:messageToken/:linkToken` and `/o/:token`, to be mounted at the root of the public URL. */
 export function publicPages(actions: PublicActions, options: PublicPagesOptions = {}): Hono {
@@ -44,7 +44,7 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
   const tracked = new TrackedRequests(actions, report);
   const app = new Hono();
 
-  // GET asks and changes nothing, whoever follows the link: people, prefetchers, scanners. HEAD comes here too.
+  // GET asks and changes nothing: people, prefetchers and scanners follow the link. HEAD comes here too.
   app.get('/u/:token', async (context) => {
     const token = context.req.param('token');
     try {

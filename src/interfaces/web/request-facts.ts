@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 
 /**
  * What a request to a public link tells about who made it: the raw facts from which people are later told from machines.
- * Header texts as they came, cut at 512 characters. The time is taken by whoever stores them.
+ * Header texts as they came, cut at 512 characters. The time is set when they are stored.
  */
 export interface RequestFacts {
   readonly method: string;

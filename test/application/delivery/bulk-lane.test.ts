@@ -262,7 +262,7 @@ describe('a transport that fails', () => {
     open({ pauseAfterSenderFaults: 30, answer: () => refused });
     await time.until('the campaign to be paused', () => world.paused.size > 0);
     expect(world.paused.get(campaign)).toBe(
-      '30 refusals in a row that are about the sender, not the recipients, the last: 550 5.7.26 the sender is unauthenticated',
+      '30 refusals in a row that concern the sender and not the recipients, the last: 550 5.7.26 the sender is unauthenticated',
     );
     await time.pass(2_000);
     expect(world.states()).toEqual({ rejected: handed.length });

@@ -286,7 +286,7 @@ describe('the sweep', () => {
     const doubtful = await stage.look(message);
     expect(doubtful).toMatchObject({
       state: 'in_doubt',
-      reply: 'the worker vanished during the attempt',
+      reply: 'the worker ended during the attempt',
       tries: [{ number: 1, outcome: 'in_doubt' }],
     });
     expect((await stage.jobs()).map((job) => job.start_after)).toEqual([doubtful.nextAttemptAt]);

@@ -90,8 +90,8 @@ describe('a lane that is watched', () => {
     expect(watch.stuck).toBeUndefined();
     expect(heard.lines).toEqual([
       `this worker is stuck: ${at}`,
-      'what this worker does while it is stuck was recorded',
-      'this worker is no longer stuck: it has let go of its work',
+      'recorded a CPU profile of the stuck worker',
+      'this worker is no longer stuck: it released its work',
     ]);
     expect([heard.changes, heard.profiles]).toEqual([3, 1]);
   });
@@ -120,7 +120,7 @@ describe('a lane that is watched', () => {
     stage.world.campaign(1);
     await stage.time.pass(AFTER_MS + 2_000);
     expect(watch.stuck?.profile).toBeUndefined();
-    expect(heard.lines.at(-1)).toBe('no CPU profile could be recorded: Error: the disk only reads');
+    expect(heard.lines.at(-1)).toBe('could not record a CPU profile: Error: the disk only reads');
   });
 
   it('has not waited while the machine slept', async () => {

@@ -16,11 +16,11 @@ it('a tally tells of trouble that lasts, and of its end, once each', () => {
   tally.measure(1_000);
   expect(said).toEqual([]);
   for (let second = 2; second < 10; second += 1) tally.measure(second * 1_000);
-  expect(said).toEqual(['warn campaign mail is not taken; it is tried again {"reason":"No connection for <address>"}']);
+  expect(said).toEqual(['warn the server does not take campaign mail; trying again {"reason":"No connection for <address>"}']);
   tally.count(anAttempt());
   tally.measure(10_000);
   tally.measure(11_000);
-  expect([tally.trouble, said.slice(1)]).toEqual([undefined, ['info campaign mail is taken again {}']]);
+  expect([tally.trouble, said.slice(1)]).toEqual([undefined, ['info the server takes campaign mail again {}']]);
   // What is over before anybody looks twice is not worth a line.
   tally.count(lost);
   tally.measure(12_000);

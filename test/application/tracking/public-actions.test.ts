@@ -222,7 +222,7 @@ describe('taking an unsubscribe back', () => {
     const consent = (await world.application.subscribers.consents(world.projectId, subscriberId)).at(-1);
     expect(consent).toMatchObject({
       action: 'resubscribe',
-      source: expect.stringContaining('taken back'),
+      source: expect.stringContaining('unsubscribe reverted'),
       userAgent: 'Mozilla/5.0',
     });
     expect([...consent!.listIds].toSorted()).toEqual(listIds.slice(0, 2).toSorted());

@@ -191,6 +191,6 @@ describe('the column of the address', () => {
 
   it('is another one than the name says, where only that one holds addresses', () => {
     const header = { cells: ['Email', 'Contact'], line: 1, sample: [['yes', 'ada@example.com']] };
-    expect(() => new ImportColumns(header, {})).toThrow('column 2 ("Contact") holds addresses. Say so with a map: 2=email.');
+    expect(() => new ImportColumns(header, {})).toThrow('column 2 ("Contact") holds addresses. Choose it with a map: 2=email.');
   });
 });

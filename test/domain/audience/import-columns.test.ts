@@ -77,7 +77,7 @@ describe('the columns of a CSV file', () => {
     [['email', 'mail'], {}, /columns 1 \("email"\) and 2 \("mail"\) both look like the e-mail address.*2=-/],
     [['Email', 'First name', 'Email'], {}, /columns 1 .* and 3 .* 3=- \(by position\)/],
     [['email', 'em\0ail'], {}, /Column 2 of the header \(line 1\) holds a zero byte/],
-    [['email', 'a', 'b'], { a: 'x', b: 'x' }, /columns 2 \("a"\) and 3 \("b"\) one meaning \(the attribute x\)/],
+    [['email', 'a', 'b'], { a: 'x', b: 'x' }, /columns 2 \("a"\) and 3 \("b"\) the same meaning \(the attribute x\)/],
     [['email'], { 2: '-' }, /column "2" that the file does not have/],
     [['email'], { nmae: 'name' }, /column "nmae" that the file does not have\. Columns seen: "email"/],
   ] as const)('%j with the map %j are refused', (columns, map, message) => {
@@ -198,13 +198,13 @@ describe('the columns of a CSV file', () => {
         ['Ada', 'ada@example.com'],
         ['Bob', ''],
       ],
-      /column 2 \("Kontakt"\) holds addresses\. Say so with a map: 2=email/,
+      /column 2 \("Kontakt"\) holds addresses\. Choose it with a map: 2=email/,
     ],
     [["What's your email address?", 'Other'], [['ada@example.com', '']], /column 1 .* 1=email/],
     [
       ['Chef', 'Vertretung'],
       [['a@example.com', 'b@example.com']],
-      /Columns 1 and 2 hold addresses: say with a map which one counts, such as 1=email/,
+      /Columns 1 and 2 hold addresses. Choose one with a map, such as 1=email/,
     ],
   ])('%j propose the column whose cells are addresses', (columns, sample, message) => {
     expect(() => opened(columns, {}, sample)).toThrow(message);
@@ -323,6 +323,6 @@ describe('what a file has too much of, or not at all', () => {
 
   it('is said with the key that holds an address, where no key is called so', () => {
     const read = () => new ImportColumns(undefined, {}).readRecord({ id: 7, contact: 'ada@example.com' }, 1);
-    expect(read).toThrow('The row has: id, contact. "contact" holds one. Say so with a map: contact=email.');
+    expect(read).toThrow('The row has: id, contact. "contact" holds one. Choose it with a map: contact=email.');
   });
 });

@@ -89,17 +89,15 @@ describe('the state machine of a campaign', () => {
   it('says what to do before a resend', () => {
     const campaign = aCampaign();
     const refusal = (way: string) =>
-      `The campaign is ${campaign.state === 'draft' ? 'a draft' : campaign.state}. A resend needs a submitted campaign: ${way}`;
-    const needed = 'one where everybody has a first outcome.';
+      `The campaign is ${campaign.state === 'draft' ? 'a draft' : campaign.state}. A resend needs a submitted campaign, ${way}`;
+    const needed = 'in which every recipient has a first outcome.';
     expect(() => campaign.reopen()).toThrow(refusal(`${needed} Launch it first.`));
     campaign.launch(AT);
-    expect(() => campaign.reopen()).toThrow(
-      refusal(`${needed} Wait until it is submitted; or cancel it, and nobody else gets it.`),
-    );
+    expect(() => campaign.reopen()).toThrow(refusal(`${needed} Wait until it is submitted, or cancel it to stop sending.`));
     campaign.pause(null);
     expect(() => campaign.reopen()).toThrow(refusal(`${needed} Resume it, and wait until it is submitted.`));
     campaign.cancel();
-    expect(() => campaign.reopen()).toThrow(refusal(`${needed} Create another campaign for those who are left.`));
+    expect(() => campaign.reopen()).toThrow(refusal(`${needed} Create another campaign for the remaining recipients.`));
   });
 });
 

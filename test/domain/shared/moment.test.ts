@@ -65,13 +65,13 @@ describe('a time as people write it', () => {
   });
 
   it('that clocks skip or show twice is refused, and taken with its offset', () => {
-    expect(() => at('2026-03-29 02:30')).toThrow('clocks skip it in Europe/Berlin');
+    expect(() => at('2026-03-29 02:30')).toThrow('clocks skip this time in Europe/Berlin');
     expect(() => at('2026-10-25 02:30')).toThrow('comes twice in Europe/Berlin');
     expect(at('2026-10-25 02:30 +02:00')).toBe('2026-10-25T00:30:00.000Z');
     expect(at('2026-10-25 02:30 +01:00')).toBe('2026-10-25T01:30:00.000Z');
     expect(at('2026-03-29 02:30', 'UTC')).toBe('2026-03-29T02:30:00.000Z');
     // A zone that has skipped a whole day.
-    expect(() => at('2011-12-30 12:00 Pacific/Apia')).toThrow('clocks skip it');
+    expect(() => at('2011-12-30 12:00 Pacific/Apia')).toThrow('clocks skip this time');
   });
 
   it('is the same again when its zone shows it', () => {
@@ -96,6 +96,8 @@ describe('a day that is counted from now', () => {
   it('has the gaps and overlaps of its zone like any other', () => {
     expect(() => at('tomorrow 2:30')).toThrow('comes twice in Europe/Berlin');
     const beforeSpring = new Date('2026-03-28T12:00:00Z');
-    expect(() => parseMoment('tomorrow 2:30').in('Europe/Berlin', beforeSpring)).toThrow('clocks skip it in Europe/Berlin');
+    expect(() => parseMoment('tomorrow 2:30').in('Europe/Berlin', beforeSpring)).toThrow(
+      'clocks skip this time in Europe/Berlin',
+    );
   });
 });

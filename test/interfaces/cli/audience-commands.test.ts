@@ -206,9 +206,7 @@ describe('import', () => {
     expect(stderr).toContain('import: 4 in');
     const rejected = await readFile(file('rejected.csv'), 'utf8');
     expect(rejected.split('\r\n')[0]).toBe('"line","reason","mail","Vorname","Ort"');
-    expect(rejected).toContain(
-      '"4","""nobody"" is not an e-mail address we can mail: the ""@"" is missing.","nobody","Bad","a;b"',
-    );
+    expect(rejected).toContain('"4","""nobody"" is not a valid e-mail address: the ""@"" is missing.","nobody","Bad","a;b"');
     expect((await run(['subscriber', 'get', 'ada@example.org', '--json'])).json).toMatchObject({
       attributes: { first_name: 'Ada', city: 'Paris' },
     });
@@ -217,7 +215,7 @@ describe('import', () => {
   it('shows people the first faults', async () => {
     const { stdout } = await run(['import', file('people.csv'), '--dry-run']);
     expect(stdout).toMatch(/^dry run +[0-9a-f-]{36}\nrows +4\nimported +2 \(0 new, 2 known\)\n/);
-    expect(stdout).toMatch(/ 4 {2}"nobody" is not an e-mail address/);
+    expect(stdout).toMatch(/ 4 {2}"nobody" is not a valid e-mail address/);
   });
 
   it('reads standard input, in whatever pieces it comes', async () => {
@@ -249,7 +247,7 @@ describe('import', () => {
     expect((await run(['import', '-', '--rejected', file('old.csv')], { stdin: 'a,b\n1,2\n' })).status).toBe(2);
     expect(await readFile(file('old.csv'), 'utf8')).toBe('old');
     expect((await run(['import', file('own.csv'), '--rejected', join(directory, 'no', 'r.csv')])).stderr).toContain(
-      'its folder does not exist',
+      'its directory does not exist',
     );
   });
 
@@ -259,21 +257,25 @@ describe('import', () => {
     expect(stdout).toMatch(/^encoding +windows-1252$/m);
     expect(stderr).toContain('warning: The file does not state its encoding; it was read as windows-1252');
     expect(stderr).toContain('warning: column "lang": "Klingon" is not a language');
-    expect(stderr).toContain('(1 row, first on line 2)');
+    expect(stderr).toContain('(1 row, on line 2)');
   });
 
   it('asks what is to become of people who left elsewhere', async () => {
     const left = 'email,status\nleft@example.org,unsubscribed\n';
     const asked = await run(['import', '-', '--list', 'harbour-letter'], { stdin: left });
     expect(asked.status).toBe(4);
-    expect(asked.stderr).toContain('1 row says that people must not be mailed: column "status" is "unsubscribed" (1).');
+    expect(asked.stderr).toContain('1 row says that subscribers must not be mailed: column "status" is "unsubscribed" (1).');
     const told = await run(['import', '-', '--list', 'harbour-letter', '--as', 'stated', '--json'], { stdin: left });
     expect(told).toMatchObject({ status: 0, json: { as: 'stated', totals: { imported: 1 } } });
-    expect((await run(['import', '-', '--as', 'gone'], { stdin: left })).stderr).toContain('--as is subscribed, unsubscribed');
+    expect((await run(['import', '-', '--as', 'gone'], { stdin: left })).stderr).toContain(
+      '--as must be subscribed, unsubscribed',
+    );
   });
 
   it('warns when these people join nothing', async () => {
-    expect((await run(['import', '-'], { stdin: csv })).stderr).toContain('warning: no --list: these people join none');
+    expect((await run(['import', '-'], { stdin: csv })).stderr).toContain(
+      'warning: no --list is given: these subscribers join no list',
+    );
   });
 
   it.each([
@@ -289,7 +291,7 @@ describe('import', () => {
       'a map without a name',
       ['import', '-', '--list', 'harbour-letter', '--map', 'city'],
       2,
-      '--map wants name=value, not "city".',
+      '--map must be name=value, not "city".',
     ],
     [
       'a map of no column',
@@ -298,7 +300,7 @@ describe('import', () => {
       'Columns seen: "mail", "Vorname", "Ort".',
     ],
     ['words without a source', ['import', '-', '--consent-text', 'I agree'], 2, '--consent-text needs --consent-source'],
-    ['an unknown format', ['import', '-', '--list', 'harbour-letter', '--format', 'xlsx'], 2, '--format is csv or jsonl.'],
+    ['an unknown format', ['import', '-', '--list', 'harbour-letter', '--format', 'xlsx'], 2, '--format must be csv or jsonl.'],
   ])('refuses %s', async (_name, words, status, message) => {
     const ran = await run(words, { stdin: csv });
     expect(ran.status).toBe(status);

@@ -166,7 +166,7 @@ describe('a campaign from a file', () => {
     expect(faults.error.problems).toMatchObject([{ code: 'template.unknown_variable', part: 'source', line: 9 }]);
     const mended = LETTER.replace('November letter', 'Faulty');
     expect((await run(['campaign', 'create', '--file', '-'], { stdin: mended })).status).toBe(0);
-    expect((await run(['campaign', 'check', 'Faulty'])).stdout).toBe('Nothing stands in the way.\n2 people would get it.\n');
+    expect((await run(['campaign', 'check', 'Faulty'])).stdout).toBe('No problems found.\n2 recipients would get it.\n');
   });
 
   it('that cannot be read is refused with the line, before anything is opened', async () => {
@@ -174,7 +174,7 @@ describe('a campaign from a file', () => {
       stdin: '---\nsubject: x\nauthor: a@b.example\nlist: y\n---\nz',
     });
     expect(status).toBe(2);
-    expect(stderr).toContain('error: standard input, line 4: "list" is not known here.');
+    expect(stderr).toContain('error: standard input, line 4: "list" is not a field of the front matter.');
     expect(stderr).toContain('(content.file_invalid)');
     expect(await run(['campaign', 'create', '--file', join(directory, 'none.mjml')])).toMatchObject({ status: 2 });
   });
@@ -248,7 +248,7 @@ describe('sending', () => {
   it('warns after a plain launch that nobody works, and launching twice is refused', async () => {
     const { status, json, stderr } = await run(['campaign', 'launch', 'Faulty', '--json']);
     expect({ status, state: json.state, recipients: json.recipients }).toEqual({ status: 0, state: 'sending', recipients: 2 });
-    expect(stderr).toContain(`This process does it with: pennypost campaign watch ${json.slug}`);
+    expect(stderr).toContain(`To send in this process: pennypost campaign watch ${json.slug}`);
     expect(await run(['campaign', 'launch', 'Faulty'])).toMatchObject({
       status: 4,
       stderr: expect.stringContaining('(campaign.transition_refused)'),
@@ -266,7 +266,7 @@ describe('sending', () => {
     const { status, json, stderr } = await sending(['campaign', 'watch', 'Faulty', '--json']);
     expect(status).toBe(0);
     expect(json).toMatchObject({ state: 'submitted', recipients: 2, states: { submitted: 2, pending: 0 } });
-    expect(stderr).toContain('No worker for the bulk lane is running: this process does the work until it is done.');
+    expect(stderr).toContain('No worker for the bulk lane is running: this process works until the command is done.');
     expect(stderr).toContain('Faulty: 2 of 2 in');
     expect(instance.inbox?.recipients()).toBe(2);
   });
@@ -281,7 +281,7 @@ describe('the report', () => {
       opened: { unique: 0, total: 0 },
       links: [{ target: 'https://harbour.example/new', unique: 0, total: 0 }],
       rates: expect.arrayContaining([
-        expect.objectContaining({ name: 'open', definition: 'people who opened / messages submitted' }),
+        expect.objectContaining({ name: 'open', definition: 'recipients that opened / messages submitted' }),
       ]),
     });
     const { days } = json.daily as { days: { counts: { submitted: number } }[] };
@@ -292,10 +292,10 @@ describe('the report', () => {
   it('is tables and a chart for people, that fit the terminal', async () => {
     const { stdout } = await run(['campaign', 'report', 'Faulty'], { columns: 60 });
     expect(stdout).toMatch(/submitted +2 +100\.0 %/);
-    expect(stdout).toContain('taken by the next mail server');
+    expect(stdout).toContain('accepted by the next mail server');
     expect(stdout).toMatch(/clicked +0 +0 +0\.0 %/);
     expect(stdout).toContain('https://harbour.example/new');
-    expect(stdout).toContain('Submitted a day');
+    expect(stdout).toContain('Submitted per day');
     expect(Math.max(...stdout.split('\n').map((line) => [...line].length))).toBeLessThanOrEqual(60);
   });
 

@@ -235,7 +235,7 @@ describe('a text without quotation marks', () => {
   });
 
   it.each([
-    ['subject:News', 'line 2: a blank is missing behind "subject:". Write: subject: News'],
+    ['subject:News', 'line 2: a space is missing after "subject:". Write: subject: News'],
     ['subject: x\n\nDear reader', 'line 4: "Dear reader" is not of the form "name: value"'],
   ])('is told from other faults: %j', (text, message) => {
     expect(faultOf('x.md', `---\n${text}\nauthor: a@b.example\n---\nHello`)).toContain(message);
@@ -249,16 +249,24 @@ describe('a fault in a content file', () => {
       '<mjml>',
       'x.mjml, line 1: the file must begin with "---", then subject and author, then "---" and the content.',
     ],
-    ['no end', '---\nsubject: x\n', 'x.mjml, line 1: the front matter is not ended: a second line of "---" is missing.'],
+    ['no end', '---\nsubject: x\n', 'x.mjml, line 1: the front matter does not end: add a second line of "---" after it.'],
     [
       'no content',
       '---\nsubject: x\nauthor: a@b.example\n---\n \n',
-      'x.mjml, line 4: nothing follows the front matter: there is no content.',
+      'x.mjml, line 4: no content follows the front matter. Write it after the second line of "---".',
     ],
     ['bad YAML', front('defaults: { a: 1', 'footer: none'), 'x.mjml, line 5: the YAML cannot be read: '],
     ['a key twice', front('subject: Again'), 'x.mjml, line 4: the YAML cannot be read: Map keys must be unique'],
-    ['an unknown key', front('name: x', 'sujet: y'), 'x.mjml, line 5: "sujet" is not known here. Known: kind, name, subject'],
-    ['a key in capitals', front().replace('subject:', 'Subject:'), '"Subject" is not known here. Known: kind, name, subject'],
+    [
+      'an unknown key',
+      front('name: x', 'sujet: y'),
+      'x.mjml, line 5: "sujet" is not a field of the front matter. Fields: kind, name, subject',
+    ],
+    [
+      'a key in capitals',
+      front().replace('subject:', 'Subject:'),
+      '"Subject" is not a field of the front matter. Fields: kind, name, subject',
+    ],
     ['a missing key', front().replace('subject: News\n', ''), 'x.mjml, line 1: "subject" is missing.'],
     ['no text', front('preheader: 5'), 'x.mjml, line 4: "preheader": a text is expected; put it in quotation marks.'],
     ['no list', front('lists: { a: 1 }'), 'x.mjml, line 4: "lists": a list of ids or slugs is expected.'],
@@ -274,7 +282,7 @@ describe('a fault in a content file', () => {
       'x.mjml, line 4: schedule: "2026-02-30 10:00" is not a time: there is no such day',
     ],
     ['nothing but text', '---\nhello\n---\nx', 'x.mjml, line 2: names and values such as "subject: News" are expected'],
-    ['aliases', front('defaults: &a { b: 1 }', 'headers: *a'), 'x.mjml, line 5: aliases (*name) are not read here.'],
+    ['aliases', front('defaults: &a { b: 1 }', 'headers: *a'), 'x.mjml, line 5: aliases (*name) are not supported.'],
   ])('names its line: %s', (_name, text, message) => {
     expect(faultOf('x.mjml', text)).toContain(message);
   });

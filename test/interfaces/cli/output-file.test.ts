@@ -73,8 +73,8 @@ describe('a file that a command writes', () => {
 
   it.each([
     ['a directory', async () => mkdir(at('d')).then(() => at('d')), 'is a directory'],
-    ['in a folder that is not there', async () => at('no/out.csv'), 'its folder does not exist'],
-    ['in a folder that is a file', async () => at('p.csv/out.csv'), 'its folder is a file'],
+    ['in a folder that is not there', async () => at('no/out.csv'), 'its directory does not exist'],
+    ['in a folder that is a file', async () => at('p.csv/out.csv'), 'its directory is a file'],
   ])('is refused at once when it is %s', async (_, where, message) => {
     await expect(OutputFile.open(await where(), '--html')).rejects.toMatchObject({
       code: 'input.invalid',

@@ -113,7 +113,7 @@ describe('a command line that is wrong', () => {
     ['a missing option', ['list', 'create'], "required option '--name <name>' not specified."],
     ['a missing argument', ['campaign', 'get'], "missing required argument 'campaign'."],
     ['too much', ['status', 'now'], "too many arguments for 'status'"],
-    ['no number', ['demo', '--recipients', 'many'], '--recipients wants a whole number from 1 to 100,000, not "many".'],
+    ['no number', ['demo', '--recipients', 'many'], '--recipients must be a whole number from 1 to 100,000, not "many".'],
     ['no lane', ['work', '--lanes', 'bulk,fast'], '--lanes: "fast" is not one of transactional, bulk, background.'],
   ])('says so in one line and ends with 2: %s', async (_name, words, message) => {
     const { status, stdout, stderr } = await run(words);

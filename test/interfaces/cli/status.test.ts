@@ -64,7 +64,7 @@ describe('status', () => {
       renderStatus({ ...quiet, workers: [worker] }, now, undefined)
         .split('\n')
         .at(-1),
-    ).toBe('node-1:42 cannot hand over, and tries again: No connection to relay:25: ECONNREFUSED');
+    ).toBe('node-1:42 cannot hand over and keeps trying: No connection to relay:25: ECONNREFUSED');
   });
 
   it('says at the end which worker gets nowhere, at what, and where its profile lies', () => {
@@ -95,14 +95,16 @@ describe('status', () => {
   });
 
   it('says how to start a worker when there is none', () => {
-    expect(renderStatus(quiet, now, undefined)).toContain('No worker is running. Start one: pennypost serve, or pennypost work');
+    expect(renderStatus(quiet, now, undefined)).toContain(
+      'No worker is running. Start one with "pennypost serve" or "pennypost work".',
+    );
   });
 });
 
 describe('doctor', () => {
   const findings = [
     { what: 'database', verdict: 'ok', found: 'PostgreSQL' },
-    { what: 'SMTP', verdict: 'fail', found: 'nobody answers', advice: 'Look at PENNYPOST_SMTP_URL.' },
+    { what: 'SMTP', verdict: 'fail', found: 'nobody answers', advice: 'Check PENNYPOST_SMTP_URL.' },
   ] as const;
   const run = commandLine({ ...closedWorkbench, examine: async () => findings });
 
@@ -111,7 +113,7 @@ describe('doctor', () => {
     expect(status).toBe(5);
     expect(stdout).toMatch(/^ok +database +PostgreSQL$/m);
     expect(stdout).toMatch(/^fail +SMTP +nobody answers$/m);
-    expect(stdout).toContain('What to do\n- SMTP: Look at PENNYPOST_SMTP_URL.\n');
+    expect(stdout).toContain('What to do\n- SMTP: Check PENNYPOST_SMTP_URL.\n');
   });
 
   it('ends with 0 when there is nothing worse than a warning', async () => {
@@ -121,6 +123,6 @@ describe('doctor', () => {
     });
     const { status, json } = await mild(['doctor', '--json']);
     expect(status).toBe(0);
-    expect(json).toMatchObject({ findings: [{ verdict: 'warn' }, { advice: 'Look at PENNYPOST_SMTP_URL.' }] });
+    expect(json).toMatchObject({ findings: [{ verdict: 'warn' }, { advice: 'Check PENNYPOST_SMTP_URL.' }] });
   });
 });

@@ -70,7 +70,7 @@ describe('Ctrl-C while a process sends what it watches', () => {
     await eventually('some to be accepted', async () => (await accepted()).length > 40);
     running.kill('SIGINT');
     expect(await running.ended).toBe(130);
-    expect(running.errors()).toContain('No worker for the bulk lane is running: this process does the work until it is done.');
+    expect(running.errors()).toContain('No worker for the bulk lane is running: this process works until the command is done.');
     expect(running.errors()).toMatch(/Interrupted\. [\d,]+ messages? (is|are) left/);
     const report = await instance.application.campaigns.report(await readFile(join(directory, 'project'), 'utf8'), campaignId);
     expect(report.state).toBe('sending');

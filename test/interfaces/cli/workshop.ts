@@ -88,7 +88,7 @@ export function workbenchOn(test: TestInstance, sends = false): Workbench {
     startWorker: closedWorkbench.startWorker,
     examine: async () => [
       { what: 'database', verdict: 'ok', found: 'PostgreSQL' },
-      { what: 'SMTP', verdict: 'fail', found: 'nobody answers', advice: 'Look at PENNYPOST_SMTP_URL.' },
+      { what: 'SMTP', verdict: 'fail', found: 'nobody answers', advice: 'Check PENNYPOST_SMTP_URL.' },
     ],
   };
 }

@@ -198,7 +198,7 @@ describe('the options', () => {
 
   it.each([
     [{ databse: 'x' }, /^input\.invalid \/databse: createPennypost has no option databse\. It has database, dataDir/],
-    [{ database: 'postgresql://u:secret@localhost' }, /\/secretKey: .* secretKey is needed/],
+    [{ database: 'postgresql://u:secret@localhost' }, /\/secretKey: .* `secretKey` is required/],
     [{ database: 'mysql://u:hidden@localhost/x', secretKey: 'a'.repeat(64) }, /must look like postgresql:\/\//],
     [{ database: 5 }, /^input\.invalid \/database: createPennypost: database must be a URL/],
     [{ database: 'postgresql://localhost/x', secretKey: 'hidden' }, /^\S+secret_key\S* /],

@@ -54,7 +54,7 @@ describe('data of the host for recipients of a campaign', () => {
     [
       'holds something else than objects',
       async (_, ids) => new Map(ids.map((id) => [id, 5 as unknown as object])),
-      'recipient data: recipientData gave no object for ',
+      'recipient data: recipientData returned no object for ',
     ],
   ];
   it.each(failures)('defers the whole page with the reason when it %s', async (_, recipientData, reason) => {

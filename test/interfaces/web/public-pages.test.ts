@@ -152,8 +152,8 @@ describe('one-click unsubscribe (RFC 8058)', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 404, 200]);
     expect(await Promise.all(answers.map((answer) => answer.text()))).toEqual([
       'You are unsubscribed.\n',
-      expect.stringContaining('nobody was unsubscribed'),
-      expect.stringContaining('Nobody was unsubscribed'),
+      expect.stringContaining('no subscription was changed'),
+      expect.stringContaining('No subscription was changed'),
     ]);
   });
 

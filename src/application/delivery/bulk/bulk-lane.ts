@@ -42,7 +42,7 @@ export class BulkLane {
   #stopping = false;
   #claiming = false;
   #claimAgain = false;
-  /** The last look found no shard of any mailing; until the next tick nobody need look again. */
+  /** The last look found no shard of any mailing; the next look is at the next tick. */
   #nothingFree = false;
   #reachableSince = Number.POSITIVE_INFINITY;
   #tookTurnsAt = Number.NEGATIVE_INFINITY;
@@ -117,7 +117,7 @@ export class BulkLane {
       submitted: this.#lines.reduce((sum, { tally }) => sum + tally.submitted, 0),
       perSecond: this.#lines.reduce((sum, { tally }) => sum + tally.perSecond, 0),
       unrecorded: this.#recorder.unrecorded,
-      // Nobody asks the next hop for anything else: what it said last may be long over.
+      // The next hop is not asked anything else: its last answer may be out of date.
       trouble: this.#held.size > 0 ? this.#lines.find(({ tally }) => tally.trouble !== undefined)?.tally.trouble : undefined,
     };
   }
@@ -134,7 +134,7 @@ export class BulkLane {
 
   /**
    * Stops claiming, finishes what is on the wire, writes all outcomes, hands shards back (promise D9). Leases are renewed to
-   * the end: whoever took a shard over meanwhile would repeat what is on the wire. Without the database it gives up after a while.
+   * the end: a worker that took a shard over meanwhile would repeat messages that are being sent. Without the database it gives up after a while.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -150,7 +150,7 @@ export class BulkLane {
       const facts = { inDoubt: this.inDoubt, shards: [...this.#held.keys()], waitedMs: timing.HAND_BACK_MS };
       this.#log.error(
         facts,
-        'the database did not take the last outcomes: messages in doubt are sent again, marked, by the next worker',
+        'the database did not take the last outcomes: the next worker sends messages in doubt again, marked as possible repeats',
       );
     }
   }
@@ -176,10 +176,10 @@ export class BulkLane {
   #reportError(error: unknown): void {
     if (this.#ports.isTransient(error)) {
       if (this.#reachableSince !== Number.POSITIVE_INFINITY)
-        this.#log.warn({ reason: error }, 'the database is away; workers wait');
+        this.#log.warn({ reason: error }, 'the database is unavailable; workers wait');
       this.#reachableSince = Number.POSITIVE_INFINITY;
     } else {
-      this.#log.error({ reason: error }, 'bulk sending stumbled');
+      this.#log.error({ reason: error }, 'bulk sending failed and is tried again');
     }
   }
 
@@ -212,7 +212,7 @@ export class BulkLane {
     return busy < timing.MOST_SHARDS;
   }
 
-  /** With its hands full it gives a shard back when a mailing waits that has none here: else one more than those would starve. */
+  /** At its limit of shards it gives one back when a mailing without a shard here waits: otherwise mailings beyond that number would starve. */
   async #takeTurns(): Promise<void> {
     const now = this.#clock.monotonic();
     if (this.#stopping || this.#hasHands() || now - this.#tookTurnsAt < timing.TAKE_TURNS_MS) return;
@@ -223,9 +223,9 @@ export class BulkLane {
     if (longest.inFlight === 0) await this.#giveBack(longest);
   }
 
-  /** One more shard: any while there is little left to do, else only of mailings that this process holds nothing of. */
+  /** One more shard: any while there is little left to do, otherwise only of mailings without a shard in this process. */
   async #claimOne(): Promise<boolean> {
-    // After a sleep of the machine our own leases look as free as anybody's: keep what is ours before taking more.
+    // After a sleep of the machine the own leases look as free as all others: keep them before taking more.
     if ([...this.#held.values()].some((held) => !held.fenced && this.#clock.monotonic() > held.deadline)) await this.#renew();
     const open = [...this.#held.values()].filter((held) => !held.closing);
     const avoid = remainingOf(open) < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.mailing.mailingId))];
@@ -241,7 +241,7 @@ export class BulkLane {
     return true;
   }
 
-  /** Claimed in vain: nobody should have to wait for the end of this lease. */
+  /** Claimed in vain: no other worker should have to wait for the end of this lease. */
   async #letGo(lease: ShardLease, error: unknown): Promise<never> {
     await this.#ports.release([leaseKey(lease)]).catch((another: unknown) => this.#reportError(another));
     throw error;
@@ -364,7 +364,7 @@ export class BulkLane {
     }
   }
 
-  /** Somebody else holds it now: what is on the wire is still recorded, as facts. */
+  /** Another worker holds it now: messages that are being sent are still recorded, as facts. */
   #lose(held: LeasedShard): void {
     if (held.fenced) return;
     held.fenced = true;

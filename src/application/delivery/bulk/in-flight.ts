@@ -24,7 +24,7 @@ export interface MessageInFlight {
 
 /**
  * The messages of one process that a transport has. A server may take longer for MAIL, RCPT and DATA than facts about people stay
- * fresh; whom it keeps waiting is read again while it does, or nobody there could ever be mailed (promise D11).
+ * fresh; recipients that wait for it are re-read meanwhile, otherwise they could never be mailed (promise D11).
  */
 export class InFlight {
   readonly #messages: MessageInFlight[] = [];

@@ -11,15 +11,15 @@ export const RENEW_MS = 3_000;
 export const CONTROL_MS = 500;
 export const SETTLE_MS = 2_000;
 export const RATE_MS = 1_000;
-/** Shards at once with people who were not handed over yet. */
+/** Most shards at once with recipients that were not handed over yet. */
 export const MOST_SHARDS = 8;
 /** With that many in hand, how often a shard is given back for one of a mailing that has none here. */
 export const TAKE_TURNS_MS = 2_000;
 /** As many, with those that only wait for a few answers. */
 export const MOST_HELD = 32;
-/** Whom a server keeps waiting is read again when what is known is so old; see FRESH_MS. */
+/** Recipients that wait for a slow server are re-read after this many milliseconds; see FRESH_MS. */
 export const REFRESH_MS = 1_000;
-/** How often those who wait are looked after. */
+/** How often waiting recipients are checked. */
 export const SWEEP_MS = 200;
 /** So long they wait while others are served, before a later run gets them. */
 export const DELAY_MS = 5_000;

@@ -35,7 +35,7 @@ export const leaseKey = ({ projectId, mailingId, run, number, fence }: ShardLeas
 });
 export const keyOf = (held: LeasedShard): ShardKey & { fence: number } => leaseKey(held.shard.lease);
 
-/** People whom this process may hand over now or soon, of what it holds open. */
+/** Recipients of the open shards that this process may hand over now or soon. */
 export function remainingOf(held: Iterable<LeasedShard>): number {
   let remaining = 0;
   for (const { closing, blocked, shard } of held) if (!closing && !blocked) remaining += shard.remaining;
@@ -67,7 +67,7 @@ export function leaveToNextRun(held: LeasedShard, turn: Turn, at: Date, domain: 
   held.shard.settle(turn.position, { ...heldBack(turn, at, domain, LEFT_AT_CLOSE), dueAtOnce: true });
 }
 
-const LEFT_AT_CLOSE = 'held back: sending stopped before its turn, when others behind it had had theirs';
+const LEFT_AT_CLOSE = 'held back: sending stopped before this recipient, after later ones were sent';
 
 const heldBack = ({ subscriberId, possibleRepeat }: Turn, at: Date, domain: string | undefined, reply: string): Outcome => ({
   subscriberId,

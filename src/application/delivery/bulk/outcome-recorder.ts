@@ -6,7 +6,7 @@ import { ClaimDemand } from './claim-demand.ts';
 /** Commits without any pause degenerate to 5 rows each and cost PostgreSQL 3 to 4 times the CPU; 20 ms gives 100 and more. */
 const FLOOR_MS = 20;
 /**
- * A batch that nobody waits for gets this long to fill up to half of the window. A row of 100 costs PostgreSQL 12 us and this
+ * A batch without waiters gets this long to fill up to half of the window. A row of 100 costs PostgreSQL 12 us and this
  * process 11, a row of 500 costs them 5 each; but what waits here is what a crash repeats, so not longer.
  */
 const FILL_MS = 50;
@@ -41,7 +41,7 @@ export class OutcomeRecorder {
   #running: Promise<void> | undefined;
   /** Shards about to be given back, and who waits for it. */
   readonly #retracting = new Map<HeldShard, PromiseWithResolvers<void>>();
-  /** Shards of which nobody is handed over any more; what is left of their claims takes no room from the others. */
+  /** Shards without further hand-over; the rest of their claims takes no room from the others. */
   readonly #closed = new Set<HeldShard>();
   /** A batch is given time to fill. */
   #filling: PromiseWithResolvers<void> | undefined;
@@ -87,7 +87,7 @@ export class OutcomeRecorder {
     this.#closed.delete(shard);
   }
 
-  /** Nobody more of it is handed over: its claim is not extended, and only what is on the wire belongs to the window. */
+  /** Its hand-over has ended: its claim is not extended, and only messages that are being sent belong to the window. */
   close(shard: HeldShard): void {
     this.#closed.add(shard);
     this.wake();
@@ -119,7 +119,7 @@ export class OutcomeRecorder {
 
   /**
    * Writes what is known of one shard and shrinks its claim to what was really handed over; then it may be given back. It is
-   * not tracked any more afterwards. Whoever asks again meanwhile waits for the same end.
+   * not tracked any more afterwards. Another call meanwhile waits for the same end.
    */
   async retract(shard: HeldShard): Promise<void> {
     const asked = this.#retracting.get(shard);
@@ -127,7 +127,7 @@ export class OutcomeRecorder {
     const leaving = Promise.withResolvers<void>();
     this.#retracting.set(shard, leaving);
     this.wake();
-    // Stopped meanwhile: nothing will be written any more, and nobody may wait for it.
+    // Stopped meanwhile: nothing will be written any more, and no caller may wait for it.
     if (this.#stopped) this.#retracted(shard);
     return leaving.promise;
   }
@@ -183,7 +183,7 @@ export class OutcomeRecorder {
     this.#filling = undefined;
   }
 
-  /** The batch is large enough, or hand-over, a shard's end or somebody who stops waits for it. */
+  /** The batch is large enough, or hand-over, a shard's end or a stop waits for it. */
   #urgent(): boolean {
     if (this.#stopped || this.#draining || this.#retracting.size > 0) return true;
     let gathered = 0;

@@ -98,7 +98,7 @@ export class Pump {
     }
   }
 
-  /** Nobody of this shard is handed over any more. */
+  /** The hand-over of this shard has ended. */
   close(held: LeasedShard): void {
     for (const { delayed } of this.#lines)
       for (const { recipient, destination } of delayed.leave(held))
@@ -112,7 +112,7 @@ export class Pump {
 
   /**
    * Decides on the unsent turns of a shard that is about to be given back. Where others behind one have had theirs, the next holder
-   * would have to take it for one that may have been sent: then a later run gets it. Whoever has taken the shard over already
+   * would have to take it for one that may have been sent: then a later run gets it. A worker that has taken the shard over already
    * knows of all of them.
    */
   part(held: LeasedShard): void {

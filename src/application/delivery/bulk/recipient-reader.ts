@@ -88,14 +88,14 @@ export class RecipientReader {
     return recipientOf(turn, page);
   }
 
-  /** Takes back whom `next` has just given: they are the next one again. */
+  /** Returns the recipient that `next` has just given: it is the next one again. */
   putBack({ turn, page }: ReadRecipient): void {
     this.#ahead.set(turn.subscriberId, page);
     this.#taken -= 1;
     this.#shard.giveBack(turn.position);
   }
 
-  /** Whether somebody like this is among those who were read ahead. */
+  /** Whether such a recipient is among those that were read ahead. */
   isAhead(like: (address: string) => boolean): boolean {
     for (const [id, { facts }] of this.#ahead) {
       const known = facts.get(id);
@@ -130,7 +130,7 @@ export class RecipientReader {
         this.#onReady();
       },
       (error: unknown) => {
-        // Nobody is called: who asks again does so by a clock of its own, not in a circle while the database is away.
+        // No callback: callers ask again by a clock of their own, not in a loop while the database is unavailable.
         this.#loading = undefined;
         this.#onError(error);
       },

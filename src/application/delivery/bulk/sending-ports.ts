@@ -95,7 +95,7 @@ export class SendingPorts implements BulkLanePorts {
         };
       })
       .then(({ mailing, campaign, frozen }) => {
-        // Whoever launched it may not have known where this worker's mail goes.
+        // The process that launched it may not have known the transport of this worker.
         if (!this.#localTransport) refuseInsecure(frozen.publicUrl);
         return SendingMailing.load(mailing, campaign, frozen, this.#renderer, this.#keys);
       });
@@ -154,7 +154,7 @@ export class SendingPorts implements BulkLanePorts {
       const { campaignId } = await this.#work.run((scope) => scope.campaign.mailings.get(projectId, mailingId));
       await this.#desk.pause(projectId, campaignId, reason);
     } catch (error) {
-      // Paused or cancelled by somebody else, which is what was wanted.
+      // Paused or cancelled by another process, with the same effect.
       if (!(error instanceof CampaignTransitionRefused)) throw error;
     }
   }
@@ -170,7 +170,7 @@ function merged(
 function within(source: RecipientDataSource, campaign: { projectId: Id; campaignId: Id }, ids: readonly Id[]) {
   const { promise, reject, resolve } = Promise.withResolvers<ReadonlyMap<Id, RecipientFacts['attributes']>>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${source.timeoutMs} ms`)), source.timeoutMs);
-  // A source that throws rather than rejects must not leave the timer's rejection to nobody.
+  // A source that throws rather than rejects must not leave the timer's rejection unhandled.
   Promise.resolve()
     .then(() => source.read(campaign, ids))
     .then(resolve, reject);

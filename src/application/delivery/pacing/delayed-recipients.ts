@@ -50,7 +50,7 @@ export class DelayedRecipients {
     return this.#lines.get(destination) ?? [];
   }
 
-  /** The domain whose turn it is among those for which somebody waits. */
+  /** The next domain among those with waiting recipients. */
   next(): Destination | undefined {
     const [first] = this.#lines;
     if (first === undefined) return undefined;
@@ -72,7 +72,7 @@ export class DelayedRecipients {
     if (line.length === 0) this.#lines.delete(destination);
   }
 
-  /** Takes away and returns everybody of this shard. */
+  /** Removes and returns all recipients of this shard. */
   leave(held: LeasedShard): Waiting[] {
     const leaving: Waiting[] = [];
     for (const [destination, line] of this.#lines) {

@@ -3,9 +3,9 @@ import { Slowing } from './slowing.ts';
 
 /** Time is counted in rounds: an answer in the round of its message or in the next one is quick, so within about a second. */
 const ROUND_MS = 750;
-/** So long must everybody else have had nothing to send before a slow domain gets more than its part. */
+/** Other domains must have had nothing to send for this long before a slow domain gets more than its part. */
 const IDLE_MS = 1_000;
-/** Part of the connections that a domain gets of which nobody knows how it answers. */
+/** Part of the connections that a domain gets before its speed is known. */
 const FIRST_PART = 0.05;
 /** Quick answers of the others, in this round and the last, that make waiting for a slow domain a loss to them. */
 const BUSY_ANSWERS = 4;
@@ -52,14 +52,14 @@ const quickOf = ({ quick, quickBefore }: Destination): number => quick + quickBe
 
 /**
  * How much each receiving domain may have on the way, so that one that answers slowly does not get every connection while
- * others are answered quickly (promise D7). Nobody knows beforehand which domain is slow, and at thousands of messages a second a
+ * others are answered quickly (promise D7). Which domain is slow is unknown beforehand, and at thousands of messages a second a
  * slow one would have all connections before its first answer is due. So each begins with a twentieth of them (one at least)
  * and gets one more for every quick answer, which is all it can use after some ten of them. Messages without an answer for
  * about a second count against it: of those it may have that twentieth and the part of the connections that is its part of all
  * quick answers, and gets nothing more until they are answered.
  *
- * The limit holds as long as it helps somebody: when nobody else has had anything to send for a second, or when answers are
- * slow whoever is asked, a domain may use the connections but for a quarter, which is kept for whoever comes.
+ * The limit holds as long as it helps others: when no other domain has had anything to send for a second, or when answers are
+ * slow from all domains, a domain may use the connections except a quarter, which is reserved for new ones.
  */
 export class Destinations {
   readonly #known = new Map<string, Destination>();
@@ -75,10 +75,10 @@ export class Destinations {
   #quickBefore = 0;
   /**
    * How much of the say of domains was that answers are quick, of late; undefined before the first. Counted by domains: one that
-   * has all connections and answers slowly would else be all that there is to be heard.
+   * has all connections and answers slowly would otherwise be the only source of answers.
    */
   #quickness: number | undefined;
-  /** Since when somebody is held back although nobody else has anything to send. */
+  /** Since when recipients are held back although no other domain has anything to send. */
   #idleSince = Number.POSITIVE_INFINITY;
 
   /** @param now monotonic milliseconds, as everywhere here */
@@ -114,7 +114,7 @@ export class Destinations {
     this.#idleSince = Number.POSITIVE_INFINITY;
   }
 
-  /** There is room, and nobody to send to but those who are held back. */
+  /** There is room, and only recipients that are held back are left. */
   idle(now: number): void {
     if (this.#idleSince > now) this.#idleSince = now;
   }
@@ -211,15 +211,15 @@ export class Destinations {
     this.#turn(destination);
     const perSecond = destination.slowing?.perSecond;
     if (perSecond !== undefined)
-      return `held back: ${destination.domain} refuses mail from us for now and gets ${Math.round(perSecond)} messages a second`;
-    // Before anybody has been answered it may be the server that is slow.
+      return `held back: ${destination.domain} temporarily refuses mail from this sender and gets ${Math.round(perSecond)} messages a second`;
+    // Before the first answer the server itself may be slow.
     const { late, stuck } = destination;
     if (this.#quickness !== undefined && (late || (stuck > 0 && stuck >= this.#patience(destination))))
       return `held back: ${destination.domain} is slow to answer, and others were waiting`;
     return undefined;
   }
 
-  /** Answers take long whoever is asked. */
+  /** Answers take long from all domains. */
   get slow(): boolean {
     return this.#quickness !== undefined && this.#quickness < 0.5;
   }
@@ -237,7 +237,7 @@ export class Destinations {
     return this.#first + (own < PROVEN ? 0 : Math.max(1, (this.#slots * own) / Math.max(own, all)));
   }
 
-  /** Where answers are slow whoever is asked that is the server, and it is not held against those who have the most people. */
+  /** If all domains answer slowly, the server is slow, and the largest domains are not limited for it. */
   #mayUseTheRest(onWay: number, now: number): boolean {
     return this.slow || (now - this.#idleSince >= IDLE_MS && onWay < this.#most);
   }

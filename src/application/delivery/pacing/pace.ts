@@ -4,7 +4,7 @@
 export class Pace {
   #limit: number | undefined;
   #perSecond: number | undefined;
-  /** As of `#at`; what has come in since is worked out when somebody asks. */
+  /** As of `#at`; later refills are computed on request. */
   #tokens = 0;
   #at = 0;
 
@@ -14,7 +14,7 @@ export class Pace {
     this.#perSecond = perSecond;
   }
 
-  /** Divides the limit by the number of those who keep to it together. @param now monotonic milliseconds, as everywhere here */
+  /** Divides the limit by the number of workers that share it. @param now monotonic milliseconds, as everywhere here */
   share(among: number, now: number): void {
     this.#refill(now);
     if (this.#limit !== undefined) this.#perSecond = this.#limit / Math.max(1, among);

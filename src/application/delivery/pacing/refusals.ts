@@ -2,7 +2,7 @@ import { type Attempt, replyKind } from '../../../domain/delivery/index.ts';
 
 /**
  * Notices when there is no point in going on: the next hop cannot be reached, or it refuses us and not the recipients
- * (authentication, reputation, content), which would end everybody else of the audience as rejected too (promise D6).
+ * (authentication, reputation, content), which would end the rest of the audience as rejected too (promise D6).
  */
 export class Refusals {
   readonly #mostTransportErrors: number;
@@ -27,7 +27,7 @@ export class Refusals {
       return this.#pause(`${this.#transportErrors} transport errors in a row, the last: ${replyKind(reply)}`);
     if (this.#senderFaults >= this.#mostSenderFaults)
       return this.#pause(
-        `${this.#senderFaults} refusals in a row that are about the sender, not the recipients, the last: ${replyKind(reply)}`,
+        `${this.#senderFaults} refusals in a row that concern the sender and not the recipients, the last: ${replyKind(reply)}`,
       );
     return undefined;
   }

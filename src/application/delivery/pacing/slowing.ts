@@ -9,11 +9,11 @@ export interface Evidence {
 
 /** Answers that come so far apart are not about the same trouble. */
 const LONGEST_MS = 30_000;
-/** Messages per second: nobody is slowed below this, so that the end of the trouble is noticed. */
+/** Messages per second: the lowest rate, so that the end of the trouble is noticed. */
 const SLOWEST = 1;
 
 /**
- * How fast mail may go to whom it is refused for reasons that are about us (promise D6): half as fast as before when at least half of the
+ * The rate for a destination that refuses mail because of the sender (promise D6): half as fast as before when at least half of the
  * answers were such refusals, and half as fast again as long as a quarter are; a quarter faster when at most one in eight is, and
  * without a limit once the rate before the trouble is reached again. When each message is tried again is its own schedule's matter.
  */

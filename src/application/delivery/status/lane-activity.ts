@@ -2,7 +2,7 @@ import type { LeasedShard } from '../bulk/leased-shard.ts';
 import type { Line } from '../bulk/line.ts';
 import type { OutcomeRecorder } from '../bulk/outcome-recorder.ts';
 
-/** How a sender stands, for whoever asks whether it gets anywhere. */
+/** What a sender does at present, to tell whether it makes progress. */
 export interface LaneActivity {
   /** It has something to do now: a sender that only waits for its rate limit has not. */
   readonly busy: boolean;
@@ -47,7 +47,5 @@ function waitsOf({ held, lines, recorder, now }: Parts): readonly string[] {
     words.push(`${overdue.length} shards wait for the database to renew their leases (longest ${seconds(overdue[0]!.deadline)})`);
   if (words.length > 0) return words;
   const left = held.reduce((sum, { shard }) => sum + shard.remaining, 0);
-  return [
-    `nothing that it knows of, with ${left} recipients left and ${recorder.handedOver} messages handed over: a fault of pennypost`,
-  ];
+  return [`nothing known, with ${left} recipients left and ${recorder.handedOver} messages handed over: a fault of pennypost`];
 }

@@ -72,7 +72,7 @@ export class StuckWatch {
 
   #watch(): void {
     const now = this.#clock.monotonic();
-    // A process that was stopped, or a machine that slept, did not wait all that time for anybody.
+    // A process that was stopped, or a machine that slept, was not waiting all that time.
     const passed = Math.min(now - this.#lookedAt, 2 * this.#everyMs);
     this.#lookedAt = now;
     const { busy, mark, waits } = this.#look();
@@ -93,12 +93,12 @@ export class StuckWatch {
     this.#onChange();
     this.#recordProfile().then(
       ({ path, summary }) => {
-        this.#log.warn({ profile: path, summary }, 'what this worker does while it is stuck was recorded');
+        this.#log.warn({ profile: path, summary }, 'recorded a CPU profile of the stuck worker');
         if (this.#stuck === undefined) return;
         this.#stuck = { ...this.#stuck, profile: path };
         this.#onChange();
       },
-      (error: unknown) => this.#log.warn({ reason: error }, 'no CPU profile could be recorded'),
+      (error: unknown) => this.#log.warn({ reason: error }, 'could not record a CPU profile'),
     );
   }
 
@@ -107,10 +107,7 @@ export class StuckWatch {
     this.#idleMs = 0;
     if (this.#stuck === undefined) return;
     this.#stuck = undefined;
-    this.#log.info(
-      { forMs },
-      busy ? 'this worker is no longer stuck' : 'this worker is no longer stuck: it has let go of its work',
-    );
+    this.#log.info({ forMs }, busy ? 'this worker is no longer stuck' : 'this worker is no longer stuck: it released its work');
     this.#onChange();
   }
 }

@@ -5,7 +5,7 @@ import type { Log } from '../../log.ts';
 export class Tally {
   submitted = 0;
   perSecond = 0;
-  /** The last transport error, without anybody's address, until there is an answer. */
+  /** The last transport error, without addresses, until there is an answer. */
   trouble: string | undefined;
   readonly #log: Log;
   #last: { readonly at: number; readonly submitted: number };
@@ -30,9 +30,9 @@ export class Tally {
     this.#last = { at: now, submitted: this.submitted };
     if (this.trouble !== undefined) {
       this.#troubled += 1;
-      if (this.#troubled === 2) this.#log.warn({ reason: this.trouble }, 'campaign mail is not taken; it is tried again');
+      if (this.#troubled === 2) this.#log.warn({ reason: this.trouble }, 'the server does not take campaign mail; trying again');
     } else {
-      if (this.#troubled >= 2) this.#log.info({}, 'campaign mail is taken again');
+      if (this.#troubled >= 2) this.#log.info({}, 'the server takes campaign mail again');
       this.#troubled = 0;
     }
   }

@@ -41,7 +41,7 @@ export class Workers {
     jobs: LaneRunner;
     bulk: BulkLane;
     transactional: { readonly inDoubt: number };
-    /** Says that this worker lives, and learns who else does, the oldest first. */
+    /** Records the heartbeat of this worker, and reads the other live workers, oldest first. */
     register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
     /** Ends what workers that are gone have left open; one worker of the background lane does it for all. */
     sweep: () => Promise<void>;
@@ -66,7 +66,7 @@ export class Workers {
     this.#launchDue = deps.launchDue;
     this.#forget = deps.forget;
     this.#background = new Background((error) =>
-      deps.log.warn({ reason: error }, 'this worker could not say that it is alive, or look who is not'),
+      deps.log.warn({ reason: error }, 'this worker could not record its heartbeat, or check those of others'),
     );
     this.#watcher = deps.watcher;
     this.#watch = new StuckWatch({

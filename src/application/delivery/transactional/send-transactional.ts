@@ -23,7 +23,7 @@ import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } 
 import { marked } from '../repeat-mark.ts';
 import { UNRECORDED, UNSTORABLE_REPLY, VANISHED } from './unended-attempts.ts';
 
-/** Whoever is suppressed is not mailed more than five seconds later (promise D11). */
+/** A suppressed recipient is not mailed more than five seconds later (promise D11). */
 const FRESH_MS = 4_500;
 /** How often that is asked again for a message that waits for a connection or for a slow server. */
 const ASK_AGAIN_MS = 2_000;
@@ -73,7 +73,7 @@ export class SendTransactional {
   readonly #isGone: (process: string | undefined) => Promise<boolean>;
   /** Messages that this worker prepares, hands over or records, each with its end. */
   readonly #inHand = new Map<string, Promise<unknown>>();
-  /** Attempts of this worker that nobody held at the last look. */
+  /** Attempts of this worker that were not in progress at the last check. */
   #strays: ReadonlySet<string> = new Set();
 
   constructor(deps: {
@@ -98,7 +98,7 @@ export class SendTransactional {
     this.#isGone = deps.isGone;
     this.#log = deps.log;
     this.#background = new Background((error) =>
-      deps.log.warn({ reason: error }, 'could not ask whether somebody may still be mailed; the message waits'),
+      deps.log.warn({ reason: error }, 'could not check whether the recipient may still be mailed; the message waits'),
     );
   }
 
@@ -140,7 +140,7 @@ export class SendTransactional {
       if (message === undefined) {
         // An equal request at the same time was first: its transaction has committed by now.
         const first = await acceptedBefore(scope, projectId, input.idempotencyKey, fingerprint);
-        if (first === undefined) throw new Error('A message was refused for its idempotency key, and there is none with it.');
+        if (first === undefined) throw new Error('A message was refused for its idempotency key, but no message has that key.');
         return first;
       }
       await scope.jobs.enqueue(sendMessage, { projectId, messageId: message.id }, { key: message.id });
@@ -204,7 +204,7 @@ export class SendTransactional {
   }
 
   /**
-   * Nothing was handed over. What the data are to blame for ends at once; what nobody foresaw is tried some times more, because it
+   * Nothing was handed over. A fault of the data ends it at once; an unexpected fault is tried some times more, because it
    * may be over by then, and ends as `failed` with its reason.
    */
   #stumble(projectId: Id, messageId: Id, error: unknown): Promise<MessageFacts | undefined> {
@@ -259,7 +259,7 @@ export class SendTransactional {
       date: this.#clock.now(),
       clickToken: '',
       openToken: '',
-      // No token: the page opens and unsubscribes nobody, whoever looks at the test.
+      // No token: the page opens and unsubscribes no one.
       unsubscribeUrl: testOf === undefined ? '' : `${testOf.publicUrl}/u/${TEST_TOKEN}`,
     });
     const bytes = Buffer.from(composed.bytes);
@@ -324,7 +324,7 @@ export class SendTransactional {
   }
 
   /**
-   * An attempt without an end whose worker is gone is in doubt, and tried again by policy. One statement where there is none:
+   * An attempt without an end whose worker is gone is in doubt, and tried again by policy. One statement when there are none of them:
    * asked every few seconds by one worker of all.
    */
   async sweep(): Promise<void> {
@@ -365,7 +365,7 @@ export class SendTransactional {
 
   #messageIdLeft(projectId: Id, messageId: Id): string {
     const key = this.#keys.tokenKey(projectId, this.#keys.keyId);
-    if (key === undefined) throw new Error('The instance has no key to sign with.');
+    if (key === undefined) throw new Error('The instance has no secret key.');
     return issueTransactionalTokens({ projectId, messageId, key, keyId: this.#keys.keyId }).messageIdLeft;
   }
 }

@@ -5,7 +5,7 @@ export const VANISHED: Attempt = {
   outcome: 'in_doubt',
   code: undefined,
   enhancedCode: undefined,
-  reply: 'the worker vanished during the attempt',
+  reply: 'the worker ended during the attempt',
   fault: 'transport',
 };
 /** Its worker lives, and could not write down how it ended. */

@@ -1,5 +1,5 @@
 /**
- * The letter that the demo sends, written as anybody would write a campaign file. It shows what a message can look like without
+ * The letter that the demo sends, written as an ordinary campaign file. It shows what a message can look like without
  * one picture: everything is drawn with tables and colours, so nothing is missing where pictures are blocked.
  */
 

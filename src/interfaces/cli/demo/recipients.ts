@@ -5,7 +5,7 @@
  */
 import type { InboxMessage, ReadableInbox } from '../../web/readable-inbox.ts';
 
-/** Distinct people who did something, as they know it themselves. */
+/** Numbers of distinct recipients that acted, counted on their side. */
 export interface Acted {
   readonly opened: number;
   readonly clicked: number;
@@ -89,7 +89,7 @@ async function click({ links }: Letter, index: number, agent: string): Promise<v
     ...(index % 4 === 1 ? [links[(index + 3) % links.length]!] : []),
   ];
   for (const url of chosen) {
-    // Not followed any further: it leads to the shop of the example, which nobody has.
+    // Not followed any further: it leads to the shop of the example, which does not exist.
     const answer = await fetch(url, { redirect: 'manual', headers: { 'User-Agent': agent } });
     await answer.arrayBuffer();
     expectStatus('a tracked link', answer.status, 302);

@@ -1,6 +1,6 @@
 /**
  * The first minute: the whole way of a campaign on real parts, in an instance of its own that is gone afterwards. Nothing of what
- * is configured is used or touched: a demo must never mail anybody, nor write into somebody's database.
+ * is configured is used or touched: a demo must never mail real recipients, nor write into a real database.
  */
 import { createReadStream } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { Progress } from '../progress.ts';
 import { recentDays, renderReport } from '../report.ts';
 import { version } from '../serve.ts';
 import { renderFields } from '../table.ts';
-import { formatSeconds, pad } from '../text.ts';
+import { formatCount, formatCounted, formatSeconds, pad } from '../text.ts';
 import { type Instance, LANES } from '../workbench.ts';
 import { untilDone } from '../working.ts';
 import { newsletter } from './newsletter.ts';
@@ -118,7 +118,7 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
   }).finally(() => progress.finish());
   if (!done) return cli.endWith(EXIT.failed);
   const submitted = inbox.recipients();
-  say('inbox', `${submitted.toLocaleString('en-US')} people have mail, handed over by SMTP to ${inbox.url}`);
+  say('inbox', `${formatCounted(submitted, 'recipient has', 'recipients have')} mail, handed over by SMTP to ${inbox.url}`);
   const acted = await act(inbox, messagesOf(inbox), instance.publicUrl);
   say(
     'recipients',
@@ -154,7 +154,7 @@ async function play(stage: Stage, server: Server, recipients: number, stays: boo
     ['files', `${join(stage.directory, 'people.csv')} and november.mjml beside it`],
   ]);
   cli.output.note(
-    `${addresses}\n\nDone in ${formatSeconds(seconds)}. Look around; Ctrl-C ends the demo and removes everything that it made.`,
+    `${addresses}\n\nDone in ${formatSeconds(seconds)}. The pages stay up; Ctrl-C ends the demo and removes its files.`,
   );
   await Promise.race([cli.interruption.wait(), instance.broken]);
 }
@@ -180,7 +180,10 @@ async function importPeople({ cli, instance, directory, say }: Stage, project: M
   const file = join(directory, 'people.csv');
   const sample = sampleFile(recipients);
   await writeFile(file, sample.csv);
-  say('file', `${file}: ${sample.rows.toLocaleString('en-US')} rows, ${sample.duplicates} of them twice, ${sample.rejected} bad`);
+  say(
+    'file',
+    `${file}: ${formatCounted(sample.rows, 'row', 'rows')}, ${formatCounted(sample.duplicates, 'duplicate', 'duplicates')}, ${sample.rejected} invalid`,
+  );
   const imported = await imports.create(project.id, createReadStream(file, { signal: cli.interruption.signal }), {
     lists: [list],
     fileName: 'people.csv',
@@ -189,7 +192,7 @@ async function importPeople({ cli, instance, directory, say }: Stage, project: M
   const { totals } = imported;
   say(
     'import',
-    `${totals.imported.toLocaleString('en-US')} imported, ${totals.duplicates} duplicates, ${totals.rejected} rejected with line and reason`,
+    `${formatCount(totals.imported)} imported, ${formatCounted(totals.duplicates, 'duplicate', 'duplicates')}, ${totals.rejected} rejected with line and reason`,
   );
   return imported;
 }
@@ -202,7 +205,10 @@ async function createCampaign({ instance, directory, say }: Stage, project: Made
   const { content, name = 'Demo' } = parseContentFile(path, text);
   const created = await campaigns.create(project.id, { name, content, audience: { include: [{ list }] } }, { checked: true });
   const problems = created.problems ?? [];
-  say('campaign', `${name}, MJML with Liquid${problems.length === 0 ? '' : `, ${problems.length} remarks`}`);
+  say(
+    'campaign',
+    `${name}, MJML with Liquid${problems.length === 0 ? '' : `, ${formatCounted(problems.length, 'warning', 'warnings')}`}`,
+  );
   return created;
 }
 
@@ -218,7 +224,7 @@ function messagesOf(inbox: ReadableInbox): readonly string[] {
   return [...newest].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, id]) => id);
 }
 
-/** As anybody with a key gets it. */
+/** As any client with a key gets it. */
 async function publicReport(url: string, secret: string): Promise<Acted> {
   const answer = await fetch(url, { headers: { Authorization: `Bearer ${secret}` } });
   if (!answer.ok) throw new Error(`The report answered ${answer.status}: ${await answer.text()}`);
@@ -230,13 +236,13 @@ async function publicReport(url: string, secret: string): Promise<Acted> {
 export function differences(result: DemoResult, recipients: number, acted: Acted): readonly string[] {
   const { rows, imported, duplicates, rejected, audience, submitted, opened, clicked, unsubscribed } = result;
   const pairs: readonly (readonly [what: string, found: number, expected: number])[] = [
-    ['imported and the people in the file', imported, recipients],
+    ['imported and the subscribers in the file', imported, recipients],
     ['rows and the sum of imported, duplicates and rejected', rows, imported + duplicates + rejected],
     ['audience and imported', audience, imported],
-    ['submitted (people in the inbox) and audience', submitted, audience],
-    ['opened in the report and people who opened', opened, acted.opened],
-    ['clicked in the report and people who clicked', clicked, acted.clicked],
-    ['unsubscribed in the report and people who unsubscribed', unsubscribed, acted.unsubscribed],
+    ['submitted (recipients in the inbox) and audience', submitted, audience],
+    ['opened in the report and recipients that opened', opened, acted.opened],
+    ['clicked in the report and recipients that clicked', clicked, acted.clicked],
+    ['unsubscribed in the report and recipients that unsubscribed', unsubscribed, acted.unsubscribed],
   ];
   return pairs
     .filter(([, found, expected]) => found !== expected)
