@@ -20,7 +20,7 @@ export interface Scope {
 /** What can be done without loading an aggregate. */
 export type BulkScope = Omit<Scope, 'access' | 'campaign'> & {
   readonly access: Pick<AccessService, 'authenticate' | 'readProject' | 'timeZones'>;
-  readonly campaign: Pick<CampaignService, 'contentOf'>;
+  readonly campaign: { readonly templates: Pick<CampaignService['templates'], 'contentOf'> };
 };
 
 /** A job must be enqueued inside a transaction. */

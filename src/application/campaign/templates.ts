@@ -32,15 +32,16 @@ export function templateVerbs({ work }: { readonly work: UnitOfWork }): Template
   const at = <T>(projectId: Id, template: string, verb: (scope: Scope, id: Id) => Promise<T>): Promise<T> =>
     work.run(async (scope) => verb(scope, await templateIdOf(scope, projectId, template)));
   return {
-    create: (projectId, { name, content }) => work.run(async ({ campaign }) => campaign.createTemplate(projectId, name, content)),
-    list: (projectId, page = {}) => work.run(({ campaign }) => campaign.templates(projectId, page)),
-    get: (projectId, template) => at(projectId, template, ({ campaign }, id) => campaign.template(projectId, id)),
+    create: (projectId, { name, content }) =>
+      work.run(async ({ campaign }) => campaign.templates.create(projectId, name, content)),
+    list: (projectId, page = {}) => work.run(({ campaign }) => campaign.templates.list(projectId, page)),
+    get: (projectId, template) => at(projectId, template, ({ campaign }, id) => campaign.templates.get(projectId, id)),
     update: (projectId, template, changes) =>
-      at(projectId, template, ({ campaign }, id) => campaign.editTemplate(projectId, id, changes)),
+      at(projectId, template, ({ campaign }, id) => campaign.templates.edit(projectId, id, changes)),
     delete: (projectId, template) =>
       at(projectId, template, async ({ campaign }, id) => {
-        const found = await campaign.template(projectId, id);
-        await campaign.deleteTemplate(projectId, id);
+        const found = await campaign.templates.get(projectId, id);
+        await campaign.templates.delete(projectId, id);
         return found;
       }),
   };
@@ -52,7 +53,7 @@ export async function templateIdOf({ campaign }: Pick<Scope, 'campaign'>, projec
   const name = named.trim();
   const found: Id[] = [];
   for (let after: string | undefined; ; ) {
-    const page = await campaign.templates(projectId, { limit: 500, after });
+    const page = await campaign.templates.list(projectId, { limit: 500, after });
     found.push(...page.items.filter((one) => one.name === name).map(({ id }) => id));
     if (page.next === undefined) break;
     after = page.next;

@@ -2,14 +2,15 @@ import type { Audience, AudienceInput } from '../shared/audience.ts';
 import type { Clock } from '../shared/clock.ts';
 import { InvalidInput, NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
-import type { Page, PageRequest } from '../shared/page.ts';
+import type { Page } from '../shared/page.ts';
 import { numberedSlug } from '../shared/slug.ts';
 import { Campaign, type CampaignDraft, CampaignSlugTaken } from './campaign.ts';
-import type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
+import type { CampaignFilter, CampaignStore, ListUse } from './campaign-store.ts';
+import { CampaignTemplates } from './campaign-templates.ts';
 import type { Content } from './content.ts';
-import { type ContentInput, parseContent } from './content-input.ts';
+import type { ContentInput } from './content-input.ts';
 import { type MailingStore, Mailings } from './mailing.ts';
-import { Template } from './template.ts';
+import type { TemplateStore } from './template-store.ts';
 
 export interface CampaignInput {
   readonly name: string;
@@ -31,9 +32,11 @@ export class CampaignService {
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly mailings: Mailings;
+  readonly templates: CampaignTemplates;
 
-  constructor(deps: { store: CampaignStore; mailings: MailingStore; clock: Clock; ids: Ids }) {
+  constructor(deps: { store: CampaignStore; mailings: MailingStore; templates: TemplateStore; clock: Clock; ids: Ids }) {
     this.mailings = new Mailings({ store: deps.mailings, ids: deps.ids });
+    this.templates = new CampaignTemplates(deps);
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#ids = deps.ids;
@@ -41,7 +44,7 @@ export class CampaignService {
 
   /** A slug made from the name gets a number when it is taken. @throws InvalidInput, CampaignSlugTaken, NotFound for the template */
   async create(projectId: Id, input: CampaignInput): Promise<Campaign> {
-    const content = await this.contentOf(projectId, input);
+    const content = await this.templates.contentOf(projectId, input);
     if (content === undefined) throw new InvalidInput('Give either content or a template.', '/content');
     const campaign = new Campaign(projectId, this.#ids.next(), toDraft(input, content), this.#clock.now());
     await this.#add(campaign, content, input.slug);
@@ -70,7 +73,7 @@ export class CampaignService {
   /** @throws NotFound, CampaignNotEditable */
   async edit(projectId: Id, id: Id, change: Partial<Omit<CampaignInput, 'slug'>>): Promise<Campaign> {
     const campaign = await this.get(projectId, id);
-    const content = await this.contentOf(projectId, change);
+    const content = await this.templates.contentOf(projectId, change);
     const draft: Partial<CampaignDraft> = {
       ...(change.name === undefined ? {} : { name: change.name }),
       ...(content === undefined ? {} : { content }),
@@ -176,60 +179,6 @@ export class CampaignService {
     const campaign = await this.#locked(projectId, id);
     campaign.settle(this.#clock.now());
     return campaign;
-  }
-
-  createTemplate(projectId: Id, name: string, content: ContentInput): Template {
-    const template = new Template(projectId, this.#ids.next(), name, parseContent(content), this.#clock.now());
-    this.#store.addTemplate(template);
-    return template;
-  }
-
-  async editTemplate(
-    projectId: Id,
-    id: Id,
-    change: { name?: string | undefined; content?: ContentInput | undefined },
-  ): Promise<Template> {
-    const template = await this.template(projectId, id);
-    template.edit(
-      { name: change.name, content: change.content === undefined ? undefined : parseContent(change.content) },
-      this.#clock.now(),
-    );
-    return template;
-  }
-
-  /** @throws NotFound */
-  async template(projectId: Id, id: Id): Promise<Template> {
-    const template = await this.#store.template(projectId, id);
-    if (template === undefined) throw new NotFound('template', id);
-    return template;
-  }
-
-  templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>> {
-    return this.#store.templates(projectId, page);
-  }
-
-  async deleteTemplate(projectId: Id, id: Id): Promise<void> {
-    this.#store.removeTemplate(await this.template(projectId, id));
-  }
-
-  /** Everything about content that can be told without rendering it. @throws InvalidInput */
-  parseContent(input: ContentInput): Content {
-    return parseContent(input);
-  }
-
-  /**
-   * Content that was given, parsed, or that of a template; undefined when neither was given.
-   * @throws InvalidInput, also for both of them; NotFound
-   */
-  async contentOf(
-    projectId: Id,
-    given: { readonly content?: ContentInput | undefined; readonly templateId?: Id | undefined },
-  ): Promise<Content | undefined> {
-    if (given.templateId === undefined) return given.content === undefined ? undefined : this.parseContent(given.content);
-    if (given.content !== undefined) throw new InvalidInput('Give either content or a template, not both.', '/content');
-    const content = await this.#store.templateContent(projectId, given.templateId);
-    if (content === undefined) throw new NotFound('template', given.templateId);
-    return content;
   }
 
   async #locked(projectId: Id, id: Id): Promise<Campaign> {

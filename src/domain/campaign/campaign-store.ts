@@ -2,17 +2,6 @@ import type { Id } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import type { Campaign, CampaignState } from './campaign.ts';
 import type { Content } from './content.ts';
-import type { Template } from './template.ts';
-
-/** A template as listings show it. */
-export interface ListedTemplate {
-  readonly id: Id;
-  readonly name: string;
-  readonly kind: Content['kind'];
-  readonly subject: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
 
 export interface CampaignFilter extends PageRequest {
   readonly state?: CampaignState | undefined;
@@ -31,8 +20,8 @@ export interface ListUse {
 }
 
 /**
- * What the campaign context keeps; implemented over PostgreSQL. What `campaign` and `template` return is saved when its
- * transaction commits. Content is read by `content` and `template` and by nothing else.
+ * What the campaign context keeps; implemented over PostgreSQL. What `campaign` returns is saved when its
+ * transaction commits. Content is read by `content` and by nothing else.
  */
 export interface CampaignStore {
   /** False when the slug is taken; then nothing happened. What is read afterwards is saved, not what was given. */
@@ -49,10 +38,4 @@ export interface CampaignStore {
   /** Undefined when there is no such campaign. */
   content(projectId: Id, campaignId: Id): Promise<Content | undefined>;
   replaceContent(projectId: Id, campaignId: Id, content: Content): Promise<void>;
-  addTemplate(template: Template): void;
-  template(projectId: Id, id: Id): Promise<Template | undefined>;
-  /** What it says, without the template itself. */
-  templateContent(projectId: Id, id: Id): Promise<Content | undefined>;
-  templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>>;
-  removeTemplate(template: Template): void;
 }

@@ -20,7 +20,7 @@ export {
   CampaignTransitionRefused,
 } from './campaign.ts';
 export { type CampaignInput, CampaignService } from './campaign-service.ts';
-export type { CampaignFilter, CampaignStore, ListedTemplate, ListUse } from './campaign-store.ts';
+export type { CampaignFilter, CampaignStore, ListUse } from './campaign-store.ts';
 export type { Content, ContentKind, Mailbox } from './content.ts';
 export type { ContentInput } from './content-input.ts';
 export { headerFaults } from './header-fields.ts';
@@ -41,3 +41,4 @@ export {
   RenderFailed,
 } from './renderer.ts';
 export { Template } from './template.ts';
+export type { ListedTemplate, TemplateStore } from './template-store.ts';

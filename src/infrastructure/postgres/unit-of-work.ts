@@ -15,6 +15,7 @@ import { PostgresAnalyticsStore } from './analytics-store.ts';
 import { postgresAudienceStores } from './audience-store.ts';
 import { inBulkTransaction, singleStatements } from './bulk-session.ts';
 import { PostgresCampaignStore } from './campaign-store.ts';
+import { PostgresTemplateStore } from './campaign-templates.ts';
 import { postgresDeliveryStores } from './delivery-store.ts';
 import { inTransaction, type Session } from './session.ts';
 import { PostgresTrackingStore } from './tracking-store.ts';
@@ -78,7 +79,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
         }),
       campaign: () => {
         const store = new PostgresCampaignStore(session);
-        return new CampaignService({ store, mailings: store, clock, ids });
+        return new CampaignService({ store, mailings: store, templates: new PostgresTemplateStore(session), clock, ids });
       },
       delivery: () =>
         new DeliveryService({

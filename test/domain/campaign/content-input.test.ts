@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { CampaignService, type ContentInput } from '../../../src/domain/campaign/index.ts';
+import { type ContentInput, parseContent } from '../../../src/domain/campaign/content-input.ts';
 import { aContent } from '../../support/builders-delivery.ts';
 
 /** The way in that every face uses; it asks nothing of the store. */
 const parse = (given: Partial<ContentInput> = {}) =>
-  CampaignService.prototype.parseContent({
+  parseContent({
     kind: 'html',
     source: '<p>Hello</p>',
     subject: 'Hello',

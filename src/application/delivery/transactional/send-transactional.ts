@@ -358,7 +358,7 @@ export class SendTransactional {
   }
 
   async #content(scope: Pick<SingleScope, 'campaign'>, projectId: Id, input: SendInput): Promise<Content> {
-    const content = await scope.campaign.contentOf(projectId, input);
+    const content = await scope.campaign.templates.contentOf(projectId, input);
     if (content === undefined) throw new InvalidInput('Give either content or a template.', '/content');
     return content;
   }

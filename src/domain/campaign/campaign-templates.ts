@@ -1,0 +1,72 @@
+import type { Clock } from '../shared/clock.ts';
+import { InvalidInput, NotFound } from '../shared/errors.ts';
+import type { Id, Ids } from '../shared/ids.ts';
+import type { Page, PageRequest } from '../shared/page.ts';
+import type { Content } from './content.ts';
+import { type ContentInput, parseContent } from './content-input.ts';
+import { Template } from './template.ts';
+import type { ListedTemplate, TemplateStore } from './template-store.ts';
+
+/** Stored content that campaigns and transactional messages are made from. */
+export class CampaignTemplates {
+  readonly #store: TemplateStore;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+
+  constructor(deps: { templates: TemplateStore; clock: Clock; ids: Ids }) {
+    this.#store = deps.templates;
+    this.#clock = deps.clock;
+    this.#ids = deps.ids;
+  }
+
+  /** @throws InvalidInput */
+  create(projectId: Id, name: string, content: ContentInput): Template {
+    const template = new Template(projectId, this.#ids.next(), name, parseContent(content), this.#clock.now());
+    this.#store.addTemplate(template);
+    return template;
+  }
+
+  /** @throws NotFound, InvalidInput */
+  async edit(
+    projectId: Id,
+    id: Id,
+    change: { name?: string | undefined; content?: ContentInput | undefined },
+  ): Promise<Template> {
+    const template = await this.get(projectId, id);
+    const content = change.content === undefined ? undefined : parseContent(change.content);
+    template.edit({ name: change.name, content }, this.#clock.now());
+    return template;
+  }
+
+  /** @throws NotFound */
+  async get(projectId: Id, id: Id): Promise<Template> {
+    const template = await this.#store.template(projectId, id);
+    if (template === undefined) throw new NotFound('template', id);
+    return template;
+  }
+
+  /** Without content. */
+  list(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>> {
+    return this.#store.templates(projectId, page);
+  }
+
+  /** @throws NotFound */
+  async delete(projectId: Id, id: Id): Promise<void> {
+    this.#store.removeTemplate(await this.get(projectId, id));
+  }
+
+  /**
+   * Content that was given, parsed, or that of a template; undefined when neither was given.
+   * @throws InvalidInput, also for both of them; NotFound
+   */
+  async contentOf(
+    projectId: Id,
+    given: { readonly content?: ContentInput | undefined; readonly templateId?: Id | undefined },
+  ): Promise<Content | undefined> {
+    if (given.templateId === undefined) return given.content === undefined ? undefined : parseContent(given.content);
+    if (given.content !== undefined) throw new InvalidInput('Give either content or a template, not both.', '/content');
+    const content = await this.#store.templateContent(projectId, given.templateId);
+    if (content === undefined) throw new NotFound('template', given.templateId);
+    return content;
+  }
+}
