@@ -20,7 +20,8 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
         const { problems, recipients } = await application.campaigns.check(project.id, wanted);
         cli.output.result(
           { problems, recipients },
-          () => `${problemsText(problems, cli.output.display)}\n${formatCounted(recipients, 'recipient', 'recipients')} would get it.`,
+          () =>
+            `${problemsText(problems, cli.output.display)}\n${formatCounted(recipients, 'recipient', 'recipients')} would get it.`,
         );
         if (problems.some(({ severity }) => severity === 'error')) cli.endWith(EXIT.usage);
       });

@@ -62,7 +62,7 @@ const counts = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 /** `12,345`. */
 export const formatCount = (count: number): string => counts.format(count);
 
-/** `1 person gets`, `2,500 people get`. */
+/** `1 recipient gets`, `2,500 recipients get`. */
 export const formatCounted = (count: number, one: string, many: string): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
 
