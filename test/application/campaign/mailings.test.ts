@@ -81,7 +81,7 @@ describe('two mailings of one campaign', () => {
       mailings.reduce((sum, { mailingId }, index) => sum + (states.get(mailingId) === state ? people[index]!.length : 0), 0);
     const report = await campaigns().report(world.projectId, id);
     expect(report).toMatchObject({
-      audience: 5,
+      recipients: 5,
       states: { submitted: of('submitted'), rejected: of('rejected'), pending: 0 },
       clicked: { unique: 2, total: 2 },
       links: [{ index: 0, target: 'https://example.com/offer', unique: 2, total: 2 }],
