@@ -12,33 +12,33 @@ import { type CampaignRecipient, recipientsPage } from './recipients.ts';
 import { recipientsCsv } from './recipients-file.ts';
 import type { ResendCampaign, ResendTarget } from './resend-campaign.ts';
 
-/** Campaigns, by id, by slug, or by a name that only one unarchived campaign has. */
+/** Operations on campaigns. A campaign is named by id, by slug, or by a name that only one unarchived campaign has. */
 export interface Campaigns {
-  /** All of it or nothing. @throws InvalidInput, NotFound, CampaignSlugTaken, ContentInvalid */
+  /** Creates a draft completely or not at all. @throws InvalidInput, NotFound, CampaignSlugTaken, ContentInvalid */
   create(projectId: Id, input: CampaignInput, writing?: Writing): Promise<CheckedCampaign>;
-  /** Without content, which may have megabytes. */
+  /** Without content, which may be several megabytes. */
   list(projectId: Id, filter?: CampaignFilter): Promise<Page<CampaignFacts>>;
   /** @throws NotFound */
   get(projectId: Id, campaign: string): Promise<WrittenCampaign>;
-  /** A draft only. All of it or nothing. @throws NotFound, InvalidInput, CampaignNotEditable, ContentInvalid */
+  /** Changes a draft completely or not at all. @throws NotFound, InvalidInput, CampaignNotEditable, ContentInvalid */
   update(
     projectId: Id,
     campaign: string,
     changes: Partial<Omit<CampaignInput, 'slug'>>,
     writing?: Writing,
   ): Promise<CheckedCampaign>;
-  /** A draft only; archive the others. @throws NotFound, CampaignTransitionRefused */
+  /** Deletes a draft. Other campaigns can only be archived. @throws NotFound, CampaignTransitionRefused */
   delete(projectId: Id, campaign: string, options?: { readonly dryRun?: boolean | undefined }): Promise<CampaignFacts>;
-  /** Everything that a launch would refuse, and the number of recipients now. @throws NotFound */
+  /** Lists the problems that would prevent a launch, and counts the recipients. @throws NotFound */
   check(projectId: Id, campaign: string): Promise<CampaignCheck>;
-  /** As one subscriber sees it; without a subscriber, with the defaults of the content. @throws NotFound, ContentInvalid */
+  /** Renders the message for one subscriber, or with the defaults of the content. @throws NotFound, ContentInvalid */
   preview(projectId: Id, campaign: string, as?: As): Promise<RenderedMessage>;
   /**
-   * Sends one transactional message per address, with `[Test]` before the subject and otherwise composed as for recipients,
-   * without tracking. Its unsubscribe link has no effect. Not counted in any report.
+   * Sends one transactional message per address. It has `[Test]` before the subject and no tracking; otherwise it is composed
+   * as for recipients. Its unsubscribe link has no effect, and no report counts it.
    */
   test(projectId: Id, campaign: string, to: readonly string[], as?: As): Promise<readonly MessageFacts[]>;
-  /** Fixes content and recipients, and sends. Launching twice sends once. */
+  /** Freezes content and recipients, and starts sending. A second launch sends nothing. */
   launch(projectId: Id, campaign: string): Promise<CampaignFacts>;
   schedule(projectId: Id, campaign: string, at: Date): Promise<CampaignFacts>;
   unschedule(projectId: Id, campaign: string): Promise<CampaignFacts>;
@@ -46,21 +46,21 @@ export interface Campaigns {
   resume(projectId: Id, campaign: string): Promise<CampaignFacts>;
   cancel(projectId: Id, campaign: string): Promise<CampaignFacts>;
   archive(projectId: Id, campaign: string): Promise<CampaignFacts>;
-  /** Sends it again to recipients that it did not reach; their number. */
+  /** Resends the campaign to recipients that it did not reach, and returns their number. */
   resend(projectId: Id, campaign: string, target: ResendTarget): Promise<{ readonly recipients: number }>;
-  /** The number of people in the audience, and of those left out, by reason: of the lists now or, once launched, of its ledger. */
+  /** Counts recipients, and subscribers left out, by reason. Reads the lists or, after the launch, the ledger. */
   explain(projectId: Id, campaign: string): Promise<LeftOutCounts>;
-  /** The people left out; of one reason where one is named. See `ExplainCampaign.page` for `bad_data` before the launch. */
+  /** Lists the subscribers left out, for one reason or all. See `ExplainCampaign.page` for `bad_data` before the launch. */
   excluded(projectId: Id, campaign: string, search?: LeftOutSearch): Promise<Page<LeftOut>>;
-  /** One row per recipient with an outcome. */
+  /** Lists recipients with an outcome, one row each. */
   recipients(projectId: Id, campaign: string, filter?: LedgerFilter): Promise<Page<CampaignRecipient>>;
-  /** The same as CSV, read as it is taken. */
+  /** The same as CSV, as a stream. */
   recipientsCsv(projectId: Id, campaign: string, filter?: Pick<LedgerFilter, 'state'>): AsyncIterable<string>;
-  /** @param options `daily`: with the last 30 days */
+  /** @param options `daily` adds the figures of the last 30 days */
   report(projectId: Id, campaign: string, options?: ReportOptions): Promise<CampaignFigures>;
-  /** A few rows by primary key: cheap enough to ask several times a second. */
+  /** Reads a few rows by primary key, so it can be called several times a second. */
   progress(projectId: Id, campaign: string): Promise<CampaignProgress>;
-  /** The figures of every day of a range, in the time zone of the project. @throws NotFound, InvalidInput */
+  /** Returns the figures of each day of a range, in the time zone of the project. @throws NotFound, InvalidInput */
   daily(projectId: Id, campaign: string, days?: DaysAsked): Promise<DailySeries>;
 }
 

@@ -10,29 +10,29 @@ export interface EngagementRecorderDeps {
   readonly isTransient: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly log: Log;
-  /** Between the beginnings of two commits. Default 20. */
+  /** Least milliseconds between the starts of two commits. Default 20. */
   readonly floorMs?: number | undefined;
-  /** Events held in memory at most; about 1 kB each. Default 10,000. */
+  /** Most events in memory; about 1 kB each. Default 10,000. */
   readonly maxWaiting?: number | undefined;
   /** How long a redirect may wait for its event to become durable (promise D8). Default 250. */
   readonly patienceMs?: number | undefined;
 }
 
 export interface EngagementRecorderStats extends GroupCommitStats {
-  /** Durable before the answer. */
+  /** Events that were durable before the answer. */
   readonly recorded: number;
-  /** Answered as lost: no room, too late, or refused. */
+  /** Events answered as lost: no room, too late, or refused. */
   readonly lost: number;
-  /** Of the lost ones, those that became durable later, when the database was back. */
+  /** Lost events that became durable later, when the database was back. */
   readonly recovered: number;
-  /** Of the lost ones, those that PostgreSQL would not have. */
+  /** Lost events that PostgreSQL refused. */
   readonly refused: number;
 }
 
 /**
- * Makes opens and clicks durable before they are answered, many in one commit. An answer never waits longer than 250 ms: an
- * event that is not durable by then is answered, and counted, as lost. It stays in memory all the same, as long as there is
- * room, and is written when the database is back; a process that ends before takes it along.
+ * Makes opens and clicks durable before they are answered, many in one commit. An event that is not durable after 250 ms is
+ * answered and counted as lost. It stays in memory while there is room, and is written when the database is back. It is
+ * really lost only when the process ends before that.
  */
 export class EngagementRecorder {
   private readonly group: GroupCommit<EngagementEvent>;
@@ -76,7 +76,7 @@ export class EngagementRecorder {
     });
   }
 
-  /** Takes nothing more and writes what is there, for at most `withinMs` (default 5,000). */
+  /** Accepts no more events and writes those in memory, for at most `withinMs` (default 5,000). */
   close(withinMs?: number): Promise<void> {
     return this.group.close(withinMs);
   }

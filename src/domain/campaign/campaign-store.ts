@@ -7,11 +7,11 @@ export interface CampaignFilter extends PageRequest {
   readonly state?: CampaignState | undefined;
   readonly name?: string | undefined;
   readonly slug?: string | undefined;
-  /** Default false: archived ones are left out. */
+  /** Include archived campaigns. Default false. */
   readonly archived?: boolean | undefined;
 }
 
-/** A campaign that is scheduled, or has mail left to send. */
+/** A campaign that uses a list: it is scheduled, or has messages left to send. */
 export interface ListUse {
   readonly id: Id;
   readonly slug: string;
@@ -20,20 +20,20 @@ export interface ListUse {
 }
 
 /**
- * What the campaign context keeps; implemented over PostgreSQL. What `campaign` returns is saved when its
- * transaction commits. Content is read by `content` and by nothing else.
+ * Stores campaigns and their content; implemented over PostgreSQL. Changes to a campaign that `campaign` returned are saved
+ * when the transaction commits. Only `content` reads content.
  */
 export interface CampaignStore {
-  /** False when the slug is taken; then nothing happened. What is read afterwards is saved, not what was given. */
+  /** False when the slug is taken; then nothing is stored. To change the campaign afterwards, read it with `campaign`. */
   addCampaign(campaign: Campaign, content: Content): Promise<boolean>;
   removeCampaign(campaign: Campaign): void;
-  /** Slugs in use that begin like this one, of archived campaigns too. */
+  /** Slugs in use that begin with this one, including those of archived campaigns. */
   slugsLike(projectId: Id, slug: string): Promise<readonly string[]>;
   campaign(projectId: Id, id: Id, options?: { readonly lock?: boolean }): Promise<Campaign | undefined>;
   campaigns(projectId: Id, filter: CampaignFilter): Promise<Page<Campaign>>;
-  /** Scheduled for a time that is past, by the database's clock. */
+  /** Campaigns whose scheduled time has passed by the database's clock. */
   dueCampaigns(limit: number): Promise<readonly { readonly projectId: Id; readonly id: Id }[]>;
-  /** Campaigns that are to go, or still go, to this list, or spare it. */
+  /** Campaigns that include or exclude this list and are scheduled or have messages left to send. */
   usesOfList(projectId: Id, listId: Id): Promise<readonly ListUse[]>;
   /** Undefined when there is no such campaign. */
   content(projectId: Id, campaignId: Id): Promise<Content | undefined>;

@@ -9,28 +9,28 @@ export interface ShardKey {
   readonly number: number;
 }
 
-/** What a claim hands to its new holder. */
+/** The data that a claim returns to the new holder. */
 export interface ShardLease extends ShardKey {
   /** Fixed at launch; part of the ledger's key (UTC date, `YYYY-MM-DD`). */
   readonly launchedOn: string;
-  /** Grows with every claim; only its present value may move the shard. */
+  /** Grows with every claim. Only a holder with the present value may move the cursor. */
   readonly fence: number;
   readonly cursor: number;
   readonly claimedThrough: number;
   /** Subscriber ids in the order fixed at launch. */
   readonly recipients: readonly Id[];
-  /** All messages of this run may have been accepted before (a resend of messages in doubt). Default false. */
+  /** True when all messages of this run may have been accepted before (a resend of messages in doubt). Default false. */
   readonly repeats?: boolean | undefined;
-  /** Positions behind the cursor that already have an outcome of this run. */
+  /** Positions from the cursor on that already have an outcome of this run. */
   readonly settled: readonly number[];
 }
 
 export const shardName = (key: ShardKey): string => `${key.projectId}/${key.mailingId}/${key.run}/${key.number}`;
 
-/** Names one holding of a shard: a process that lost a shard may hold it again while its older holding still has answers to record. */
+/** Names one lease. A process may lease a shard again while outcomes of its earlier lease are not recorded yet. */
 export const leaseName = (lease: ShardKey & { readonly fence: number }): string => `${shardName(lease)}#${lease.fence}`;
 
-/** What one recorder commit says about one shard. */
+/** The part of a recorder commit that concerns one shard. */
 export interface ShardBatch extends ShardKey {
   readonly launchedOn: string;
   readonly fence: number;
@@ -42,19 +42,18 @@ export interface ShardBatch extends ShardKey {
   readonly outcomes: readonly Outcome[];
 }
 
-/** One position to hand over. */
+/** One recipient to hand over, by position. */
 export interface Turn {
   readonly position: number;
   readonly subscriberId: Id;
   readonly possibleRepeat: boolean;
 }
 
-const NOBODY: ReadonlySet<Id> = new Set();
+const NONE: ReadonlySet<Id> = new Set();
 
 /**
- * A shard in the hands of its holder: which positions may be handed over, which have an outcome, how far the contiguous
- * cursor may move. Positions count from 0; `cursor` and `claimedThrough` are counts, so `[cursor, claimedThrough)` is what a
- * crash leaves open.
+ * A leased shard: tracks which positions may be handed over, which have an outcome, and how far the contiguous cursor may move.
+ * Positions count from 0. A crash leaves the positions `[cursor, claimedThrough)` in doubt.
  *
  *   settled ......... cursor ... (some settled) ... claimedThrough ......... size
  *
@@ -68,15 +67,15 @@ export class HeldShard {
   #batch = 0;
   #next: number;
   readonly #inherited: number;
-  /** Positions at or above the cursor with an outcome that is committed. */
+  /** Positions at or above the cursor with a committed outcome. */
   readonly #committed = new Set<number>();
-  /** Positions below `claimedThrough` without a committed outcome: what a crash now could repeat. */
+  /** Number of positions below `claimedThrough` without a committed outcome. A crash now could repeat them. */
   #unrecorded: number;
   #gathered: { readonly position: number; readonly outcome: Outcome }[] = [];
-  /** Given back before any byte was written; handed out again first. */
+  /** Positions given back before any byte was written. `take` returns them first. */
   readonly #returned: number[] = [];
   #handedOver = 0;
-  /** The cursor as the last answered commit has it. */
+  /** The cursor of the last answered commit. */
   #toldCursor: number;
 
   constructor(lease: ShardLease) {
@@ -108,7 +107,7 @@ export class HeldShard {
     return this.#unrecorded;
   }
 
-  /** Turns taken and not given back whose outcome is not committed: what this holder, if it crashed now, could repeat. */
+  /** Turns taken and not given back, without a committed outcome. A crash of this holder could repeat them. */
   get handedOver(): number {
     return this.#handedOver;
   }
@@ -128,24 +127,24 @@ export class HeldShard {
   }
 
   /**
-   * All recipients have an outcome and no commit has said so: an earlier holder that recorded its last ones late completes a shard
-   * without a notice.
+   * True when all recipients have an outcome, but no commit of this holder has marked the shard as done. This happens when an
+   * earlier holder records its last outcomes late.
    */
   get doneUntold(): boolean {
     return this.done && this.#toldCursor < this.size;
   }
 
-  /** Outcomes known and not yet in a batch. */
+  /** Number of outcomes that are not in a batch yet. */
   get gathered(): number {
     return this.#gathered.length;
   }
 
-  /** Positions with an outcome, but for those of a commit under way: it changes whenever this holding gets anywhere. */
+  /** Positions with an outcome, except those of a commit under way. It changes whenever this lease makes progress. */
   get settled(): number {
     return this.#cursor + this.#committed.size + this.#gathered.length;
   }
 
-  /** Behind the last position with an outcome; before it some may have none. */
+  /** One more than the last position with an outcome. Earlier positions may have none. */
   get settledThrough(): number {
     let through = this.#cursor;
     for (const { position } of this.#gathered) through = Math.max(through, position + 1);
@@ -153,8 +152,8 @@ export class HeldShard {
     return through;
   }
 
-  /** The turns that come next, claimed or not, without taking them: for reading people ahead. `known` ones are left out. */
-  peek(count: number, known: { has(subscriberId: Id): boolean } = NOBODY): readonly Turn[] {
+  /** The next turns, claimed or not, without taking them, for reading recipients ahead. Leaves out `known` subscribers. */
+  peek(count: number, known: { has(subscriberId: Id): boolean } = NONE): readonly Turn[] {
     const turns: Turn[] = [];
     const add = (position: number): void => {
       if (!known.has(this.lease.recipients[position] ?? '')) turns.push(this.#turn(position));
@@ -181,8 +180,8 @@ export class HeldShard {
   }
 
   /**
-   * Takes the turns that came back unsent and lie before others with an outcome: without an outcome of their own the next holder would
-   * have to take them for handed over.
+   * Takes the returned turns that lie before positions with an outcome. They need an outcome too: otherwise the next holder would
+   * treat them as handed over.
    */
   takeReturned(): readonly Turn[] {
     const through = this.settledThrough;
@@ -200,20 +199,20 @@ export class HeldShard {
   }
 
   /**
-   * The next batch to commit: everything gathered, and a claim extended by at most `room` positions. `applied` must be
-   * called when, and only when, its commit has been answered.
+   * The next batch to commit: all gathered outcomes, and a claim extended by at most `room` positions. Call `applied` when, and
+   * only when, the commit has been answered.
    */
   nextBatch(room: number): { readonly batch: ShardBatch; readonly applied: () => void } {
     return this.#cut(Math.min(this.size, this.#claimedThrough + Math.max(0, room)));
   }
 
   /**
-   * The batch before the shard is given back with nothing on the wire: the claim shrinks to what has an outcome, so that the
-   * next holder marks no message as a possible repeat that was never handed over.
+   * The last batch before the shard is given back with nothing on the wire. The claim shrinks to the positions with an outcome,
+   * so that the next holder does not mark messages as possible repeats that were never handed over.
    */
   lastBatch(): { readonly batch: ShardBatch; readonly applied: () => void } {
     const last = this.settledThrough;
-    // Inherited and still open: another worker may have handed these over, so their mark must stay.
+    // Another worker may have handed over the inherited positions without an outcome, so they stay claimed.
     return this.#cut(Math.max(last, this.#cursor < this.#inherited ? this.#inherited : 0));
   }
 

@@ -3,25 +3,25 @@ import { ALPHABETS, CANDIDATES, decoderFor, SCRIPTS } from './encodings.ts';
 export interface Guess {
   /** The likeliest encoding. */
   readonly label: string;
-  /** Another one that reads the same bytes differently and is nearly as likely; undefined where the guess is sure. */
+  /** Another encoding that is nearly as likely and gives different text. Undefined when the guess is certain. */
   readonly rival: string | undefined;
-  /** `expected` reads these words as the likeliest does. */
+  /** True when `expected` gives the same text as the likeliest encoding. */
   readonly same: boolean;
-  /** What both make of the first bytes on which they differ. */
+  /** The first characters in which the two texts differ. */
   readonly readings: readonly [string, string];
 }
 
-/** A reading must be this much likelier than the next, or the file is refused. Measured over names of 20 languages. */
+/** Least ratio of the best score to the next; below it the file is refused. Measured over names of 20 languages. */
 const SURE = 1.2;
-/** Nearly any two bytes are a character in some encoding of the Far East. */
+/** Higher for East Asian encodings, in which nearly any two bytes are a character. */
 const SURE_EASTERN = 1.6;
-/** Joined by blanks; looking at so much takes 0.2 s. */
+/** Bytes of words that are examined; this takes 0.2 s. */
 const WORDS_OCTETS = 16_000;
 
 /**
- * Guesses a legacy encoding from the words of a file that hold bytes above 127. ASCII is the same in all of them, and the
- * addresses and numbers of a table would drown the few accents that tell encodings apart.
- * The detector's model of languages is weighed with what people see at once: whether the letters form words and go together.
+ * Guesses a legacy encoding from the words of a file that contain bytes above 127. ASCII is the same in all candidates, and in
+ * a table it far outnumbers the accents that distinguish them. The detector's score is multiplied by a plausibility: whether
+ * the letters form words and belong to one language.
  */
 export async function guessEncoding(words: Iterable<string>, expected?: string): Promise<Guess | undefined> {
   const bytes = joined(words);
@@ -46,16 +46,16 @@ export async function guessEncoding(words: Iterable<string>, expected?: string):
   return { label, rival: rival?.label, same, readings: rival === undefined ? ['', ''] : firstDifference(best.text, rival.text) };
 }
 
-/** As Node does it right in all versions: without `stream`, Node 22 reads windows-1252 as if it were Latin-1. */
+/** Decodes with `stream`, because without it Node 22 decodes windows-1252 as Latin-1. */
 function decodeBytes(label: string, bytes: Uint8Array): string {
   const decoder = decoderFor(label);
   return decoder.decode(bytes, { stream: true }) + decoder.decode();
 }
 
-/** Words with a byte above 127 in a piece of a file, one character a byte. What parts words is ASCII in all candidates. */
+/** Words with a byte above 127 in a piece of a file, one character per byte. Word separators are ASCII in all candidates. */
 export function* accentedWords(piece: Uint8Array): Generator<string> {
   const text = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('latin1');
-  // Letters, "@" to "~" (second bytes of Shift_JIS, Big5 and GBK) and digits belong to words; what parts cells does not.
+  // Letters, "@" to "~" (second bytes of Shift_JIS, Big5 and GBK) and digits belong to words; cell delimiters do not.
   for (const [word] of text.matchAll(/[A-Za-z'.-]*[\x80-\xff][\x30-\x39\x40-\x7b\x7d-\xff'.-]*/g)) yield word;
 }
 
@@ -72,7 +72,7 @@ function joined(words: Iterable<string>): Buffer {
 
 const EASTERN = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 
-/** 0 to 1: how much of what is not ASCII looks like people's words. */
+/** 0 to 1: how well the characters above ASCII form words of a language. */
 function plausibility(label: string, text: string): number {
   let sum = 0;
   let count = 0;
@@ -89,12 +89,12 @@ function plausibility(label: string, text: string): number {
     }
     count += foreign.length;
   }
-  // Texts do not contain the control characters that ISO tables have where others have letters.
+  // Real text has no C1 control characters; ISO encodings have them where others have letters.
   const typed = /[\x80-\x9f]/.test(text) ? 0.02 : 1;
   return count === 0 ? 0 : typed * (sum / count) ** 2 * coverage(letters);
 }
 
-/** How well the letters go together: in Latin script by language, in the others by how common they are. */
+/** Share of letters that belong to one language (Latin script) or are common (other scripts). */
 function coverage(letters: ReadonlyMap<string, number>): number {
   const shareOf = (known: (letter: string) => boolean, among: (letter: string) => boolean): number => {
     let [found, all] = [0, 0];
@@ -120,9 +120,9 @@ function coverage(letters: ReadonlyMap<string, number>): number {
   return (0.1 + 0.9 * language) ** 3 * Math.min(1, Math.min(...frequency) / 0.6) ** 2;
 }
 
-/** Marks that stand before a word, behind it, or in place of one. Inside a word only the apostrophe may stand. */
+/** Marks before a word, after it, or in place of one. Inside a word only the apostrophe is allowed. */
 const OPENING = /[“„«‘¿¡°–—•]/u;
-/** Unicode calls two accents that stand alone letters. */
+/** Without two standalone accents that Unicode classifies as letters. */
 const LETTER = /[[\p{L}\p{M}]--[ˆˇ]]/v;
 const CLOSING = /[”“»’‘…€°ºª®™©–—]/u;
 
@@ -138,12 +138,12 @@ function characterWeight(label: string, character: string, word: string, index: 
   return before && after ? 0.02 : 0.3;
 }
 
-/** Chinese characters in Korean and kana in Chinese names, as other encodings look when they are read so. */
+/** Chinese characters in Korean and kana in Chinese: typical of text decoded with the wrong encoding. */
 const isStray = (label: string, character: string): boolean =>
   (label === 'euc-kr' && /\p{Script=Han}/u.test(character)) ||
   ((label === 'gb18030' || label === 'big5') && /[\p{Script=Hiragana}\p{Script=Katakana}]/u.test(character));
 
-/** Capitals and small letters as few names have them: "MŸller", "OíBrien", "OÕBrien", "лняйбю" for "МОСКВА". */
+/** Upper and lower case mixed as in few names: "MŸller", "OíBrien", "OÕBrien", "лняйбю" for "МОСКВА". */
 const oddCase = (word: string): boolean =>
   /\p{Ll}[\p{Lu}--[A-Z]]|[\p{Ll}--[a-z]]\p{Lu}|(?<!\p{L})\p{Lu}[\p{Lu}--[A-Z]][A-Z]?\p{Ll}|^[\p{Ll}&&[\p{Script=Cyrillic}\p{Script=Greek}]]/v.test(
     word,

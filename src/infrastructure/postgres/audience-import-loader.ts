@@ -1,6 +1,6 @@
 /**
- * Imports: rows travel by COPY into temporary tables of one connection, batch by batch, and are merged by set-based statements
- * at the end. No transaction is open while the file arrives, so a slow upload holds back no vacuum.
+ * Loads imports: COPY writes rows in batches to temporary tables of one connection, and set-based statements merge them at the
+ * end. No transaction is open while the file arrives, so a slow upload does not delay vacuum.
  */
 import { finished } from 'node:stream/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
@@ -22,9 +22,9 @@ import { mergeImport } from './audience-import-merge.ts';
 import { IMPORT_LOCK } from './audience-imports.ts';
 import { withClient } from './session.ts';
 
-/** Of a pool of ten; the rest must go on answering. */
+/** Most imports at once. The pool has ten connections; the others stay free for requests. */
 const AT_ONCE = 6;
-/** The other two are for projects that have none running. */
+/** With this many imports running, a project that already runs one is refused. The last two slots are for other projects. */
 const AT_ONCE_OF_ONE = 4;
 
 const STAGING = `
@@ -63,7 +63,7 @@ export class PostgresImportLoader implements ImportLoader {
     }
   }
 
-  /** Uploads of one project, however slow, never take the places of all others. @throws ImportsBusy */
+  /** Keeps slots free for other projects while one project runs slow uploads. @throws ImportsBusy */
   private requireSlot(projectId: Id): void {
     const own = this.running.filter((id) => id === projectId).length;
     if (own > 0 && this.running.length >= AT_ONCE_OF_ONE) throw new ImportsBusy(own, 'project');
@@ -75,7 +75,7 @@ class Load implements ImportLoad {
   private readonly client: pg.PoolClient;
   private readonly imported: Import;
   private rejected = 0;
-  /** Settles when the last COPY has; never rejects, so that it can stay unobserved while the next rows are read. */
+  /** Settles when the last COPY ends. Never rejects, because nothing awaits it while the next rows are read. */
   private copying: Promise<{ readonly failure?: unknown }> = Promise.resolve({});
 
   constructor(client: pg.PoolClient, imported: Import) {
@@ -83,7 +83,7 @@ class Load implements ImportLoad {
     this.imported = imported;
   }
 
-  /** Returns while the rows are on their way: the file is read meanwhile. One COPY at a time. */
+  /** Returns before the rows are written, so that the file is read meanwhile. One COPY runs at a time. */
   async add(rows: readonly StagedRow[], rejections: readonly StagedRejection[]): Promise<void> {
     await this.arrived();
     const kept = rejections.slice(0, Math.max(0, KEPT_REJECTIONS - this.rejected));
@@ -99,7 +99,7 @@ class Load implements ImportLoad {
     return mergeImport(this.client, this.imported, { findings, rejected: this.rejected, now });
   }
 
-  /** @throws what the last COPY failed of */
+  /** Waits for the last COPY. @throws the error of that COPY */
   async arrived(): Promise<void> {
     const { failure } = await this.copying;
     if (failure !== undefined) throw failure;
@@ -141,7 +141,7 @@ class Load implements ImportLoad {
   }
 }
 
-/** Marks are hexadecimal digits, a word and a colon: nothing to escape in an array's text. */
+/** Marks consist of hexadecimal digits, a word and a colon, so array text needs no escapes. */
 const arrayOf = (marks: readonly string[]): string | null => (marks.length === 0 ? null : `{${marks.join()}}`);
 
 /** One line of COPY's text format: tabs between values, `\N` for null, backslash and line breaks escaped. */

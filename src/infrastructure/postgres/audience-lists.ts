@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
 const LIST = `project_id as "projectId", id, name, slug, description, double_opt_in as "doubleOptIn", archived_at as "archivedAt",
   created_at as "createdAt", updated_at as "updatedAt", version`;
 
-/** Lists over PostgreSQL: one by MikroORM, pages and counts by SQL. */
+/** Stores lists in PostgreSQL: single lists by MikroORM, pages and counts by SQL. */
 export class PostgresListStore implements ListStore {
   private readonly session: Session;
 
@@ -14,7 +14,7 @@ export class PostgresListStore implements ListStore {
     this.session = session;
   }
 
-  /** By `list_slug`. */
+  /** The unique index `list_slug` detects a slug that is taken. */
   async add(list: List): Promise<boolean> {
     const rows = await this.session.sql.query(
       `insert into pennypost_audience.list (project_id, id, name, slug, description, double_opt_in, created_at, updated_at)
@@ -32,7 +32,7 @@ export class PostgresListStore implements ListStore {
     return (await this.session.em.findOne(List, { projectId, slug })) ?? undefined;
   }
 
-  /** Newest first, by the primary key: ids are UUIDv7. */
+  /** Newest first, read by the primary key, because ids are UUIDv7. */
   async page(projectId: Id, search: ListSearch): Promise<Page<List>> {
     const limit = pageLimit(search);
     const rows = await this.session.sql.query<ListState>(
@@ -47,7 +47,7 @@ export class PostgresListStore implements ListStore {
     );
   }
 
-  /** Reads the lists whole, by the primary key of subscription. */
+  /** Reads all subscriptions of the lists, by the primary key of `subscription`. */
   counts(projectId: Id, listIds: readonly Id[]): Promise<readonly ListCounts[]> {
     return this.session.sql.query<ListCounts>(
       `select l.id as "listId",
@@ -61,7 +61,7 @@ export class PostgresListStore implements ListStore {
     );
   }
 
-  /** A list that is locked so that this has to wait is being deleted: it counts as gone. */
+  /** Skips lists whose lock is taken: only a deletion conflicts with this lock, so such a list counts as deleted. */
   async hold(projectId: Id, listIds: readonly Id[]): Promise<readonly Id[]> {
     const rows = await this.session.sql.query<{ id: Id }>(
       `select id from pennypost_audience.list where project_id = $1 and id = any($2::uuid[]) order by id
@@ -71,7 +71,7 @@ export class PostgresListStore implements ListStore {
     return rows.map((row) => row.id);
   }
 
-  /** By the primary keys. The list first: a concurrent unsubscribe sees that the list is being deleted, and does not wait. */
+  /** Locks the list first, so that a concurrent unsubscribe sees that the list is being deleted and does not wait. */
   async remove(list: List): Promise<void> {
     await this.session.sql.query('select 1 as locked from pennypost_audience.list where project_id = $1 and id = $2 for update', [
       list.projectId,

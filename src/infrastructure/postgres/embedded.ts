@@ -1,18 +1,16 @@
 /**
- * The embedded PostgreSQL 18: a complete server in the data directory, for installations without a server.
+ * The embedded PostgreSQL 18: a complete server in the data directory, for installations without a PostgreSQL server.
  *
- * - One cluster in `<dataDir>/pg-18`, reached by a Unix socket only, with a password in a file of 0600.
- * - The first process to need it starts it and **supervises** it: it lives exactly as long as that process, also through
- *   kill -9 (a shell waits on a pipe that the process holds). Every other process **attaches** to it, which is decided by a
- *   real connection. Two that start at once: one goes first, the other attaches.
- * - When the server ends by itself (killed, out of space) the supervising process starts it again in the same place, and gives
- *   up after two minutes of failing; see embedded-keeper.ts. Other processes leave it to that one.
- * - When the supervising process ends, the connections of attached ones end with it: what they had not committed is rolled
- *   back, and their next statement fails with `database.unavailable`. A process that `inherits` (`pennypost serve`, a host
- *   application) then starts the server again in the same place, within a second or two, and all pools reconnect.
- *   Other commands do not; run again, one finds no server and supervises its own.
+ * - The cluster is in `<dataDir>/pg-18`. It listens on a Unix socket only; the password is in a file with mode 0600.
+ * - The first process that needs the server starts and **supervises** it. The server ends with that process, even after
+ *   kill -9, because a shell waits on a pipe of the process. Other processes connect, and so **attach**, to the server.
+ * - When the server ends by itself (killed, out of space), the supervising process restarts it, and gives up after two minutes
+ *   of failures; see embedded-keeper.ts. Other processes wait.
+ * - When the supervising process ends, the server ends too: open transactions are rolled back, and the next statement fails
+ *   with `database.unavailable`. A process that `inherits` (`pennypost serve`, a host application) then starts the server
+ *   within about two seconds, and all pools reconnect. Other commands fail; run again, they start a server.
  * - As root, PostgreSQL runs as the owner of the data directory or as `nobody`; see embedded-program.ts.
- * - A first start that is interrupted leaves nothing behind that the next one could mistake for a cluster.
+ * - An interrupted first start leaves no directory that the next start could mistake for a cluster.
  */
 import { rename, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -46,29 +44,29 @@ import { DatabaseNotFound, DatabaseStartFailed, DatabaseUnavailable } from './er
 import { underStartLock } from './start-lock.ts';
 
 export interface EmbeddedOptions {
-  /** Made when it does not exist; must be empty or one of ours. */
+  /** Created when it does not exist. Must be empty or contain a pennypost database. */
   readonly dataDir: string;
   /** False: a directory without a database is an error. Default true. */
   readonly creates?: boolean | undefined;
-  /** Hears what takes long, and of a server that ends by itself. */
+  /** Gets a line for slow steps, and for a server that ends by itself. */
   readonly log?: Log | undefined;
-  /** False leaves out the fsync after `initdb`, for throw-away clusters. Default true. */
+  /** False omits the fsync after `initdb`, for temporary clusters. Default true. */
   readonly sync?: boolean;
-  /** Runs the server on when the process that runs it ends. Default false. */
+  /** Starts the server again when the process that supervises it ends. Default false. */
   readonly inherits?: boolean;
-  /** More of postgresql.conf, as `name=value`; they hold while this process supervises. */
+  /** Further settings of postgresql.conf, as `name=value`. They apply while this process supervises. */
   readonly settings?: readonly string[];
-  /** Told once, when a server that ended could not be started again for two minutes. */
+  /** Called once, when a server that ended could not be restarted within two minutes. */
   readonly onLost?: ((error: Error) => void) | undefined;
 }
 
 export interface EmbeddedDatabase {
   readonly connection: ConnectionSettings;
-  /** At the start. */
+  /** The role of this process when `startEmbedded` returned. */
   readonly role: 'supervising' | 'attached';
-  /** Why the server is away, while this process starts it again. */
+  /** The reason why the server is unavailable, while this process restarts it. */
   trouble(): string | undefined;
-  /** How often the server ended by itself under the process that supervises it now. */
+  /** Number of times that the server ended by itself under the present supervising process, with the last reason. */
   ends(): Promise<DatabaseEnds>;
   /** Shuts the server down when this process supervises it, or has taken it over; otherwise does nothing. Close the pools first. */
   stop(): Promise<void>;
@@ -76,11 +74,11 @@ export interface EmbeddedDatabase {
 
 const USER = 'pennypost';
 const DATABASE = 'pennypost';
-/** How long a server that is starting or shutting down is waited for. */
+/** Time to wait for a server that is starting or shutting down. */
 const PATIENCE_SECONDS = 60;
-/** How long a server without a supervisor is given to go; a fast shutdown takes 0.02 to 0.1 s. */
+/** Time to wait until a server without a supervisor has ended; a fast shutdown takes 0.02 to 0.1 s. */
 const DYING_SECONDS = 3;
-/** How long the process that supervises a server that has ended is given to start it again. */
+/** Time to wait until the supervising process has restarted a server that ended. */
 const RESTART_SECONDS = 10;
 
 const SILENT: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -96,7 +94,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
   const layout = layoutOf(await claimDataDirectory(options.dataDir));
   const { log = SILENT, onLost = () => undefined, inherits = false } = options;
   let ends: DatabaseEnds = NO_ENDS;
-  // Only at first: a cluster that is gone later, with its volume, is never replaced by an empty one.
+  // Only at first: a cluster that disappears later, with its volume, is never replaced by an empty one.
   let creates = options.creates !== false;
   const superviseHere = (): Promise<Opened> => supervise(layout, { ...options, creates }, ends);
   const open = (): Promise<Opened> => openPatiently(layout, superviseHere);
@@ -105,7 +103,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
     creates = false;
     const keeper = new Keeper({
       first,
-      // The process that runs the server restarts it, and looks for another one only when it has lost that role.
+      // The supervising process restarts the server. It attaches to another one only when it has lost that role.
       open: async () =>
         ends !== NO_ENDS && (await readNote(layout))?.pid === process.pid
           ? underStartLock(layout.lockFile, superviseHere)
@@ -115,7 +113,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
       log,
       onEnd: async (reason) => {
         ends = { count: ends.count + 1, lastAt: new Date(), lastReason: reason };
-        // So that other processes can say why; a full disk takes no note.
+        // Other processes report this reason. Writing fails when the disk is full.
         await writeNote(layout, ends).catch(() => undefined);
       },
       onLost: (error) => {
@@ -134,7 +132,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
   }
 }
 
-/** Attaches or supervises. A server whose supervising process lives is left to that one, which is starting it again. */
+/** Attaches or supervises. While a supervising process is alive, waits until that process has restarted the server. */
 async function openPatiently(layout: Layout, superviseHere: () => Promise<Opened>): Promise<Opened> {
   const since = performance.now();
   for (;;) {
@@ -157,7 +155,7 @@ async function openPatiently(layout: Layout, superviseHere: () => Promise<Opened
   }
 }
 
-/** The second question is for a supervisor in another container, which cannot be seen from here. */
+/** Probes the server too, because a supervisor in another container is not visible here. */
 async function isVacant(layout: Layout, connection: ConnectionSettings): Promise<boolean> {
   return (await readNote(layout)) === undefined && (await probe(connection)) !== 'answers';
 }
@@ -172,8 +170,8 @@ async function attach(layout: Layout): Promise<Opened | undefined> {
     if (running === undefined || password === undefined) return undefined;
     const connection = connectionTo(layout, running.port, password);
     const answer = await probe(connection);
-    // A server answers for some moments after its supervising process was killed: not worth attaching to. When it still does
-    // later, its supervisor is out of our sight (in another container) or nothing shuts it down any more.
+    // A server still answers for moments after its supervising process was killed. If it answers longer, its supervisor is in
+    // another container, or nothing shuts the server down.
     const dying = (await readNote(layout)) === undefined;
     if (answer === 'answers' && (!dying || waited(DYING_SECONDS))) return { connection, role: 'attached' };
     if (answer === 'absent' && !(await holds(running, layout))) return undefined;
@@ -186,7 +184,7 @@ async function attach(layout: Layout): Promise<Opened | undefined> {
   }
 }
 
-/** Only under the start lock. @param ends under this process, so far */
+/** Call it only under the start lock. @param ends of the server under this process, so far */
 async function supervise(layout: Layout, options: EmbeddedOptions, ends: DatabaseEnds): Promise<Opened> {
   const bin = await findBinaries();
   const existing = await hasCluster(layout);
@@ -206,7 +204,7 @@ async function supervise(layout: Layout, options: EmbeddedOptions, ends: Databas
   await makeSocketDirectory(layout, program);
   const connection = connectionTo(layout, PORT, password);
   const before = await readPostmaster(layout);
-  // A server of ours whose shell was killed takes its time to end. It removes the next one's postmaster.pid if that starts too early.
+  // An old server whose shell was killed is still ending. It would remove the postmaster.pid of a server that starts too early.
   if (before !== undefined) await dismiss(before, layout);
   await clearSocket(layout);
   await writeNote(layout, ends);
@@ -229,12 +227,12 @@ async function supervise(layout: Layout, options: EmbeddedOptions, ends: Databas
     await ensureDatabase(connection).catch((error: unknown) => cleanUp(error, stop));
     return { connection, role: 'supervising', ended: server.ended, stop };
   } catch (error) {
-    // A server that has run before is tried again by this process, which therefore stays its supervisor.
+    // After a server that has run before, this process tries again, so it stays the supervisor.
     return ends.count > 0 ? Promise.reject(error) : cleanUp(error, () => removeNote(layout));
   }
 }
 
-/** After a kill -9 of postgres its backends live on for moments, and hold the shared memory that a new one must not share. */
+/** After a kill -9 of postgres its backends run for moments and use shared memory that a new server must not share. */
 async function startPatiently(program: Program, options: ServerOptions): Promise<Server> {
   const deadline = performance.now() + PATIENCE_SECONDS * 1000;
   for (;;) {
@@ -248,7 +246,7 @@ async function startPatiently(program: Program, options: ServerOptions): Promise
   }
 }
 
-/** A cluster is made under another name and gets its own at the end: whatever interrupts this leaves no cluster. */
+/** Creates the cluster under a temporary name and renames it at the end, so that an interruption leaves no cluster. */
 async function create(layout: Layout, program: Program, sync: boolean): Promise<void> {
   const beside = `${layout.cluster}.new-${process.pid}`;
   await rm(layout.passwordFile, { force: true });

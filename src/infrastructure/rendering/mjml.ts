@@ -3,18 +3,18 @@ import type { ContentProblem } from '../../domain/campaign/index.ts';
 import { type ScannedTag, scanTags } from './html-scan.ts';
 import { findRegions, type LiquidRegions, lineIndex, mask, protect } from './liquid-regions.ts';
 
-/** What became of an MJML source; `html` is absent when an error stands in the way. */
+/** The result of compiling an MJML source. `html` is undefined when there is an error. */
 export interface MjmlResult {
   readonly html: string | undefined;
   readonly problems: readonly ContentProblem[];
 }
 
-/** Deeper nesting than any mail has; mjml's own recursion ends in a stack overflow near 1,000. */
+/** No mail is nested this deep. mjml is recursive and overflows the stack near 1,000. */
 const DEPTH_LIMIT = 100;
-/** Each becomes 300 characters of HTML and more, so that no message has as many; mjml would take 10 s for 18,000. */
+/** Each component becomes 300 characters of HTML or more, so no message needs this number. mjml takes 10 s for 18,000. */
 const COMPONENT_LIMIT = 3_000;
 
-/** Components whose body is text for mjml: their tags are HTML and not ours to balance. */
+/** Components whose body is text for mjml. Tags in it are HTML, and this module does not check that they are closed. */
 const TEXT_BODIED = new Set([
   'mj-text',
   'mj-button',
@@ -31,9 +31,9 @@ const TEXT_BODIED = new Set([
 ]);
 
 /**
- * MJML to HTML, Liquid kept. mjml says nothing about tags that are not closed and drops Liquid tags that stand between
- * components, so both are looked for here; every stretch of Liquid travels as a word, so that its quotes and angle brackets
- * are never read as MJML.
+ * Compiles MJML to HTML and keeps Liquid. mjml does not report unclosed tags and drops Liquid tags between components, so
+ * this module reports both. Each piece of Liquid is replaced by a word before mjml runs and restored afterwards, so that mjml
+ * never parses its quotes and angle brackets.
  */
 export async function mjmlToHtml(engine: Liquid, source: string): Promise<MjmlResult> {
   const found = findRegions(engine, source);
@@ -42,7 +42,7 @@ export async function mjmlToHtml(engine: Liquid, source: string): Promise<MjmlRe
   const liquid = protect(source, found);
   const lineOf = lineIndex(source);
   const optOut = keepOptOut(liquid.text, liquid.stem);
-  // Loaded on demand: half a second and 60 MB that processes which only send never pay.
+  // Loaded on demand: mjml costs half a second and 60 MB, and processes that only send do not need it.
   const { default: mjml2html } = await import('mjml');
   let result: Awaited<ReturnType<typeof mjml2html>>;
   try {
@@ -55,7 +55,7 @@ export async function mjmlToHtml(engine: Liquid, source: string): Promise<MjmlRe
     };
   }
   for (const fault of result.errors) {
-    // A value that holds Liquid cannot be judged before it is rendered.
+    // A value that contains Liquid cannot be validated before it is rendered.
     if (fault.message.includes(liquid.stem)) continue;
     const missing = /doesn't exist or is not registered/.test(fault.message);
     problems.push(
@@ -72,7 +72,7 @@ export async function mjmlToHtml(engine: Liquid, source: string): Promise<MjmlRe
   return { html: problems.some((found) => found.severity === 'error') ? undefined : liquid.restore(tidy(html)), problems };
 }
 
-/** mjml leaves a fifth of its output as blanks at line ends and empty lines, which are invisible outside preformatted text. */
+/** Removes blanks at line ends and empty lines, a fifth of mjml's output. They are invisible outside preformatted text. */
 function tidy(html: string): string {
   if (/<pre\b|<textarea\b|white-space\s*:\s*pre/i.test(html)) return html;
   return html
@@ -88,7 +88,7 @@ function problem(severity: ContentProblem['severity'], message: string, line?: n
   return { severity, code, part: 'source', line, message };
 }
 
-/** Unclosed and misplaced components, includes, absurd nesting. */
+/** Finds unclosed and misplaced components, includes, and nesting that is too deep. */
 function structureProblems(source: string, found: LiquidRegions): ContentProblem[] {
   const problems: ContentProblem[] = [];
   const lineOf = lineIndex(source);
@@ -129,8 +129,8 @@ function structureProblems(source: string, found: LiquidRegions): ContentProblem
 }
 
 /**
- * `data-pennypost-track="off"` on a component: mjml knows no such attribute and would drop it, so the opt-out travels in the
- * link's own value and comes back as an attribute of the link.
+ * Keeps `data-pennypost-track="off"` on a component. mjml drops attributes that it does not know, so the opt-out is encoded
+ * in the `href` value and restored as an attribute of the link.
  */
 function keepOptOut(source: string, stem: string): { text: string; restore(html: string): string } {
   const targets: string[] = [];

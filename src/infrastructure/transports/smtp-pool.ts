@@ -1,12 +1,7 @@
 /**
- * Owns the connections of one SMTP transport, and the line of messages that wait for them.
- *
- * Connections are opened when messages wait, one each, up to a limit that follows Postfix's feedback: it grows by 1/N with
- * each transaction that was answered and shrinks when the server closes or refuses connections. After a failure no
- * connection is opened for a while (full jitter, 1 s doubling to 30 s). A failure to connect costs a message only when no
- * other connection is open or opening: then the one in front is deferred and tells why; the others go on waiting. Where
- * all messages in front have waited too long to proceed, the next message gets the error: otherwise a server that is down would not be noticed
- * between the transport and its messages, which come and go without a word.
+ * Owns the connections of one SMTP transport and the queue of messages that wait for them. The limit of connections follows
+ * Postfix's feedback: it grows by 1/N per answered transaction and shrinks when the server closes or refuses connections.
+ * After a failure, no connection is opened for a while (full jitter, 1 s doubling to 30 s).
  */
 import { type Attempt, cleanReply, type OutgoingMessage, type Transport, type Withdrawn } from '../../domain/delivery/index.ts';
 import { ChunkingSession } from './chunking-session.ts';
@@ -18,7 +13,7 @@ import { SmtpSession } from './smtp-session.ts';
 import { WaitingLine } from './waiting-line.ts';
 import { waitsOf } from './waits.ts';
 
-/** What `SmtpTransport` runs on, complete. */
+/** All settings of `SmtpTransport`, with defaults filled in. */
 export interface SmtpSettings {
   readonly peer: SmtpPeer;
   readonly maxConnections: number;
@@ -28,16 +23,16 @@ export interface SmtpSettings {
   readonly timeouts: SmtpTimeouts;
   /** Milliseconds between attempts to connect after a failure: from 0 to `minimum`, doubling up to `maximum`. */
   readonly backoff: { readonly minimum: number; readonly maximum: number };
-  /** Milliseconds that `close` gives to what is on the wire. */
+  /** Milliseconds that `close` waits for messages on the wire. */
   readonly closeTimeout: number;
-  /** Milliseconds that only grow. */
+  /** A monotonic clock, in milliseconds. */
   readonly monotonic: () => number;
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
   readonly onEvent: (event: SmtpEvent) => void;
 }
 
-/** For a log; never contains addresses, content or credentials. */
+/** An event to log. Never contains addresses, content or credentials. */
 export interface SmtpEvent {
   readonly event: 'connect_failed' | 'connection_failed' | 'chunking_failed';
   readonly server: string;
@@ -45,20 +40,20 @@ export interface SmtpEvent {
 }
 
 export interface SmtpStats {
-  /** Connections that are open, those with a message on them, and those being opened. */
+  /** Numbers of connections: open, with a message, being opened. */
   readonly open: number;
   readonly busy: number;
   readonly opening: number;
   readonly waiting: number;
   /** Connections that the feedback allows now. */
   readonly limit: number;
-  /** Milliseconds until the next attempt to connect; 0 when nothing holds it back. */
+  /** Milliseconds until the next attempt to connect; 0 when there is no wait. */
   readonly backingOff: number;
 }
 
 /** Postfix's `initial_destination_concurrency`. */
 const INITIAL_CONNECTIONS = 5;
-/** More are forgotten, and found out again. */
+/** When there are more, all are forgotten and detected again. */
 const MOST_SLOW_DOMAINS = 1_000;
 
 const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1).toLowerCase();
@@ -66,7 +61,7 @@ const domainOf = (address: string): string => address.slice(address.lastIndexOf(
 export class SmtpTransport implements Transport, SessionHost {
   readonly name = 'smtp';
   readonly slots: number;
-  /** That of the connection that has most on the way. */
+  /** Messages on the way on the connection that has the most. */
   depth = 1;
   readonly server: string;
   readonly timeouts: SmtpTimeouts;
@@ -79,7 +74,7 @@ export class SmtpTransport implements Transport, SessionHost {
   private readonly sessions = new Set<SmtpDialogue>();
   private readonly idle = new Set<SmtpDialogue>();
   private readonly hungry = new Set<SmtpDialogue>();
-  /** Only messages that are pipelined by BDAT tell of them. */
+  /** Detected only on connections that pipeline messages by BDAT. */
   private readonly slowDomains = new Set<string>();
   private readonly shutdown = new AbortController();
   private opening = 0;
@@ -87,7 +82,10 @@ export class SmtpTransport implements Transport, SessionHost {
   private failures = 0;
   private backoffUntil = 0;
   private backoffTimer: NodeJS.Timeout | undefined;
-  /** A failure to connect that no message has told of yet, for as long as the wait that it began. */
+  /**
+   * A failure to connect that no message has reported yet; kept until the backoff ends. It defers one message, and only when no
+   * other connection is open or opening. Without it, a server that is down would go unnoticed while messages are withdrawn.
+   */
   private untold: Attempt | undefined;
   private dispatching: NodeJS.Immediate | undefined;
   private ticker: NodeJS.Timeout | undefined;
@@ -112,7 +110,7 @@ export class SmtpTransport implements Transport, SessionHost {
     const result = new Promise<Attempt | Withdrawn>((resolve, reject) => {
       this.line.add(new PendingDelivery(message, resolve, reject));
     });
-    // Not inside: what is thrown there would settle this message, which may still stand in the line, with another's error.
+    // Outside the promise: an error thrown inside would settle this message, which may still be queued.
     this.tell();
     this.wake();
     return result;
@@ -170,10 +168,10 @@ export class SmtpTransport implements Transport, SessionHost {
     clearTimeout(cap);
   }
 
-  // What the connections ask for.
+  // The methods of `SessionHost`, which the connections call.
 
   take(working: boolean): PendingDelivery | undefined {
-    // Those being opened have been promised a message each; a connection with nothing to do does not wait for them.
+    // One message is reserved for each connection being opened. An idle connection ignores this.
     while (this.line.length > (working ? this.opening : 0)) {
       if (working && this.line.first !== undefined && this.isSlow(this.line.first)) return undefined;
       const delivery = this.line.shift();
@@ -241,14 +239,14 @@ export class SmtpTransport implements Transport, SessionHost {
 
   private afterEnd(): void {
     if (this.sessions.size === 0 && this.opening === 0) {
-      // Waiting messages are checked also while no connection may be opened.
+      // During a backoff the ticker runs on, to remove stale messages.
       if (this.backoffTimer === undefined) this.stopTicker();
       this.onAllEnded?.();
     }
     this.dispatch();
   }
 
-  /** Where several messages leave in one write, those that are submitted in one turn of the event loop go together. */
+  /** With pipelining, messages submitted in one turn of the event loop leave in one write. */
   private wake(): void {
     if (this.depth === 1) this.dispatch();
     else
@@ -319,7 +317,7 @@ export class SmtpTransport implements Transport, SessionHost {
 
   private backOff(): void {
     const { minimum, maximum } = this.settings.backoff;
-    // Connections that fail together are one failure.
+    // Connections that fail together count as one failure.
     if (this.backoffTimer !== undefined || this.closing) return;
     const delay = this.settings.random() * Math.min(maximum, minimum * 2 ** this.failures);
     this.failures += 1;

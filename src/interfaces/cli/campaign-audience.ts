@@ -24,7 +24,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
 
   const excluded = paged(campaign.command('excluded').description('List the subscribers that a campaign leaves out, and why.'))
     .argument('<campaign>', 'Id, slug or name of the campaign.')
-    .addOption(choice('--reason <reason>', 'List the subscribers that are left out for this reason.', LEFT_OUT_REASONS))
+    .addOption(choice('--reason <reason>', 'Only subscribers that are left out for this reason.', LEFT_OUT_REASONS))
     .action(async (wanted: string, options: PageOptions & { reason?: string }) => {
       await inProject(cli, async (application, project) => {
         const reason = oneOf(LEFT_OUT_REASONS, options.reason, '--reason');

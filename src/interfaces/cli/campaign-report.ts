@@ -75,7 +75,7 @@ export function reportCommands(campaign: Command, cli: Cli): void {
 
   const daily = campaign
     .command('daily')
-    .description('Show the figures of a campaign by day.')
+    .description('Show the figures of a campaign per day.')
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .option('--from <day>', 'First day, such as 2026-11-01. Default: 30 days before the last.')
     .option('--to <day>', 'Last day. Default: today.')

@@ -63,7 +63,7 @@ export function tryingCommands(campaign: Command, cli: Cli): void {
     .description('Send a test, marked [Test] in the subject. Reports do not count it.')
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .requiredOption('--to <address>', 'Address to send to, up to 20. May be repeated.', gather)
-    .option('--as <subscriber>', 'Render it for this subscriber (address or id).')
+    .option('--as <subscriber>', 'Render the message for this subscriber (address or id).')
     .option('--wait', 'Wait until the messages are handed over.')
     .action(async (wanted: string, options: { to: readonly string[]; as?: string; wait?: boolean }) => {
       await inProject(

@@ -33,7 +33,11 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     .option('--name <name>', 'Name. Default: the name in the file.')
     .option('--slug <slug>', 'Short name for commands. Default: made from the name, numbered when taken.')
     .option('--list <list>', 'Id or slug of a list, in place of the lists in the file. May be repeated.', gather)
-    .option('--exclude-list <list>', 'Id or slug of a list to exclude, in place of those in the file. May be repeated.', gather)
+    .option(
+      '--exclude-list <list>',
+      'Id or slug of a list to exclude, in place of the lists in the file. May be repeated.',
+      gather,
+    )
     .action(async (options: CreateOptions) => {
       if ((options.file === undefined) === (options.template === undefined))
         throw new InvalidInput('Give the content once: --file or --template.');
@@ -61,7 +65,11 @@ export function draftCommands(campaign: Command, cli: Cli): void {
     .argument('<campaign>', 'Id, slug or name of the campaign.')
     .requiredOption('--file <file>', 'Content file with front matter, or - for standard input.')
     .option('--list <list>', 'Id or slug of a list, in place of the lists in the file. May be repeated.', gather)
-    .option('--exclude-list <list>', 'Id or slug of a list to exclude, in place of those in the file. May be repeated.', gather)
+    .option(
+      '--exclude-list <list>',
+      'Id or slug of a list to exclude, in place of the lists in the file. May be repeated.',
+      gather,
+    )
     .action(async (wanted: string, options: AudienceOptions & { file: string }) => {
       const file = await readContent(cli, options.file);
       await inProject(cli, async (application, project) => {

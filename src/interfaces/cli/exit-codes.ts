@@ -5,8 +5,8 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, missing: 3, conflict: 4, unava
 
 /** What `--help` and docs/reference/cli.md say about each. */
 export const EXIT_CODES: readonly { readonly code: ExitCode; readonly name: string; readonly meaning: string }[] = [
-  { code: EXIT.ok, name: 'done', meaning: 'The command did what was asked.' },
-  { code: EXIT.failed, name: 'failed', meaning: 'Internal fault, a refused message, or figures of the demo that do not agree.' },
+  { code: EXIT.ok, name: 'done', meaning: 'The command succeeded.' },
+  { code: EXIT.failed, name: 'failed', meaning: 'An internal error, a rejected message, or a demo whose figures do not agree.' },
   {
     code: EXIT.usage,
     name: 'invalid input',

@@ -34,7 +34,7 @@ export function importCommands(program: Command, cli: Cli): void {
     .command('create', { isDefault: true })
     .description('Import subscribers from a CSV or JSON Lines file.')
     .argument('<file>', 'File to read, or - for standard input.')
-    .option('--list <list>', 'Id or slug of a list to subscribe everyone in the file to. May be repeated.', gather)
+    .option('--list <list>', 'Id or slug of a list to subscribe all subscribers in the file to. May be repeated.', gather)
     .addOption(
       choice('--as <state>', 'How to import subscribers that unsubscribed, bounced or complained elsewhere.', [
         'stated',
@@ -54,7 +54,7 @@ export function importCommands(program: Command, cli: Cli): void {
     .option('--rejected <file>', 'Write rejected rows to this file as CSV, with line and reason.')
     .addOption(choice('--format <format>', 'Format of the file. Default: detected.', ['csv', 'jsonl']))
     .option('--encoding <label>', 'Encoding, such as windows-1252 or macintosh. Default: detected.')
-    .option('--delimiter <character>', 'Delimiter of columns: one character, or tab. Default: detected.')
+    .option('--delimiter <character>', 'Column delimiter: one character, or tab. Default: detected.')
     .action(async (file: string, options: ImportOptions) => {
       await withOutputFile(options.rejected, '--rejected', [file], (rejected) =>
         inProject(cli, (application, project) => importFile(cli, application, project, file, options, rejected)),
@@ -170,7 +170,7 @@ interface Source {
 }
 
 async function sourceOf(cli: Cli, file: string, dryRun: boolean): Promise<Source> {
-  // Ctrl-C breaks the file off; the import is then recorded as failed, and no subscriber was changed.
+  // Ctrl-C stops reading the file. The import is then recorded as failed and changes no subscriber.
   const signal = cli.interruption.heed(
     dryRun ? 'A dry run changes nothing.' : 'No subscriber was changed; the import is recorded as failed. Run it again.',
   );

@@ -24,7 +24,9 @@ export function keyCommands(program: Command, cli: Cli): void {
     .command('create')
     .description('Create a key. Its secret is shown once.')
     .requiredOption('--name <name>', 'Name that says what the key is for.')
-    .addOption(choice('--scope <scope>', 'What the key allows. May be repeated.', SCOPES).argParser(gather).makeOptionMandatory())
+    .addOption(
+      choice('--scope <scope>', 'Scope that the key has. May be repeated.', SCOPES).argParser(gather).makeOptionMandatory(),
+    )
     .option('--expires <time>', 'Expiry time, such as 2027-01-01 or 2027-01-01T00:00:00Z. Default: never.')
     .option('--rate <number>', 'Requests per second, 1 to 10,000. Default: 50.')
     .action(async (options: { name: string; scope: readonly string[]; expires?: string; rate?: string }) => {

@@ -71,8 +71,8 @@ export function listCommands(program: Command, cli: Cli): void {
     .argument('<list>', 'Id or slug of the list.')
     .option('--name <name>', 'New name of the list.')
     .option('--description <text>', 'New description of the list.')
-    .option('--double-opt-in', 'Count new subscribers only after they confirm by mail.')
-    .option('--no-double-opt-in', 'Count new subscribers at once.')
+    .option('--double-opt-in', 'Mail new subscribers only after they confirm by e-mail.')
+    .option('--no-double-opt-in', 'Mail new subscribers without confirmation.')
     .action(async (idOrSlug: string, options: { name?: string; description?: string; doubleOptIn?: boolean }) => {
       await inProject(cli, async (application, project) => {
         shown(await application.lists.update(project.id, idOrSlug, options));
@@ -82,7 +82,7 @@ export function listCommands(program: Command, cli: Cli): void {
 
   const archive = list
     .command('archive')
-    .description('Close a list for new subscribers. Its subscribers stay.')
+    .description('Close a list to new subscribers. Its subscribers stay.')
     .argument('<list>', 'Id or slug of the list.')
     .option('--force', 'Archive the list even while campaigns use it. These campaigns continue.')
     .action(async (idOrSlug: string, options: { force?: boolean }) => {

@@ -87,9 +87,9 @@ export function projectCommands(program: Command, cli: Cli): void {
 
   const remove = project
     .command('delete')
-    .description('Delete the project of --project with everything in it. Sending stops first.')
+    .description('Delete the project that --project names, with all its data. Sending stops first.')
     .option('--yes', 'Confirm the deletion.')
-    .option('--force', 'Delete it even while campaigns or messages are being sent.')
+    .option('--force', 'Delete the project even while campaigns or messages are being sent.')
     .action(async (options: { yes?: boolean; force?: boolean }) => {
       // Never the only project by chance: it is named.
       const wish = cli.projectWish();
@@ -108,7 +108,7 @@ export function projectCommands(program: Command, cli: Cli): void {
 
   const daily = project
     .command('daily')
-    .description('Show the figures of the project by day.')
+    .description('Show the figures of the project per day.')
     .option('--from <day>', 'First day, such as 2026-11-01. Default: 30 days before the last.')
     .option('--to <day>', 'Last day. Default: today.')
     .action(async (days: { from?: string; to?: string }) => {
@@ -121,7 +121,7 @@ export function projectCommands(program: Command, cli: Cli): void {
 
   const update = project
     .command('update')
-    .description('Change the settings that are given. Others stay as they are.')
+    .description('Change settings of the project. Settings that are not given stay as they are.')
     .option('--name <name>', 'Name that recipients see.')
     .option('--domain <domain>', 'Domain of author addresses, Message-ID, List-Id and return paths.')
     .action(async (options: ProfileOptions) => {
@@ -145,7 +145,7 @@ function profileOptions(command: Command): void {
     .option('--time-zone <name>', 'IANA time zone of times and of days in reports. Default: UTC.')
     .option('--language <tag>', 'BCP 47 language of public pages for subscribers without a language. Default: en.')
     .option('--keep-messages <days>', 'Days to keep the content of transactional messages (default 90).')
-    .option('--keep-events <days>', 'Days to keep single opens and clicks (default 365).')
+    .option('--keep-events <days>', 'Days to keep individual opens and clicks (default 365).')
     .option('--tracking-url <url>', 'Base URL of links in mail. Empty: the public URL of the instance, which is the default.');
 }
 

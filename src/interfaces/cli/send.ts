@@ -36,7 +36,7 @@ export function sendCommand(message: Command, cli: Cli): void {
     .option('--text <text>', 'Plain text of an inline message.')
     .option('--variable <name=value>', 'Text variable. May be repeated.', gather)
     .option('--variables <json>', 'Variables as a JSON object.')
-    .option('--idempotency-key <key>', 'Key that makes repeats of the same request send one message.')
+    .option('--idempotency-key <key>', 'Repeated requests with the same key send one message.')
     .option('--wait', 'Wait until the message is handed over. Exit code 0 only when it was submitted.')
     .action(async (options: SendOptions) => {
       const content = await contentOf(cli, options);

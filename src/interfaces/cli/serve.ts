@@ -48,7 +48,7 @@ export function serveCommand(program: Command, cli: Cli): void {
 export function workCommand(program: Command, cli: Cli): void {
   const work = program
     .command('work')
-    .description('Run workers only, in addition to those of "pennypost serve" or in their place.')
+    .description('Run only workers, in addition to those of "pennypost serve" or instead of them.')
     .option('--lanes <lanes>', 'Lanes to work on, separated by commas.', LANES.join(','))
     .option('--processes <number>', PROCESSES)
     .addOption(new Option('--one-of <number>', 'Number of worker processes under the same parent.').hideHelp())

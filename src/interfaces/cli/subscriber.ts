@@ -46,7 +46,7 @@ export function subscriberCommands(program: Command, cli: Cli): Command {
     .argument('<subscriber>', 'Address or id of the subscriber.')
     .argument('<list>', 'Id or slug of the list.')
     .option('--consent-source <text>', "Where the subscriber agreed, such as 'signup form /spring'.")
-    .option('--confirmed', 'The consent was confirmed by mail elsewhere.')
+    .option('--confirmed', 'Record that the consent was already confirmed by e-mail.')
     .action(async (who: string, list: string, options: { consentSource?: string; confirmed?: boolean }) => {
       await inProject(cli, async (application, project) => {
         const consent = options.consentSource === undefined ? undefined : { source: options.consentSource };
@@ -162,10 +162,10 @@ function updateCommand(subscriber: Command, cli: Cli): void {
     .description('Change the address, attributes, language or time zone of a subscriber.')
     .argument('<subscriber>', 'Address or id of the subscriber.')
     .option('--email <address>', 'New e-mail address.')
-    .option('--attribute <name=value>', 'Attribute as text. May be repeated.', gather)
-    .option('--attributes <json>', 'Attributes as a JSON object. The value null removes an attribute.')
-    .option('--locale <tag>', 'Language tag (BCP 47), such as de-AT.')
-    .option('--time-zone <name>', 'Time zone (IANA name), such as Europe/Vienna.')
+    .option('--attribute <name=value>', 'Text attribute. May be repeated.', gather)
+    .option('--attributes <json>', 'Attributes as a JSON object. null removes an attribute.')
+    .option('--locale <tag>', 'BCP 47 language, such as de-AT.')
+    .option('--time-zone <name>', 'IANA time zone, such as Europe/Vienna.')
     .action(async (who: string, options: UpsertOptions & { email?: string }) => {
       await inProject(cli, async (application, project) => {
         const changed = await application.subscribers.update(project.id, who, {

@@ -12,7 +12,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
     .command('create')
     .description('Suppress an address, whether or not a subscriber has it.')
     .argument('<address>', 'E-mail address.')
-    .option('--scope <scope>', 'What is suppressed: project (all mail), marketing, or list:<id>.', 'project')
+    .option('--scope <scope>', 'Mail to suppress: project (all mail), marketing, or list:<id>.', 'project')
     .addOption(
       choice('--reason <reason>', 'Reason of the suppression.', ['manual', 'unsubscribe', 'hard_bounce', 'complaint']).default(
         'manual',

@@ -2,10 +2,10 @@ import { z } from '@hono/zod-openapi';
 import { MOMENT_PATTERN, type Moment, parseMoment } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 
-/** Kinds of things that have ids in the API; the isolation test finds every place where one may be named by `x-object`. */
+/** Kinds of objects that have ids in the API. By `x-object` the isolation test finds every place that takes such an id. */
 export type ObjectKind = 'list' | 'subscriber' | 'import' | 'template' | 'campaign' | 'message' | 'key';
 
-/** The id of an object of the caller's own project, in a request. Other ids answer as if the object did not exist. */
+/** The id of an object of the caller's own project, in a request. An id of another project is treated as unknown. */
 export function idOf(kind: ObjectKind) {
   return z
     .guid()
@@ -21,19 +21,19 @@ export const id = z.string().openapi({ format: 'uuid', example: EXAMPLE_ID });
 /** A point in time in an answer: RFC 3339 in UTC, with milliseconds. */
 export const timestamp = z.date().openapi({ type: 'string', format: 'date-time', example: '2026-11-22T10:00:00.000Z' });
 
-/** The same, or null for what has not happened. */
+/** The same, or null when it has not happened. */
 export const timestampOrNull = z
   .date()
   .nullish()
   .transform((time) => time ?? null)
   .openapi({ type: ['string', 'null'], format: 'date-time', example: '2026-11-22T10:00:00.000Z' });
 
-/** A value that may be missing inside and is null in an answer, so that an object always has all its fields. */
+/** Turns a missing value into null, so that objects in answers always have all their fields. */
 export function orNull<Schema extends z.ZodType>(schema: Schema) {
   return schema.nullish().transform((value) => value ?? null);
 }
 
-/** A point in time in a request: what the command line takes as well. Local times are in the project's zone: `time.in(zone)`. */
+/** A point in time in a request, in the notation of the command line. Local times are in the project's zone: `time.in(zone)`. */
 export const moment = z
   .string()
   .transform((text, context): Moment => {
@@ -50,7 +50,7 @@ export const moment = z
     format: 'moment',
     pattern: MOMENT_PATTERN.source,
     description:
-      "RFC 3339, or a local time, in the time zone that follows it or otherwise in the project's. The day may be `today` or `tomorrow`. Years 1900 to 9998.",
+      "RFC 3339, or a local time. A time zone may follow a local time; the default is the project's. The day may be `today` or `tomorrow`. Years 1900 to 9998.",
     examples: ['2026-11-22T10:00:00Z', '2026-11-22 10:00', '2026-11-22 10:00 Europe/Berlin', 'tomorrow 9:00', '2026-11-22'],
     example: '2026-11-22T10:00:00Z',
   });
@@ -73,11 +73,11 @@ export function idsOf(kind: ObjectKind) {
     .openapi({ type: 'string', description: 'Ids, separated by commas.', 'x-object': kind, example: EXAMPLE_ID });
 }
 
-/** What no line may hold: C0, DEL, C1 and the separators of lines. Written out, because generators and validators of other languages read it too. */
+/** Characters that no line may contain: C0, DEL, C1 and line separators. As escapes, for client generators of other languages. */
 export const CONTROL = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029';
 const NUL = '\\u0000';
 
-/** A text of one line that is more than blanks, such as a name. The verbs count after trimming. */
+/** A text of one line that is not blank, such as a name. The application counts its length after trimming. */
 export function line(most: number) {
   const pattern = new RegExp(`^[^${CONTROL}]*[^\\s${CONTROL}][^${CONTROL}]*$`);
   return z.string().min(1).max(most).regex(pattern, `A text of 1 to ${most} characters on one line is expected`);
@@ -91,7 +91,7 @@ export function inline(most: number) {
     .regex(new RegExp(`^[^${CONTROL}]*$`), 'The text contains a line break or control character');
 }
 
-/** A text of any lines without NUL. */
+/** A text of any number of lines, without NUL. */
 export function lines(most: number) {
   return z
     .string()
@@ -99,7 +99,7 @@ export function lines(most: number) {
     .regex(new RegExp(`^[^${NUL}]*$`), 'The text contains a NUL character');
 }
 
-/** A text that is more than blanks, without NUL. */
+/** A text that is not blank, without NUL. */
 export function filled(most: number) {
   return z
     .string()
@@ -108,7 +108,7 @@ export function filled(most: number) {
     .regex(new RegExp(`^[^${NUL}]*[^\\s${NUL}][^${NUL}]*$`), 'A text that is not blank is expected');
 }
 
-/** A handle for scripts. */
+/** A short name for scripts. */
 export const slug = z
   .string()
   .max(63)
@@ -118,14 +118,14 @@ export const slug = z
   );
 
 /*
- * Formats: the verbs read these, and explain what is wrong better than a pattern could. Stated here, so that no client is
- * surprised by the refusal.
+ * Formats that the application parses, because its errors explain more than a failed pattern does. They are declared here, so
+ * that clients know them.
  */
 /** An address that can be mailed (RFC 5321, RFC 6531): without comments, quoted local parts and address literals. */
 export const email = z.string().openapi({
   format: 'email',
   description:
-    'One address that can be mailed: RFC 5321 and 6531, without comments, quoted local parts and address literals. `Ada Lee <ada@example.com>` is taken as well.',
+    'One address that can be mailed: RFC 5321 and 6531, without comments, quoted local parts and address literals. `Ada Lee <ada@example.com>` is accepted too.',
   example: 'ada@example.com',
 });
 /** BCP 47. */
@@ -135,30 +135,30 @@ export const languageTag = z
 /** IANA. */
 export const timeZoneName = z.string().openapi({
   format: 'time-zone',
-  description: 'IANA name. Offsets are refused, because they have no summer time.',
+  description: 'IANA name. Offsets are refused, because they do not follow daylight saving time.',
   example: 'Europe/Berlin',
 });
 /** A domain of a sender. */
 export const domainName = z
   .string()
-  .openapi({ format: 'idn-hostname', maxLength: 253, description: 'With two labels at least.', example: 'news.example.com' });
+  .openapi({ format: 'idn-hostname', maxLength: 253, description: 'At least two labels.', example: 'news.example.com' });
 
-/** Attributes of a person, checked further inside. */
+/** Attributes of a subscriber. The domain validates them further. */
 export const attributes = z.record(z.string(), z.unknown()).openapi({
   type: 'object',
   additionalProperties: true,
   maxProperties: 500,
   propertyNames: { type: 'string', minLength: 1, maxLength: 100, pattern: `^[^${CONTROL}]+$`, not: { const: '__proto__' } },
   description:
-    'JSON values, nested at most 16 levels deep, at most 64 kB together. A value replaces, null removes, and absent attributes stay.',
+    'JSON values, nested at most 16 levels deep, at most 64 kB together. A value replaces the old one, null removes the attribute, and absent attributes stay.',
 } as object);
 
-/** An object of names and JSON values, checked further inside. */
+/** An object of names and JSON values. The domain validates it further. */
 export const jsonObject = z.record(z.string(), z.unknown()).openapi({ type: 'object', additionalProperties: true });
 
-/** How we know of a person's will; `evidenceIn` makes its time one of the project's zone. */
+/** Evidence of a consent. `evidenceIn` resolves a local time in the project's zone. */
 export const evidenceSchema = z.strictObject({
-  source: filled(200).openapi({ description: 'Where it was said.', example: 'signup form /spring' }),
+  source: filled(200).openapi({ description: 'Where the consent was given.', example: 'signup form /spring' }),
   ip: z
     .string()
     .regex(/^[0-9a-fA-F:.]{2,45}$/, 'This is not an IP address')
@@ -169,7 +169,7 @@ export const evidenceSchema = z.strictObject({
   at: moment.optional().openapi({ description: 'Not in the future. Default: now.' }),
 });
 
-/** Evidence as the verbs take it. */
+/** Evidence in the form that the application takes. */
 export function evidenceIn<Given extends { readonly at?: Moment | undefined }>(timeZone: string, evidence: Given | undefined) {
   return evidence === undefined ? undefined : { ...evidence, at: evidence.at?.in(timeZone, new Date()) };
 }
@@ -186,7 +186,7 @@ export const pageQuery = z.strictObject({
   cursor: z.string().max(2000).optional().openapi({ description: 'The `next` of the previous page; opaque.' }),
 });
 
-/** The query as the application's verbs take it. */
+/** The query in the form that the application takes. */
 export function pageOf(query: { readonly limit?: number | undefined; readonly cursor?: string | undefined }) {
   return { limit: query.limit, after: query.cursor };
 }
@@ -199,7 +199,7 @@ export function pageOfItems<Item extends z.ZodType>(item: Item) {
   });
 }
 
-/** The fields that a change really names: to the verbs, a field that is there and undefined would be another thing. */
+/** Drops fields that are undefined: the application treats a field that is present but undefined as a change. */
 export function named<Fields extends object>(fields: Fields) {
   type Named = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Named;

@@ -18,23 +18,23 @@ import type { Route } from './route.ts';
 export interface HttpOptions {
   /** Shown in the OpenAPI document; default `0.0.0`. */
   readonly version?: string;
-  /** Where clients reach this instance, without a slash at its end; default: relative addresses. */
+  /** URL at which clients reach this instance, without a trailing slash. Default: relative URLs. */
   readonly publicUrl?: string;
-  /** Of a JSON body; default 1 MB (1,048,576). */
+  /** Most bytes of a JSON body. Default 1 MB (1,048,576). */
   readonly maxJsonBytes?: number;
-  /** Of a streamed body such as an import; default 4 GiB. */
+  /** Most bytes of a streamed body such as an import. Default 4 GiB. */
   readonly maxUploadBytes?: number;
   /** Milliseconds that only grow, for rate limits; default `performance.now`. */
   readonly monotonic?: () => number;
-  /** A body that brings fewer bytes in that time of waiting for it is refused; default 30 kB in 30 seconds. */
+  /** Least speed of a body; slower bodies are refused. Default 30 kB in 30 seconds. */
   readonly pace?: BodyPace;
-  /** The address of a client; a host behind a proxy reads it from its proxy's header. Default: the peer of the socket. */
+  /** Returns the address of a client. Behind a proxy, read it from the proxy's header. Default: the peer of the socket. */
   readonly clientAddress?: ClientAddress | undefined;
-  /** Told of every failure that is ours (500, 503); never gets a body or a secret. */
+  /** Called for every failure of the server (500, 503). Never gets a body or a secret. */
   readonly report?: (error: unknown, request: { readonly id: string; readonly method: string; readonly route: string }) => void;
-  /** Further pages at the root, such as those for recipients; they answer before the API does, with headers of their own. */
+  /** Further pages at the root, such as those for recipients. They come before the API and set their own headers. */
   readonly pages?: readonly Hono[];
-  /** Rejects when this process cannot serve now; the default says ready. */
+  /** Rejects when this process cannot serve now. Default: always ready. */
   readonly ready?: () => Promise<void>;
 }
 
@@ -44,14 +44,14 @@ export interface HttpSurface<Application> extends HttpOptions {
   readonly routes: readonly Route<Application>[];
 }
 
-/** The HTTP face over any table of contents; `createHttpApp` is this one over pennypost's own, tests have smaller ones. */
+/** The HTTP interface for any table of routes. `createHttpApp` uses pennypost's routes; tests use smaller tables. */
 export function httpSurface<Application>(surface: HttpSurface<Application>): Hono<HttpEnv> {
   const publicUrl = surface.publicUrl ?? '';
   const app = new Hono<HttpEnv>();
   const problem = (error: unknown, requestId: string, seesPeople = true) =>
     problemResponse(error, { requestId, errorPage: `${publicUrl}/docs/errors`, seesPeople });
 
-  // Before the headers below: a pixel that is shown in a webmail must not carry the restrictions of an API.
+  // Before the headers below: a tracking pixel must load in webmail, so it must not have the security headers of the API.
   for (const page of surface.pages ?? []) app.route('/', page);
   app.use(async (context, next) => {
     const wanted = context.req.header('x-request-id') ?? '';
@@ -68,7 +68,7 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
     if (isUnexpected(error)) surface.report?.(error, { id: context.get('requestId'), method, route: routePath(context, -1) });
   };
   app.onError((error, context) => {
-    // Further pages answer before a request has its id.
+    // An error on one of the further pages occurs before the request has an id.
     const requestId = context.get('requestId') ?? randomUUID();
     context.set('requestId', requestId);
     report(error, context);
@@ -122,7 +122,7 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
     }
     const allow = allowed.join(', ');
     return problem(
-      new HttpProblem(405, 'route.method_not_allowed', `${context.req.method} is not possible here, only ${allow}.`, {
+      new HttpProblem(405, 'route.method_not_allowed', `${context.req.method} is not supported for this path; use ${allow}.`, {
         headers: { allow },
       }),
       requestId,
@@ -131,7 +131,7 @@ export function httpSurface<Application>(surface: HttpSurface<Application>): Hon
   return app;
 }
 
-/** What every answer carries unless the page behind it says otherwise. */
+/** Headers of every answer, unless the page sets them itself. */
 const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -147,7 +147,7 @@ function honoPath(path: string): string {
 
 const FIXED_PATHS = ['/health/live', '/health/ready', '/openapi.json', '/docs', '/docs/'];
 
-/** The methods that a path has, for 405 (RFC 9110 section 15.5.6). */
+/** Returns the methods that a path supports, for 405 (RFC 9110 section 15.5.6). */
 function methodTable(routes: readonly { readonly method: string; readonly path: string }[]): (path: string) => readonly string[] {
   const table = routes.map((route) => ({
     method: route.method.toUpperCase(),

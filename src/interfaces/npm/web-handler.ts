@@ -9,12 +9,12 @@ import type { CheckedOptions, Log } from './options.ts';
 
 export type FetchHandler = (request: Request, env?: unknown) => Promise<Response>;
 
-/** The same place seen from `src/interfaces/npm` and from `dist/interfaces/npm`. */
+/** The relative path is the same from `src/interfaces/npm` and from `dist/interfaces/npm`. */
 const MANIFEST = new URL('../../../package.json', import.meta.url);
 
 /**
- * The HTTP API, the pages for recipients and, where it is shown, the development inbox as one function. Requests may still carry
- * the path of the public URL or come without it: `/mail/c/...` and `/c/...` are the same under `https://example.com/mail`.
+ * The HTTP API, the pages for recipients and, if enabled, the development inbox as one function. The path of the public URL
+ * is optional in requests: under `https://example.com/mail`, `/mail/c/...` and `/c/...` are the same.
  */
 export async function webHandler(parts: {
   readonly application: Application;
@@ -28,7 +28,7 @@ export async function webHandler(parts: {
   const { version } = JSON.parse(await readFile(MANIFEST, 'utf8')) as { version: string };
   const pages = publicPages(application.recipients, {
     clientAddress: clientAddress === undefined ? undefined : (context) => clientAddress(context.req.raw),
-    report: (error, where) => log.error({ where, reason: error }, 'a recipient could not be served'),
+    report: (error, where) => log.error({ where, reason: error }, 'a request to a page for recipients failed'),
   });
   const app = createHttpApp(application, {
     version,
@@ -48,7 +48,7 @@ export async function webHandler(parts: {
   };
 }
 
-/** The same request under a path without the prefix; undefined when it has none. The body is handed on as it flows. */
+/** Returns the request with the prefix removed from its path, or undefined when it has no prefix. The body is streamed. */
 function withoutPrefix(request: Request, prefix: string): Request | undefined {
   if (prefix === '') return undefined;
   const url = new URL(request.url);

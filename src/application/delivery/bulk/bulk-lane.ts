@@ -22,8 +22,8 @@ import { RecipientReader } from './recipient-reader.ts';
 import type { SendingMailing } from './sending-mailing.ts';
 
 /**
- * The bulk lane of one process: claims shards, reads their people ahead, composes, hands over on the transport's connections
- * and records. One pump feeds the connections; everything else only prepares work for it or takes results from it.
+ * The bulk lane of one process: claims shards, reads their recipients ahead, composes messages, hands them over on the
+ * transport's connections and records the outcomes. One pump feeds the connections; the other parts prepare its work.
  */
 export class BulkLane {
   readonly #id: Id;
@@ -36,13 +36,13 @@ export class BulkLane {
   readonly #pump: Pump;
   readonly #held = new Map<string, LeasedShard>();
   readonly #background = new Background((error) => this.#reportError(error));
-  /** Beside the others: it goes on while the lane drains. */
+  /** Separate from the other timers, because leases are renewed while the lane drains. */
   readonly #renewing = new Background((error) => this.#reportError(error));
   readonly #fatal: (error: unknown) => void;
   #stopping = false;
   #claiming = false;
   #claimAgain = false;
-  /** The last look found no shard of any mailing; the next look is at the next tick. */
+  /** The last claim found no shard of any mailing. The next claim is tried at the next tick. */
   #nothingFree = false;
   #reachableSince = Number.POSITIVE_INFINITY;
   #tookTurnsAt = Number.NEGATIVE_INFINITY;
@@ -56,7 +56,7 @@ export class BulkLane {
     clock: Clock;
     log: Log;
     options?: BulkLaneOptions;
-    /** The process cannot go on: nothing more can be recorded. */
+    /** Called when the process must end, because outcomes can no longer be recorded. */
     onFatal: (error: unknown) => void;
   }) {
     this.#id = deps.id;
@@ -93,7 +93,7 @@ export class BulkLane {
   start(): void {
     this.#renewing.every(timing.RENEW_MS, () => this.#renew());
     this.#background.every(timing.TICK_MS, () => this.#lookForWork());
-    // Not in the look for work: that may wait for the database or a large content, and messages on the wire grow old meanwhile.
+    // On a timer of its own: claiming may wait for the database or a large content, and messages on the wire must not wait for it.
     this.#background.every(timing.SWEEP_MS, async () => this.#pump.run());
     this.#background.every(timing.CONTROL_MS, () => this.#control());
     this.#background.every(timing.SETTLE_MS, () => this.#ports.settle());
@@ -101,12 +101,12 @@ export class BulkLane {
     this.wake();
   }
 
-  /** There may be a shard to claim: called when a job says so. */
+  /** Looks for shards to claim. Called when a job announces some. */
   wake(): void {
     void this.#background.guard(() => this.#lookForWork());
   }
 
-  /** The limit of messages per second is one for all: each of `workers` takes its part of it. */
+  /** The limit of messages per second holds for all workers together; each takes an equal part. */
   shareRate(workers: number): void {
     for (const { pace } of this.#lines) pace.share(workers, this.#clock.monotonic());
   }
@@ -117,7 +117,7 @@ export class BulkLane {
       submitted: this.#lines.reduce((sum, { tally }) => sum + tally.submitted, 0),
       perSecond: this.#lines.reduce((sum, { tally }) => sum + tally.perSecond, 0),
       unrecorded: this.#recorder.unrecorded,
-      // The next hop is not asked anything else: its last answer may be out of date.
+      // Without shards nothing is sent, and the last trouble may be out of date.
       trouble: this.#held.size > 0 ? this.#lines.find(({ tally }) => tally.trouble !== undefined)?.tally.trouble : undefined,
     };
   }
@@ -127,20 +127,20 @@ export class BulkLane {
     return activityOf({ held: [...this.#held.values()], ...parts, now: this.#clock.monotonic() });
   }
 
-  /** Messages handed over whose outcome is not recorded: in doubt, should this process end now. */
+  /** Messages handed over without a recorded outcome. They are in doubt if this process ends now. */
   get inDoubt(): number {
     return this.#recorder.handedOver;
   }
 
   /**
-   * Stops claiming, finishes what is on the wire, writes all outcomes, hands shards back (promise D9). Leases are renewed to
-   * the end: a worker that took a shard over meanwhile would repeat messages that are being sent. Without the database it gives up after a while.
+   * Stops claiming, finishes messages on the wire, records all outcomes and gives shards back (promise D9). Leases are renewed
+   * until then, because a worker that took over a shard would repeat messages on the wire. Waits only for a limited time.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#background.endTimers();
     await this.#pump.drain(timing.DRAIN_MS);
-    // What is past its final dot is in doubt from here on: no answer to it would be heard any more.
+    // Messages past their final dot are in doubt from here on, because their replies are no longer read.
     if (!this.#pump.quiet) await Promise.all(this.#lines.map(({ transport }) => transport.close(0)));
     const handedBack = await within(timing.HAND_BACK_MS, this.#handBack());
     this.#recorder.stop();
@@ -156,15 +156,15 @@ export class BulkLane {
   }
 
   async #handBack(): Promise<void> {
-    // A claim that was under way when all this began may still bring a shard.
+    // A claim that was under way when the stop began may still return a shard.
     await this.#background.settled();
     for (const held of this.#held.values()) this.#pump.part(held);
     await this.#recorder.flush();
-    // What cannot be given back waits for the end of its lease.
+    // A shard that cannot be given back is free when its lease ends.
     for (const held of [...this.#held.values()]) await this.#giveBack(held, true).catch((error) => this.#reportError(error));
   }
 
-  /** Nothing more can be recorded, so nothing more may be handed over; the shards go to others when their leases end. */
+  /** Ends the hand-over, because outcomes can no longer be recorded. Other workers claim the shards when the leases end. */
   #giveUp(error: unknown): void {
     this.#stopping = true;
     this.#pump.stop();
@@ -212,7 +212,7 @@ export class BulkLane {
     return busy < timing.MOST_SHARDS;
   }
 
-  /** At its limit of shards it gives one back when a mailing without a shard here waits: otherwise mailings beyond that number would starve. */
+  /** At the limit of shards, exchanges the oldest for one of a mailing without a shard here, so that no mailing starves. */
   async #takeTurns(): Promise<void> {
     const now = this.#clock.monotonic();
     if (this.#stopping || this.#hasHands() || now - this.#tookTurnsAt < timing.TAKE_TURNS_MS) return;
@@ -223,9 +223,9 @@ export class BulkLane {
     if (longest.inFlight === 0) await this.#giveBack(longest);
   }
 
-  /** One more shard: any while there is little left to do, otherwise only of mailings without a shard in this process. */
+  /** Claims one shard. While enough recipients remain, only mailings without a shard in this process are considered. */
   async #claimOne(): Promise<boolean> {
-    // After a sleep of the machine the own leases look as free as all others: keep them before taking more.
+    // After the machine slept, this process's own leases have expired too. Renew them before claiming.
     if ([...this.#held.values()].some((held) => !held.fenced && this.#clock.monotonic() > held.deadline)) await this.#renew();
     const open = [...this.#held.values()].filter((held) => !held.closing);
     const avoid = remainingOf(open) < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.mailing.mailingId))];
@@ -241,13 +241,13 @@ export class BulkLane {
     return true;
   }
 
-  /** Claimed in vain: no other worker should have to wait for the end of this lease. */
+  /** Releases a shard whose mailing cannot be loaded, so that no other worker waits for the end of the lease. */
   async #letGo(lease: ShardLease, error: unknown): Promise<never> {
     await this.#ports.release([leaseKey(lease)]).catch((another: unknown) => this.#reportError(another));
     throw error;
   }
 
-  /** A mailing that cannot be compiled here is paused, with the reason: it would be claimed in vain for ever. */
+  /** Pauses a mailing that cannot be compiled, with the reason. Otherwise its shards would be claimed and released for ever. */
   async #load(lease: ShardLease): Promise<SendingMailing | undefined> {
     try {
       return await this.#ports.loadMailing(lease.projectId, lease.mailingId);
@@ -303,7 +303,7 @@ export class BulkLane {
     this.#recorder.close(held.shard);
   }
 
-  /** Its run goes on while an answer is still awaited, without which it could not be given back. */
+  /** The run was resumed before the last reply arrived, so the shard was not given back and can be used again. */
   #reopen(held: LeasedShard): void {
     held.closing = false;
     held.reopens = false;
@@ -327,7 +327,7 @@ export class BulkLane {
       void this.#background.guard(() => this.#ports.settle());
       this.wake();
     }
-    // The next shard is claimed while the last people of this one are on the wire, or the connections would run dry meanwhile.
+    // Claims the next shard while the last recipients of this one are on the wire. Otherwise connections would be idle.
     else if (!this.#nothingFree && remainingOf(this.#held.values()) < this.#maxUnrecorded) this.wake();
     this.#pump.run();
   }
@@ -346,14 +346,14 @@ export class BulkLane {
     this.#pump.run();
   }
 
-  /** Pause, resume and cancel take effect here, within half a second and what is on the wire. */
+  /** Applies pause, resume and cancel, within half a second. Messages on the wire are finished. */
   async #control(): Promise<void> {
     if (this.#held.size === 0) return;
     const runs = new Map([...this.#held.values()].map((held) => [runName(held.shard.lease), held.shard.lease]));
     const running = await this.#ports.runningOf([...runs.values()]);
     for (const held of [...this.#held.values()]) {
       const run = runName(held.shard.lease);
-      // One that was claimed while we asked is judged the next time.
+      // A shard that was claimed during the query is handled next time.
       if (!held.closing && (running.has(run) || !runs.has(run))) continue;
       if (held.reopens && held.inFlight > 0 && !held.fenced && running.has(run)) this.#reopen(held);
       else {
@@ -364,7 +364,7 @@ export class BulkLane {
     }
   }
 
-  /** Another worker holds it now: messages that are being sent are still recorded, as facts. */
+  /** Another worker holds the shard now. Outcomes of messages on the wire are still recorded. */
   #lose(held: LeasedShard): void {
     if (held.fenced) return;
     held.fenced = true;
@@ -375,7 +375,7 @@ export class BulkLane {
 
   async #giveBack(held: LeasedShard, unfinished = false): Promise<void> {
     if (this.#held.get(held.name) !== held || (held.inFlight > 0 && !unfinished)) return;
-    // With something still on the wire the claim stays as it is: the next holder must mark those messages.
+    // While messages are on the wire the claim is not reduced: the next holder must mark them as possible repeats.
     if (held.inFlight === 0) {
       this.#pump.part(held);
       await this.#recorder.retract(held.shard);

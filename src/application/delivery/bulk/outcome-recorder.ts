@@ -3,14 +3,14 @@ import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Log } from '../../log.ts';
 import { ClaimDemand } from './claim-demand.ts';
 
-/** Commits without any pause degenerate to 5 rows each and cost PostgreSQL 3 to 4 times the CPU; 20 ms gives 100 and more. */
+/** Without a pause, commits shrink to 5 rows and cost PostgreSQL 3 to 4 times the CPU. With 20 ms they have 100 rows or more. */
 const FLOOR_MS = 20;
 /**
- * A batch without waiters gets this long to fill up to half of the window. A row of 100 costs PostgreSQL 12 us and this
- * process 11, a row of 500 costs them 5 each; but what waits here is what a crash repeats, so not longer.
+ * Time to fill a batch up to half of the window while nothing waits for it. In a batch of 100, a row costs PostgreSQL 12 us and
+ * this process 11 us; in a batch of 500, 5 us each. A longer time would leave more messages in doubt after a crash.
  */
 const FILL_MS = 50;
-/** Between tries while the database is away. */
+/** Waits between retries while the database is unavailable. */
 const RETRY_MS = [50, 100, 200, 500, 1_000] as const;
 
 export interface OutcomeRecorderDeps {
@@ -20,36 +20,36 @@ export interface OutcomeRecorderDeps {
   readonly isTransient: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly log: Log;
-  /** Claimed and not yet recorded messages of this process, over all its shards. */
+  /** Most claimed messages without a recorded outcome, over all shards of this process. */
   readonly maxUnrecorded: number;
-  /** Claimed ahead of hand-over at least, over all shards: about as many messages as the transport has connections. */
+  /** Least number of messages claimed ahead of hand-over, over all shards: about the number of connections. */
   readonly leastAhead: number;
-  /** After each commit: which shards moved, and when the commit began (for the lease). */
+  /** Called after each commit with the shards that moved and the time when the commit began (for the lease). */
   readonly onCommitted: (recorded: RecordedBatches, begunAt: number) => void;
-  /** The data cannot be stored however often it is tried: a fault of ours that must not be hidden. */
+  /** Called when the database refuses the data for good, which is a bug in pennypost. */
   readonly onFatal: (error: unknown) => void;
 }
 
 /**
- * Writes outcomes in numbered batches and clocks itself: one commit is in flight, and the next batch is all that arrived
- * meanwhile. A batch is repeated word for word until its answer arrives, so that an outcome survives a database outage and a
- * commit whose answer was lost is recognised by its number.
+ * Writes outcomes in numbered batches. One commit is in flight; the next batch holds all outcomes that arrived meanwhile. An
+ * unanswered batch is repeated unchanged, so outcomes survive a database outage. A commit whose answer was lost is recognised
+ * by its number.
  */
 export class OutcomeRecorder {
   readonly #deps: OutcomeRecorderDeps;
   readonly #shards = new Map<string, HeldShard>();
   #running: Promise<void> | undefined;
-  /** Shards about to be given back, and who waits for it. */
+  /** Shards about to be given back, with the promise that callers await. */
   readonly #retracting = new Map<HeldShard, PromiseWithResolvers<void>>();
-  /** Shards without further hand-over; the rest of their claims takes no room from the others. */
+  /** Shards without further hand-over. The rest of their claims does not count for the window. */
   readonly #closed = new Set<HeldShard>();
-  /** A batch is given time to fill. */
+  /** Set while a batch waits to fill. */
   #filling: PromiseWithResolvers<void> | undefined;
   #stopped = false;
   #draining = false;
   #lastCommit = Number.NEGATIVE_INFINITY;
   readonly #demand: ClaimDemand;
-  /** What is being committed, and since when it is tried. */
+  /** The commit in flight, and when its first try began. */
   #underway: { readonly outcomes: number; readonly since: number } | undefined;
 
   constructor(deps: OutcomeRecorderDeps) {
@@ -71,12 +71,12 @@ export class OutcomeRecorder {
     return sum;
   }
 
-  /** A commit that has not been answered yet. */
+  /** The commit that has not been answered yet. */
   get underway(): { readonly outcomes: number; readonly since: number } | undefined {
     return this.#underway;
   }
 
-  /** From now on this shard's outcomes are written and its claim is kept ahead of its holder. */
+  /** Starts to write this shard's outcomes and to extend its claim ahead of hand-over. */
   track(shard: HeldShard): void {
     this.#shards.set(leaseName(shard.lease), shard);
     this.wake();
@@ -87,25 +87,25 @@ export class OutcomeRecorder {
     this.#closed.delete(shard);
   }
 
-  /** Its hand-over has ended: its claim is not extended, and only messages that are being sent belong to the window. */
+  /** Ends the hand-over of a shard: its claim is not extended, and only its messages on the wire count for the window. */
   close(shard: HeldShard): void {
     this.#closed.add(shard);
     this.wake();
   }
 
-  /** It goes on after all. */
+  /** Reverts `close`. */
   reopen(shard: HeldShard): void {
     this.#closed.delete(shard);
     this.wake();
   }
 
-  /** There may be something to write. Cheap: call it after every outcome. */
+  /** Starts writing when there is something to write. It is cheap; call it after every outcome. */
   wake(): void {
     if (this.#filling !== undefined && this.#urgent()) this.#filling.resolve();
     if (this.#running !== undefined || this.#stopped) return;
     this.#running = this.#work().finally(() => {
       this.#running = undefined;
-      // Something may have arrived between the last look and here.
+      // An outcome may have arrived since the last check.
       if (!this.#stopped && this.#needsWork()) this.wake();
     });
   }
@@ -118,8 +118,8 @@ export class OutcomeRecorder {
   }
 
   /**
-   * Writes what is known of one shard and shrinks its claim to what was really handed over; then it may be given back. It is
-   * not tracked any more afterwards. Another call meanwhile waits for the same end.
+   * Writes the outcomes of one shard and reduces its claim to the messages handed over, so that the shard may be given back.
+   * Afterwards the shard is not tracked any more. A second call waits for the first.
    */
   async retract(shard: HeldShard): Promise<void> {
     const asked = this.#retracting.get(shard);
@@ -127,12 +127,12 @@ export class OutcomeRecorder {
     const leaving = Promise.withResolvers<void>();
     this.#retracting.set(shard, leaving);
     this.wake();
-    // Stopped meanwhile: nothing will be written any more, and no caller may wait for it.
+    // After `stop` nothing is written any more, so no caller may wait.
     if (this.#stopped) this.#retracted(shard);
     return leaving.promise;
   }
 
-  /** Gives up what could not be written; call `flush` first. */
+  /** Discards outcomes that could not be written. Call `flush` first. */
   stop(): void {
     this.#stopped = true;
     this.#filling?.resolve();
@@ -141,7 +141,7 @@ export class OutcomeRecorder {
   #retracted(shard: HeldShard): void {
     this.#retracting.get(shard)?.resolve();
     this.#retracting.delete(shard);
-    // At once: the next look would extend the claim of a shard that is being given back.
+    // At once: otherwise the next batch would extend the claim of a shard that is being given back.
     this.untrack(shard);
   }
 
@@ -183,7 +183,7 @@ export class OutcomeRecorder {
     this.#filling = undefined;
   }
 
-  /** The batch is large enough, or hand-over, a shard's end or a stop waits for it. */
+  /** True when the batch is large enough, or when hand-over, the end of a shard or a stop waits for it. */
   #urgent(): boolean {
     if (this.#stopped || this.#draining || this.#retracting.size > 0) return true;
     let gathered = 0;
@@ -200,8 +200,8 @@ export class OutcomeRecorder {
   }
 
   /**
-   * What goes into the next commit: all outcomes, and claims as far ahead as hand-over needs until the commit after it, within the
-   * window. What is claimed and not handed over when this process is killed is marked as a possible repeat without being one.
+   * Collects the next commit: all outcomes, and claims that last until the commit after it, within the window. Claims are kept
+   * short, because messages that are claimed when the process is killed are marked as possible repeats without being any.
    */
   #collect(): { readonly batch: ShardBatch; readonly applied: () => void }[] {
     const leaving = [...this.#retracting.keys()].filter(
@@ -245,7 +245,7 @@ export class OutcomeRecorder {
     }
   }
 
-  /** Waits before the next try, or ends the recorder when there is no point in one. */
+  /** Waits before the next try, or stops the recorder when the error is not transient. */
   async #failed(error: unknown, tries: number, batches: readonly ShardBatch[]): Promise<undefined> {
     if (!this.#deps.isTransient(error)) {
       this.#stopped = true;
@@ -258,7 +258,7 @@ export class OutcomeRecorder {
   }
 }
 
-/** Its claim is nearly used up, and there is more to claim. */
+/** True when the claim is nearly used up and there is more to claim. */
 const isShort = ({ ready, remaining }: HeldShard, fewest: number): boolean =>
   ready === 0 || (ready <= fewest && remaining > ready);
 const count = (batches: readonly ShardBatch[]): number => batches.reduce((sum, batch) => sum + batch.outcomes.length, 0);

@@ -1,23 +1,23 @@
 import type { Attempt } from '../../../domain/delivery/index.ts';
 import { Slowing } from './slowing.ts';
 
-/** Time is counted in rounds: an answer in the round of its message or in the next one is quick, so within about a second. */
+/** Time is counted in rounds. An answer in the round of its message or the next one, so within about a second, is quick. */
 const ROUND_MS = 750;
-/** Other domains must have had nothing to send for this long before a slow domain gets more than its part. */
+/** A slow domain gets more than its part only when other domains have had nothing to send for this time. */
 const IDLE_MS = 1_000;
 /** Part of the connections that a domain gets before its speed is known. */
 const FIRST_PART = 0.05;
-/** Quick answers of the others, in this round and the last, that make waiting for a slow domain a loss to them. */
+/** Quick answers of other domains, in this round and the last, from which on a slow domain must not delay them. */
 const BUSY_ANSWERS = 4;
-/** Quick answers, in about the last second, that make a domain a quick one. */
+/** Quick answers in about the last second from which on a domain counts as quick. */
 const PROVEN = 4;
-/** Answers over which it is judged whether answers are quick at all here; of one domain the first in a round counts. */
+/** Number of answers over which `#quickness` is averaged. Only the first answer of a domain in a round counts. */
 const MEMORY = 32;
-/** With more domains than this those are forgotten that have nothing on the way and show nothing special. */
+/** Beyond this number, domains are forgotten that have no messages on the way and are neither quick nor slowed. */
 const MOST_KNOWN = 4_096;
-/** Ten minutes: so long that a domain refused mail is remembered after the last one for it. */
+/** Ten minutes: a slowed domain is remembered for this time after its last message. */
 const REMEMBERED_ROUNDS = 800;
-/** A quarter of a second is soon enough for a domain; everything together waits until the domains that it is about have been slowed. */
+/** The total rate is slowed later than single domains, so that the domains that cause refusals are slowed first. */
 const DOMAIN_EVIDENCE = { answers: 20, milliseconds: 250 } as const;
 const STREAM_EVIDENCE = { answers: 30, milliseconds: 1_000 } as const;
 
@@ -30,18 +30,18 @@ export interface Destination {
   fresh: number;
   recent: number;
   stuck: number;
-  /** Quick answers of this round and of the one before: how much it may have on the way follows them. */
+  /** Quick answers of this round and of the one before. They raise the limit of messages on the way. */
   quick: number;
   quickBefore: number;
   /** Its last answer was not quick. */
   late: boolean;
   /** The round that these numbers are about. */
   round: number;
-  /** The last round in which it had a say on whether the server is quick. */
+  /** The last round in which an answer of this domain counted for `#quickness`. */
   voted: number;
-  /** Undefined while it refuses nothing because of us. */
+  /** Undefined while the domain refuses nothing because of the sender. */
   slowing: Slowing | undefined;
-  /** Recipients that wait beside the line until it may have more. */
+  /** Recipients set aside until the domain may have more messages on the way. */
   delayed: number;
 }
 
@@ -51,15 +51,9 @@ export const onWayTo = ({ waiting, fresh, recent, stuck }: Destination): number 
 const quickOf = ({ quick, quickBefore }: Destination): number => quick + quickBefore;
 
 /**
- * How much each receiving domain may have on the way, so that one that answers slowly does not get every connection while
- * others are answered quickly (promise D7). Which domain is slow is unknown beforehand, and at thousands of messages a second a
- * slow one would have all connections before its first answer is due. So each begins with a twentieth of them (one at least)
- * and gets one more for every quick answer, which is all it can use after some ten of them. Messages without an answer for
- * about a second count against it: of those it may have that twentieth and the part of the connections that is its part of all
- * quick answers, and gets nothing more until they are answered.
- *
- * The limit holds as long as it helps others: when no other domain has had anything to send for a second, or when answers are
- * slow from all domains, a domain may use the connections except a quarter, which is reserved for new ones.
+ * Limits the messages on the way to each receiving domain, so that a slow domain does not take all connections (promise D7).
+ * A domain starts with a twentieth of the connections and gets one more per quick answer; unanswered messages stop that.
+ * The rules and their limits: docs/inside/delivery.md, "Slow and strict receiving domains".
  */
 export class Destinations {
   readonly #known = new Map<string, Destination>();
@@ -74,11 +68,11 @@ export class Destinations {
   #quick = 0;
   #quickBefore = 0;
   /**
-   * How much of the say of domains was that answers are quick, of late; undefined before the first. Counted by domains: one that
-   * has all connections and answers slowly would otherwise be the only source of answers.
+   * Moving average, 0 to 1, of domains that answer quickly; undefined before the first answer. Each domain counts once a round:
+   * otherwise one slow domain with all connections would decide alone.
    */
   #quickness: number | undefined;
-  /** Since when recipients are held back although no other domain has anything to send. */
+  /** Start of the time in which recipients are held back although no other domain has messages to send. */
   #idleSince = Number.POSITIVE_INFINITY;
 
   /** @param now monotonic milliseconds, as everywhere here */
@@ -90,17 +84,17 @@ export class Destinations {
     this.#stream = new Slowing(STREAM_EVIDENCE, now);
   }
 
-  /** How many domains are remembered. */
+  /** Number of domains remembered. */
   get size(): number {
     return this.#known.size;
   }
 
-  /** The rate of everything together, which follows refusals that come from everywhere. */
+  /** The total rate, which is slowed when many domains refuse mail. */
   get stream(): Slowing {
     return this.#stream;
   }
 
-  /** Has to be called before the others are asked anything at a new moment. */
+  /** Advances the round. Call it before the other methods whenever time has passed. */
   look(now: number): void {
     const round = Math.floor((now - this.#began) / ROUND_MS);
     if (round === this.#round) return;
@@ -109,12 +103,12 @@ export class Destinations {
     this.#round = round;
   }
 
-  /** There is no room for more, or others are to come. */
+  /** Call it when there is no room for more messages, or other recipients can be sent to. */
   busy(): void {
     this.#idleSince = Number.POSITIVE_INFINITY;
   }
 
-  /** There is room, and only recipients that are held back are left. */
+  /** Call it when there is room, and only recipients that are held back are left. */
   idle(now: number): void {
     if (this.#idleSince > now) this.#idleSince = now;
   }
@@ -152,14 +146,14 @@ export class Destinations {
     return own < this.#most && this.#mayUseTheRest(onWay, now);
   }
 
-  /** One message is on the way from now on. */
+  /** Counts one message as on the way. */
   begin(destination: Destination, now: number): void {
     destination.waiting += 1;
     destination.slowing?.take(now);
     this.#stream.take(now);
   }
 
-  /** A connection takes it: the time until its answer counts from here. @returns its round, for `end` */
+  /** A connection takes a message. The time until its answer is measured from here. @returns the round, for `end` */
   start(destination: Destination): number {
     this.#turn(destination);
     destination.waiting -= 1;
@@ -167,7 +161,7 @@ export class Destinations {
     return this.#round;
   }
 
-  /** Whether a message that waits for a connection may have it: a domain that has turned slow meanwhile may have more on the way than it would get now. */
+  /** True when a waiting message may take a connection. Checked again, because its domain may have become slow meanwhile. */
   mayStart(destination: Destination, onWay: number, now: number): boolean {
     this.#turn(destination);
     if (destination.stuck === 0 || destination.stuck < this.#patience(destination)) return true;
@@ -176,8 +170,8 @@ export class Destinations {
   }
 
   /**
-   * @param started its round; undefined when no connection took it
-   * @param attempt undefined when the message came back unsent
+   * @param started the round that `start` returned; undefined when no connection took the message
+   * @param attempt undefined when the message was not sent
    */
   end(destination: Destination, started: number | undefined, attempt: Attempt | undefined, now: number): void {
     this.#turn(destination);
@@ -198,7 +192,7 @@ export class Destinations {
       const before = this.#quickness ?? 0.5;
       this.#quickness = before + ((quick ? 1 : 0) - before) / MEMORY;
     }
-    // Final refusals are not for now: `Refusals` pauses a campaign that meets nothing else.
+    // Final refusals do not count here: `Refusals` pauses a campaign for them.
     this.#countRefusal(destination, attempt.fault === 'sender' && attempt.outcome === 'deferred', now);
     destination.late = !quick;
     if (!quick) return;
@@ -206,7 +200,7 @@ export class Destinations {
     if (destination.slowing?.perSecond === undefined) this.#quick += 1;
   }
 
-  /** Why this domain may not have more for a while; undefined when that is only a matter of its next answers. */
+  /** The reason why this domain is limited for a while; undefined when its next answers can end the limit. */
   holdsBack(destination: Destination): string | undefined {
     this.#turn(destination);
     const perSecond = destination.slowing?.perSecond;
@@ -219,30 +213,30 @@ export class Destinations {
     return undefined;
   }
 
-  /** Answers take long from all domains. */
+  /** True when most domains answer slowly. */
   get slow(): boolean {
     return this.#quickness !== undefined && this.#quickness < 0.5;
   }
 
-  /** Others are answered quickly just now, and would have to wait for this one. */
+  /** True when other domains answer quickly now and would have to wait for this one. */
   keepsOthers(destination: Destination): boolean {
     this.#turn(destination);
     return this.#quick + this.#quickBefore - quickOf(destination) >= BUSY_ANSWERS;
   }
 
-  /** How many messages without an answer for a second are borne. */
+  /** Most messages without an answer for a second: the first part, plus a share of the connections by quick answers. */
   #patience(destination: Destination): number {
     const [own, all] = [quickOf(destination), this.#quick + this.#quickBefore];
-    // One of an otherwise quick domain may only have stood behind another domain's on a connection.
+    // At least 1 more: a message of a quick domain may have waited behind a slow one on the same connection.
     return this.#first + (own < PROVEN ? 0 : Math.max(1, (this.#slots * own) / Math.max(own, all)));
   }
 
-  /** If all domains answer slowly, the server is slow, and the largest domains are not limited for it. */
+  /** When all domains answer slowly, the relay itself is slow, and limits per domain do not help. */
   #mayUseTheRest(onWay: number, now: number): boolean {
     return this.slow || (now - this.#idleSince >= IDLE_MS && onWay < this.#most);
   }
 
-  /** Brings its numbers to the present round. */
+  /** Moves the numbers of a domain to the present round. */
   #turn(destination: Destination): void {
     const rounds = this.#round - destination.round;
     if (rounds === 0) return;
@@ -259,7 +253,7 @@ export class Destinations {
     destination.round = this.#round;
   }
 
-  /** A domain that is slowed by itself has no say in how fast the others go. */
+  /** Refusals of a domain that has its own rate do not change the total rate. */
   #countRefusal(destination: Destination, refused: boolean, now: number): void {
     if (destination.slowing?.perSecond === undefined) this.#stream.count(refused, now);
     if (refused) destination.slowing ??= new Slowing(DOMAIN_EVIDENCE, now);
@@ -267,7 +261,7 @@ export class Destinations {
     if (destination.slowing?.over === true) destination.slowing = undefined;
   }
 
-  /** All at once: one by one for each new domain costs some times as much. */
+  /** Forgets many domains at once, because forgetting one per new domain costs several times as much. */
   #forget(): void {
     for (const [domain, destination] of this.#known) {
       const slowed = destination.slowing?.perSecond !== undefined && this.#round - destination.round < REMEMBERED_ROUNDS;

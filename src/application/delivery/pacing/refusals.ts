@@ -1,8 +1,8 @@
 import { type Attempt, replyKind } from '../../../domain/delivery/index.ts';
 
 /**
- * Notices when there is no point in going on: the next hop cannot be reached, or it refuses us and not the recipients
- * (authentication, reputation, content), which would end the rest of the audience as rejected too (promise D6).
+ * Detects when a campaign must pause: the next hop cannot be reached, or it refuses the sender and not the recipients
+ * (authentication, reputation, content). All other recipients would be rejected for the same reason (promise D6).
  */
 export class Refusals {
   readonly #mostTransportErrors: number;
@@ -10,17 +10,17 @@ export class Refusals {
   #transportErrors = 0;
   #senderFaults = 0;
 
-  /** How many in a row are borne. */
+  /** @param most failures in a row that pause a campaign */
   constructor(most: { readonly transportErrors: number; readonly senderFaults: number }) {
     this.#mostTransportErrors = most.transportErrors;
     this.#mostSenderFaults = most.senderFaults;
   }
 
-  /** Counts one more attempt. @returns why to pause; counting begins anew with that */
+  /** Counts one attempt. @returns the reason to pause, which resets the counters; otherwise undefined */
   count(attempt: Attempt): string | undefined {
     const { fault, outcome, reply } = attempt;
     this.#transportErrors = fault === 'transport' ? this.#transportErrors + 1 : 0;
-    // Only final refusals: what is deferred can still be sent when the cause is gone.
+    // Only final refusals count: deferred recipients are tried again.
     if (outcome === 'rejected') this.#senderFaults = fault === 'sender' ? this.#senderFaults + 1 : 0;
     else if (outcome === 'submitted') this.#senderFaults = 0;
     if (this.#transportErrors >= this.#mostTransportErrors)

@@ -1,15 +1,15 @@
 import { type Attempt, replyKind } from '../../../domain/delivery/index.ts';
 import type { Log } from '../../log.ts';
 
-/** How much was submitted, how fast of late, and what the next hop is in the way with. */
+/** Counts submitted messages, and keeps the current rate and the last transport error. */
 export class Tally {
   submitted = 0;
   perSecond = 0;
-  /** The last transport error, without addresses, until there is an answer. */
+  /** The last transport error, without addresses. Cleared by the next reply of the server. */
   trouble: string | undefined;
   readonly #log: Log;
   #last: { readonly at: number; readonly submitted: number };
-  /** Measures in a row that found trouble. */
+  /** Number of measurements in a row that found trouble. */
   #troubled = 0;
 
   /** @param now monotonic milliseconds */
@@ -23,7 +23,7 @@ export class Tally {
     this.trouble = fault === 'transport' ? replyKind(reply) : undefined;
   }
 
-  /** The rate since it was last measured. Trouble that is still there at the second look is logged, and so is its end: once each. */
+  /** Measures the rate since the last call. Logs trouble once, at the second measurement that finds it, and logs its end once. */
   measure(now: number): void {
     const seconds = Math.max(now - this.#last.at, 1) / 1_000;
     this.perSecond = Math.round((this.submitted - this.#last.submitted) / seconds);

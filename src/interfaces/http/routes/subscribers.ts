@@ -26,7 +26,7 @@ const route = routesOf<Application>();
 const subscriptionState = z.enum(['unconfirmed', 'confirmed', 'unsubscribed']);
 const subscriberShape = {
   id,
-  email: guarded('subscriber.email', orNull(z.string()), 'As first written; null after an erasure.'),
+  email: guarded('subscriber.email', orNull(z.string()), 'Spelled as it was first given; null after an erasure.'),
   status: z.enum(['active', 'erased']),
   locale: guarded('subscriber.locale', orNull(z.string())),
   timeZone: guarded('subscriber.timeZone', orNull(z.string())),
@@ -62,7 +62,7 @@ const shown = <Known extends { readonly address: string | null }>(subscriber: Kn
 const filter = {
   text: z.string().max(200).optional().openapi({ description: 'Part of the address.' }),
   listId: idOf('list').optional(),
-  state: subscriptionState.optional().openapi({ description: 'Of the subscription to `listId`.' }),
+  state: subscriptionState.optional().openapi({ description: 'State of the subscription to `listId`.' }),
   status: z.enum(['active', 'erased']).optional(),
 };
 
@@ -87,7 +87,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     path: '/v1/subscribers.csv',
     summary: 'Export subscribers as CSV',
     description:
-      'With one column per attribute, and `subscriptions` as `slug=state` pairs. Cells that a spreadsheet would run as a formula begin with an apostrophe.',
+      'The file has one column per attribute. The column `subscriptions` holds `slug=state` pairs. Cells that a spreadsheet would run as a formula begin with an apostrophe.',
     permission: 'audience.read',
     query: z.strictObject(filter),
     replyType: 'text/csv',
@@ -100,15 +100,15 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     verb: 'subscribers.upsert',
     method: 'post',
     path: '/v1/subscribers',
-    summary: 'Create a subscriber, or change the one with this address',
+    summary: 'Create a subscriber, or update the one with this address',
     description:
-      'With `lists` the person joins these as well, confirmed, or unconfirmed where a list wants double opt-in. All of it or nothing.',
+      '`lists` also subscribes the subscriber to these lists: unconfirmed on double opt-in lists, otherwise confirmed. The call is applied completely or not at all.',
     permission: 'audience.write',
     body: z
       .strictObject({ email, ...changes, lists: z.array(idOf('list')).max(100).optional(), ...joining })
       .refine(({ lists = [], consent, confirmed }) => lists.length > 0 || (consent ?? confirmed) === undefined, {
         path: ['lists'],
-        message: 'A consent needs `lists`',
+        message: '`consent` and `confirmed` require `lists`',
       })
       .openapi({ example: { email: 'ada@example.com', attributes: { first_name: 'Ada' } } }),
     reply: z
@@ -151,7 +151,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     path: '/v1/subscribers/{subscriberId}',
     summary: 'Erase a subscriber',
     description:
-      'Permanent. The id stays, so that reports add up, and a keyed hash of the address, so that no import can add it again.',
+      'The erasure is permanent. The id is kept, so that reports add up. A keyed hash of the address is kept, so that no import can add the address again.',
     permission: 'audience.write',
     params,
     handle: async ({ application, projectId, params: { subscriberId } }) => {
@@ -182,7 +182,7 @@ export const subscriberRoutes: readonly Route<Application>[] = [
     method: 'post',
     path: '/v1/lists/{listId}/subscribers/{subscriberId}/confirm',
     summary: 'Confirm a subscription to a double opt-in list',
-    description: 'Call it when the subscriber has answered the confirmation mail. Doing it twice changes nothing.',
+    description: 'Call it when the subscriber has answered the confirmation mail. Repeating the call changes nothing.',
     permission: 'audience.write',
     params: subscriptionParams,
     body: z
