@@ -61,6 +61,7 @@ const PATHS: Readonly<Record<string, string>> = {
   'projects.update': 'PATCH /v1/project',
   'projects.daily': 'GET /v1/project/daily',
 };
+/** Verbs of one object that only read: their route is a GET. */
 const READS = ['check', 'explain', 'excluded', 'recipients', 'report', 'progress', 'daily'];
 
 function expectedPath(name: string): string {

@@ -5,6 +5,7 @@ import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts
 import { type FaultSink, startFaultSink } from '../support/fault-sink.ts';
 import { DIALOGUES } from '../support/sink-fixture.ts';
 
+/** A transport and its next hop, which answers as `scriptedAnswer`. */
 interface Bench {
   transport: Transport;
   /** What the next hop took, in order. */
@@ -20,7 +21,7 @@ const attempt = (outcome: Attempt['outcome'], code: number | undefined, fault: A
   fault,
 });
 
-/** The same scripts as the sink's, as answers. */
+/** What every next hop answers to these recipients. The SMTP sink reads the same scripts (test/support/sink-script.ts). */
 function scriptedAnswer({ envelope }: OutgoingMessage): Attempt {
   if (envelope.to.startsWith('550')) return attempt('rejected', 550, 'recipient');
   if (envelope.to.startsWith('451')) return attempt('deferred', 451, 'transport');
