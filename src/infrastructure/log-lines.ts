@@ -57,7 +57,7 @@ function hasMessage(reason: unknown): reason is { message: string; name?: unknow
   return typeof reason === 'object' && reason !== null && 'message' in reason && typeof reason.message === 'string';
 }
 
-/** A log that writes to `inner` what people can read, and repeated lines once in a while with their number. */
+/** A log that writes readable lines to `inner`, and repeated lines once in a while with their number. */
 export function readableLog(inner: Log): Log {
   const known = new Map<string, Known>();
   const say = (level: Level, facts: object, message: string): void => {
@@ -107,7 +107,7 @@ function keyOf(level: Level, facts: object & { reason?: unknown }, message: stri
   return JSON.stringify([level, message, reason, others]);
 }
 
-/** A fault of ours comes with the place where it happened. */
+/** An internal error is logged with the place where it happened. */
 function readable(level: Level, facts: object & { reason?: unknown }): object {
   const { reason } = facts;
   const ours = level === 'error' && reason instanceof Error && !(reason instanceof DomainError);

@@ -58,7 +58,7 @@ export interface OpenOptions {
   readonly transactionalRetry?: RetryPolicy | undefined;
   readonly recipientData?: RecipientDataSource | undefined;
   readonly shardSize?: number | undefined;
-  /** After so many milliseconds without an answer of the database another connection is tried. Default 30,000 with workers, 65,000 without. */
+  /** Milliseconds without an answer of the database after which another connection is tried. Default 30,000 with workers, 65,000 without. */
   readonly databasePatienceMs?: number | undefined;
   readonly secretKeys?: readonly [Buffer, ...Buffer[]] | undefined;
   /** This instance cannot go on: outcomes cannot be recorded, or the embedded database does not come back. */
@@ -74,7 +74,7 @@ const REQUEST_PATIENCE_MS = 65_000;
 export interface Opened extends Wired {
   readonly keys: KeyRing;
   readonly inbox: Inbox | undefined;
-  /** One line for people: which database, which way out. */
+  /** One line to display: which database, and how mail is sent. */
   readonly description: string;
   /** The first half of it. */
   readonly database: string;

@@ -24,7 +24,7 @@ export interface CampaignFigures extends CampaignReport {
   readonly possibleRepeats: number;
   /** Why messages are in their states, by state, the commonest reason first. */
   readonly reasons: readonly StateReason[];
-  /** Why it is paused, when a rule and not a person paused it. */
+  /** The reason of a pause that a rule and not a user caused. */
   readonly pauseReason: string | null;
   /** The last 30 days, where they were asked for. */
   readonly daily: DailySeries | undefined;
@@ -42,7 +42,7 @@ export interface DaysAsked {
   readonly to?: string | undefined;
 }
 
-/** Figures for people: where the ledger, the counters and the campaign meet. */
+/** Figures of reports, from the ledger, the counters and the campaign. */
 export class Reports {
   readonly #work: UnitOfWork;
 

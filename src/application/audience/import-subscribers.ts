@@ -37,8 +37,8 @@ export interface ImportProgress {
 const BATCH_ROWS = 1_000;
 
 /**
- * Brings a file of people into the audience, in transactions of its own: the import is recorded as running, the file is read
- * whole, then people are merged in batches and the import is done. One that fails says so, and how many it had changed by then.
+ * Imports a file of subscribers, in transactions of its own: the import is recorded as running, the whole file is read, and
+ * subscribers are merged in batches. A failed import records the number of subscribers that it had changed.
  */
 export class ImportSubscribers {
   readonly #work: UnitOfWork;
@@ -66,7 +66,7 @@ export class ImportSubscribers {
 
   /**
    * Reads the source to its end and answers with the finished import.
-   * @param source bytes of CSV or JSON Lines; ended by us when the import fails before its end
+   * @param source bytes of CSV or JSON Lines; ended when the import fails before its end
    * @throws InvalidInput | NotFound | ListArchived before anything was stored; ImportUnreadable | ImportsBusy and whatever the
    *   source or the database fail of, after the import was recorded as failed
    */
@@ -205,7 +205,7 @@ function staged(rejected: Rejection, marks: Marks): StagedRejection {
 const recordedAs = (rows: number): string =>
   `${rows === 1 ? '1 row was' : `${rows.toLocaleString('en')} rows were`} imported as unsubscribed or suppressed: these subscribers get no campaigns of these lists.`;
 
-/** A file without a header begins with a person. */
+/** A file without a header begins with a subscriber. */
 async function* withHeader({ header, batches }: SubscriberFile, headerIsRow: boolean): AsyncGenerator<readonly FileRow[]> {
   if (headerIsRow && header !== undefined) yield [{ line: header.line, cells: header.cells }];
   yield* batches;

@@ -19,7 +19,7 @@ export type FileRow =
 export interface FileEncoding {
   /** A label of the Encoding Standard; `utf-8` for a file of ASCII only. */
   readonly encoding: string;
-  /** What the person who imports should know, such as that the encoding was guessed. */
+  /** Warnings for the user that imports, such as that the encoding was guessed. */
   readonly note: string | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface SubscriberFile {
   close(): Promise<void>;
 }
 
-/** Reads files of people in bounded memory, whatever they hold. Ends the source when it is done or has given up. */
+/** Reads files of subscribers in bounded memory, whatever they hold. Ends the source when it is done or has given up. */
 export interface SubscriberFiles {
   /** @throws ImportUnreadable when the first bytes show that nothing can come of it */
   open(source: AsyncIterable<Uint8Array>, options: FileOptions): Promise<SubscriberFile>;

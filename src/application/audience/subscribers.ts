@@ -54,7 +54,7 @@ export interface Subscribers {
   get(projectId: Id, subscriber: string): Promise<SubscriberDetails>;
   /** @throws InvalidInput, NotFound, AddressTaken, SubscriberErased */
   update(projectId: Id, subscriber: string, changes: Partial<SubscriberWish>): Promise<SubscriberDetails>;
-  /** Forgets the person in every context, for good. See erase-subscriber.ts. @throws NotFound */
+  /** Erases the subscriber in every context, permanently. See erase-subscriber.ts. @throws NotFound */
   erase(projectId: Id, subscriber: string, options?: Erasing): Promise<SubscriberState>;
   /** Confirmed, or unconfirmed where the list wants double opt-in. @throws NotFound, ListArchived, SubscriptionRefused */
   subscribe(projectId: Id, subscriber: string, list: string, joining?: Joining): Promise<Subscription>;

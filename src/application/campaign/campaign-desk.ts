@@ -49,7 +49,7 @@ export interface As {
   readonly subscriber?: string | undefined;
 }
 
-/** What people do with a campaign where contexts meet: check, preview, test, launch, pause, resume, cancel. */
+/** Operations on a campaign that involve several contexts: check, preview, test, launch, pause, resume, cancel. */
 export class CampaignDesk {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;

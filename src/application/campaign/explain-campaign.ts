@@ -16,7 +16,7 @@ export type LeftOutReason = (typeof LEFT_OUT_REASONS)[number];
 
 export interface LeftOut {
   readonly subscriberId: Id;
-  /** Null for an erased person. */
+  /** Null for an erased subscriber. */
   readonly address: string | null;
   readonly reason: LeftOutReason;
   /** In words, where the reason alone does not tell: what is wrong with the data, what happened before their turn. */
@@ -78,8 +78,8 @@ export class ExplainCampaign {
   }
 
   /**
-   * Person by person, by id. `bad_data` before the launch composes messages for a try: each page goes through at most 500 people
-   * or one second, and may be empty although there is a next one.
+   * One row per subscriber, by id. `bad_data` before the launch composes messages for a try: each page
+   * goes through at most 500 subscribers or one second, and may be empty although there is a next one.
    * @throws NotFound, ContentInvalid for such a try
    */
   async page(projectId: Id, campaignId: Id, search: LeftOutSearch): Promise<Page<LeftOut>> {
@@ -91,7 +91,7 @@ export class ExplainCampaign {
     });
   }
 
-  /** Composes for people of the audience as it is now, and keeps those whose data break the content. */
+  /** Composes for subscribers of the present audience, and keeps those whose data break the content. */
   async #tryOut(campaign: Campaign, search: PageRequest): Promise<Page<LeftOut>> {
     const { projectId, createdAt } = campaign;
     const limit = pageLimit(search);

@@ -58,7 +58,7 @@ interface Draft {
 }
 
 /**
- * Fixes content and people of a campaign and starts its first run. The slow part (rendering, checking) happens before the
+ * Fixes content and recipients of a campaign and starts its first run. The slow part (rendering, checking) happens before the
  * transaction; the transaction then refuses if the campaign was edited meanwhile, or launched by another caller.
  */
 export class LaunchCampaign {
@@ -85,7 +85,7 @@ export class LaunchCampaign {
     return project.trackingBaseUrl ?? (servesInbox ? publicUrl : ((await access.publicUrl()) ?? publicUrl));
   }
 
-  /** Mail to real people needs https. @throws PublicUrlNotSecure */
+  /** Mail to real recipients needs https. @throws PublicUrlNotSecure */
   requireSecure(publicUrl: string): void {
     if (!this.#options.localTransport) refuseInsecure(publicUrl);
   }

@@ -3,7 +3,7 @@ import type { Id } from '../../domain/shared/ids.ts';
 import type { Page } from '../../domain/shared/page.ts';
 import type { Scope } from '../unit-of-work.ts';
 
-/** A row of the ledger with the address of now; null when the person was erased meanwhile. */
+/** A row of the ledger with the present address; null when the subscriber was erased meanwhile. */
 export interface CampaignRecipient extends LedgerRow {
   readonly address: string | null;
 }

@@ -7,9 +7,9 @@ import type { Log } from '../log.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 import { EditedMeanwhile, type LaunchCampaign } from './launch-campaign.ts';
 
-/** Of a cancelled campaign, each about a shard's worth of people, before anything else has its turn again. */
+/** Steps for one cancelled campaign, each about a shard of recipients, before other work has its turn again. */
 const MOST_PIECES = 5;
-/** What failed for a reason that passes is left alone for so long, while everything else that is due goes on. */
+/** Work that failed for a transient reason waits for this time, while other work that is due continues. */
 const TRY_AGAIN_MS = 60_000;
 
 /**
@@ -62,7 +62,7 @@ export class TendCampaigns {
   }
 
   /**
-   * Records the recipients that a cancelled mailing did not reach, some thousand in each transaction: 50,000 people in a second or
+   * Records the recipients that a cancelled mailing did not reach, some thousand in each transaction: 50,000 recipients in a second or
    * so, and the others at the next call.
    */
   async cancelRest(mailing: MailingKey): Promise<void> {
@@ -104,7 +104,7 @@ export class TendCampaigns {
     }
   }
 
-  /** What will not go better in a minute is for people to decide: the campaign is a draft again, and says why. */
+  /** An error that a retry cannot solve needs a user: the campaign becomes a draft again, with the reason. */
   async #launchFailed(projectId: Id, campaign: Id, error: unknown): Promise<void> {
     // Another process was first.
     if (error instanceof CampaignTransitionRefused) return;

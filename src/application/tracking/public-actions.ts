@@ -53,7 +53,7 @@ export class PublicActions {
     this.#engagement = deps.engagement;
   }
 
-  /** The link's target, once the click is durable or cannot be made so within its time; undefined for tokens that are not ours. */
+  /** The link's target, once the click is durable or cannot be made so within its time; undefined for invalid tokens. */
   async click(messageToken: string, linkToken: string, request: TrackedRequest): Promise<string | undefined> {
     const subject = this.#subject(messageToken, 'click');
     if (subject === undefined) return undefined;
@@ -98,7 +98,7 @@ export class PublicActions {
 
   /**
    * Unsubscribes from the lists that the launch fixed for the mailing (RFC 8058); where that is not enough, refuses marketing to the person, see
-   * `optOut`. Safe to repeat. False for a token that is not ours, and for a test's.
+   * `optOut`. Safe to repeat. False for an invalid token, and for a test's.
    */
   async unsubscribe(token: string, request: TrackedRequest): Promise<boolean> {
     const subject = this.#mailingSubject(token);

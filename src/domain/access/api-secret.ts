@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /*
  * `pp_` + 43 characters for 256 random bits + 6 characters of checksum, all base62. The prefix lets secret scanners find a
- * leaked key; the checksum lets them, and us, tell a key from a look-alike without asking the database; base62 lets a
+ * leaked key; the checksum lets scanners and pennypost tell a key from a look-alike without asking the database; base62 lets a
  * double click select the whole of it.
  */
 const PREFIX = 'pp_';
@@ -17,13 +17,13 @@ export function generateApiSecret(random: Uint8Array = randomBytes(32)): string 
   return `${PREFIX}${body}${checksum(body)}`;
 }
 
-/** Whether the text has the form of a secret that we could have given out. Says nothing about whether we did. */
+/** True when the text has the form of a secret. It need not be one that was issued. */
 export function isApiSecret(text: string): boolean {
   const match = FORM.exec(text);
   return match !== null && checksum(match[1]!) === match[2];
 }
 
-/** SHA-256 in hexadecimal: the only trace of a secret that we keep. 256 random bits need no salt and no slow hash. */
+/** SHA-256 in hexadecimal: the only form in which a secret is stored. 256 random bits need no salt and no slow hash. */
 export function hashApiSecret(secret: string): string {
   return createHash('sha256').update(secret, 'utf8').digest('hex');
 }

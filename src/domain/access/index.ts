@@ -3,7 +3,7 @@
  *
  * Owns projects (the tenants), API keys, the instance's secret key and what is derived from it.
  *
- * States of a key: active, then expired (by time) or revoked (by a person); neither comes back.
+ * States of a key: active, then expired (by time) or revoked (by a user); neither comes back.
  *
  * Promises
  * - Only the SHA-256 of a secret is stored: a dump of the database holds no usable key. A secret is shown once, when made.

@@ -35,7 +35,7 @@ export class KeyRing {
     return [keyFrom(present), ...older.map(keyFrom)];
   }
 
-  /** The key of one project's public tokens; undefined for a key id that is not (or no longer) ours. */
+  /** The key of one project's public tokens; undefined for a key id that is unknown or removed. */
   tokenKey(projectId: Id, named: string): KeyObject | undefined {
     const secret = this.#secrets.get(named);
     if (secret === undefined) return undefined;

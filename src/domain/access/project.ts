@@ -2,7 +2,7 @@ import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import { parseSlug, slugOf } from '../shared/slug.ts';
 
-/** What people say about a project. */
+/** What a caller says about a project. */
 export interface ProjectProfile {
   readonly name: string;
   /** 1 to 63 of `a-z`, `0-9` and inner hyphens; made from the name when absent. Never changes: scripts rely on it. */
@@ -19,9 +19,9 @@ export interface ProjectProfile {
   readonly timeZone: string;
   /** BCP 47; the language of public pages for subscribers without one. */
   readonly defaultLanguage: string;
-  /** For how many days content and variables of transactional messages are kept; outcomes stay. */
+  /** Days for which content and variables of transactional messages are kept; outcomes stay. */
   readonly keepMessagesDays: number;
-  /** For how many days single opens and clicks are kept; counters stay. */
+  /** Days for which individual opens and clicks are kept; counters stay. */
   readonly keepEventsDays: number;
 }
 
@@ -116,7 +116,7 @@ export class Project implements ProjectState {
   }
 }
 
-/** The project's mail is signed and reported for its own domains: an author elsewhere fails DMARC there and is not ours to speak for. */
+/** The project's mail is signed and reported for its own domains: an author of another domain would fail DMARC. */
 export class AuthorRefused extends DomainError {
   readonly code = 'project.author_refused';
   readonly kind = 'invalid';

@@ -7,7 +7,7 @@
  * keeps its past as it was.
  *
  * **Reports** read counters and what the caller hands in (recipients, state totals of the ledger, links): their cost does not
- * grow with the number of events. Unique figures are people, counted when their first open, click or unsubscribe is
+ * grow with the number of events. Unique figures count subscribers, counted when their first open, click or unsubscribe is
  * stored. State totals of a campaign are the ledger's alone.
  *
  * **Promises.** A daily series holds every day of its range, empty ones as zero, also over changes of clocks; its sum is the

@@ -98,7 +98,7 @@ export class AudienceSubscriptions {
    */
   async optOut(projectId: Id, subscriberId: Id, { campaignId, listIds }: OptOut, evidence: Evidence): Promise<boolean> {
     const held = await this.subscribers.hold(projectId, subscriberId);
-    // An erased person is mailed by nothing.
+    // An erased subscriber gets no mail.
     if (held === undefined || held.emailKey === null) return false;
     const there = await this.lists.hold(projectId, listIds);
     const before = await this.store.optOutFacts(projectId, subscriberId, campaignId, there, this.undoSince());

@@ -100,7 +100,7 @@ const AROUND: ReadonlySet<string> = new Set(
     .split(',')
     .map(plainName),
 );
-/** They say which of a person's addresses it is. */
+/** Words that tell which of a subscriber's addresses it is. */
 const PLACES: ReadonlySet<string> = new Set(
   `work, business, office, company, personal, private, home, other, privat, private, geschäftlich, geschäftliche, dienstlich, firma, professionnel,
    professionnelle, personnel, personnelle, trabajo, personal, aziendale, personale, lavoro, zakelijk, prive, jobb, arbejde`

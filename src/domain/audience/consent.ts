@@ -2,23 +2,23 @@ import { InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import { cleanText } from './attributes.ts';
 
-/** How we know of a person's will: what an authority would ask for (GDPR Art. 7(1)). */
+/** Evidence of a consent, as an authority would ask for it (GDPR Art. 7(1)). */
 export interface Evidence {
   /** Where it was said: `signup form /spring`, `trade fair 2026, signed sheet`, `one-click unsubscribe`. 1 to 200 characters. */
   readonly source: string;
   readonly ip?: string | undefined;
   readonly userAgent?: string | undefined;
-  /** The words that the person agreed to, and which version of them. */
+  /** The wording that the subscriber agreed to, and its version. */
   readonly text?: string | undefined;
   readonly textVersion?: string | undefined;
-  /** When the person said it; default: now. */
+  /** When the consent was given. Default: now. */
   readonly at?: Date | undefined;
 }
 
-/** `resubscribe`: the person took an unsubscribe back, by the same signed link. */
+/** `resubscribe`: the subscriber reverted an unsubscribe, by the same signed link. */
 export type ConsentAction = 'subscribe' | 'confirm' | 'unsubscribe' | 'resubscribe' | 'import';
 
-/** One entry of the proof. Entries are added and never changed; erasing a person strips them of IP, user agent and text. */
+/** One entry of the proof. Entries are added and never changed; an erasure removes IP, user agent and text from them. */
 export interface Consent {
   readonly projectId: Id;
   readonly id: Id;

@@ -8,7 +8,7 @@ import type { SubscriptionStore } from './subscription-store.ts';
 import { type ErasureKeys, erasureMark } from './suppression.ts';
 import type { SuppressionStore } from './suppression-store.ts';
 
-/** How a person is forgotten, and how the address is recognised afterwards. */
+/** Erases a subscriber, and recognises the address afterwards. */
 export class Erasure {
   private readonly subscriptions: SubscriptionStore;
   private readonly suppressions: SuppressionStore;
@@ -30,7 +30,7 @@ export class Erasure {
     this.erasureKeys = deps.erasureKeys;
   }
 
-  /** Forgets the person. `subscriber` must be locked, so that nothing is added for it until the commit. */
+  /** Erases the subscriber. `subscriber` must be locked, so that nothing is added for it until the commit. */
   async erase(subscriber: Subscriber, evidence: Readonly<Record<string, string>>): Promise<void> {
     const { projectId, id, emailKey } = subscriber;
     if (emailKey === null) return;

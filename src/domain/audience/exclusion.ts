@@ -9,7 +9,7 @@ export type ExclusionReason = (typeof EXCLUSION_REASONS)[number];
 
 export interface Exclusion {
   readonly subscriberId: Id;
-  /** Null for an erased person. */
+  /** Null for an erased subscriber. */
   readonly address: string | null;
   readonly reason: ExclusionReason;
 }

@@ -14,12 +14,12 @@ export interface ImportedPerson {
   readonly timeZone: string | null;
   /** JSON object. Empty cells and nulls are left out: an import never takes an attribute away. */
   readonly attributes: string;
-  /** The row marks the person as no longer mailed: in which column, and with which value. */
+  /** The column and the value that mark the subscriber as no longer mailed. */
   readonly left: { readonly because: LeftBecause; readonly column: string; readonly value: string } | null;
 }
 
 /**
- * Turns rows into people. For CSV the columns are known at the start; in JSON Lines every row names its own, attributes keep
+ * Turns rows into subscribers. For CSV the columns are known at the start; in JSON Lines every row names its own, attributes keep
  * the name that they have there, and the entries of an object under `attributes` count as columns of the row.
  * Only the address can cost a row: any other value that cannot be used is left out, with a warning.
  */
@@ -47,7 +47,7 @@ export class ImportColumns {
     return this.plan.columns.map(({ name }) => name);
   }
 
-  /** The first row of the file is a person, not a header. */
+  /** The first row of the file is a subscriber, not a header. */
   get headerIsRow(): boolean {
     return this.plan.headerIsRow;
   }
@@ -123,7 +123,7 @@ export class ImportColumns {
     else if (target.kind === 'timeZone') person.timeZone = this.optional(person, name, value, 'timeZone') ?? person.timeZone;
   }
 
-  /** Whether the value says that the person left; within objects as well: `{"email_marketing_consent":{"state":"unsubscribed"}}`. */
+  /** Whether the value says that the subscriber left; within objects as well: `{"email_marketing_consent":{"state":"unsubscribed"}}`. */
   private notice(person: Person, column: string, status: StatusKind | undefined, value: unknown, depth = 0): void {
     if (typeof value === 'object' && value !== null && depth < 3) {
       for (const [name, item] of Object.entries(value)) {

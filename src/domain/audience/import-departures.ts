@@ -23,7 +23,7 @@ export class ImportDepartures {
     this.fileSays = fileName === null ? undefined : fileLeftBecause(fileName);
   }
 
-  /** What is to be recorded about the person; null when the person joins. */
+  /** The departure to record; null when the subscriber joins. */
   judge({ left }: ImportedPerson): StagedRow['departure'] {
     const because = left?.because ?? this.fileSays;
     if (this.as === 'subscribed' || (because === undefined && (this.as === null || this.as === 'stated'))) return null;

@@ -22,14 +22,14 @@ export interface StagedRow extends MarkedAddress {
   readonly line: number;
   /** Used when the address is new to the project. */
   readonly subscriberId: Id;
-  /** Id of the person's consent entry; null when the import states no consent. */
+  /** Id of the subscriber's consent entry; null when the import states no consent. */
   readonly consentId: Id | null;
   readonly address: string;
   readonly locale: string | null;
   readonly timeZone: string | null;
   /** JSON object, checked and cleaned. */
   readonly attributes: string;
-  /** The person left elsewhere: `unsubscribed`, or why the address is suppressed. Null for a row that subscribes. */
+  /** The subscriber left in another system: `unsubscribed`, or why the address is suppressed. Null for a row that subscribes. */
   readonly departure: 'unsubscribed' | SuppressionReason | null;
 }
 

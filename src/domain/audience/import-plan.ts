@@ -20,7 +20,7 @@ export interface PlannedColumn {
 
 export interface ImportPlan {
   readonly columns: readonly PlannedColumn[];
-  /** The file has no header: its first row is a person. */
+  /** The file has no header: its first row is a subscriber. */
   readonly headerIsRow: boolean;
 }
 

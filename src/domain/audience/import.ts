@@ -5,7 +5,7 @@ import { type Evidence, parseEvidence } from './consent.ts';
 
 /**
  * running -> done | failed. People are merged in batches, each in a transaction of its own, and the totals grow with them: those
- * of a failed import say how many people it had changed before. Importing the file again brings the rest.
+ * of a failed import say how many subscribers it had changed before. Importing the file again brings the rest.
  */
 export type ImportState = 'running' | 'done' | 'failed';
 
@@ -25,7 +25,7 @@ export interface ImportTotals {
   readonly protected: number;
 }
 
-/** What the failure of an import says when it may have changed people. */
+/** The text of a failed import that may have changed subscribers. */
 export const IMPORT_AGAIN =
   'The totals say how many subscribers it had changed. Import the file again; nothing is changed twice.';
 

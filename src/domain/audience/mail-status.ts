@@ -1,6 +1,6 @@
 import { plainName } from './column-names.ts';
 
-/** Why a person is not mailed any more, as another system has it. */
+/** Why a subscriber is not mailed any more, according to another system. */
 export type LeftBecause = 'unsubscribe' | 'hard_bounce' | 'complaint';
 
 /**
@@ -127,20 +127,20 @@ export function statusKind(name: string): StatusKind | undefined {
 /** A value that can mean nothing else, in whatever column it stands. */
 const UNMISTAKABLE =
   /^(?:un[- ]?subscribed|(?:block|black)[- ]?listed|suppressed|opted[- _]?out|hard[- _]?bounced?|spam complaint|complained|do not (?:e-?mail|contact|mail)|abgemeldet|désabonnée?|désinscrite?|dad[oa] de baja|disiscritt[oa]|uitgeschreven|avregistrerad|退订|配信停止)$/i;
-/** States by list, as our own export has them: `letter=unsubscribed`. */
+/** States by list, as pennypost's own export has them: `letter=unsubscribed`. */
 const BY_LIST = /(?:^|\s)[a-z\d-]+=(?:unsubscribed|unconfirmed)(?:\s|$)/;
 
 /** Columns of free text. */
 const OWN_WORDS = /name|city|town|ort|street|address|company|note|comment|remark|title|subject|message/i;
 
-/** Why the person is not mailed any more, by a cell of a column whose name says nothing about that. */
+/** Why the subscriber is not mailed any more, by a cell of a column whose name says nothing about that. */
 export function unmistakably(column: string, cell: string): LeftBecause | undefined {
   const text = cell.trim();
   if (text.length > 40 || !UNMISTAKABLE.test(text) || OWN_WORDS.test(column)) return undefined;
   return leftBecause('state', text) ?? 'unsubscribe';
 }
 
-/** Why the person is not mailed any more, by one cell of such a column; undefined when the cell does not say so. */
+/** Why the subscriber is not mailed any more, by one cell of such a column; undefined when the cell does not say so. */
 export function leftBecause(kind: StatusKind, cell: string): LeftBecause | undefined {
   if (kind === 'state' && BY_LIST.test(cell)) return 'unsubscribe';
   const plain = plainName(cell);
@@ -149,7 +149,7 @@ export function leftBecause(kind: StatusKind, cell: string): LeftBecause | undef
   if (denied) return undefined;
   const word = BEGINNINGS.find((one) => plain.startsWith(one.word));
   if (kind === 'state' || kind === 'agrees') return word === undefined || word.says === 'stays' ? undefined : word.says;
-  // `unsubscribed: subscribed` is no contradiction that we solve; any other value is a yes, a time or a reason.
+  // `unsubscribed: subscribed` is contradictory and gives no result; any other value is a yes, a time or a reason.
   if (word?.says === 'stays' && !/^(?:yes|true|ok)/.test(plain)) return undefined;
   return kind;
 }

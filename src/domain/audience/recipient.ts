@@ -5,7 +5,7 @@ import type { ExclusionReason } from './exclusion.ts';
 /** Why a subscriber is not mailed after all. `deleted`: no such subscriber (any more). */
 export type Refusal = ExclusionReason | 'deleted';
 
-/** What a campaign's message needs to know of one person, judged at the moment of the question. */
+/** The facts about one subscriber that a campaign's message needs, at the time of the query. */
 export interface RecipientFacts {
   readonly id: Id;
   /** Empty for an erased or deleted subscriber. */

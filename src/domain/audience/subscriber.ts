@@ -3,10 +3,10 @@ import { InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import { type Attributes, mergeAttributes } from './attributes.ts';
 
-/** `erased` keeps only the id, so that reports still add up; nothing about the person is left in it. */
+/** `erased` keeps only the id, so that reports still add up; it contains no personal data. */
 export type SubscriberStatus = 'active' | 'erased';
 
-/** What a caller says about a person. `null` clears; an attribute set to `null` is removed; absent stays as it is. */
+/** What a caller says about a subscriber. `null` clears; an attribute set to `null` is removed; absent stays as it is. */
 export interface SubscriberChanges {
   readonly attributes?: Attributes | undefined;
   /** BCP 47 (`de-AT`); decides the language of public pages. */
@@ -32,7 +32,7 @@ export interface SubscriberState {
   readonly version: number;
 }
 
-/** A person's address and attributes as one project keeps them. */
+/** A subscriber's address and attributes in one project. */
 export class Subscriber implements SubscriberState {
   readonly projectId!: Id;
   readonly id!: Id;
@@ -81,12 +81,12 @@ export class Subscriber implements SubscriberState {
     if (Object.keys(next).length > 0) Object.assign(this, next, { updatedAt: now });
   }
 
-  /** The same person under another address, or the same address written differently. */
+  /** Changes the address, or only its spelling. */
   readdress(email: EmailAddress, now: Date): void {
     if (email.address !== this.address) Object.assign(this, { address: email.address, emailKey: email.key, updatedAt: now });
   }
 
-  /** Forgets everything about the person, for good. The id stays. */
+  /** Erases all personal data, permanently. The id stays. */
   erase(now: Date): void {
     if (this.status === 'erased') return;
     Object.assign(this, {

@@ -6,7 +6,7 @@ import type { Content, ContentKind, Mailbox } from './content.ts';
 
 /**
  *   draft -> scheduled -> sending <-> paused -> cancelled
- *   draft -> sending      sending -> submitted (everyone has a first outcome)
+ *   draft -> sending      sending -> submitted (all recipients have a first outcome)
  *   scheduled -> draft    submitted <-> paused (while it is not settled: retries and resends go on)
  *   anything that is not settled -> cancelled
  * Archiving is a date beside the state, never a state.
@@ -100,7 +100,7 @@ export class Campaign {
   trackOpens: boolean;
   trackClicks: boolean;
   state: CampaignState = 'draft';
-  /** Why it is paused, when a rule and not a person paused it. */
+  /** The reason of a pause that a rule and not a user caused. */
   pauseReason: string | null = null;
   /** Why it is a draft again: its scheduled launch did not happen. Until it is scheduled or launched anew. */
   launchFailure: string | null = null;
@@ -160,7 +160,7 @@ export class Campaign {
     this.launchFailure = failure;
   }
 
-  /** Content and people are fixed from here on. */
+  /** Content and recipients are fixed from here on. */
   launch(now: Date): void {
     // A paused one would become `sending` too, and be sent to all recipients again.
     if (this.launchedAt !== null) throw new CampaignTransitionRefused(this.state, 'launch');

@@ -25,6 +25,6 @@ export interface Content {
   readonly defaults: Readonly<Record<string, unknown>>;
   /** `project`: the project's footer is appended where unsubscribe link or postal address is missing. */
   readonly footer: 'project' | 'none';
-  /** `default`: Markdown, and HTML that is no whole document, is shown in one column with type and colours of ours. */
+  /** `default`: Markdown, and HTML that is no whole document, is shown in one column with pennypost's type and colours. */
   readonly layout: 'default' | 'none';
 }

@@ -8,7 +8,7 @@ export interface ContentProblem {
   readonly code: string;
   /** `settings`: the content is fine, the instance is not set up to send it. */
   readonly part: 'source' | 'subject' | 'preheader' | 'text' | 'headers' | 'settings';
-  /** 1-based, in the part as the person wrote it. */
+  /** 1-based, in the part as the author wrote it. */
   readonly line?: number | undefined;
   readonly message: string;
 }
@@ -133,7 +133,7 @@ export interface Renderer {
   /** What one recipient would see. @throws ContentInvalid, RenderFailed */
   preview(content: Content, context: PlanContext, recipient: PlanRecipient): Promise<RenderedMessage>;
   /**
-   * Composes a message for each of these people, the first of them only when it takes long.
+   * Composes a message for each of these recipients, the first of them only when it takes long.
    * @returns one answer for each that was tried: undefined, or what is wrong with their data
    * @throws ContentInvalid
    */

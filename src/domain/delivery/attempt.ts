@@ -10,7 +10,7 @@ export interface Attempt {
   readonly code: number | undefined;
   /** RFC 3463 status as text (`5.1.1`), from the reply or undefined. */
   readonly enhancedCode: string | undefined;
-  /** The reply or the connection error as people read it; one line, cleaned of NUL and control characters, at most 500 characters. */
+  /** The reply or the connection error, to display; one line, cleaned of NUL and control characters, at most 500 characters. */
   readonly reply: string;
   readonly fault: Fault;
 }

@@ -29,7 +29,7 @@ const attemptKey = (message: MessageFacts) => ({
   number: message.attempts,
 });
 
-/** Messages that an action of one person caused, and their attempts. */
+/** Messages that an action of one user caused, and their attempts. */
 export class DeliveryTransactional {
   readonly #store: TransactionalStore;
   readonly #clock: Clock;

@@ -1,6 +1,6 @@
 import type { Id } from '../shared/ids.ts';
 
-/** Names a mailing: one frozen content that is sent to people. Delivery knows nothing else of it. */
+/** Names a mailing: one frozen content that is sent to recipients. Delivery knows nothing else of it. */
 export interface MailingKey {
   readonly projectId: Id;
   readonly mailingId: Id;

@@ -56,7 +56,7 @@ export interface Outcome {
   readonly at: Date;
   /** False when it was deferred without an attempt: its next delay does not grow. Default: as its state says. */
   readonly attempted?: boolean | undefined;
-  /** A deferral that is due at once: nothing but our own end of sending stood against it. Default: after the policy's delay. */
+  /** A deferral that is due at once, because only the end of this worker's sending caused it. Default: after the policy's delay. */
   readonly dueAtOnce?: boolean | undefined;
   /** Receiving domain, for counters; not kept in the ledger. */
   readonly domain?: string | undefined;
@@ -69,7 +69,7 @@ export interface LedgerRow {
   readonly subscriberId: Id;
   readonly run: number;
   readonly state: LedgerState;
-  /** How often the next hop accepted it; more than 1 is a repeat that we know of. */
+  /** Number of times that the next hop accepted it; more than 1 is a known repeat. */
   readonly copies: number;
   readonly possibleRepeat: boolean;
   readonly attempts: number;

@@ -1,6 +1,6 @@
 import type { ReplyRule } from './reply-rule.ts';
 
-/** Refusals of our set-up: how we log in, who we say we are, and whether that can be proved. */
+/** Refusals of the sender's set-up: its login, its identity, and the proof of it. */
 export const IDENTITY_REPLIES: readonly ReplyRule[] = [
   {
     // Nothing about this message: every other one meets the same answer, so it must not end as rejected for good.
@@ -78,7 +78,7 @@ export const IDENTITY_REPLIES: readonly ReplyRule[] = [
   },
 ];
 
-/** Refusals of what we send, how much of it, and our name among receivers. */
+/** Refusals of the content, the volume, and the reputation of the sender. */
 export const POLICY_REPLIES: readonly ReplyRule[] = [
   {
     name: 'too-big',

@@ -2,7 +2,7 @@ import type { StateReply } from './ledger-store.ts';
 import { LEDGER_STATES, type StateReason } from './message.ts';
 import { replyKind } from './reply.ts';
 
-/** Sums up equal reasons: by state, the commonest first, at most so many of each. */
+/** Sums up equal reasons by state, the most common first, up to `most` per state. */
 export function reasonsIn(replies: readonly StateReply[], most: number): readonly StateReason[] {
   return LEDGER_STATES.flatMap((state) => {
     const kinds = new Map<string, number>();

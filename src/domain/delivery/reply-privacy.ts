@@ -8,13 +8,13 @@ const BEGINS = '(?<![\\p{L}\\p{N}._-])';
 /** Of the same word: `prvs=1234=`, `SRS0=HHH=TT=`, `bounce+`. */
 const PREFIX = '(?:[^\\s<>"\'(),;:]*[=+])?';
 const REST = '[^\\s<>"\'(),;:]*';
-/** A reply is cut at its end; an address that is cut with it is known by so many characters. */
+/** A reply is cut at its end; an address that is cut with it is recognised by this number of characters. */
 const SHORTEST_CUT = 4;
 
 /**
  * A reply without the address of its recipient, in whatever case and form the server repeats it: in angle brackets or quotes, escaped,
- * with another domain behind the local part, inside a return path (VERP, SRS, BATV), or cut off at the end. Replies outlive people:
- * they are shown to keys that may not read addresses, and stay when a person is erased.
+ * with another domain behind the local part, inside a return path (VERP, SRS, BATV), or cut off at the end. Replies outlive subscribers:
+ * they are shown to keys that may not read addresses, and stay when a subscriber is erased.
  */
 export function withoutAddress(reply: string, address: string): string {
   const at = address.lastIndexOf('@');

@@ -92,7 +92,7 @@ const CLASS_REPLIES: readonly ReplyRule[] = [
     examples: ['rcpt: 550 Denied', 'rcpt: 450 Not now', 'rcpt: 450 4.1.1 Mailbox not usable right now'],
   },
   {
-    // After RCPT was accepted a refusal without a word about the recipient is about what we sent.
+    // After RCPT was accepted a refusal that does not name the recipient concerns the message.
     name: 'message-stage',
     fault: 'sender',
     reason: 'unknown',
@@ -101,7 +101,7 @@ const CLASS_REPLIES: readonly ReplyRule[] = [
 ];
 
 /**
- * Replies of real servers, in order: what is about our own set-up first, then what names the recipient, then policy, then
+ * Replies of real servers, in order: what concerns the sender's set-up first, then what names the recipient, then policy, then
  * the classes of RFC 3463, and at the end what the stage alone tells. A refusal is held against the recipient only where
  * the reply says so or where nothing but RCPT was refused: suppressing a good address costs more than one try too many.
  */

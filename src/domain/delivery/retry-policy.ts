@@ -12,11 +12,11 @@ const HOUR = 60 * MINUTE;
 
 /** Greylisting opens after 1 to 5 minutes at most sites, hence 5 minutes first. */
 export const BULK_RETRY: RetryPolicy = { firstDelayMs: 5 * MINUTE, maxDelayMs: 4 * HOUR, lifetimeMs: 72 * HOUR };
-/** A person waits for this one: try sooner, give up sooner. */
+/** A user waits for this message: try sooner, give up sooner. */
 export const TRANSACTIONAL_RETRY: RetryPolicy = { firstDelayMs: 30_000, maxDelayMs: HOUR, lifetimeMs: 24 * HOUR };
 
 /**
- * @param attempts how many attempts there were; before the first one the delay is that after it
+ * @param attempts number of attempts made; before the first one the delay is that after it
  * @param jitter 0 to 1; spreads the retries over the second half of the delay, so that a storm does not come back as one
  */
 export function nextAttemptAt(policy: RetryPolicy, attempts: number, at: Date, jitter: number): Date {

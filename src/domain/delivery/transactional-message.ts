@@ -37,7 +37,7 @@ export interface MessageFacts {
   readonly reply: string | undefined;
 }
 
-/** One message caused by one person's action; stored with its job in one transaction, kept with every attempt. */
+/** One message caused by one user's action; stored with its job in one transaction, kept with every attempt. */
 export interface TransactionalMessage extends MessageFacts {
   /** Content exactly as it was when the message was accepted (JSON), so that a template changed later changes nothing here. */
   readonly content: unknown;

@@ -46,7 +46,7 @@ export interface Transport {
   /** How many messages a slot has on the way at once, as far as it is known now: grows where the next hop takes several together. */
   readonly depth: number;
   submit(message: OutgoingMessage): Promise<Attempt | Withdrawn>;
-  /** What its messages wait for, in words for people; asked when nothing moves. Empty when none is here. */
+  /** What its messages wait for, as text to display; read when nothing moves. Empty when there is no message. */
   waits(): readonly string[];
   /** Opens a connection, greets and authenticates, without mail. @throws Error that says what is wrong and where. */
   verify(): Promise<void>;

@@ -1,7 +1,7 @@
 import type { Id } from '../shared/ids.ts';
 import type { EngagementEvent } from './tracking-event.ts';
 
-/** What a batch adds to one person's engagement with one mailing. Verdict `unknown` until there are rules. */
+/** What a batch adds to one subscriber's engagement with one mailing. Verdict `unknown` until there are rules. */
 export interface EngagementAddition {
   readonly projectId: Id;
   readonly mailingId: Id;
@@ -25,7 +25,7 @@ export interface LinkAddition {
   lastClickAt: Date;
 }
 
-/** All that a person did with one mailing. */
+/** The engagement of one subscriber with one mailing. */
 export interface Engagement {
   readonly firstOpenAt: Date | undefined;
   readonly lastOpenAt: Date | undefined;

@@ -1,6 +1,6 @@
 import type { EngagementEvent } from './tracking-event.ts';
 
-/** Requests for one link that look different (a scanner, then a person) are kept apart, up to so many a minute. */
+/** Requests for one link that look different (a scanner, then a person) are kept apart, up to this number per minute. */
 const LOOKS = 3;
 /** Links and pixels remembered at most; beyond, the one that has waited longest begins a new event. */
 const REMEMBERED = 20_000;

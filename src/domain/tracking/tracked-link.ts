@@ -102,7 +102,7 @@ export function issueLinkToken(scope: LinkScope, index: number, target: string):
 }
 
 /**
- * The link, if the token is ours and belongs to the mailing (or transactional message) that the message token names;
+ * The link, if the token is valid and belongs to the mailing (or transactional message) that the message token names;
  * undefined for everything else, whatever it is.
  * @param subject what `verifyMessageToken` gave for the message token of the same address
  */

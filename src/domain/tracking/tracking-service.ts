@@ -14,7 +14,7 @@ export interface RecordedEngagement {
   readonly link: number | undefined;
   /** How many requests it counts for. */
   readonly requests: number;
-  /** It is the person's first open (or click) of this mailing; true exactly once per person, mailing and kind. */
+  /** True for the subscriber's first open (or click) of this mailing: exactly once per subscriber, mailing and kind. */
   readonly firstOfPerson: boolean;
   /** The same for this link; false for an open. */
   readonly firstOnLink: boolean;
@@ -30,7 +30,7 @@ export class TrackingService {
   }
 
   /**
-   * Stores a batch of opens and clicks, of any projects, and adds them to the engagement of their people. Safe to repeat: an event
+   * Stores a batch of opens and clicks, of any projects, and adds them to the engagement of their subscribers. Safe to repeat: an event
    * that is known changes nothing and is not in the answer.
    */
   async recordEngagement(events: readonly EngagementEvent[]): Promise<readonly RecordedEngagement[]> {
@@ -63,16 +63,16 @@ export class TrackingService {
 
   /**
    * Stores that a recipient unsubscribed by a message of this mailing. Leaving the lists is `audience`'s part.
-   * @returns whether it is the person's first unsubscribe from this mailing, and so to be counted
+   * @returns whether it is the subscriber's first unsubscribe from this mailing, and so to be counted
    */
   async recordUnsubscribe(event: UnsubscribeEvent): Promise<boolean> {
     const first = await this.store.markUnsubscribed(event.projectId, event.mailingId, event.subscriberId, event.at);
-    // One event a person and mailing: a link that is pressed again and again tells nothing more.
+    // One event per subscriber and mailing: repeated clicks on the link add no information.
     if (first) await this.store.addEvents([event]);
     return first;
   }
 
-  /** What one person did with one mailing; undefined when nothing is known. */
+  /** The engagement of one subscriber with one mailing; undefined when there is none. */
   engagement(projectId: Id, mailingId: Id, subscriberId: Id): Promise<Engagement | undefined> {
     return this.store.engagement(projectId, mailingId, subscriberId);
   }

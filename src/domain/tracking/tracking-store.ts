@@ -13,7 +13,7 @@ export interface TrackingStore {
   addEngagement(additions: readonly EngagementAddition[]): Promise<readonly { opens: number; clicks: number }[]>;
   /** Adds to the rows, in the order given. @returns for each addition, in its order, how many clicks the row held before */
   addLinkEngagement(additions: readonly LinkAddition[]): Promise<readonly number[]>;
-  /** @returns whether this is the person's first unsubscribe from this mailing */
+  /** @returns whether this is the subscriber's first unsubscribe from this mailing */
   markUnsubscribed(projectId: Id, mailingId: Id, subscriberId: Id, at: Date): Promise<boolean>;
   engagement(projectId: Id, mailingId: Id, subscriberId: Id): Promise<Engagement | undefined>;
   /** A partition for every month (UTC) from `from` through `through`; what lies in the default partition moves into it. */

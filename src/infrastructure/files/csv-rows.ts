@@ -101,7 +101,7 @@ class Parsing {
       ltrim: true,
       skip_empty_lines: true,
       max_record_size: ROW_OCTETS,
-      // Rows stay with us: through the stream's own queue each would cost a turn of the event loop.
+      // Rows are taken here, because through the stream's own queue each would cost a turn of the event loop.
       on_record: (record: string[], { lines, empty_lines }) => {
         this.take(record, lines, empty_lines);
         return null;

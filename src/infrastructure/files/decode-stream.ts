@@ -8,14 +8,14 @@ import { accentedWords, type Guess, guessEncoding } from './guess-encoding.ts';
 export interface Decoded {
   /** A label of the Encoding Standard. */
   encoding: string;
-  /** What the person who imports should know about it. */
+  /** A warning for the user that imports the file. */
   note: string | undefined;
 }
 
 /** The sample begins at the first byte beyond ASCII, wherever that is, and ends when it has told enough. */
 const SAMPLE_OCTETS = 2 * 1024 * 1024;
 const SAMPLE_WORDS = 1_000;
-/** Of what comes behind the sample, so many words of each piece are kept to check the guess at the end. Fewer tell nothing. */
+/** Words of each piece after the sample that are kept to check the guess at the end. Fewer are not conclusive. */
 const WORDS_A_PIECE = 50;
 const WORDS_KEPT = 5_000;
 const WORDS_THAT_TELL = 20;

@@ -49,7 +49,7 @@ export interface Decoder {
   decode(piece?: Uint8Array, options?: { readonly stream?: boolean }): string;
 }
 
-/** @throws RangeError for a label that neither the Encoding Standard nor our tables know */
+/** @throws RangeError for a label that neither the Encoding Standard nor the tables here contain */
 export function decoderFor(label: string): Decoder {
   const own = /^(?:cp|ibm|dos|oem)?[-_ ]?(85[02])$/i.exec(label.trim())?.[1];
   const table = own === undefined ? undefined : TABLES.get(`ibm${own}`);

@@ -141,7 +141,7 @@ function envelopeOf(session: SMTPServerSession): ReceivedMessage['envelope'] {
   };
 }
 
-/** smtp-server shows international domains as Unicode; we keep the A-labels of the wire. ASCII domains (nearly all) stay untouched. */
+/** smtp-server shows international domains as Unicode; the inbox keeps the A-labels of the wire. ASCII domains (nearly all) stay untouched. */
 function asWritten(address: string): string {
   const at = address.lastIndexOf('@');
   const domain = address.slice(at + 1);

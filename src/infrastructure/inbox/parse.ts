@@ -21,7 +21,7 @@ export interface InboxMessage {
   readonly envelope: { readonly from: string; readonly to: readonly string[] };
   readonly size: number;
   readonly subject: string;
-  /** Header fields as people read them. */
+  /** Header fields, decoded for display. */
   readonly from: string;
   readonly to: string;
   readonly date: Date | undefined;

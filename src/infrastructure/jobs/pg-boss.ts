@@ -36,7 +36,7 @@ export interface LaneDepth {
 
 /**
  * The job queues in the schema `pennypost_jobs`. pg-boss wakes and schedules; who may work on what is decided by leases and
- * states in our own tables, so that a job which runs twice, or not at all, changes nothing but the waiting time.
+ * states in pennypost's own tables, so that a job which runs twice, or not at all, changes nothing but the waiting time.
  */
 export class Jobs {
   readonly #boss: PgBoss;

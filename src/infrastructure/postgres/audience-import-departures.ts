@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { type Import, SUPPRESSION_REASONS } from '../../domain/audience/index.ts';
 
 /**
- * An earlier row of the file can say that a person left, and the last one no more: then the person left. The words sort by
+ * An earlier row of the file can say that a subscriber left, while the last row does not: then the subscriber left. The words sort by
  * gravity: complaint, hard_bounce, manual, unsubscribe, unsubscribed.
  */
 export async function spreadDepartures(client: pg.PoolClient): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Merging what an import staged: in batches, each in a transaction of its own that locks the people of that batch and no more,
+ * Merging what an import staged: in batches, each in a transaction of its own that locks only the subscribers of that batch,
  * so that an unsubscribe, a sign-up or an erasure waits for a batch at most and never for the file.
  */
 import type pg from 'pg';
@@ -17,9 +17,9 @@ import {
 import { recordDepartures, spreadDepartures } from './audience-import-departures.ts';
 import { keepRejections } from './audience-import-rejections.ts';
 
-/** Merges of one project queue up: two files about the same people would otherwise lock their rows in different orders. */
+/** Merges of one project queue up: two files with the same subscribers would otherwise lock their rows in different orders. */
 const MERGE_LOCK = 7_366_013;
-/** People per transaction: about 100 ms, and one commit is nothing beside it. */
+/** Subscribers per transaction: about 100 ms, which is long compared with a commit. */
 export const MERGE_BATCH = 2_000;
 /** From here on the planner's picture of the tables is out of date, and autovacuum would take a minute to notice. */
 const WORTH_ANALYZING = 1_000;
@@ -183,8 +183,8 @@ async function judge(client: pg.PoolClient, imported: Import, batch: number): Pr
 }
 
 /**
- * Adds the unknown ones. An address can have been added and erased since we looked: when the row is ours and its erasure is
- * known, it goes again. @returns how many are new
+ * Adds the unknown ones. An address can have been added and erased since the lookup. When the row is this import's and its
+ * erasure is known, the row is removed again. @returns the number of new subscribers
  */
 async function addNew(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<number> {
   const { projectId } = imported;
@@ -274,7 +274,7 @@ async function subscribe(client: pg.PoolClient, imported: Import, batch: number,
   );
 }
 
-/** One entry a person for all lists; the words stand with the import, once. The same statement about a person is not repeated. */
+/** One entry per subscriber for all lists; the wording is stored once, with the import. The same statement is not repeated. */
 async function recordConsent(client: pg.PoolClient, imported: Import, batch: number, now: Date): Promise<void> {
   const { consent } = imported;
   await client.query(

@@ -92,7 +92,7 @@ export class PostgresSubscriberStore implements SubscriberStore {
 
   /**
    * Newest first, by the primary key of subscriber, or of subscription when a list is named. A text is compared with every
-   * row of the project on the way: half a second for a million people.
+   * row of the project on the way: half a second for a million subscribers.
    */
   async search(projectId: Id, search: SubscriberSearch): Promise<Page<Subscriber>> {
     const values: unknown[] = [projectId, idAfter(search) ?? null, search.status ?? 'active'];

@@ -52,7 +52,7 @@ export class PostgresSubscriptionStore implements SubscriptionStore {
     return rows.length > 0;
   }
 
-  /** In order of list, so that two calls for one person never wait for one another in a circle. */
+  /** In order of list, so that two calls for one subscriber cannot deadlock. */
   async leave(
     projectId: Id,
     subscriberId: Id,
@@ -106,7 +106,7 @@ export class PostgresSubscriptionStore implements SubscriptionStore {
     return facts ?? UNKNOWN;
   }
 
-  /** By `subscription_subscriber`. A list that the person was not on has no state to return to: it is as if it was never left. */
+  /** By `subscription_subscriber`. A list that the subscriber was not on has no earlier state to restore. */
   async returnTo(projectId: Id, subscriberId: Id, campaignId: Id, since: Date, at: Date): Promise<readonly Id[]> {
     await this.sql.query(
       `delete from pennypost_audience.subscription

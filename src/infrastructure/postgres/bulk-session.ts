@@ -1,7 +1,7 @@
 /**
- * Transactions without the ORM, for what happens many times a second: batches of outcomes, claims, pages of people.
+ * Transactions without the ORM, for what happens many times a second: batches of outcomes, claims, pages of recipients.
  *
- * A statement of `session.ts` is planned anew each time (a page of 1,000 people takes 3 ms to plan and 2 ms to read) and waits for
+ * A statement of `session.ts` is planned anew each time (a page of 1,000 recipients takes 3 ms to plan and 2 ms to read) and waits for
  * its turn on the event loop of a busy sender (about 2 ms). Here statements are prepared once per connection, and those that
  * the caller asks for without waiting leave together; `begin` is never waited for.
  */

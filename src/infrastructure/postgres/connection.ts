@@ -12,7 +12,7 @@ export interface ConnectionSettings {
 }
 
 /**
- * After so long without traffic a connection is probed, and after ten more seconds without an answer it is dead. The kernel's own
+ * After this time without traffic a connection is probed, and after ten more seconds without an answer it is dead. The kernel's own
  * default is two hours, in which a worker would listen to a firewall that has forgotten it.
  */
 export const KEEP_ALIVE_MS = 10_000;
@@ -22,7 +22,7 @@ export function withDatabase(connection: ConnectionSettings, database: string): 
   return { ...connection, database };
 }
 
-/** For people and logs: where, never the password. */
+/** The address of the server, for display and logs. Never the password. */
 export function describeConnection(connection: ConnectionSettings): string {
   const where = connection.host.startsWith('/') ? connection.host : `${connection.host}:${connection.port}`;
   return `database "${connection.database}" at ${where} as ${connection.user}`;

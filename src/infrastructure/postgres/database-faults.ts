@@ -9,7 +9,7 @@ export interface DatabaseFault {
   readonly means: 'away' | 'statement';
   /** The session itself is no good any more: another one may succeed at once. */
   readonly spoilsSession?: boolean;
-  /** For people, where the server's own words are not enough. */
+  /** An explanation to display, where the server's own message is not enough. */
   readonly words?: string;
 }
 

@@ -15,7 +15,7 @@ export interface OpenDatabase {
   readonly embedded: boolean;
   /** Embedded, and run by another process. */
   readonly borrowed: boolean;
-  /** One line for people: which database, where, and whether we run it. Never a password. */
+  /** One line to display: which database, where, and whether this process runs it. Never a password. */
   readonly describe: string;
   /** Why the embedded server is away, while this process starts it again. */
   trouble(): string | undefined;

@@ -9,7 +9,7 @@ import type { Sql } from './sql.ts';
 
 const LAST_RUN = 'select max(number) from pennypost_delivery.run where project_id = $1 and mailing_id = $2';
 
-/** Deferrals in one statement: about as many as a shard has people. */
+/** Deferrals in one statement: about the number of recipients of a shard. */
 const MOST_DEFERRALS = 10_000;
 
 /** Position counts from 1 behind the cursor. What was claimed and has no row may have been handed over: an upper bound, as for `possible_repeat`. */

@@ -27,9 +27,9 @@ export interface Layout {
 }
 
 /**
- * Makes `directory` ours, or finds that it is. Whatever writes into the data directory calls this first.
+ * Marks `directory` as pennypost's, or finds the mark. Whatever writes into the data directory calls this first.
  * @returns the real path of the directory
- * @throws ForeignDirectory when it holds files and not our mark; NoSpace; DirectoryUnreachable
+ * @throws ForeignDirectory when it holds files and no mark; NoSpace; DirectoryUnreachable
  */
 export async function claimDataDirectory(directory: string): Promise<string> {
   const path = resolve(directory);
@@ -80,7 +80,7 @@ async function makeOne(path: string): Promise<boolean> {
 
 /**
  * Looks for an instance without making anything.
- * @throws DatabaseNotFound when the directory is not one of ours, or not there; it names one that is near
+ * @throws DatabaseNotFound when the directory has no mark or does not exist; it names one that is near
  */
 export async function requireDataDirectory(directory: string): Promise<void> {
   const path = resolve(directory);

@@ -15,11 +15,11 @@ export interface Pace {
   /** Milliseconds before the first and, doubled each time, at most before a later attempt. */
   readonly first: number;
   readonly longest: number;
-  /** A server that has run for so long is no longer counted as failing. */
+  /** A server that has run for this time is no longer counted as failing. */
   readonly steady: number;
-  /** A server that fails for so long is given up. */
+  /** A server that fails for this time is given up. */
   readonly patience: number;
-  /** How often an heir looks. It costs a file, and a connection only where the supervising process is gone. */
+  /** Milliseconds between two checks by a process that inherits. A check reads a file, and connects only when the supervisor is gone. */
   readonly look: number;
 }
 
@@ -29,22 +29,22 @@ export interface KeeperDeps {
   readonly first: Running;
   /** Attaches or supervises, whichever comes first. */
   readonly open: () => Promise<Running>;
-  /** No process runs the server any more, as far as can be seen. */
+  /** True when no process seems to run the server any more. */
   readonly vacant: () => Promise<boolean>;
-  /** Runs the server on when the process that ran it has ended. */
+  /** Starts the server again when the process that supervised it has ended. */
   readonly inherits: boolean;
   readonly log: Log;
-  /** Told of each end, before the server is started again. */
+  /** Called after each end, before the server is started again. */
   readonly onEnd: (reason: string) => Promise<void>;
-  /** The server could not be started again for two minutes; nothing is tried any more. */
+  /** Called when the server could not be restarted for two minutes. There are no more attempts. */
   readonly onLost: (error: Error) => void;
   readonly pace?: Pace | undefined;
 }
 
 /**
  * Keeps the embedded server running. A server that this process supervises is started again when it ends; one whose supervising
- * process has ended is taken over by an heir, of several by the first, by the start lock. It listens where the one before did, so
- * pools find it again by themselves; until then everyone sees a database that is away.
+ * process has ended is taken over by the first process that inherits and gets the start lock. The new server listens in the same place,
+ * so pools reconnect by themselves; until then the database is unavailable to all processes.
  */
 export class Keeper {
   readonly #deps: KeeperDeps;

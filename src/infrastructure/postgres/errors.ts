@@ -55,7 +55,7 @@ export class ForeignDirectory extends DomainError {
   }
 }
 
-/** The files or the server are of a PostgreSQL that we cannot run on. */
+/** The files or the server are of a PostgreSQL version that pennypost does not support. */
 export class WrongDatabaseVersion extends DomainError {
   readonly code = 'database.wrong_version';
   readonly kind = 'unavailable';

@@ -3,8 +3,8 @@ import type { Id } from '../../domain/shared/ids.ts';
 import type { Sql } from './sql.ts';
 
 /**
- * Tables of a project: every one of ours that has a `project_id`, so that a new table needs no line here. Those that refer to others
- * come first. The catalogue names them, never a caller.
+ * Tables of a project: every table of pennypost that has a `project_id`, so that a new table needs no line here.
+ * Those that refer to others come first. The catalogue names them, never a caller.
  */
 const TABLES = `select format('%I.%I', n.nspname, c.relname) as name
   from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -7,7 +7,7 @@ import { findRegions } from './liquid-regions.ts';
 import { textFromHtml } from './text-part.ts';
 
 export interface Assembled extends AssembledParts {
-  /** What each part lacked and the content forbids us to add. */
+  /** What each part lacks and the content does not allow to add. */
   readonly problems: readonly ContentProblem[];
 }
 

@@ -100,7 +100,7 @@ export async function examine(
 /** liquidjs' parser takes the square of them; a long newsletter has 200. */
 const LINK_LIMIT = 5_000;
 
-/** What was short enough as written and is not with our links and footer in it. */
+/** Parts that are short enough as written, but too long with links and footer added. */
 function* sizeProblems({ html, text, slots }: Assembled): Generator<ContentProblem> {
   if (slots.length > LINK_LIMIT)
     yield error('source.too_long', 'source', `There are ${slots.length} links; ${LINK_LIMIT} is the limit.`);

@@ -37,7 +37,7 @@ export type Label = keyof typeof LABELS;
 
 export const isLabel = (name: string): name is Label => Object.hasOwn(LABELS, name);
 
-/** A word of the footer in the subscriber's language; English where we lack it. */
+/** A word of the footer in the subscriber's language; English if there is no translation. */
 export function labelFor(label: Label, locale: unknown): string {
   return typeof locale === 'string' && /^de(?:[-_]|$)/i.test(locale) ? LABELS[label].de : LABELS[label].en;
 }

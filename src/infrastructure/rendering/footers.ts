@@ -8,7 +8,7 @@ import { usesOf } from './variables.ts';
 
 /**
  * Gives the parts of marketing mail what law and mailbox providers ask for: a visible way out and a postal address
- * (CAN-SPAM). What every reader sees already is not added again; where our footer would not be seen, the content is refused.
+ * (CAN-SPAM). What every reader sees already is not added again; where the footer would not be visible, the content is refused.
  */
 export class Footers {
   readonly problems: ContentProblem[] = [];
@@ -50,7 +50,7 @@ export class Footers {
   }
 
   private shown(source: string, html: boolean): Shown {
-    // The author's engine does not know our tag for a word of the footer.
+    // The engine that checks the author's content does not know the tag for a word of the footer.
     const plain = source.replaceAll(/\{% pennypost_label \w+ %\}/g, 'Unsubscribe');
     return shownToAll(this.engine, plain, html, this.context.project.postalAddress);
   }

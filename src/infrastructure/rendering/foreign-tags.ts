@@ -2,7 +2,7 @@ import type { ContentProblem } from '../../domain/campaign/index.ts';
 import { lineIndex } from './liquid-regions.ts';
 
 /**
- * Merge tags of other systems, which people bring along with an old newsletter and which would go out as they are written. A
+ * Merge tags of other systems, which remain in content from an older system and would be sent as they are written. A
  * warning each, with the form that works here. Rows whose marks are usual in ordinary text know a few names only.
  */
 const NAMES =

@@ -6,7 +6,7 @@ import { decodeValue, type ScannedAttribute, type ScannedTag, scanTags } from '.
 import { canBeWeb, runsScript, type TargetFault, targetFault, webTarget } from './link-target.ts';
 import { findRegions, type LiquidRegions, lineIndex, mask, tagsIn } from './liquid-regions.ts';
 
-/** Elements whose `href` a person can click: links, image maps, Outlook's drawn buttons. Never `<link>` or `<base>`. */
+/** Elements whose `href` a reader can click: links, image maps, Outlook's drawn buttons. Never `<link>` or `<base>`. */
 const CLICKABLE = /^(?:a|area|v:[a-z]+)$/;
 const OPT_OUT = 'data-pennypost-track';
 

@@ -1,7 +1,7 @@
 import { type FilterImplOptions, filters, type Liquid, Tokenizer, TypeGuards } from 'liquidjs';
 import { lineIndex } from './liquid-regions.ts';
 
-/** A syntax error in a part as the person wrote it. */
+/** A syntax error in a part as the author wrote it. */
 export interface SyntaxProblem {
   readonly line: number | undefined;
   readonly message: string;

@@ -16,7 +16,7 @@ import { bounded, boundLists, filterNamed, type SyntaxProblem, tooMuch } from '.
 import { PART_LIMIT, toText } from './message-sink.ts';
 
 /**
- * The one set-up of liquidjs for templates that we do not trust. No files (`templates: {}` replaces the default file system,
+ * The one set-up of liquidjs for untrusted templates. No files (`templates: {}` replaces the default file system,
  * which reads the working directory), no prototypes, unknown filters refused. The limits of liquidjs are cooperative: it
  * looks at the clock between two tags and counts what most filters allocate; HardLimit stops what slips through.
  */
@@ -34,7 +34,7 @@ const SETUP = {
   locale: 'en-US',
 } as const satisfies LiquidOptions;
 
-/** Milliseconds of one render after which it is stopped from outside; generous, since a busy machine may stop us for a while. */
+/** Milliseconds of one render after which it is stopped from outside; generous, because a busy machine may suspend the process for a while. */
 export const HARD_LIMIT = 2_000;
 
 /** `html` escapes what `{{ }}` prints; `text` prints it as it is (text part, subject, link targets). */
@@ -55,7 +55,7 @@ export function createEngine(escaping: Escaping, renderLimit: number = HARD_LIMI
   return engine;
 }
 
-/** Reads what a person wrote, to find its faults. */
+/** Parses an author's source to find its faults. */
 export class SourceReader {
   private readonly first = createReader(false);
   private readonly all = createReader(true);

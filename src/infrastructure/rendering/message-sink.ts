@@ -50,7 +50,7 @@ export class BufferPool {
  * so that any tag of the language can write to it. Every write leaves the output at column 0 (see quoted-printable.ts).
  */
 export class MessageSink implements Emitter {
-  /** liquidjs reads the result of a render here; ours is in `target`. */
+  /** liquidjs reads the result of a render here. The message itself is in `target`. */
   readonly buffer = '';
   target: Buffer = Buffer.alloc(0);
   position = 0;
@@ -58,7 +58,7 @@ export class MessageSink implements Emitter {
   private ticks = 0;
   private deadline = 0;
 
-  /** @param milliseconds what a loop of ours may take */
+  /** @param milliseconds most time that a compiled loop may take */
   begin(target: Buffer, milliseconds: number): void {
     this.ticks = 0;
     this.deadline = milliseconds;

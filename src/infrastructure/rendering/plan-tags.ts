@@ -16,7 +16,7 @@ import { isAppLink, webTarget } from './link-target.ts';
 import { createEngine, type Escaping } from './liquid.ts';
 
 /**
- * The three tags that stand in a compiled template where something of ours belongs: a link, the open pixel's address, a word
+ * The three tags that stand in a compiled template where pennypost inserts something: a link, the open pixel's address, a word
  * of the footer. Authors cannot write them: their source is parsed by an engine that does not know them.
  */
 export interface PlanTools {
@@ -139,7 +139,7 @@ export abstract class LabelTag extends Tag {
   abstract readonly label: Label;
 }
 
-/** The engine for compiled templates of one plan: `html` or `text`, with our tags. */
+/** The engine for compiled templates of one plan: `html` or `text`, with the three tags. */
 export function createPlanEngine(escaping: Escaping, tools: PlanTools): Liquid {
   const engine = createEngine(escaping, tools.renderLimit);
   const html = escaping === 'html';

@@ -151,7 +151,7 @@ export class Program {
     return emitter.buffer;
   }
 
-  /** A `for` of ours where the list is a plain path and nothing limits or reverses it. */
+  /** A compiled `for`, used where the list is a plain path and nothing limits or reverses it. */
   private loop(template: ForTag, names: Names): Step {
     const slow = this.liquid(template, names);
     const list = compilePath(template.collection, names);
@@ -219,7 +219,7 @@ export class Program {
     };
   }
 
-  /** Runs something of liquidjs' with the variables of our own loops in its scope. */
+  /** Runs a tag of liquidjs with the variables of the compiled loops in its scope. */
   private inScope<T>(names: Names, work: (context: Context) => T): T {
     const context = this.liquidContext();
     for (const loop of names.loops) context.push({ [loop.variable]: loop.element, forloop: loop.drop });
@@ -272,7 +272,7 @@ function* eachTemplate(templates: readonly Template[]): Generator<Template> {
   }
 }
 
-/** Static text inside a tag that liquidjs renders: our sink gets bytes, anything else (a capture) gets the text. */
+/** Static text inside a tag that liquidjs renders: the message sink gets bytes, anything else (a capture) gets the text. */
 function answerWithBytes(template: Template): void {
   const text = staticText(template);
   if (text === undefined) return;

@@ -22,7 +22,7 @@ export interface ContextFacts extends Omit<PlanContext, 'tracking'> {
   readonly tracking?: Omit<NonNullable<PlanContext['tracking']>, 'linkToken'> | undefined;
 }
 
-/** Milliseconds for composing messages of a page of people to see whose data break the content. */
+/** Milliseconds for composing messages of a page of recipients, to find those whose data break the content. */
 const FAULTS_MS = 1_000;
 
 /**

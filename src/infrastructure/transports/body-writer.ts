@@ -7,7 +7,7 @@ export const END_OF_DATA = '.\r\n';
 const COPY_LIMIT = 64 * 1024;
 /** Two paths of 256 octets and their parameters fit several times. */
 const ENVELOPE_ROOM = 4096;
-/** Larger ones go slice by slice, each when the one before has left for the kernel: that is the progress we can see. */
+/** Larger ones are written slice by slice, each after the kernel has taken the one before: no other progress is visible. */
 const SLICE = 256 * 1024;
 
 /** Writes one body at a time, with what follows it, and knows whether the final dot has left the process. */

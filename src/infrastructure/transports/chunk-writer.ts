@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 
 /** Small contents are copied into one buffer, so that several messages are one plain write. */
 const ROOM = 64 * 1024;
-/** Larger contents go slice by slice, each when the one before has left for the kernel: that is the progress we can see. */
+/** Larger contents are written slice by slice, each after the kernel has taken the one before: no other progress is visible. */
 const SLICE = 256 * 1024;
 
 /** Gathers transactions into one write at a time, and knows whether their bytes have left the process. */

@@ -363,7 +363,7 @@ export class ChunkingSession implements SmtpDialogue {
   }
 }
 
-/** Replies that are out of step mean that the server and we do not speak about the same command. */
+/** False for a reply that cannot belong to this command: client and server are then out of step. */
 function isPossible({ awaits, refusal, given }: Unanswered, code: number): boolean {
   if (awaits === 'rset') return code < 300;
   if (code >= 400) return true;

@@ -2,7 +2,7 @@ import type { Attempt, OutgoingMessage, Withdrawn } from '../../domain/delivery/
 
 export const WITHDRAWN: Withdrawn = Object.freeze({ outcome: 'withdrawn' });
 
-/** A message that finds so many connections dead is deferred instead of trying yet another. */
+/** A message that finds this number of connections dead is deferred and tries no other. */
 const MAX_RETURNS = 3;
 
 /** One `submit` until it settles. */

@@ -1,4 +1,4 @@
-/** Messages on the way at most: so many can be in doubt when the connection breaks. */
+/** Most messages on the way. When the connection breaks, all of them can be in doubt. */
 const MOST = 16;
 /** Enough for a relay that is near, where more would only raise what can be in doubt. */
 const FEW = 4;

@@ -26,7 +26,7 @@ export interface SmtpDialogue {
 
 /** What a connection needs from the pool that owns it. */
 export interface SessionHost {
-  /** `smtp.example.com:587`, for replies of ours. */
+  /** `smtp.example.com:587`, for replies that the transport makes itself. */
   readonly server: string;
   readonly timeouts: SmtpTimeouts;
   readonly messagesPerConnection: number;

@@ -55,7 +55,7 @@ export type Transaction =
   | { readonly refusal: Attempt };
 
 /**
- * @param server how replies of ours name the server
+ * @param server name of the server in replies that the transport makes itself
  * @param asChunk the content goes in a BDAT chunk, whose size is told, so that no dot has to be doubled
  */
 export function transactionFor(

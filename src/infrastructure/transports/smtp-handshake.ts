@@ -15,7 +15,7 @@ export interface SmtpPeer {
   /** `implicit`: TLS from the first byte. `required`: STARTTLS or nothing. `offered`: STARTTLS where offered, and then it must succeed. `none`: plain text. */
   readonly security: 'implicit' | 'required' | 'offered' | 'none';
   readonly auth: { readonly user: string; readonly pass: string } | undefined;
-  /** What we call ourselves in EHLO, asked for each connection; the machine's name where undefined. */
+  /** The name sent in EHLO, read for each connection; the machine's name where undefined. */
   readonly name: () => Promise<string | undefined>;
   readonly tls: ConnectionOptions;
   /** Milliseconds for connection, greeting and TLS together. */
@@ -158,7 +158,7 @@ function socketOf(connection: SMTPConnection, frugal: FrugalSocket | undefined, 
   if (!(socket instanceof Socket) || !Array.isArray(extensions) || !Array.isArray(lines) || typeof maxSize !== 'number') {
     throw new Error(MOVED);
   }
-  // The only listener that would read our replies; those for errors and closing do no harm and free nodemailer's state.
+  // The only listener that would read the replies; those for errors and closing do no harm and free nodemailer's state.
   socket.removeAllListeners('data');
   socket.setTimeout(0);
   return {

@@ -74,7 +74,7 @@ export class ReplyReader {
     return reply;
   }
 
-  /** Servers repeat the status on every line; people need it once. */
+  /** Servers repeat the status on every line; the displayed text has it once. */
   private withoutStatus(text: string): string {
     return this.status !== '' && text.startsWith(this.status) ? text.slice(this.status.length) : text;
   }

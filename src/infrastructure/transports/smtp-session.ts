@@ -233,7 +233,7 @@ export class SmtpSession implements SmtpDialogue {
     return this.state === 'open';
   }
 
-  /** Replies that are out of step mean that the server and we do not speak about the same command. */
+  /** Replies that are out of step belong to other commands than the client assumes. */
   private isPossible(step: Step, code: number): boolean {
     if (step === 'discard') return true;
     if (step === 'rset') return code < 300;

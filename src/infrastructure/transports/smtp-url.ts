@@ -5,7 +5,7 @@ import type { SmtpPeer } from './smtp-handshake.ts';
 
 /** What an SMTP URL says. */
 export interface SmtpUrl extends Pick<SmtpPeer, 'host' | 'port' | 'security' | 'auth'> {
-  /** `?name=`: how we call ourselves in EHLO. */
+  /** `?name=`: the name sent in EHLO. */
   readonly name: string | undefined;
   /** `?chunking=no`: DATA only. */
   readonly chunking: boolean;

@@ -33,7 +33,7 @@ export type SmtpTransportOptions = SmtpAddress & {
   readonly maxConnections?: number | undefined;
   /** Then QUIT and a new connection. Default: 1,000; many relays close after some hundred. */
   readonly messagesPerConnection?: number | undefined;
-  /** What we call ourselves in EHLO where the URL does not say. Default: the machine's full name, or its address literal. */
+  /** The name sent in EHLO where the URL has none. Default: the machine's full name, or its address literal. */
   readonly name?: string | (() => Promise<string | undefined>) | undefined;
   /** Certificates, ciphers and so on, as for `tls.connect`. */
   readonly tls?: ConnectionOptions | undefined;

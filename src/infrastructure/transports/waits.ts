@@ -5,7 +5,7 @@ export interface AwaitedReply {
   readonly since: number;
 }
 
-/** What the messages of a transport wait for, in words for people. @param now by the clock of `since` */
+/** What the messages of a transport wait for, as text to display. @param now by the clock of `since` */
 export function waitsOf(
   server: string,
   now: number,

@@ -74,7 +74,7 @@ export function audienceCommands(campaign: Command, cli: Cli): void {
 type Search = NonNullable<Parameters<Campaigns['excluded']>[2]>;
 type PageOf = (search: Search) => ReturnType<Campaigns['excluded']>;
 
-/** Pages of a try (`bad_data` of a draft) hold few people or none: then more are asked for, up to 10,000 people a command. */
+/** Pages of a try (`bad_data` of a draft) may hold few subscribers or none: then more are read, up to 10,000 subscribers per command. */
 async function pageOfPeople(ask: PageOf, search: Search) {
   const { limit = 50 } = search;
   let page = await ask(search);

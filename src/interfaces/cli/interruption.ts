@@ -9,7 +9,7 @@ export class Interrupted extends DomainError {
   }
 }
 
-/** Gives what the source gives, and ends with the signal, also while the source lets us wait. @throws Interrupted */
+/** Yields what the source yields, and ends with the signal even while it waits for the source. @throws Interrupted */
 export async function* interruptible<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const items = source[Symbol.asyncIterator]();
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
@@ -42,7 +42,7 @@ const STATUS: Readonly<Record<InterruptReason, number>> = { SIGHUP: 129, SIGINT:
  */
 const DEADLINE_MS = { worker: 60_000, parent: 75_000 };
 
-/** A service manager that signals every process, and a launcher that passes the signal on, make one wish in so many milliseconds. */
+/** Signals within these milliseconds count as one: a service manager signals every process, and a launcher passes it on too. */
 const ONE_WISH_MS = 1_000;
 
 /**
@@ -76,7 +76,7 @@ export class Interruption {
     return this.first === undefined ? undefined : STATUS[this.first];
   }
 
-  /** What has become of the command's work, for people; empty when it says so itself. */
+  /** The state of the command's work, as text to display; empty when the command prints it itself. */
   get outcome(): string {
     return this.fate;
   }

@@ -175,7 +175,7 @@ function interruptedText({ slug }: Campaign, pending: number): string {
   return `Interrupted. ${left} left, which the next worker sends: "pennypost serve", "pennypost work" or "pennypost campaign watch ${slug}". No recipient is skipped or mailed twice.`;
 }
 
-/** States that people want to hear of while it runs. */
+/** States that are reported while it runs. */
 function noteOf(states: Readonly<Record<string, number>>): string {
   return ['deferred', 'rejected', 'in_doubt', 'failed', 'skipped']
     .filter((state) => (states[state] ?? 0) > 0)

@@ -157,7 +157,7 @@ function keepsPublicUrl(wish: OpenWish, { publicUrl }: Config): 'replaces' | 'on
   return wish.works === true ? 'once' : undefined;
 }
 
-/** For people at a terminal: what went well is said by the command itself. */
+/** For a terminal; success is reported by the command itself. */
 function linesOn(stream: { write(text: string): unknown }): Log {
   return {
     info: (_facts, message) => stream.write(`${message}\n`),

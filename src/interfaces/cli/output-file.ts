@@ -34,7 +34,7 @@ export class OutputFile {
         if (other?.isFile() && other.dev === there?.dev && other.ino === there.ino)
           throw new InvalidInput(`${option} names ${wanted}, which is the file that is read. Name another file.`);
       }
-      // Renaming over what a shell has opened for us would leave it writing into a file without a name.
+      // Renaming over a file that a shell has opened would leave the shell writing into a file without a name.
       if (/^\/(?:dev|proc)\//.test(wanted) || (there !== undefined && !there.isFile())) {
         return new OutputFile(wanted, undefined, await open(wanted, 'a'));
       }

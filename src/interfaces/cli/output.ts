@@ -11,7 +11,7 @@ export interface TextStream {
 }
 
 /**
- * What a command says. Results go to standard output, for people or (`--json`) for programs: then one JSON document on one line
+ * What a command says. Results go to standard output, as readable text or (`--json`) for programs: then one JSON document on one line
  * and nothing else, so that a pipe can read it. Everything said on the way goes to standard error.
  */
 export class Output {
@@ -31,7 +31,7 @@ export class Output {
     return { width: this.stdout.isTTY === true ? this.stdout.columns : undefined, timeZone: this.timeZone };
   }
 
-  /** From now on times for people are by the clocks of this zone; JSON stays UTC. */
+  /** From now on displayed times are in this time zone; JSON stays UTC. */
   showTimesIn(timeZone: string): void {
     this.timeZone = timeZone;
   }
@@ -44,7 +44,7 @@ export class Output {
   /**
    * The result of the command.
    * @param value what `--json` prints; dates become ISO 8601, big integers text, maps objects
-   * @param human the same for people; called only when it is printed
+   * @param human the same as readable text; called only when it is printed
    */
   result(value: unknown, human: () => string): void {
     this.stdout.write(`${this.json ? JSON.stringify(value, plain) : human()}\n`);
@@ -65,7 +65,7 @@ export class Output {
     this.stderr.write(`warning: ${text}\n`);
   }
 
-  /** Says what went wrong and returns how to exit. A fault of ours comes with its stack, to be reported. */
+  /** Says what went wrong and returns how to exit. An internal error is printed with its stack, to be reported. */
   failure(error: unknown): ExitCode {
     const described = describeError(error);
     if (this.json) this.stderr.write(`${JSON.stringify({ error: described })}\n`);

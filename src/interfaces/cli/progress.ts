@@ -14,7 +14,7 @@ export interface ProgressOptions {
   readonly unit?: string | undefined;
 }
 
-/** A person sees ten pictures a second as movement; more only cost. */
+/** Ten pictures a second look like movement; more only cost CPU time. */
 const REDRAW_MS = 100;
 /** A log wants to know that it goes on, not each step. */
 const LINE_MS = 5_000;

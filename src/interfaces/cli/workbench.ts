@@ -22,17 +22,17 @@ export interface OpenWish {
   readonly works?: boolean | undefined;
   /** A development inbox of this process where neither an SMTP server nor a running inbox is known. Default false. */
   readonly ownInbox?: boolean | undefined;
-  /** This process is one of so many that share what is limited (connections). Default 1. */
+  /** Number of processes that share limited resources (connections). Default 1. */
   readonly oneOf?: number | undefined;
   /** Where this process serves, when nothing else is configured. */
   readonly publicUrl?: string | undefined;
   /** A first step with an instance: where there is no embedded database one is made. Default false. */
   readonly createsDatabase?: boolean | undefined;
-  /** Runs an embedded database on when the process that runs it ends. Default false. */
+  /** Starts an embedded database again when the process that supervises it ends. Default false. */
   readonly inheritsDatabase?: boolean | undefined;
   /** An instance for itself in this empty directory, whatever is configured: own database, own inbox. */
   readonly isolatedIn?: string | undefined;
-  /** `lines` (default): warnings for people. `json`: everything, for services. */
+  /** `lines` (default): warnings as readable text. `json`: everything, for services. */
   readonly log?: 'lines' | 'json' | undefined;
 }
 
@@ -88,7 +88,7 @@ export interface Workbench {
   /** @throws InvalidInput that names the variable at fault */
   settings(): Promise<Settings>;
   open(wish?: OpenWish): Promise<Instance>;
-  /** Starts `pennypost work --lanes bulk` as one of so many, with an `ipc` channel, out of reach of the terminal's Ctrl-C. */
+  /** Starts `pennypost work --lanes bulk` as one of several processes, with an `ipc` channel; the terminal's Ctrl-C does not reach it. */
   startWorker(oneOf: number): ChildProcess;
   /** What `doctor` finds; opens nothing that it does not close. */
   examine(): Promise<readonly Finding[]>;

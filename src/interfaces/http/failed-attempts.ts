@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { HttpProblem } from './problem.ts';
 import { RateLimiter } from './rate-limit.ts';
 
-/** Failed attempts of one network: so many at once, and then one in so many seconds. */
+/** Failed attempts that one network may make: a burst, and then one every few seconds. */
 const AT_ONCE = 30;
 const SECONDS_PER_ATTEMPT = 2;
 /** Keys that were valid lately, by hash: those of active clients only. */

@@ -53,7 +53,7 @@ export async function listen(
     requestTimeout: requestTimeoutMs,
     headersTimeout: headersTimeoutMs,
     connectionsCheckingInterval: Math.min(30_000, headersTimeoutMs),
-    // Refused by us: Node's own refusal has no body.
+    // Refused here, because Node's own refusal has no body.
     requireHostHeader: false,
   });
   refuseUnreadable(server, (request, response) => app.direct?.(request, response) === true || listener(request, response));

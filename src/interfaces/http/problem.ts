@@ -96,7 +96,7 @@ export interface ProblemContext {
   readonly requestId: string;
   /** Prefix of `type`; the page there has an anchor for every code. */
   readonly errorPage: string;
-  /** False: the key may not see people, and no text names an address. Default true. */
+  /** False when the key may not see subscribers; then no text names an address. Default true. */
   readonly seesPeople?: boolean;
 }
 
@@ -122,7 +122,7 @@ export function problemAnswer(error: unknown, context: ProblemContext) {
   return { status, headers: { 'content-type': 'application/problem+json', ...headers }, body: JSON.stringify(document) };
 }
 
-/** Whether the fault is ours, so that it belongs in the log. */
+/** True for internal errors, which are logged. */
 export function isUnexpected(error: unknown): boolean {
   if (error instanceof DomainError) return error.kind === 'unavailable';
   return !(error instanceof HttpProblem);

@@ -3,9 +3,9 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Duplex } from 'node:stream';
 import { HttpProblem, problemAnswer } from './problem.ts';
 
-/** Longer targets are no address of ours; the whole head may have 16 kB. */
+/** No route has a longer target; the whole head may have 16 kB. */
 const MAX_TARGET = 8_192;
-/** After a refusal the rest of the request is read and thrown away for so long: a reset would reach the client before the answer. */
+/** After a refusal the rest of the request is read and discarded for this time: a reset would reach the client before the answer. */
 const LINGER_MS = 5_000;
 
 /**

@@ -13,7 +13,7 @@ class BodyTooLarge extends DomainError {
   }
 }
 
-/** How many bytes of a body must come in how long a time of waiting for them. */
+/** Least number of bytes of a body that must arrive in a time of waiting for them. */
 export interface BodyPace {
   readonly bytes: number;
   readonly withinMs: number;
@@ -44,7 +44,7 @@ class BodyBrokenOff extends DomainError {
  * runs. Refuses at the first byte over the limit, or before the first byte when Content-Length tells. The connection stays
  * open for that answer: `Connection: close` would reset it before a client that is still sending has read why. The server
  * goes on reading for half a second and closes then.
- * Only time spent waiting for the client counts for the pace, not what our side needs for what has come.
+ * Only time spent waiting for the client counts for the pace, not the time that the server needs for the bytes received.
  * @throws BodyTooLarge, BodyTooSlow, BodyBrokenOff
  */
 export async function* countedBody(request: Request, maxBytes: number, pace: BodyPace): AsyncGenerator<Uint8Array> {
@@ -67,7 +67,7 @@ export async function* countedBody(request: Request, maxBytes: number, pace: Bod
       yield value;
     }
   } finally {
-    // Not awaited: the transport may only acknowledge after our answer is out.
+    // Not awaited: the transport may only acknowledge after the answer is sent.
     if (!complete) void reader.cancel().catch(() => undefined);
     reader.releaseLock();
   }

@@ -29,7 +29,7 @@ export interface Served {
   readonly local: boolean;
   /** Rejects when this process cannot serve now. */
   readonly ready: () => Promise<void>;
-  /** Hears of every failure that is ours, without addresses, bodies or tokens. */
+  /** Called for every failure of the server, without addresses, bodies or tokens. */
   readonly report: (error: unknown, where: string) => void;
 }
 
@@ -105,5 +105,5 @@ function front({ inbox, names, local }: Served): Hono {
   return app;
 }
 
-/** An address for people: a server that listens on all of them is reached by this machine's own name. */
+/** The address to display: a server that listens on all addresses is reached by this machine's own name. */
 const reachable = (url: string): string => url.replace(/^http:\/\/(0\.0\.0\.0|\[::\]):/, 'http://localhost:');

@@ -63,7 +63,7 @@ export { InstanceStopped } from './verb-gate.ts';
  * Opens the database (an embedded one where none is named), brings its schema up to date and connects everything. Verbs and
  * `fetch` work from then on; mail is handed over once `start()` was called, here or in another process on the same database.
  * @throws InvalidInput for the options, with a pointer to the one at fault; DomainError of the kind `unavailable` when the
- * database does not let us in, is too old, or was set up with another secret key. Nothing stays open then.
+ * database refuses the login, is too old, or was set up with another secret key. Nothing stays open then.
  */
 export async function createPennypost(options: PennypostOptions = {}): Promise<Pennypost> {
   const checked = checkOptions(options);
@@ -134,7 +134,7 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     // The host listens, not this instance.
     host: '127.0.0.1',
     port: 8_025,
-    // Only a log of ours can be written to by others than the event loop.
+    // Only pennypost's own log can be written to outside the event loop.
     logLevel: options.log === undefined ? options.logLevel : 'silent',
     maxConnections: options.maxConnections,
     maxUnrecorded: options.maxUnrecorded,
@@ -153,7 +153,7 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     keepsPublicUrl: options.publicUrlGiven ? 'replaces' : undefined,
     // Two processes with an inbox each would be two places to look for one message.
     destination: works ? undefined : 'none',
-    // Without one, the data directory's own: it is made once the directory is known to be ours.
+    // Without one, the data directory's own: it is created once the directory has pennypost's mark.
     secretKeys:
       secretKeys.length === 0 ? undefined : await readSecretKeys(config, { PENNYPOST_SECRET_KEY: secretKeys.join(' ') }),
     recipientData: recipientData === undefined ? undefined : { read: recipientDataReader(recipientData), timeoutMs },

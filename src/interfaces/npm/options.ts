@@ -56,9 +56,9 @@ export interface PennypostOptions {
   readonly maxUnrecorded?: number | undefined;
   /** Campaign messages per second of all workers on the database together; the same in each of them. Default: as fast as the SMTP server takes them. */
   readonly messagesPerSecond?: number | undefined;
-  /** A campaign pauses itself after so many transport errors of this process without an answer between them. Default 500. */
+  /** Transport errors of this process without an answer between them after which a campaign pauses. Default 500. */
   readonly pauseAfterTransportErrors?: number | undefined;
-  /** And after so many final refusals in a row that are about the sender, not the recipients. Default 100. */
+  /** Final refusals in a row that concern the sender, not the recipients, after which a campaign pauses. Default 100. */
   readonly pauseAfterSenderFaults?: number | undefined;
   /** True: `fetch` shows the development inbox under `/inbox`, without authentication. For development; default false. */
   readonly showInbox?: boolean | undefined;
@@ -68,7 +68,7 @@ export interface PennypostOptions {
    */
   readonly clientAddress?: ((request: Request) => string | undefined) | undefined;
   /**
-   * Told when outcomes can no longer be stored, which is a fault of ours or of the schema and not of a database that is away, or
+   * Told when outcomes can no longer be stored, which is a fault of pennypost or of the schema and not of a database that is away, or
    * when an embedded database that ended could not be started again for two minutes.
    * The instance is stopping already. Default: it is only logged.
    */

@@ -11,7 +11,7 @@ export interface Pennypost extends InstanceVerbs {
    * Looked up with the first verb that is called, and once. That verb throws NotFound where there is no such project.
    */
   project(idOrSlug: string): ProjectVerbs;
-  /** One line for people: which database, and where mail goes. Holds no secret. */
+  /** One line to display: which database, and where mail goes. Holds no secret. */
   readonly description: string;
   /** What links in mail begin with; without a slash at its end. */
   readonly publicUrl: string;

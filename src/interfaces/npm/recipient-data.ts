@@ -4,11 +4,11 @@ type Attributes = Awaited<ReturnType<Application['subscribers']['get']>>['attrib
 
 /**
  * Asked for each page of 50 to 1,000 recipients, shortly before their messages are composed. What it answers stands over the
- * stored attributes, for these messages only: nothing of it is kept. It may leave people out, who then have their
+ * stored attributes, for these messages only: nothing of it is kept. It may leave subscribers out, who then have their
  * attributes and the content's defaults.
  *
  * When it rejects, or takes longer than `recipientDataTimeoutMs`, every recipient of the page is deferred with the reason and asked for
- * again later; no message goes out without its data. It may be asked about the same person more than once, also by several
+ * again later; no message goes out without its data. It may be asked about the same subscriber more than once, also by several
  * processes at once, so it should only read.
  * @param ids of subscribers
  */

@@ -95,7 +95,7 @@ export function publicPages(actions: PublicActions, options: PublicPagesOptions 
   app.post('/u/:token/undo', async (context) => {
     const token = context.req.param('token');
     try {
-      // Nothing to take back (any more), or no link of ours: the link's own page says what there is to do.
+      // There is nothing to take back (any more), or the link is invalid: the link's own page explains it.
       if (!(await actions.resubscribe(token, factsOf(context)))) return context.redirect(besides(context), 303);
       const details = await detailsAfterwards(token);
       const named = details === 'test' ? undefined : details;

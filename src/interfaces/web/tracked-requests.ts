@@ -22,7 +22,7 @@ export class TrackedRequests {
     this.#report = report;
   }
 
-  /** A redirect to the link's target, or a page for a link that is not ours. Never rejects. */
+  /** A redirect to the link's target, or a page for an invalid link. Never rejects. */
   async click(messageToken: string, linkToken: string, request: PublicRequest): Promise<Answer> {
     try {
       const target = locationOf(await this.#actions.click(messageToken, linkToken, requestFacts(request)));

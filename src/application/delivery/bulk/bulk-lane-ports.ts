@@ -10,7 +10,7 @@ export interface BulkLanePorts {
   release(held: readonly (ShardKey & { fence: number })[]): Promise<void>;
   loadMailing(projectId: Id, mailingId: Id): Promise<SendingMailing>;
   readRecipients(mailing: SendingMailing, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
-  /** Whether people whose messages are composed may still be mailed: as `readRecipients`, without a host application's data. */
+  /** Whether recipients whose messages are composed may still be mailed: as `readRecipients`, without a host application's data. */
   checkRecipients(mailing: SendingMailing, shard: ShardLease, turns: readonly Turn[]): Promise<ReadPage>;
   /** Names (`runName`) of those of these runs that are neither paused nor cancelled. */
   runningOf(runs: readonly RunKey[]): Promise<ReadonlySet<string>>;

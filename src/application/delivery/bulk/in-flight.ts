@@ -23,7 +23,7 @@ export interface MessageInFlight {
 }
 
 /**
- * The messages of one process that a transport has. A server may take longer for MAIL, RCPT and DATA than facts about people stay
+ * The messages of one process that a transport has. A server may take longer for MAIL, RCPT and DATA than facts about recipients stay
  * fresh; recipients that wait for it are re-read meanwhile, otherwise they could never be mailed (promise D11).
  */
 export class InFlight {

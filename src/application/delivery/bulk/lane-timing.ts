@@ -21,9 +21,9 @@ export const MOST_HELD = 32;
 export const REFRESH_MS = 1_000;
 /** How often waiting recipients are checked. */
 export const SWEEP_MS = 200;
-/** So long they wait while others are served, before a later run gets them. */
+/** Time that they wait while others are served, before they are left to a later run. */
 export const DELAY_MS = 5_000;
-/** Where all answers are slow, others are looked for behind them when none had a turn for so long. */
+/** While all domains answer slowly, recipients are held back for others only after this time without a turn of the others. */
 export const UNSEEN_MS = 30_000;
 /** How many of them are read again at once. */
 export const READ_AGAIN = 50;

@@ -57,12 +57,12 @@ export function settleUnsent(held: LeasedShard, turn: Turn, at: Date, state: Led
   held.shard.settle(position, { subscriberId, state, code: undefined, reply: reason, possibleRepeat, at });
 }
 
-/** Deferred by ourselves, without an attempt: a later run takes it. */
+/** Deferred by the lane, without an attempt: a later run takes it. */
 export function holdBack(held: LeasedShard, turn: Turn, at: Date, domain: string | undefined, reason: string): void {
   held.shard.settle(turn.position, heldBack(turn, at, domain, reason));
 }
 
-/** The same, where nothing but the end of our sending stands against it: the next run takes it at once. */
+/** The same when only the end of this lane's sending prevented it: the next run takes it at once. */
 export function leaveToNextRun(held: LeasedShard, turn: Turn, at: Date, domain: string | undefined): void {
   held.shard.settle(turn.position, { ...heldBack(turn, at, domain, LEFT_AT_CLOSE), dueAtOnce: true });
 }

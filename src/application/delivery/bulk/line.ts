@@ -14,7 +14,7 @@ export interface LineLimits {
   readonly messagesPerSecond?: number | undefined;
   /** A campaign pauses itself after this many transport errors without a single answer between them. Default 500. */
   readonly pauseAfterTransportErrors?: number | undefined;
-  /** A campaign pauses itself after this many final refusals in a row that are about us (authentication, reputation, content). Default 100. */
+  /** Final refusals in a row that concern the sender after which a campaign pauses. Default 100. */
   readonly pauseAfterSenderFaults?: number | undefined;
 }
 

@@ -225,12 +225,12 @@ export class Pump {
     }
   }
 
-  /** Where all answers are slow no recipient is held back to reach the others, unless none of them has had a turn for long. */
+  /** False while all domains answer slowly: then no recipient is held back for others, unless they had no turn for long. */
   #mayLookFurther({ destinations, othersAt }: Line, now: number): boolean {
     return !destinations.slow || now - othersAt >= timing.UNSEEN_MS;
   }
 
-  /** Recipients that need not wait are not far behind the next one. */
+  /** True when recipients that need not wait are near the next one. */
   #othersAhead(): boolean {
     if (this.#seen !== undefined) return this.#seen;
     const waiting = new Map(this.#lines.map((line) => [line, line.waitingDomains()]));

@@ -8,7 +8,7 @@ export const FRESH_MS = 3_000;
 /** Read ahead: a second's worth of recipients within these bounds. */
 const FEWEST_AHEAD = 50;
 const MOST_AHEAD = 1_000;
-/** More at once keeps a core of the database busy for so long that a mail server beside it answers late. */
+/** Larger pages keep a core of the database busy, and a mail server on the same machine then answers late. */
 const LARGEST_PAGE = 250;
 
 /** One recipient ready to be composed, with the page that says whether they may be mailed. */
@@ -21,7 +21,7 @@ export interface ReadRecipient {
   readonly page: ReadPage;
 }
 
-/** Facts about a page of people, or why a host application's data for this page could not be had. */
+/** Facts about a page of recipients, or why a host application's data for this page could not be read. */
 export interface ReadPage extends Reached {
   readonly facts: ReadonlyMap<Id, RecipientFacts>;
   readonly failure: string | undefined;
@@ -29,7 +29,7 @@ export interface ReadPage extends Reached {
   readonly checkedAt: number;
 }
 
-/** Reads the people of one shard ahead of its hand-over, page by page, never staler than three seconds. */
+/** Reads the recipients of one shard ahead of its hand-over, page by page. No fact is older than three seconds. */
 export class RecipientReader {
   readonly #shard: HeldShard;
   readonly #read: (turns: readonly Turn[]) => Promise<ReadPage>;
@@ -104,13 +104,13 @@ export class RecipientReader {
     return false;
   }
 
-  /** What is known now of people whose turns were taken. */
+  /** The present facts about recipients whose turns were taken. */
   async again(turns: readonly Turn[]): Promise<readonly ReadRecipient[]> {
     const page = await this.#read(turns);
     return turns.map((turn) => recipientOf(turn, page));
   }
 
-  /** Whether people whose messages are composed may still be mailed; it never waits for a host application. */
+  /** Whether recipients whose messages are composed may still be mailed; it never waits for a host application. */
   async check(turns: readonly Turn[]): Promise<readonly ReadRecipient[]> {
     const page = await this.#check(turns);
     return turns.map((turn) => recipientOf(turn, page));

@@ -88,7 +88,7 @@ export class Workers {
       await this.#sweepOwn();
       if (this.#sweeps) await this.#sweep();
     });
-    // At once and by everyone: what ended a moment ago still looks alive to the others, and leads them.
+    // At once and by all workers: one that ended a moment ago still looks alive to the others, and leads them.
     void this.#background.guard(() => this.#sweep());
     if (lanes.includes('background')) void this.#background.guard(() => this.#launchDue());
     this.#background.every(DUE_MS, async () => {

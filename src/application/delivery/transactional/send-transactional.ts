@@ -377,7 +377,7 @@ const planContext = (project: Project, variables: Variables, testOf: PlannedCamp
   variables: Object.keys(variables).sort(),
 });
 
-/** `subscriber` is the person who gets it, as in a campaign; what the caller gave is an attribute, too. */
+/** `subscriber` is the recipient, as in a campaign; what the caller gave is an attribute, too. */
 const variablesFor = ({ recipient, variables }: TransactionalMessage): Variables => ({
   subscriber: { email: recipient.address, attributes: variables },
   ...variables,

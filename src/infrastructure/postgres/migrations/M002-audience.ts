@@ -114,7 +114,7 @@ export class M002Audience extends Migration {
       primary key (project_id, import_id, line),
       foreign key (project_id, import_id) references pennypost_audience.import (project_id, id) on delete cascade
     )`);
-    // The addresses that stand in a rejected row: erasing a person finds the rows by the index, whatever the cells look like.
+    // The addresses in a rejected row. An erasure finds the rows by this index, whatever the cells look like.
     this.addSql(`create table pennypost_audience.import_rejection_address (
       project_id uuid not null,
       import_id uuid not null,

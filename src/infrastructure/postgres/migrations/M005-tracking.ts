@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Raw events by month, and what they amount to per person and mailing. */
+/** Raw events by month, and their sums per subscriber and mailing. */
 export class M005Tracking extends Migration {
   override async up(): Promise<void> {
     this.addSql('create schema if not exists pennypost_tracking');

@@ -1,7 +1,7 @@
 /**
  * What recipients do with their mail, over HTTP and with nothing but what stands in the messages: mail programs load the pixel,
  * people follow links, mail providers post the one-click unsubscribe (RFC 8058). Who does what is decided by counting, so that
- * the same number of people always gives the same figures.
+ * the same number of recipients always gives the same figures.
  */
 import type { InboxMessage, ReadableInbox } from '../../web/readable-inbox.ts';
 
@@ -32,7 +32,7 @@ interface Letter {
 
 /**
  * @param messages ids of one message per recipient, in an order that does not change from run to run
- * @param baseUrl what every link of ours begins with
+ * @param baseUrl the beginning of every link of this instance
  */
 export async function act(inbox: ReadableInbox, messages: readonly string[], baseUrl: string): Promise<Acted> {
   const openers = evenly(messages, OPENED);
