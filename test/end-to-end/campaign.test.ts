@@ -130,7 +130,7 @@ describe('a campaign from a CSV file to its report, with a worker killed on the 
     expect(new Set(copies.map((copy) => copy.messageId)).size).toBe(PEOPLE);
 
     const before = await application.campaigns.report(project.id, campaign.id);
-    expect(before).toMatchObject({ audience: PEOPLE, states: { submitted: PEOPLE, pending: 0, deferred: 0 } });
+    expect(before).toMatchObject({ recipients: PEOPLE, states: { submitted: PEOPLE, pending: 0, deferred: 0 } });
 
     const raw = (copies[0] as unknown as { raw: string }).raw;
     const body = raw.replace(/=\r\n/g, '').replace(/=3D/g, '=');

@@ -84,7 +84,7 @@ describe('Ctrl-C while a process sends what it watches', () => {
     expect(await running.ended).toBe(0);
     expect(JSON.parse(running.lines.at(-1) ?? '')).toMatchObject({
       state: 'submitted',
-      audience: PEOPLE,
+      recipients: PEOPLE,
       repeated: 0,
       states: { submitted: PEOPLE },
     });

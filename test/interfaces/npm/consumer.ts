@@ -51,7 +51,7 @@ const content: ContentInput = {
 const template = await news.templates.create({ name: 'Letter', content });
 const input: CampaignInput = { name: 'First', templateId: template.id, audience: { include: [{ list: list.id }] } };
 const draft: Campaign = await news.campaigns.create(input);
-const { id, audience } = await news.campaigns.launch(draft.id);
+const { id, recipients } = await news.campaigns.launch(draft.id);
 while ((await news.campaigns.get(id)).state !== 'submitted') await new Promise((resolve) => setTimeout(resolve, 50));
 
 console.log('submitted');
@@ -65,7 +65,7 @@ const api = (path: string) => pennypost.fetch(new Request('http://localhost' + p
 const { info } = await (await api('/openapi.json')).json() as { info: { version: string } };
 
 console.log(JSON.stringify({
-  audience,
+  recipients,
   submitted: report.states.submitted,
   clicked: report.clicked.unique,
   unsubscribed: report.unsubscribed,
