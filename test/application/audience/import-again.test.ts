@@ -127,7 +127,9 @@ describe('an import of people who left elsewhere', () => {
     const done = await run(mixed, { as: 'stated' });
     expect(done.totals).toEqual(totals({ rows: 4, imported: 4, created: 4 }));
     expect(done.as).toBe('stated');
-    expect(done.warnings).toMatchObject([{ message: expect.stringContaining('3 rows were imported as unsubscribed or suppressed') }]);
+    expect(done.warnings).toMatchObject([
+      { message: expect.stringContaining('3 rows were imported as unsubscribed or suppressed') },
+    ]);
     expect(await states('a', 'b', 'c', 'd')).toEqual(['confirmed', 'unsubscribed', 'project hard_bounce', 'marketing complaint']);
     expect(await count(news)).toBe(1);
     const before = await snapshot();

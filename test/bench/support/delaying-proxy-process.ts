@@ -6,9 +6,9 @@ const [port, delay] = process.argv.slice(2).map(Number) as [number, number];
 /** One direction: what was read is written when its time has come, in order. */
 function passOn(from: Socket, to: Socket): void {
   const waiting: { readonly at: number; readonly bytes: Buffer | undefined }[] = [];
-  let timer: NodeJS.Timeout | undefined;
+  let planned = false;
   const flush = (): void => {
-    timer = undefined;
+    planned = false;
     const now = performance.now();
     to.cork();
     for (let next = waiting[0]; next !== undefined && next.at <= now; next = waiting[0]) {
@@ -21,7 +21,9 @@ function passOn(from: Socket, to: Socket): void {
   };
   const plan = (): void => {
     const next = waiting[0];
-    if (next !== undefined) timer ??= setTimeout(flush, Math.max(0, next.at - performance.now()));
+    if (next === undefined || planned) return;
+    planned = true;
+    setTimeout(flush, Math.max(0, next.at - performance.now()));
   };
   const add = (bytes: Buffer | undefined): void => {
     waiting.push({ at: performance.now() + delay, bytes });
