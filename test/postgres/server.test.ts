@@ -30,7 +30,7 @@ describe('looking at the server', () => {
     await client.connect();
     await client.query(`alter database ${database.connection.database} set synchronous_commit = off`);
     await look();
-    expect(warnings).toEqual([expect.stringContaining('synchronous_commit is OFF')]);
+    expect(warnings).toEqual([expect.stringContaining('synchronous_commit is off')]);
     await client.query(`alter database ${database.connection.database} reset synchronous_commit`);
     await client.end();
   });

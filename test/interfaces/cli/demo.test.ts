@@ -81,13 +81,13 @@ describe('a difference', () => {
   it('is none when everything agrees', () => expect(differences(agreeing, 100, acted)).toEqual([]));
 
   it.each([
-    [{ imported: 99, audience: 99, submitted: 99, rows: 101 }, 'imported and the people in the file differ: 99 and 100.'],
+    [{ imported: 99, audience: 99, submitted: 99, rows: 101 }, 'imported and the subscribers in the file differ: 99 and 100.'],
     [{ rows: 103 }, 'rows and the sum of imported, duplicates and rejected differ: 103 and 102.'],
     [{ audience: 98, submitted: 98 }, 'audience and imported differ: 98 and 100.'],
-    [{ submitted: 97 }, 'submitted (people in the inbox) and audience differ: 97 and 100.'],
-    [{ opened: 45 }, 'opened in the report and people who opened differ: 45 and 46.'],
-    [{ clicked: 18 }, 'clicked in the report and people who clicked differ: 18 and 17.'],
-    [{ unsubscribed: 0 }, 'unsubscribed in the report and people who unsubscribed differ: 0 and 1.'],
+    [{ submitted: 97 }, 'submitted (recipients in the inbox) and audience differ: 97 and 100.'],
+    [{ opened: 45 }, 'opened in the report and recipients that opened differ: 45 and 46.'],
+    [{ clicked: 18 }, 'clicked in the report and recipients that clicked differ: 18 and 17.'],
+    [{ unsubscribed: 0 }, 'unsubscribed in the report and recipients that unsubscribed differ: 0 and 1.'],
   ])('names both numbers: %o', (change, fault) => expect(differences({ ...agreeing, ...change }, 100, acted)).toEqual([fault]));
 });
 
