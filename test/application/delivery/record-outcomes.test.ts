@@ -22,7 +22,7 @@ describe('the time zone in which outcomes are counted', () => {
           return { timeZone };
         },
       },
-      delivery: { record: async () => ({ verdicts: new Map(), changes: [change] }) },
+      delivery: { lanes: { record: async () => ({ verdicts: new Map(), changes: [change] }) } },
       analytics: { count: async (_: string, zone: string) => void counted.push(zone) },
     };
     const work = {
