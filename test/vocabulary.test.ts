@@ -122,8 +122,8 @@ describe('every verb', () => {
     );
     const bound = verbsOfProject(resources as unknown as Parameters<typeof verbsOfProject>[0], async () => 'the id');
     const called: string[] = [];
-    for (const [resource, found] of Object.entries(bound))
-      for (const [verb, call] of Object.entries<(...args: unknown[]) => unknown>(found)) {
+    for (const [resource, found] of Object.entries<object>(bound))
+      for (const [verb, call] of Object.entries(found as Record<string, (...args: unknown[]) => unknown>)) {
         called.push(`${resource}.${verb}`);
         const answer = (await call('first')) as AsyncIterable<unknown> | unknown[];
         if (!Array.isArray(answer)) for await (const _ of answer) break;

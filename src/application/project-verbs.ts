@@ -27,15 +27,7 @@ export type InProject<Resource> = {
 };
 
 /** Everything inside one project. */
-export interface ProjectVerbs {
-  readonly subscribers: InProject<Subscribers>;
-  readonly lists: InProject<Lists>;
-  readonly imports: InProject<Imports>;
-  readonly suppressions: InProject<Suppressions>;
-  readonly templates: InProject<Templates>;
-  readonly campaigns: InProject<Campaigns>;
-  readonly messages: InProject<Messages>;
-}
+export type ProjectVerbs = { readonly [Name in keyof ProjectResources]: InProject<ProjectResources[Name]> };
 
 type Verb = (projectId: Id, ...args: unknown[]) => unknown;
 

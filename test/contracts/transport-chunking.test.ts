@@ -49,7 +49,7 @@ describe('CHUNKING', () => {
     }
   });
 
-  it('gives every recipient its own content, whoever is refused between them', async () => {
+  it('gives each recipient its own content when others are refused between them', async () => {
     const { sink, transport } = await start({ keepRaw: true }, { maxConnections: 2 });
     const locals = Array.from({ length: 80 }, (_, at) => `${at % 5 === 3 ? '550' : at % 7 === 4 ? '554-at-dot' : 'ok'}+${at}`);
     const results = await Promise.all(locals.map((local) => transport.submit(own(local))));

@@ -1,7 +1,8 @@
 /**
  * Access: which tenants there are, and who may act for them.
  *
- * Owns projects (the tenants), API keys, the instance's secret key and what is derived from it.
+ * Owns projects (the tenants) with what they keep and for how long, API keys, the instance's public URL, its secret key and what is
+ * derived from it.
  *
  * States of a key: active, then expired (by time) or revoked (by a user); neither comes back.
  *
@@ -14,7 +15,7 @@
  *   database was set up with is refused (`ForeignSecretKey`): its links would be dead.
  *
  * Does not promise an exact `lastUsedAt` (written at most once a minute and key), and does not count requests: the rate
- * limit of a key is stored here and kept by the face that hears the requests.
+ * limit of a key is stored here and kept by the face that serves the requests.
  */
 export {
   ForeignSecretKey,

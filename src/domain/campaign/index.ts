@@ -3,7 +3,7 @@
  *
  * It owns templates, campaigns and their state machine, and the port to rendering. A campaign is edited as a draft; launch
  * freezes its content (MJML turned into HTML, links numbered) into a *mailing*, which is what delivery sends, and from then on
- * nothing that is edited elsewhere changes it. A campaign has one mailing today; all that is asked of a campaign adds up over
+ * nothing that is edited elsewhere changes it. A campaign has one mailing today; reports and steps of a campaign cover all
  * its mailings (`mailings.of`).
  *
  * Promises: a campaign is launched once, however often it is asked for; content that cannot be rendered is refused before launch

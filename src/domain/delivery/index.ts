@@ -1,11 +1,11 @@
 /**
  * Delivery: getting one message to one recipient.
  *
- * It owns the ledger (one row per mailing and recipient, the truth about a mailing), the runs and shards that a mailing
- * is worked off in, transactional messages with their attempts, the retry schedule, and the workers that are alive.
+ * It owns the ledger (one row per mailing and recipient, the truth about a mailing), the runs and shards in
+ * which a mailing is sent, transactional messages with their attempts (row and attempt name the transport), the retry schedule, and the workers that are alive.
  *
  * States of a message: `pending` (no row yet), `deferred`, `submitted`, `rejected`, `in_doubt`, `expired`, `failed`,
- * `skipped`, `cancelled`. Their sum is the audience, always. Acceptance, once recorded, never gives way to another state.
+ * `skipped`, `cancelled`. Their sum is always the number of recipients. Acceptance, once recorded, never gives way to another state.
  *
  * A run is one pass over recipients: run 0 is the launch, later ones are cut from the ledger (retries, resends). A shard is
  * about 10,000 recipients of a run in an order fixed when the run was cut. One worker holds a shard by a lease of 10 seconds

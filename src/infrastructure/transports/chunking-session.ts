@@ -19,8 +19,8 @@ import { ChunkWriter } from './chunk-writer.ts';
 import { type PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
 import { PipelineDepth, SLOW_MS } from './pipeline-depth.ts';
 import type { SessionEnding, SessionHost, SmtpDialogue } from './session-host.ts';
-import { Acceptances, brokenAttempt, sayQuit } from './session-parts.ts';
-import { type SmtpExtensions, type Transaction, transactionFor } from './smtp-envelope.ts';
+import { Acceptances, brokenAttempt, onLoss, sayQuit, transactionOf } from './session-parts.ts';
+import type { SmtpExtensions, Transaction } from './smtp-envelope.ts';
 import type { OpenedConnection } from './smtp-handshake.ts';
 import { decodeReplyText, ReplyReader } from './smtp-replies.ts';
 import type { AwaitedReply } from './waits.ts';
@@ -77,9 +77,7 @@ export class ChunkingSession implements SmtpDialogue {
     this.socket.setNoDelay(true);
     this.writer = new ChunkWriter(this.socket, (whole) => this.left(whole));
     connection.listen((bytes) => this.read(bytes));
-    this.socket.on('error', (error: NodeJS.ErrnoException) => this.lost(error.code ?? error.message));
-    this.socket.on('end', () => this.lost('closed by the server'));
-    this.socket.on('close', () => this.lost('closed'));
+    onLoss(this.socket, (detail) => this.lost(detail));
   }
 
   get idle(): boolean {
@@ -159,7 +157,7 @@ export class ChunkingSession implements SmtpDialogue {
     while (this.mayBegin() && !this.writer.full) {
       const delivery = this.host.take(this.busy);
       if (delivery === undefined) break;
-      const transaction = this.transactionOf(delivery);
+      const transaction = transactionOf(delivery, this.extensions, this.host.server, true);
       if (transaction === undefined) continue;
       if ('refusal' in transaction) {
         delivery.settle(transaction.refusal);
@@ -168,16 +166,6 @@ export class ChunkingSession implements SmtpDialogue {
       if (delivery.handOver() && delivery.giveContent()) this.add(delivery, transaction, now);
     }
     this.writer.flush();
-  }
-
-  /** Undefined when the message cannot be read: that ends its `submit`, not the work of the caller that asked for the next message. */
-  private transactionOf(delivery: PendingDelivery): Transaction | undefined {
-    try {
-      return transactionFor(delivery.message, this.extensions, this.host.server, true);
-    } catch (error) {
-      delivery.fail(error);
-      return undefined;
-    }
   }
 
   private add(delivery: PendingDelivery, transaction: Exclude<Transaction, { refusal: Attempt }>, writtenAt: number): void {

@@ -17,8 +17,8 @@ import { type Attempt, attemptFromReply, cleanReply, type ReplyStage } from '../
 import { BodyWriter, END_OF_DATA } from './body-writer.ts';
 import { type PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
 import type { SessionEnding, SessionHost, SmtpDialogue } from './session-host.ts';
-import { Acceptances, brokenAttempt, sayQuit } from './session-parts.ts';
-import { type SmtpExtensions, type Transaction, transactionFor } from './smtp-envelope.ts';
+import { Acceptances, brokenAttempt, onLoss, sayQuit, transactionOf } from './session-parts.ts';
+import type { SmtpExtensions } from './smtp-envelope.ts';
 import type { OpenedConnection } from './smtp-handshake.ts';
 import { decodeReplyText, ReplyReader } from './smtp-replies.ts';
 import type { AwaitedReply } from './waits.ts';
@@ -61,9 +61,7 @@ export class SmtpSession implements SmtpDialogue {
       host.stateChanged(this);
     });
     connection.listen((bytes) => this.read(bytes));
-    this.socket.on('error', (error: NodeJS.ErrnoException) => this.lost(error.code ?? error.message));
-    this.socket.on('end', () => this.lost('closed by the server'));
-    this.socket.on('close', () => this.lost('closed'));
+    onLoss(this.socket, (detail) => this.lost(detail));
   }
 
   /** Nothing is on the wire and a message may begin. */
@@ -156,7 +154,7 @@ export class SmtpSession implements SmtpDialogue {
     while (this.mayBegin()) {
       const delivery = this.host.take(this.busy);
       if (delivery === undefined) break;
-      const transaction = this.transactionOf(delivery);
+      const transaction = transactionOf(delivery, this.extensions, this.host.server);
       if (transaction === undefined) continue;
       if ('refusal' in transaction) {
         delivery.settle(transaction.refusal);
@@ -178,16 +176,6 @@ export class SmtpSession implements SmtpDialogue {
       return this.nextUnsent();
     }
     return '';
-  }
-
-  /** Undefined when the message cannot be read: that ends its `submit`, not the work of the caller that asked for the next message. */
-  private transactionOf(delivery: PendingDelivery): Transaction | undefined {
-    try {
-      return transactionFor(delivery.message, this.extensions, this.host.server);
-    } catch (error) {
-      delivery.fail(error);
-      return undefined;
-    }
   }
 
   private nextUnsent(): string {
