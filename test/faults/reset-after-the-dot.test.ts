@@ -22,7 +22,11 @@ describe('a connection that dies between the final dot and its reply', () => {
 
     const ledger = await stage.ledger(audience, id);
     expect(statesIn(ledger)).toEqual({ submitted: 60, in_doubt: 12 });
-    for (const address of doubtful) expect(ledger.get(address)).toMatchObject({ attempts: 1, copies: 0, run: 0 });
+    for (const address of doubtful) {
+      const row = ledger.get(address);
+      // A message that stands behind several resets is deferred before its content leaves, and is sent by a later run.
+      expect(row).toMatchObject({ state: 'in_doubt', copies: 0, attempts: (row?.run ?? 0) + 1 });
+    }
     expect(ledger.get(doubtful[0] ?? '')?.reply).toContain('after the final dot');
     const copies = await stage.copies();
     for (const address of audience.addresses) expect(copies.filter((copy) => copy.to === address)).toHaveLength(1);
