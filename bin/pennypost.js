@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command as npm installs it. Sources and dist need Node 22.18 or newer; on an older one this file, which every Node
+// The command as npm installs it. Sources and dist need Node 22.19 or newer; on an older one this file, which every Node
 // since 14.8 can read, starts itself again under the Node that the `node` package brings (0.14 s), if that is installed.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -11,14 +11,14 @@ const built = new URL('../dist/interfaces/cli/main.js', import.meta.url);
 const main = existsSync(built) ? built : new URL('../src/interfaces/cli/main.ts', import.meta.url);
 const [major, minor] = process.versions.node.split('.').map(Number);
 
-if (major > 22 || (major === 22 && minor >= 18)) await import(main.href);
+if (major > 22 || (major === 22 && minor >= 19)) await import(main.href);
 else startUnder(newerNode());
 
 function newerNode() {
   try {
     return createRequire(import.meta.url).resolve('node/bin/node');
   } catch {
-    console.error(`pennypost needs Node 22.18 or newer; this is ${process.version}. Install one, or run: npm install node@24`);
+    console.error(`pennypost needs Node 22.19 or newer; this is ${process.version}. Install one, or run: npm install node@24`);
     process.exit(1);
   }
 }

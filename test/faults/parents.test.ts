@@ -65,7 +65,7 @@ describe('the command, under the parent that started it', () => {
 
   it('under an old Node is ended through its launcher, and also when that is killed', async ({ skip }) => {
     const old = oldNode();
-    if (old === undefined) return skip('no Node below 22.18 is installed at /usr/bin/node');
+    if (old === undefined) return skip('no Node below 22.19 is installed at /usr/bin/node');
     const first = await start(old, [BIN]);
     first.child.kill('SIGTERM');
     expect(await first.ended).toEqual([0, null]);
@@ -117,7 +117,7 @@ function oldNode(): string | undefined {
     const [major = 0, minor = 0] = execFileSync('/usr/bin/node', ['-p', 'process.versions.node'], { encoding: 'utf8' })
       .split('.')
       .map(Number);
-    return major < 22 || (major === 22 && minor < 18) ? '/usr/bin/node' : undefined;
+    return major < 22 || (major === 22 && minor < 19) ? '/usr/bin/node' : undefined;
   } catch {
     return undefined;
   }

@@ -57,3 +57,15 @@ export class ForeignSecretKey extends DomainError {
     );
   }
 }
+
+/** A stored secret does not open: it was changed or moved, or the instance's key that sealed it is not among those of this node. */
+export class SealBroken extends DomainError {
+  readonly code = 'access.seal_broken';
+  readonly kind = 'conflict';
+  constructor() {
+    super(
+      'A stored credential cannot be decrypted with the keys of this node. If the secret key was replaced, write the older one after it. ' +
+        'Otherwise store the credential again.',
+    );
+  }
+}

@@ -11,6 +11,7 @@
  * - A revoked or expired key is refused on every node for every request that starts after the commit; there is no cache.
  * - Unknown, malformed, expired and revoked secrets get the same answer. Hashes are compared in constant time.
  * - One key sees one project. What does not belong to that project does not exist for it (`NotFound`).
+ * - Credentials are sealed with AES-256-GCM, bound to project, table, row and column (`KeyRing.seal`); they open nowhere else.
  * - Keys for tokens differ by project and by purpose (HKDF-SHA256, RFC 5869). A node whose secret is not the one that the
  *   database was set up with is refused (`ForeignSecretKey`): its links would be dead.
  *
@@ -22,6 +23,7 @@ export {
   InvalidSecretKey,
   type RefusalReason,
   ScopeMissing,
+  SealBroken,
   SlugTaken,
   Unauthenticated,
 } from './access-errors.ts';
@@ -32,4 +34,5 @@ export { generateApiSecret, hashApiSecret, isApiSecret } from './api-secret.ts';
 export { KeyRing } from './key-ring.ts';
 export { AuthorRefused, type NewProject, Project, type ProjectChanges, type ProjectState } from './project.ts';
 export { SCOPES, type Scope } from './scope.ts';
+export type { SealedPlace } from './sealed-secret.ts';
 export { deriveKey, fingerprint, generateSecretKey, keyId, parseSecretKey } from './secret-key.ts';

@@ -1,9 +1,15 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { Id } from '../shared/ids.ts';
+import { SealBroken } from './access-errors.ts';
+import { openSecret, type SealedPlace, sealSecret } from './sealed-secret.ts';
 import { deriveKey, fingerprint, keyId } from './secret-key.ts';
 
 /** Keeps derived keys of the projects in use; a stranger's made-up project ids push out nothing for long. */
 const REMEMBERED = 1_000;
+
+/** A sealed secret begins with the id of the key that sealed it. */
+const KEY_ID_LENGTH = 6;
+const sealedUnder = (sealed: Uint8Array): string => Buffer.from(sealed.subarray(0, KEY_ID_LENGTH)).toString('latin1');
 
 /**
  * The instance's secrets: the present one signs, older ones still verify until they are removed. With an older one goes the
@@ -33,6 +39,28 @@ export class KeyRing {
     const [present, ...older] = this.#ordered;
     const keyFrom = (secret: Buffer): Uint8Array => deriveKey(secret, projectId, 'erasure');
     return [keyFrom(present), ...older.map(keyFrom)];
+  }
+
+  /** Encrypts a credential of a project for its place in the database, under the present secret. */
+  seal(projectId: Id, plain: string, place: SealedPlace): Buffer {
+    const sealed = sealSecret(this.#sealingKey(projectId, this.#ordered[0]), Buffer.from(plain), place);
+    return Buffer.concat([Buffer.from(this.keyId, 'latin1'), sealed]);
+  }
+
+  /** @throws SealBroken */
+  open(projectId: Id, sealed: Uint8Array, place: SealedPlace): string {
+    const secret = this.#secrets.get(sealedUnder(sealed));
+    if (secret === undefined) throw new SealBroken();
+    return openSecret(this.#sealingKey(projectId, secret), sealed.subarray(KEY_ID_LENGTH), place).toString();
+  }
+
+  /** Whether it was sealed under an older secret, and is to be sealed again before that one is removed. */
+  sealedBefore(sealed: Uint8Array): boolean {
+    return sealedUnder(sealed) !== this.keyId;
+  }
+
+  #sealingKey(projectId: Id, secret: Buffer): Uint8Array {
+    return deriveKey(secret, projectId, 'credentials');
   }
 
   /** The key of one project's public tokens; undefined for a key id that is unknown or removed. */

@@ -208,7 +208,7 @@ describe('the package', () => {
   it.each([
     ['20.20.2', true],
     ['22.17.1', true],
-    ['22.18.0', false],
+    ['22.19.0', false],
     ['23.0.0', false],
     ['24.21.0', false],
   ])('refuses Node %s: %s', (version, refused) => {
@@ -216,9 +216,9 @@ describe('the package', () => {
   });
 
   it('names the same least version everywhere', async () => {
-    expect(manifest.engines.node).toBe('>=22.18');
-    expect(unsupportedNode('20.0.0')).toContain('Node 22.18 or newer');
-    expect(await readFile(join(root, 'bin', 'pennypost.js'), 'utf8')).toContain('Node 22.18 or newer');
+    expect(manifest.engines.node).toBe('>=22.19');
+    expect(unsupportedNode('20.0.0')).toContain('Node 22.19 or newer');
+    expect(await readFile(join(root, 'bin', 'pennypost.js'), 'utf8')).toContain('Node 22.19 or newer');
   });
 
   it('brings the command', async () => {

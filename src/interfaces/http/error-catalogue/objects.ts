@@ -55,6 +55,11 @@ export const ACCESS: ErrorSection = {
       remedy:
         'Configure the original key. A new key alone would break every link in mail that was already sent. To replace the key, write the new one first and the old one after it.',
     },
+    'access.seal_broken': {
+      kind: 'conflict',
+      meaning: 'A stored credential cannot be decrypted with the secret keys of this node.',
+      remedy: 'If the secret key was replaced, write the older one after the new one. Otherwise store the credential again.',
+    },
     'config.secret_key_file_unusable': {
       kind: 'unavailable',
       meaning: 'The file of the secret key cannot be read, is empty or holds other data; the message names it.',
