@@ -15,6 +15,11 @@ export interface GroupCommitDeps<T> {
   readonly maxWaiting?: number | undefined;
   /** Items in one commit at most. Default 5,000. */
   readonly maxBatch?: number | undefined;
+  /**
+   * Commits in flight at most. Default 1. With 2, the next batch is prepared and sent while PostgreSQL writes the first: for `commit`
+   * functions that lock rows in one order.
+   */
+  readonly maxCommits?: number | undefined;
 }
 
 /** `durable`: committed. `refused`: PostgreSQL will not have this item, whatever is tried. `abandoned`: given up at close. */
@@ -45,8 +50,8 @@ const DURABLE: Settlement = { outcome: 'durable' };
 const ABANDONED: Settlement = { outcome: 'abandoned' };
 
 /**
- * Many small facts, few commits: one commit is in flight, and the next batch is all that arrived meanwhile. It clocks itself:
- * a lone item is written at once, a flood in large batches.
+ * Many small facts, few commits: one commit or two are in flight, and the next batch is all that arrived meanwhile. It clocks
+ * itself: a lone item is written at once, a flood in large batches.
  *
  * While the database is away the batch is kept and tried again, and what arrives waits behind it, up to `maxWaiting`; beyond,
  * `add` refuses. A batch that is refused for its data is halved until the items at fault stand alone; the others are written.
@@ -58,15 +63,16 @@ export class GroupCommit<T> {
   private readonly floorMs: number;
   private readonly maxWaiting: number;
   private readonly maxBatch: number;
+  private readonly maxCommits: number;
   private queue: Entry<T>[] = [];
   private held = 0;
-  private running: Promise<void> | undefined;
+  private readonly running = new Set<Promise<void>>();
   private lastBegin = Number.NEGATIVE_INFINITY;
   private closing = false;
   /** Set at the end of the time that `close` allows: no further try. */
   private givenUp = false;
-  /** Ends the present pause at once. */
-  private wake: (() => void) | undefined;
+  /** Each ends a present pause at once. */
+  private readonly wakes = new Set<() => void>();
   private commits = 0;
   private largestBatch = 0;
   private retries = 0;
@@ -79,6 +85,7 @@ export class GroupCommit<T> {
     this.floorMs = deps.floorMs ?? 20;
     this.maxWaiting = deps.maxWaiting ?? 10_000;
     this.maxBatch = deps.maxBatch ?? 5_000;
+    this.maxCommits = deps.maxCommits ?? 1;
   }
 
   get stats(): GroupCommitStats {
@@ -94,7 +101,10 @@ export class GroupCommit<T> {
     if (this.closing || this.held >= this.maxWaiting) return false;
     this.queue.push({ item, settled });
     this.held += 1;
-    this.running ??= this.work();
+    if (this.running.size < this.maxCommits) {
+      const work = this.work().finally(() => this.running.delete(work));
+      this.running.add(work);
+    }
     return true;
   }
 
@@ -104,16 +114,16 @@ export class GroupCommit<T> {
    */
   async close(withinMs = 5_000): Promise<void> {
     this.closing = true;
-    this.wake?.();
-    if (this.running === undefined) return;
+    this.endPauses();
+    if (this.running.size === 0) return;
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, withinMs);
     });
-    await Promise.race([this.running, timeout]);
+    await Promise.race([Promise.all(this.running), timeout]);
     clearTimeout(timer);
     this.givenUp = true;
-    this.wake?.();
+    this.endPauses();
     this.settle(this.queue.splice(0), ABANDONED);
   }
 
@@ -122,10 +132,10 @@ export class GroupCommit<T> {
     await Promise.resolve();
     while (this.queue.length > 0) {
       const rest = this.lastBegin + this.floorMs - this.clock.monotonic();
+      // Another commit may have begun during the pause, and then keeps its own distance.
       if (rest > 0 && !this.closing) await this.pause(rest);
-      await this.write(this.queue.splice(0, this.maxBatch));
+      else await this.write(this.queue.splice(0, this.maxBatch));
     }
-    this.running = undefined;
   }
 
   private async write(entries: readonly Entry<T>[]): Promise<void> {
@@ -172,11 +182,15 @@ export class GroupCommit<T> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
-        this.wake = undefined;
+        this.wakes.delete(done);
         resolve();
       };
       const timer = setTimeout(done, milliseconds);
-      this.wake = done;
+      this.wakes.add(done);
     });
+  }
+
+  private endPauses(): void {
+    for (const wake of this.wakes) wake();
   }
 }

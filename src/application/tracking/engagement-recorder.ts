@@ -44,7 +44,7 @@ export class EngagementRecorder {
   private refused = 0;
 
   constructor(deps: EngagementRecorderDeps) {
-    this.group = new GroupCommit(deps);
+    this.group = new GroupCommit({ ...deps, maxCommits: 2 });
     this.log = deps.log;
     this.patienceMs = deps.patienceMs ?? 250;
   }
