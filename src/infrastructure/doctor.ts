@@ -6,7 +6,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { connect } from 'node:tls';
 import { KeyRing } from '../domain/access/index.ts';
-import { LANES } from '../domain/delivery/index.ts';
+import { isLoopbackHost, LANES } from '../domain/delivery/index.ts';
 import { closing } from '../domain/shared/clean-up.ts';
 import { DomainError } from '../domain/shared/errors.ts';
 import { type Config, readSecretKeys, unknownSettings } from './config.ts';
@@ -20,7 +20,7 @@ import { pooledSql } from './postgres/session.ts';
 import { readServingNote } from './serving-note.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
 import { peerName, SmtpConnectFailed } from './transports/smtp-handshake.ts';
-import { isLoopbackHost, parseSmtpUrl } from './transports/smtp-url.ts';
+import { parseSmtpUrl } from './transports/smtp-url.ts';
 
 export interface Finding {
   readonly what: string;

@@ -3,7 +3,7 @@ import type { RecipientDataSource } from '../application/delivery/bulk/sending-p
 import type { Log } from '../application/log.ts';
 import type { Scope } from '../application/unit-of-work.ts';
 import { KeyRing } from '../domain/access/index.ts';
-import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
+import { isLoopbackHost, type RetryPolicy, type Transport } from '../domain/delivery/index.ts';
 import { cleanUp } from '../domain/shared/clean-up.ts';
 import type { Clock } from '../domain/shared/clock.ts';
 import { DomainError } from '../domain/shared/errors.ts';
@@ -24,7 +24,7 @@ import { systemClock } from './system.ts';
 import { MemoryTransport } from './transports/memory.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
 import type { SmtpEvent } from './transports/smtp-pool.ts';
-import { isLoopbackHost, parseSmtpUrl } from './transports/smtp-url.ts';
+import { parseSmtpUrl } from './transports/smtp-url.ts';
 
 /** Where messages go. `inbox`: the development inbox of this process. `none`: nowhere; nothing of this process sends. */
 export type Destination = 'smtp' | 'inbox' | 'none';

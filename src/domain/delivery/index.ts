@@ -17,7 +17,7 @@
  *
  * Follows RFC 5321 (replies, retries), RFC 3463 (status codes), RFC 6409 (what submitted means).
  */
-export type { Attempt, AttemptOutcome, Fault } from './attempt.ts';
+export { type Attempt, type AttemptOutcome, concernsTransport, type Fault } from './attempt.ts';
 export { RunOpen } from './delivery-errors.ts';
 export { LEASE_MS } from './delivery-lanes.ts';
 export { ledgerCursor } from './delivery-ledger.ts';
@@ -48,6 +48,7 @@ export { requestFingerprint } from './request-fingerprint.ts';
 export { BULK_RETRY, nextAttemptAt, type RetryPolicy, TRANSACTIONAL_RETRY } from './retry-policy.ts';
 export { type Run, type RunKey, type RunPurpose, type RunState, runName } from './run.ts';
 export type { RunStore } from './run-store.ts';
+export { isLoopbackHost, type SettingField } from './setting-fields.ts';
 export { HeldShard, leaseName, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';
 export type {
   AttemptMaker,
@@ -57,5 +58,13 @@ export type {
   TransactionalState,
 } from './transactional-message.ts';
 export type { MessageMove, TransactionalStore } from './transactional-store.ts';
-export type { Envelope, OutgoingMessage, Transport, Withdrawn } from './transport.ts';
+export type { Envelope, OutgoingMessage, Transport, TransportCapabilities, Withdrawn } from './transport.ts';
+export {
+  parseTransportSettings,
+  secretSettings,
+  TRANSPORT_KINDS,
+  TRANSPORT_SETTINGS,
+  type TransportKind,
+  type TransportSettings,
+} from './transport-settings.ts';
 export { type KnownWorker, LANES, type Lane, leads, type Stuck, type Worker, type WorkerProgress } from './worker.ts';

@@ -35,6 +35,28 @@ export interface Withdrawn {
   readonly outcome: 'withdrawn';
 }
 
+/** What a transport can do, as plain data that does not change. */
+export interface TransportCapabilities {
+  /** Most messages that one call to the next hop may hold. 1: each message is a call or an SMTP transaction of its own. */
+  readonly batchSize: number;
+  /**
+   * `mime`: the next hop takes the composed message as it is, so that signatures hold. `fields`: it is given subject, bodies, headers and
+   * attachments, and composes a message of its own.
+   */
+  readonly content: 'mime' | 'fields';
+  /** Every header of the message reaches the recipient, but for those that the next hop itself must write. */
+  readonly keepsHeaders: boolean;
+  /** The Message-ID of the message reaches the recipient. Otherwise the provider writes its own. */
+  readonly keepsMessageId: boolean;
+  /** An accepted attempt has a `providerMessageId`. */
+  readonly givesMessageId: boolean;
+  /**
+   * Milliseconds for which a message in doubt can be submitted again without a second copy, because the next hop recognises it by its
+   * Message-ID. Undefined: a second submission may be a second copy.
+   */
+  readonly repeatSafeMs: number | undefined;
+}
+
 /**
  * Our means of handing messages over. It owns its connections, keeps them alive between messages, and never loses the
  * message at hand: every `submit` settles with what is known about it. `submit` rejects only for programming errors.
@@ -45,6 +67,7 @@ export interface Transport {
   readonly slots: number;
   /** How many messages a slot has on the way at once, as far as it is known now: grows where the next hop takes several together. */
   readonly depth: number;
+  readonly capabilities: TransportCapabilities;
   submit(message: OutgoingMessage): Promise<Attempt | Withdrawn>;
   /** What its messages wait for, as text to display; read when nothing moves. Empty when there is no message. */
   waits(): readonly string[];

@@ -3,6 +3,7 @@ import { PendingDelivery, WITHDRAWN } from './pending-delivery.ts';
 import { refuseEnvelope } from './smtp-envelope.ts';
 import { WaitingLine } from './waiting-line.ts';
 import { counted } from './waits.ts';
+import { WHOLE_MESSAGES } from './whole-messages.ts';
 
 export interface MemoryMessage {
   readonly envelope: Envelope;
@@ -33,6 +34,7 @@ export class MemoryTransport implements Transport {
   readonly name = 'memory';
   readonly slots: number;
   readonly depth = 1;
+  readonly capabilities = WHOLE_MESSAGES;
   /** What was submitted, in order. */
   readonly messages: MemoryMessage[] = [];
   private readonly answer: (message: OutgoingMessage) => Attempt | Promise<Attempt>;

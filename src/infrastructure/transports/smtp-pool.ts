@@ -12,6 +12,7 @@ import { type OpenedConnection, openConnection, peerName, type SmtpConnectFailed
 import { SmtpSession } from './smtp-session.ts';
 import { WaitingLine } from './waiting-line.ts';
 import { waitsOf } from './waits.ts';
+import { WHOLE_MESSAGES } from './whole-messages.ts';
 
 /** All settings of `SmtpTransport`, with defaults filled in. */
 export interface SmtpSettings {
@@ -63,6 +64,7 @@ export class SmtpTransport implements Transport, SessionHost {
   readonly slots: number;
   /** Messages on the way on the connection that has the most. */
   depth = 1;
+  readonly capabilities = WHOLE_MESSAGES;
   readonly server: string;
   readonly timeouts: SmtpTimeouts;
   readonly messagesPerConnection: number;

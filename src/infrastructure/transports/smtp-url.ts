@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isLoopbackHost } from '../../domain/delivery/index.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { nearestName } from '../../domain/shared/nearest-name.ts';
 import type { SmtpPeer } from './smtp-handshake.ts';
@@ -57,10 +58,6 @@ export function parseSmtpUrl(text: string, what = 'The SMTP URL'): SmtpUrl {
 /** A password leaves this machine only under TLS: without that it could be read, or the offer of STARTTLS be removed on the way. */
 export const defaultSecurity = (host: string, auth: SmtpPeer['auth']): 'required' | 'offered' =>
   auth !== undefined && !isLoopbackHost(host) ? 'required' : 'offered';
-
-/** This machine; a name such as `127.example.com` is not. */
-export const isLoopbackHost = (host: string): boolean =>
-  /^(?:.+\.)?localhost\.?$/i.test(host) || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
 /** A name that servers accept in EHLO: with a dot, or an address in brackets (RFC 5321 section 4.1.3). */
 export function isEhloName(name: string): boolean {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WHOLE_MESSAGES } from '../../../src/infrastructure/transports/whole-messages.ts';
 import { anAttempt } from '../../support/builders-delivery.ts';
 import { LaneStage } from '../../support/lane-stage.ts';
 import type { LaneWorld } from '../../support/lane-world.ts';
@@ -286,6 +287,7 @@ describe('a transport that fails', () => {
       name: 'broken',
       slots: 1,
       depth: 1,
+      capabilities: WHOLE_MESSAGES,
       waits: () => [],
       submit: () => Promise.reject(new Error('a fault of the transport')),
       verify: async () => undefined,

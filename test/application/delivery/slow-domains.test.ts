@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OutgoingMessage } from '../../../src/domain/delivery/index.ts';
+import { WHOLE_MESSAGES } from '../../../src/infrastructure/transports/whole-messages.ts';
 import { anAttempt, idOf } from '../../support/builders-delivery.ts';
 import { LaneStage } from '../../support/lane-stage.ts';
 import type { LaneWorld } from '../../support/lane-world.ts';
@@ -203,6 +204,7 @@ describe('a server that takes longer for the envelope than what is known of peop
       name: 'patient',
       slots,
       depth: 1,
+      capabilities: WHOLE_MESSAGES,
       submit: async (message) => {
         const { envelope, proceed, onHandOver, onContent } = message;
         asked.add(message);

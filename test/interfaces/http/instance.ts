@@ -9,6 +9,7 @@ import { readConfig } from '../../../src/infrastructure/config.ts';
 import { tokens, wire } from '../../../src/infrastructure/container.ts';
 import { poolOf } from '../../../src/infrastructure/postgres/orm.ts';
 import { systemClock } from '../../../src/infrastructure/system.ts';
+import { WHOLE_MESSAGES } from '../../../src/infrastructure/transports/whole-messages.ts';
 import { createHttpApp } from '../../../src/interfaces/http/app.ts';
 import type { HttpEnv } from '../../../src/interfaces/http/dispatch.ts';
 import type { ObjectKind } from '../../../src/interfaces/http/schemas.ts';
@@ -173,6 +174,7 @@ const NOWHERE: Transport = {
   name: 'unused',
   slots: 1,
   depth: 1,
+  capabilities: WHOLE_MESSAGES,
   submit: unused,
   waits: () => [],
   verify: unused,

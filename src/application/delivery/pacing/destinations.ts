@@ -1,4 +1,4 @@
-import type { Attempt } from '../../../domain/delivery/index.ts';
+import { type Attempt, concernsTransport } from '../../../domain/delivery/index.ts';
 import { Slowing } from './slowing.ts';
 
 /** Time is counted in rounds. An answer in the round of its message or the next one, so within about a second, is quick. */
@@ -181,7 +181,7 @@ export class Destinations {
     else if (age === 1) destination.recent -= 1;
     else destination.stuck -= 1;
     if (attempt === undefined) return;
-    if (attempt.fault === 'transport') {
+    if (concernsTransport(attempt.fault)) {
       destination.quick = Math.floor(destination.quick / 2);
       destination.quickBefore = Math.floor(destination.quickBefore / 2);
       return;

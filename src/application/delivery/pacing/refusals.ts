@@ -1,4 +1,4 @@
-import { type Attempt, replyKind } from '../../../domain/delivery/index.ts';
+import { type Attempt, concernsTransport, replyKind } from '../../../domain/delivery/index.ts';
 
 /**
  * Detects when a campaign must pause: the next hop cannot be reached, or it refuses the sender and not the recipients
@@ -19,9 +19,9 @@ export class Refusals {
   /** Counts one attempt. @returns the reason to pause, which resets the counters; otherwise undefined */
   count(attempt: Attempt): string | undefined {
     const { fault, outcome, reply } = attempt;
-    this.#transportErrors = fault === 'transport' ? this.#transportErrors + 1 : 0;
-    // Only final refusals count: deferred recipients are tried again.
-    if (outcome === 'rejected') this.#senderFaults = fault === 'sender' ? this.#senderFaults + 1 : 0;
+    this.#transportErrors = concernsTransport(fault) ? this.#transportErrors + 1 : 0;
+    // Only final refusals count: deferred recipients are tried again. Many refused messages in a row have a common reason: their content.
+    if (outcome === 'rejected') this.#senderFaults = fault === 'sender' || fault === 'message' ? this.#senderFaults + 1 : 0;
     else if (outcome === 'submitted') this.#senderFaults = 0;
     if (this.#transportErrors >= this.#mostTransportErrors)
       return this.#pause(`${this.#transportErrors} transport errors in a row, the last: ${replyKind(reply)}`);

@@ -1,4 +1,4 @@
-import { type Attempt, replyKind } from '../../../domain/delivery/index.ts';
+import { type Attempt, concernsTransport, replyKind } from '../../../domain/delivery/index.ts';
 import type { Log } from '../../log.ts';
 
 /** Counts submitted messages, and keeps the current rate and the last transport error. */
@@ -20,7 +20,7 @@ export class Tally {
 
   count({ outcome, fault, reply }: Attempt): void {
     if (outcome === 'submitted') this.submitted += 1;
-    this.trouble = fault === 'transport' ? replyKind(reply) : undefined;
+    this.trouble = concernsTransport(fault) ? replyKind(reply) : undefined;
   }
 
   /** Measures the rate since the last call. Logs trouble once, at the second measurement that finds it, and logs its end once. */
