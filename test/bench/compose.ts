@@ -2,9 +2,10 @@
  * Microseconds of CPU to compose one message from a compiled plan, tokens included: both newsletters, each person with values of
  * their own. No database, no wire; what `send` adds to this is in docs/inside/performance.md.
  */
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Content, PlanContext } from '../../src/domain/campaign/index.ts';
+import { HmacKey } from '../../src/domain/shared/hmac-key.ts';
 import { uuidv7 } from '../../src/domain/shared/ids.ts';
 import { issueLinkToken, MessageTokens } from '../../src/domain/tracking/index.ts';
 import { createRenderer } from '../../src/infrastructure/rendering/renderer.ts';
@@ -27,7 +28,7 @@ export async function benchCompose(args: readonly string[], output: BenchOutput)
 async function composed(size: Size) {
   const id = (): string => uuidv7(Date.now(), randomBytes(10));
   const [projectId, campaignId, mailingId] = [id(), id(), id()];
-  const key = createSecretKey(randomBytes(32));
+  const key = new HmacKey(randomBytes(32));
   const tokens = new MessageTokens({ projectId, mailingId, key, keyId: 'abcdef' });
   const context: PlanContext = {
     stream: 'marketing',

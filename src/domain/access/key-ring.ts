@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { HmacKey } from '../shared/hmac-key.ts';
 import type { Id } from '../shared/ids.ts';
 import { SealBroken } from './access-errors.ts';
 import { openSecret, type SealedPlace, sealSecret } from './sealed-secret.ts';
@@ -23,7 +23,7 @@ export class KeyRing {
   readonly olderFingerprints: readonly string[];
   readonly #ordered: readonly [Buffer, ...Buffer[]];
   readonly #secrets = new Map<string, Buffer>();
-  readonly #derived = new Map<string, KeyObject>();
+  readonly #derived = new Map<string, HmacKey>();
 
   /** @param secrets the present one first; 32 bytes each */
   constructor(secrets: readonly [Buffer, ...Buffer[]]) {
@@ -64,13 +64,13 @@ export class KeyRing {
   }
 
   /** The key of one project's public tokens; undefined for a key id that is unknown or removed. */
-  tokenKey(projectId: Id, named: string): KeyObject | undefined {
+  tokenKey(projectId: Id, named: string): HmacKey | undefined {
     const secret = this.#secrets.get(named);
     if (secret === undefined) return undefined;
     const name = `${named}/${projectId}`;
     const known = this.#derived.get(name);
     if (known !== undefined) return known;
-    const key = createSecretKey(deriveKey(secret, projectId, 'message-token'));
+    const key = new HmacKey(deriveKey(secret, projectId, 'message-token'));
     const [oldest] = this.#derived.keys();
     if (this.#derived.size >= REMEMBERED && oldest !== undefined) this.#derived.delete(oldest);
     this.#derived.set(name, key);

@@ -1,6 +1,7 @@
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HmacKey } from '../../../src/domain/shared/hmac-key.ts';
 import {
   issueTransactionalTokens,
   type KeyFor,
@@ -18,14 +19,14 @@ const mailingId = '01936c5e-1111-7111-9111-111111111111';
 const subscriberId = '01936c5e-2222-7222-a222-222222222222';
 const messageId = '01936c5e-3333-7333-b333-333333333333';
 
-const keys = new Map<string, KeyObject>(
+const keys = new Map<string, HmacKey>(
   [projectId, otherProjectId].flatMap((project) => [
-    [`${project} aaaaaa`, createSecretKey(randomBytes(32))] as const,
-    [`${project} bbbbbb`, createSecretKey(randomBytes(32))] as const,
+    [`${project} aaaaaa`, new HmacKey(randomBytes(32))] as const,
+    [`${project} bbbbbb`, new HmacKey(randomBytes(32))] as const,
   ]),
 );
 const keyFor: KeyFor = (project, keyId) => keys.get(`${project} ${keyId}`);
-const keyOf = (project: string): KeyObject => keys.get(`${project} aaaaaa`)!;
+const keyOf = (project: string): HmacKey => keys.get(`${project} aaaaaa`)!;
 
 const ofCampaign = new MessageTokens({ projectId, mailingId, key: keyOf(projectId), keyId: 'aaaaaa' });
 const campaignTokens = ofCampaign.issue(subscriberId);

@@ -1,6 +1,7 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HmacKey } from '../../../src/domain/shared/hmac-key.ts';
 import {
   issueLinkToken,
   type KeyFor,
@@ -17,7 +18,7 @@ const mailingId = '01936c5e-1111-7111-9111-111111111111';
 const subscriberId = '01936c5e-2222-7222-a222-222222222222';
 const otherId = '01936c5e-3333-7333-b333-333333333333';
 
-const key = createSecretKey(randomBytes(32));
+const key = new HmacKey(randomBytes(32));
 const keyFor: KeyFor = () => key;
 const scope: LinkScope = { kind: 'mailing', projectId, subjectId: mailingId, key };
 const subject: TokenSubject = { kind: 'mailing', projectId, keyId: 'aaaaaa', mailingId, subscriberId };
@@ -42,7 +43,7 @@ describe('a link token', () => {
     const token = issueLinkToken(scope, 7, target);
     expect(verifyLinkToken(token, { ...subject, mailingId: otherId }, keyFor)).toBeUndefined();
     expect(verifyLinkToken(token, { ...subject, projectId: otherId }, keyFor)).toBeUndefined();
-    expect(verifyLinkToken(token, subject, () => createSecretKey(randomBytes(32)))).toBeUndefined();
+    expect(verifyLinkToken(token, subject, () => new HmacKey(randomBytes(32)))).toBeUndefined();
     expect(verifyLinkToken(token, subject, () => undefined)).toBeUndefined();
   });
 
