@@ -30,11 +30,11 @@ function incrementsOf(event: RecordedEngagement): readonly Increment[] {
     kind === 'open' ? (['opened_total', 'opened_unique'] as const) : (['clicked_total', 'clicked_unique'] as const);
   const subjects = mailingId === undefined ? [PROJECT, TRANSACTIONAL] : [PROJECT, mailingSubject(mailingId)];
   const increments: Increment[] = subjects.map((subject) => ({ subject, kind: total, at, by: requests }));
-  if (firstOfPerson) increments.push(...subjects.map((subject) => ({ subject, kind: unique, at })));
+  if (firstOfPerson > 0) increments.push(...subjects.map((subject) => ({ subject, kind: unique, at, by: firstOfPerson })));
   if (mailingId !== undefined && link !== undefined) {
     const subject = linkSubject(mailingId, link);
     increments.push({ subject, kind: total, at, by: requests });
-    if (firstOnLink) increments.push({ subject, kind: unique, at });
+    if (firstOnLink > 0) increments.push({ subject, kind: unique, at, by: firstOnLink });
   }
   return increments;
 }

@@ -18,7 +18,7 @@
  *
  * Standards: RFC 8058 (one-click unsubscribe), RFC 2104 (HMAC), RFC 4648 section 5 (base64url).
  */
-export type { Engagement, EngagementAddition, LinkAddition, VerdictCounts } from './engagement.ts';
+export type { Engagement, RecordedEngagement, VerdictCounts } from './engagement.ts';
 export { networkOf } from './network.ts';
 export { RepeatedRequests } from './repeated-requests.ts';
 export {
@@ -50,5 +50,5 @@ export {
   type TrackingEvent,
   type UnsubscribeEvent,
 } from './tracking-event.ts';
-export { type RecordedEngagement, TrackingService } from './tracking-service.ts';
+export { TrackingService } from './tracking-service.ts';
 export type { TrackingStore } from './tracking-store.ts';

@@ -134,6 +134,7 @@ describe('a batch of opens and clicks', () => {
         network: '2001:db8::/48',
         requests: 1,
         requests_before: 0,
+        last_at: click.lastAt,
         verdict: 'unknown',
         reason: null,
         rule_version: null,

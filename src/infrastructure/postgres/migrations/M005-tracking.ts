@@ -23,6 +23,7 @@ export class M005Tracking extends Migration {
       network cidr,
       requests int not null default 1,
       requests_before int not null default 0,
+      last_at timestamptz not null,
       verdict text not null default 'unknown',
       reason text,
       rule_version int,
