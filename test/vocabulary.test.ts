@@ -53,6 +53,8 @@ const PATHS: Readonly<Record<string, string>> = {
   'suppressions.lookup': 'POST /v1/suppressions/lookup',
   'suppressions.lift': 'POST /v1/suppressions/lift',
   'campaigns.recipientsCsv': 'GET /v1/campaigns/{}/recipients.csv',
+  // It keeps what it finds, and new keys begin to sign.
+  'domains.check': 'POST /v1/domains/{}/check',
   // What is sent is made.
   'messages.send': 'POST /v1/messages',
   'status.get': 'GET /v1/status',

@@ -4,6 +4,7 @@
  * verb; a verb is one transaction unless its own page says otherwise. Verbs inside a project take the project's id first.
  */
 import type { DeleteProject } from './access/delete-project.ts';
+import { type DomainDeps, domainVerbs } from './access/domains.ts';
 import { type Keys, keyVerbs } from './access/keys.ts';
 import { type Projects, projectVerbs } from './access/projects.ts';
 import type { Reports } from './analytics/reports.ts';
@@ -22,11 +23,10 @@ import { messageVerbs } from './delivery/transactional/messages.ts';
 import type { SendTransactional } from './delivery/transactional/send-transactional.ts';
 import type { ProjectResources } from './project-verbs.ts';
 import type { PublicActions } from './tracking/public-actions.ts';
-import type { UnitOfWork } from './unit-of-work.ts';
 import { checkedVerbs } from './verb-input.ts';
 
 export type { Project } from '../domain/access/index.ts';
-export { SCOPES } from '../domain/access/index.ts';
+export { FINDING_SUBJECTS, SCOPES } from '../domain/access/index.ts';
 export type { CampaignReport, CounterKind, DailySeries } from '../domain/analytics/index.ts';
 export type {
   CampaignFacts as Campaign,
@@ -41,6 +41,7 @@ export { mailboxParts } from '../domain/shared/email-address.ts';
 export { MOMENT_PATTERN, type Moment, parseMoment } from '../domain/shared/moment.ts';
 export type { Page, PageRequest } from '../domain/shared/page.ts';
 export { networkOf } from '../domain/tracking/index.ts';
+export type { DomainFacts } from './access/domains.ts';
 export type { Keys } from './access/keys.ts';
 export type { Projects } from './access/projects.ts';
 export type { Imports } from './audience/imports.ts';
@@ -71,9 +72,8 @@ export interface InstanceVerbs {
 
 export interface Application extends InstanceVerbs, ProjectResources {}
 
-export interface ApplicationParts {
+export interface ApplicationParts extends DomainDeps {
   readonly deleteProject: DeleteProject;
-  readonly work: UnitOfWork;
   readonly desk: CampaignDesk;
   readonly transactional: SendTransactional;
   readonly resend: ResendCampaign;
@@ -103,6 +103,7 @@ export function createApplication(parts: ApplicationParts): Application {
     suppressions: checkedVerbs('suppressions', suppressionVerbs(parts)),
     templates: checkedVerbs('templates', templateVerbs(parts)),
     campaigns: checkedVerbs('campaigns', campaignVerbs(parts)),
+    domains: checkedVerbs('domains', domainVerbs(parts)),
     messages: checkedVerbs('messages', messageVerbs(parts)),
   };
 }

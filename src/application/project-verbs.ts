@@ -1,4 +1,5 @@
 import type { Id } from '../domain/shared/ids.ts';
+import type { Domains } from './access/domains.ts';
 import type { Imports } from './audience/imports.ts';
 import type { Lists } from './audience/lists.ts';
 import type { Subscribers } from './audience/subscribers.ts';
@@ -17,6 +18,7 @@ export interface ProjectResources {
   readonly templates: Templates;
   readonly campaigns: Campaigns;
   readonly messages: Messages;
+  readonly domains: Domains;
 }
 
 /** The verbs of a resource without the project's id in front. */
@@ -48,6 +50,7 @@ export function verbsOfProject(resources: ProjectResources, projectId: () => Pro
     templates: bound('templates'),
     campaigns: bound('campaigns'),
     messages: bound('messages'),
+    domains: bound('domains'),
   };
 }
 

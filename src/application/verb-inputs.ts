@@ -15,6 +15,7 @@ import type { AudienceInput } from '../domain/shared/audience.ts';
 import { isId } from '../domain/shared/ids.ts';
 import type { PageRequest } from '../domain/shared/page.ts';
 import type { ProjectDeleting } from './access/delete-project.ts';
+import type { Domains } from './access/domains.ts';
 import type { Keys } from './access/keys.ts';
 import type { Projects } from './access/projects.ts';
 import type { DaysAsked, ReportOptions } from './analytics/reports.ts';
@@ -308,6 +309,14 @@ export const VERB_INPUTS = {
     list: [project, page],
     get: [project, id('message')],
   },
+  domains: {
+    create: [project, strict<Parameters<Domains['create']>[1]>({ name: z.string() })],
+    list: [project, page],
+    get: [project, named('sending domain')],
+    check: [project, named('sending domain')],
+    rotate: [project, named('sending domain')],
+    delete: [project, named('sending domain')],
+  },
 } as const satisfies {
   readonly projects: Inputs<Projects>;
   readonly keys: Inputs<Keys>;
@@ -320,6 +329,7 @@ export const VERB_INPUTS = {
   readonly templates: Inputs<Templates>;
   readonly campaigns: Inputs<Campaigns>;
   readonly messages: Inputs<Messages>;
+  readonly domains: Inputs<Domains>;
 };
 
 /** One entry per verb: a verb without one, or an entry without a verb, does not compile. */

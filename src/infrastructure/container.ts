@@ -35,7 +35,7 @@ import { EngagementRecorder } from '../application/tracking/engagement-recorder.
 import { PublicActions } from '../application/tracking/public-actions.ts';
 import { recordEngagement } from '../application/tracking/record-engagement.ts';
 import type { UnitOfWork } from '../application/unit-of-work.ts';
-import type { KeyRing } from '../domain/access/index.ts';
+import type { Dns, KeyRing } from '../domain/access/index.ts';
 import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
 import type { Clock } from '../domain/shared/clock.ts';
 import type { Id, Ids } from '../domain/shared/ids.ts';
@@ -43,6 +43,7 @@ import type { EngagementEvent } from '../domain/tracking/index.ts';
 import type { Config } from './config.ts';
 import { StreamedSubscriberFiles } from './files/subscriber-files.ts';
 import { Jobs } from './jobs/pg-boss.ts';
+import { SystemDns } from './network/dns.ts';
 import { PostgresImportLoader } from './postgres/audience-import-loader.ts';
 import type { ConnectionSettings } from './postgres/connection.ts';
 import { isTransient } from './postgres/errors.ts';
@@ -52,6 +53,7 @@ import { type Orm, PostgresUnitOfWork } from './postgres/unit-of-work.ts';
 import { createRenderer, type MjmlRenderer } from './rendering/renderer.ts';
 import { randomIds } from './system.ts';
 import { provide, type Token, token } from './tokens.ts';
+import { parseSmtpUrl } from './transports/smtp-url.ts';
 import { ThreadWatcher } from './watcher/thread-watcher.ts';
 
 export const SHARD_SIZE = 10_000;
@@ -80,6 +82,8 @@ export interface Parts {
   readonly works: boolean;
   readonly clock: Clock;
   readonly ids?: Ids | undefined;
+  /** Default: the name servers of this machine. */
+  readonly dns?: Dns | undefined;
   readonly random?: (() => number) | undefined;
   readonly bulkRetry?: RetryPolicy | undefined;
   readonly transactionalRetry?: RetryPolicy | undefined;
@@ -107,6 +111,7 @@ export const tokens = {
   works: token<boolean>('works'),
   clock: token<Clock>('clock'),
   ids: token<Ids>('ids'),
+  dns: token<Dns>('dns'),
   random: token<() => number>('random'),
   bulkRetry: token<RetryPolicy | undefined>('bulk-retry'),
   transactionalRetry: token<RetryPolicy | undefined>('transactional-retry'),
@@ -159,6 +164,7 @@ export function wire(parts: Parts): Wired {
   constant(tokens.works, parts.works);
   constant(tokens.clock, parts.clock);
   constant(tokens.ids, parts.ids ?? randomIds(parts.clock));
+  constant(tokens.dns, parts.dns ?? new SystemDns());
   constant(tokens.random, parts.random ?? Math.random);
   constant(tokens.bulkRetry, parts.bulkRetry);
   constant(tokens.transactionalRetry, parts.transactionalRetry);
@@ -295,7 +301,7 @@ function wireTracking(container: Container): void {
 }
 
 function wireFaces(container: Container): void {
-  const { clock, config, databaseEnds, desk, explain, ids, imports, jobs, keys } = tokens;
+  const { clock, config, databaseEnds, desk, dns, explain, ids, imports, jobs, keys } = tokens;
   const { deleteProject, orm, recipients, reports, resend, statusBoard, transactional, work } = tokens;
   provide(
     container,
@@ -319,10 +325,28 @@ function wireFaces(container: Container): void {
   provide(
     container,
     tokens.application,
-    { work, desk, transactional, resend, explain, imports, reports, recipients, statusBoard, deleteProject },
-    (deps) => createApplication(deps),
+    {
+      work,
+      keys,
+      dns,
+      clock,
+      config,
+      desk,
+      transactional,
+      resend,
+      explain,
+      imports,
+      reports,
+      recipients,
+      statusBoard,
+      deleteProject,
+    },
+    ({ config, ...deps }) => createApplication({ ...deps, sendingHosts: () => hostsOf(config) }),
   );
 }
+
+/** Hosts that mail is handed to, as far as this process is told. */
+const hostsOf = ({ smtpUrl }: Config): readonly string[] => (smtpUrl === undefined ? [] : [parseSmtpUrl(smtpUrl).host]);
 
 /** Every handler has data of its own kind; the queue knows only that it is an object. */
 const handler = <Data extends object>(job: JobHandler<Data>['job'], handle: (data: Data) => Promise<void>): JobHandler =>

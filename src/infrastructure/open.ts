@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { RecipientDataSource } from '../application/delivery/bulk/sending-ports.ts';
 import type { Log } from '../application/log.ts';
 import type { Scope } from '../application/unit-of-work.ts';
-import { KeyRing } from '../domain/access/index.ts';
+import { type Dns, KeyRing } from '../domain/access/index.ts';
 import { isLoopbackHost, type RetryPolicy, type Transport } from '../domain/delivery/index.ts';
 import { cleanUp } from '../domain/shared/clean-up.ts';
 import type { Clock } from '../domain/shared/clock.ts';
@@ -54,6 +54,8 @@ export interface OpenOptions {
   readonly works: boolean;
   /** Of this machine. Only its monotonic time is used: dates come from the database's clock. */
   readonly clock?: Clock | undefined;
+  /** Default: the name servers of this machine. */
+  readonly dns?: Dns | undefined;
   readonly bulkRetry?: RetryPolicy | undefined;
   readonly transactionalRetry?: RetryPolicy | undefined;
   readonly recipientData?: RecipientDataSource | undefined;

@@ -10,6 +10,7 @@ import type { ConnectionSettings } from '../../src/infrastructure/postgres/conne
 import { DatabaseClock } from '../../src/infrastructure/postgres/database-clock.ts';
 import { createTestDatabase } from './database.ts';
 import { urlOf } from './database-url.ts';
+import { FakeDns } from './fake-dns.ts';
 import { handTime } from './hand-clock.ts';
 
 export { urlOf } from './database-url.ts';
@@ -58,6 +59,7 @@ export async function openTestInstance(
     works: false,
     destination: 'none',
     log: silentLog,
+    dns: new FakeDns(),
     secretKeys: [Buffer.from(TEST_SECRET, 'hex')],
     ...(time === undefined ? {} : { clock: time.clock }),
     ...rest,

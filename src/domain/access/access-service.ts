@@ -7,15 +7,19 @@ import type { AccessStore } from './access-store.ts';
 import { ApiKey, type NewApiKey } from './api-key.ts';
 import { generateApiSecret, hashApiSecret, isApiSecret } from './api-secret.ts';
 import { Caller } from './caller.ts';
+import { AccessDomains } from './domains/access-domains.ts';
+import type { DomainStore } from './domains/domain-store.ts';
 import { type NewProject, Project, type ProjectChanges } from './project.ts';
 
 /** The verbs of the context. Each runs inside the caller's unit of work. */
 export class AccessService {
+  readonly domains: AccessDomains;
   private readonly store: AccessStore;
   private readonly clock: Clock;
   private readonly ids: Ids;
 
-  constructor(deps: { store: AccessStore; clock: Clock; ids: Ids }) {
+  constructor(deps: { store: AccessStore; domains: DomainStore; clock: Clock; ids: Ids }) {
+    this.domains = new AccessDomains({ store: deps.domains, clock: deps.clock, ids: deps.ids });
     this.store = deps.store;
     this.clock = deps.clock;
     this.ids = deps.ids;

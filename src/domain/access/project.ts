@@ -1,6 +1,7 @@
 import { DomainError, InvalidInput } from '../shared/errors.ts';
 import type { Id } from '../shared/ids.ts';
 import { parseSlug, slugOf } from '../shared/slug.ts';
+import { isWithin, parseDomain } from './domain-name.ts';
 
 /** What a caller says about a project. */
 export interface ProjectProfile {
@@ -45,6 +46,8 @@ export interface ProjectChanges {
 
 export interface ProjectState extends ProjectProfile {
   readonly id: Id;
+  /** Sending domains whose keys were found in the DNS. Empty: mail is not signed, and `authorDomains` decides. */
+  readonly verifiedDomains: readonly string[];
   readonly createdAt: Date;
   /** Grows with every change. */
   readonly version: number;
@@ -63,6 +66,7 @@ export class Project implements ProjectState {
   readonly defaultLanguage!: string;
   readonly keepMessagesDays!: number;
   readonly keepEventsDays!: number;
+  readonly verifiedDomains!: readonly string[];
   readonly createdAt!: Date;
   readonly version!: number;
 
@@ -84,6 +88,7 @@ export class Project implements ProjectState {
       defaultLanguage: parseLanguage(wish.defaultLanguage ?? 'en'),
       keepMessagesDays: parseDays(wish.keepMessagesDays ?? KEEP_MESSAGES_DAYS, '/keepMessagesDays'),
       keepEventsDays: parseDays(wish.keepEventsDays ?? KEEP_EVENTS_DAYS, '/keepEventsDays'),
+      verifiedDomains: [],
       createdAt: now,
       version: 1,
     });
@@ -107,14 +112,29 @@ export class Project implements ProjectState {
     });
   }
 
-  /** @param address already parsed: its domain is in A-labels and lower case. @throws AuthorRefused */
+  /**
+   * Once the project has verified sending domains, its authors must be of one of them: other mail would not be signed.
+   * @param address already parsed: its domain is in A-labels and lower case. @throws AuthorRefused, AuthorUnverified
+   */
   requireAuthor(address: string): void {
-    const domain = address.slice(address.lastIndexOf('@') + 1);
+    if (this.verifiedDomains.length > 0) {
+      if (this.signingDomain(address) === undefined) throw new AuthorUnverified(address, this.verifiedDomains);
+      return;
+    }
+    const domain = domainOf(address);
     const allowed = [this.senderDomain, ...this.authorDomains];
-    const fits = (own: string) => own === ANY_DOMAIN || domain === own || domain.endsWith(`.${own}`);
-    if (!allowed.some(fits)) throw new AuthorRefused(address, allowed);
+    if (!allowed.some((own) => own === ANY_DOMAIN || isWithin(domain, own))) throw new AuthorRefused(address, allowed);
+  }
+
+  /** The verified domain that signs for this author: its own, or the nearest one above it (relaxed alignment of RFC 9989). */
+  signingDomain(address: string): string | undefined {
+    const domain = domainOf(address);
+    const own = this.verifiedDomains.filter((name) => isWithin(domain, name));
+    return own.toSorted((a, b) => b.length - a.length)[0];
   }
 }
+
+const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
 
 /** The project's mail is signed and reported for its own domains: an author of another domain would fail DMARC. */
 export class AuthorRefused extends DomainError {
@@ -124,6 +144,19 @@ export class AuthorRefused extends DomainError {
     super(
       `The author ${address} is outside the project's domains (${domains.join(', ')}). Use an address there, or allow the domain: ` +
         'pennypost project update --author-domain <domain>, or authorDomains of PATCH /v1/project.',
+      '/content/author/address',
+    );
+  }
+}
+
+/** The project has sending domains, and the author belongs to another one. */
+export class AuthorUnverified extends DomainError {
+  readonly code = 'project.author_unverified';
+  readonly kind = 'invalid';
+  constructor(address: string, domains: readonly string[]) {
+    super(
+      `The domain of the author ${address} is not a verified sending domain of the project (${domains.join(', ')}). ` +
+        'Use an address there, or add the domain: pennypost domain create <domain>, or POST /v1/domains.',
       '/content/author/address',
     );
   }
@@ -162,19 +195,6 @@ function slugFrom(name: string): string {
     throw new InvalidInput(`No slug can be made from "${name.slice(0, 60)}". Give one: a-z, 0-9 and hyphens.`, '/slug');
   return slug;
 }
-
-/** A host name with at least two labels, as A-labels in lower case (RFC 5890); the URL parser does the IDNA part. */
-function parseDomain(text: string, pointer: string): string {
-  const written = text.trim().replace(/\.$/, '');
-  const host = /[\s/:@?#%\\[\]]/.test(written) ? '' : (URL.parse(`http://${written}`)?.hostname ?? '');
-  const labels = host.split('.');
-  if (host.length > 253 || labels.length < 2 || /^\d+$/.test(labels.at(-1)!) || !labels.every((label) => LABEL.test(label))) {
-    throw new InvalidInput(`"${text.slice(0, 60)}" is not a domain name such as news.example.com.`, pointer);
-  }
-  return host;
-}
-
-const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 function parseBaseUrl(text: string): string {
   const url = URL.parse(text.trim());

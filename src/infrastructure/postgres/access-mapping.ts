@@ -17,6 +17,7 @@ const ProjectMapping = defineEntity({
     defaultLanguage: p.text(),
     keepMessagesDays: p.integer(),
     keepEventsDays: p.integer(),
+    verifiedDomains: p.array(),
     createdAt: p.datetime(),
     version: p.integer().version(),
   },

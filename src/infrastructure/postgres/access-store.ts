@@ -13,7 +13,7 @@ import {
 import type { Session } from './session.ts';
 
 const PROJECT = `id, name, slug, sender_domain as "senderDomain", author_domains as "authorDomains", tracking_base_url as "trackingBaseUrl", postal_address as "postalAddress",
-  time_zone as "timeZone", default_language as "defaultLanguage", keep_messages_days as "keepMessagesDays", keep_events_days as "keepEventsDays", created_at as "createdAt", version`;
+  time_zone as "timeZone", default_language as "defaultLanguage", keep_messages_days as "keepMessagesDays", keep_events_days as "keepEventsDays", verified_domains as "verifiedDomains", created_at as "createdAt", version`;
 const KEY = `project_id as "projectId", id, name, scopes, secret_hash as "secretHash", requests_per_second as "requestsPerSecond",
   created_at as "createdAt", expires_at as "expiresAt", revoked_at as "revokedAt", last_used_at as "lastUsedAt"`;
 

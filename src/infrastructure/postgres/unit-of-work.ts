@@ -10,6 +10,7 @@ import { DeliveryService, type RetryPolicy } from '../../domain/delivery/index.t
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Ids } from '../../domain/shared/ids.ts';
 import { TrackingService } from '../../domain/tracking/index.ts';
+import { PostgresDomainStore } from './access-domains.ts';
 import { PostgresAccessStore } from './access-store.ts';
 import { PostgresAnalyticsStore } from './analytics-store.ts';
 import { postgresAudienceStores } from './audience-store.ts';
@@ -69,7 +70,8 @@ export class PostgresUnitOfWork implements UnitOfWork {
   #scope(session: Session, due: Set<string>): Scope {
     const { clock, ids, keys, random, bulkRetry, transactionalRetry } = this.#deps;
     return lazily({
-      access: () => new AccessService({ store: new PostgresAccessStore(session), clock, ids }),
+      access: () =>
+        new AccessService({ store: new PostgresAccessStore(session), domains: new PostgresDomainStore(session), clock, ids }),
       audience: () =>
         new AudienceService({
           stores: postgresAudienceStores(session),

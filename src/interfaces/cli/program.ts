@@ -7,6 +7,7 @@ import { tryingCommands } from './campaign-try.ts';
 import { type Cli, example } from './cli.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand, migrateCommand } from './doctor.ts';
+import { domainCommands } from './domain.ts';
 import { EXIT, EXIT_CODES } from './exit-codes.ts';
 import { importCommands } from './import.ts';
 import type { Interruption } from './interruption.ts';
@@ -87,6 +88,7 @@ export function fill(program: Command, cli: Cli): void {
   statusCommand(program, cli);
   projectCommands(program, cli);
   keyCommands(program, cli);
+  domainCommands(program, cli);
   listCommands(program, cli);
   subscriberRecordCommands(subscriberCommands(program, cli), cli);
   suppressionCommands(program, cli);

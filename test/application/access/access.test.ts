@@ -11,6 +11,7 @@ import {
 import { NotFound } from '../../../src/domain/shared/errors.ts';
 import { uuidv7 } from '../../../src/domain/shared/ids.ts';
 import { InvalidCursor } from '../../../src/domain/shared/page.ts';
+import { PostgresDomainStore } from '../../../src/infrastructure/postgres/access-domains.ts';
 import { PostgresAccessStore } from '../../../src/infrastructure/postgres/access-store.ts';
 import { inTransaction } from '../../../src/infrastructure/postgres/session.ts';
 import { openTestOrm } from '../../support/database.ts';
@@ -36,6 +37,7 @@ function access<T>(work: (service: AccessService) => Promise<T>): Promise<T> {
     work(
       new AccessService({
         store: new PostgresAccessStore(session),
+        domains: new PostgresDomainStore(session),
         clock: { now: () => new Date(now), monotonic: () => now },
         ids: { next: () => uuidv7(START + ++made, Buffer.alloc(10, made)) },
       }),

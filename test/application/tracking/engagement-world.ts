@@ -4,6 +4,7 @@ import { AccessService } from '../../../src/domain/access/index.ts';
 import { AnalyticsService } from '../../../src/domain/analytics/index.ts';
 import type { Clock } from '../../../src/domain/shared/clock.ts';
 import { type EngagementEvent, TrackingService, type UnsubscribeEvent } from '../../../src/domain/tracking/index.ts';
+import { PostgresDomainStore } from '../../../src/infrastructure/postgres/access-domains.ts';
 import { PostgresAccessStore } from '../../../src/infrastructure/postgres/access-store.ts';
 import { PostgresAnalyticsStore } from '../../../src/infrastructure/postgres/analytics-store.ts';
 import { inTransaction, type Session } from '../../../src/infrastructure/postgres/session.ts';
@@ -46,7 +47,12 @@ export async function openEngagementWorld(): Promise<EngagementWorld> {
   };
   const clock: Clock = { now: () => world.now, monotonic: () => performance.now() };
   const contextsOf = (session: Session): Contexts => ({
-    access: new AccessService({ store: new PostgresAccessStore(session), clock, ids: { next: () => randomUUID() } }),
+    access: new AccessService({
+      store: new PostgresAccessStore(session),
+      domains: new PostgresDomainStore(session),
+      clock,
+      ids: { next: () => randomUUID() },
+    }),
     tracking: new TrackingService({ store: new PostgresTrackingStore(session), clock }),
     analytics: new AnalyticsService({ store: new PostgresAnalyticsStore(session), clock }),
     session,

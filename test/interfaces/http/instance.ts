@@ -14,6 +14,7 @@ import { createHttpApp } from '../../../src/interfaces/http/app.ts';
 import type { HttpEnv } from '../../../src/interfaces/http/dispatch.ts';
 import type { ObjectKind } from '../../../src/interfaces/http/schemas.ts';
 import { openTestOrm } from '../../support/database.ts';
+import { FakeDns } from '../../support/fake-dns.ts';
 
 /** A whole instance over a database of its own: everything real but the transport, which nothing here asks. */
 export interface Instance {
@@ -51,6 +52,7 @@ export async function openInstance(): Promise<Instance> {
     localTransport: true,
     publicUrl: 'http://localhost',
     clock: systemClock,
+    dns: new FakeDns(),
     processName: undefined,
     isGone: async () => false,
     works: false,
@@ -152,6 +154,7 @@ export async function createTenant({ application, work }: Instance): Promise<Ten
         audience: { include: [{ list: (await makers.list(`${name}-list`)).id }] },
       }),
     message: (name) => application.messages.send(projectId, { to: `${name}@example.com`, content }),
+    domain: (name) => application.domains.create(projectId, { name: `${name}.example` }),
     key: async (name) => (await application.keys.create(projectId, { name, scopes: ['audience.read'] })).key,
   };
   return {

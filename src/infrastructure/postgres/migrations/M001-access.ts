@@ -16,6 +16,7 @@ export class M001Access extends Migration {
       default_language text not null,
       keep_messages_days int not null,
       keep_events_days int not null,
+      verified_domains text[] not null default '{}',
       created_at timestamptz not null,
       version int not null default 1
     )`);
@@ -47,5 +48,33 @@ export class M001Access extends Migration {
       created_at timestamptz not null,
       paused_at timestamptz
     )`);
+    this.addSql(`create table pennypost_access.domain (
+      project_id uuid not null,
+      id uuid not null,
+      name text not null,
+      created_at timestamptz not null,
+      verified_at timestamptz,
+      checked_at timestamptz,
+      findings jsonb not null default '[]',
+      primary key (project_id, id),
+      unique (project_id, name)
+    )`);
+    // The state follows from the three times; the private key is removed when another key has taken over.
+    this.addSql(`create table pennypost_access.dkim_key (
+      project_id uuid not null,
+      id uuid not null,
+      domain_id uuid not null,
+      selector text not null,
+      algorithm text not null,
+      public_key text not null,
+      sealed_private_key bytea,
+      created_at timestamptz not null,
+      activated_at timestamptz,
+      replaced_at timestamptz,
+      primary key (project_id, id),
+      foreign key (project_id, domain_id) references pennypost_access.domain (project_id, id) on delete cascade
+    )`);
+    // Finds the keys of a domain.
+    this.addSql('create index dkim_key_domain on pennypost_access.dkim_key (project_id, domain_id)');
   }
 }

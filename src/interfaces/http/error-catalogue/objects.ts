@@ -131,6 +131,22 @@ export const AUDIENCE: ErrorSection = {
       remedy:
         "Use an address of the project's domain or a subdomain, or allow the domain: `authorDomains` of `PATCH /v1/project`, `pennypost project update --author-domain`.",
     },
+    'project.author_unverified': {
+      kind: 'invalid',
+      meaning:
+        'The project has verified sending domains, and the author’s address is of another domain: its mail would not be signed.',
+      remedy: 'Use an address of a verified domain, or add the domain with `pennypost domain create` (`POST /v1/domains`).',
+    },
+    'domain.taken': {
+      kind: 'conflict',
+      meaning: 'The project has this sending domain already.',
+      remedy: 'Use the existing domain: `pennypost domain get` (`GET /v1/domains`).',
+    },
+    'domain.rotation_pending': {
+      kind: 'conflict',
+      meaning: 'New keys of the domain already wait for their DNS records.',
+      remedy: 'Set the records that `pennypost domain get` shows, then check the domain.',
+    },
     'import.busy': {
       kind: 'limited',
       meaning: 'This process already runs as many imports as it may.',

@@ -3,6 +3,7 @@ import type { Application } from '../../../application/application.ts';
 import type { Route } from '../route.ts';
 import { campaignAudienceRoutes } from './campaign-audience.ts';
 import { campaignRoutes } from './campaigns.ts';
+import { domainRoutes } from './domains.ts';
 import { importRoutes } from './imports.ts';
 import { keyRoutes } from './keys.ts';
 import { listRoutes } from './lists.ts';
@@ -25,6 +26,7 @@ export const routes: readonly Route<Application>[] = [
   ...messageRoutes,
   ...reportRoutes,
   ...projectRoutes,
+  ...domainRoutes,
   ...keyRoutes,
   ...statusRoutes,
 ];
