@@ -52,6 +52,7 @@ const PATHS: Readonly<Record<string, string>> = {
   // Addresses do not belong into URLs, which end up in logs.
   'suppressions.lookup': 'POST /v1/suppressions/lookup',
   'suppressions.lift': 'POST /v1/suppressions/lift',
+  'routes.explain': 'POST /v1/routes/explain',
   'campaigns.recipientsCsv': 'GET /v1/campaigns/{}/recipients.csv',
   // It keeps what it finds, and new keys begin to sign.
   'domains.check': 'POST /v1/domains/{}/check',

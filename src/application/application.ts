@@ -18,6 +18,9 @@ import { campaignVerbs } from './campaign/campaigns.ts';
 import type { ExplainCampaign } from './campaign/explain-campaign.ts';
 import type { ResendCampaign } from './campaign/resend-campaign.ts';
 import { templateVerbs } from './campaign/templates.ts';
+import { routeVerbs } from './delivery/routing/routes.ts';
+import { transportVerbs } from './delivery/routing/transports.ts';
+import type { VerifyTransport } from './delivery/routing/verify-transport.ts';
 import type { Status, StatusBoard } from './delivery/status/status-board.ts';
 import { messageVerbs } from './delivery/transactional/messages.ts';
 import type { SendTransactional } from './delivery/transactional/send-transactional.ts';
@@ -36,7 +39,8 @@ export type {
   Template,
 } from '../domain/campaign/index.ts';
 export { ContentInvalid } from '../domain/campaign/index.ts';
-export type { LedgerRow, MessageFacts, MessageState } from '../domain/delivery/index.ts';
+export type { LedgerRow, MessageFacts, MessageState, SendingLane } from '../domain/delivery/index.ts';
+export { SENDING_LANES, secretSettings, TRANSPORT_KINDS } from '../domain/delivery/index.ts';
 export { mailboxParts } from '../domain/shared/email-address.ts';
 export { MOMENT_PATTERN, type Moment, parseMoment } from '../domain/shared/moment.ts';
 export type { Page, PageRequest } from '../domain/shared/page.ts';
@@ -54,6 +58,8 @@ export { LEFT_OUT_REASONS } from './campaign/explain-campaign.ts';
 export type { CampaignRecipient } from './campaign/recipients.ts';
 export { RESEND_TARGETS, type ResendTarget } from './campaign/resend-campaign.ts';
 export type { Templates } from './campaign/templates.ts';
+export type { Routes } from './delivery/routing/routes.ts';
+export type { Transports } from './delivery/routing/transports.ts';
 export type { Status } from './delivery/status/status-board.ts';
 export type { Messages } from './delivery/transactional/messages.ts';
 export { type InProject, type ProjectResources, type ProjectVerbs, verbsOfProject } from './project-verbs.ts';
@@ -80,6 +86,7 @@ export interface ApplicationParts extends DomainDeps {
   readonly explain: ExplainCampaign;
   readonly imports: ImportSubscribers;
   readonly reports: Reports;
+  readonly verifyTransport: VerifyTransport;
   readonly recipients: PublicActions;
   readonly statusBoard: StatusBoard;
 }
@@ -105,5 +112,7 @@ export function createApplication(parts: ApplicationParts): Application {
     campaigns: checkedVerbs('campaigns', campaignVerbs(parts)),
     domains: checkedVerbs('domains', domainVerbs(parts)),
     messages: checkedVerbs('messages', messageVerbs(parts)),
+    transports: checkedVerbs('transports', transportVerbs(parts)),
+    routes: checkedVerbs('routes', routeVerbs(parts)),
   };
 }

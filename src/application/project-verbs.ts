@@ -6,6 +6,8 @@ import type { Subscribers } from './audience/subscribers.ts';
 import type { Suppressions } from './audience/suppressions.ts';
 import type { Campaigns } from './campaign/campaigns.ts';
 import type { Templates } from './campaign/templates.ts';
+import type { Routes } from './delivery/routing/routes.ts';
+import type { Transports } from './delivery/routing/transports.ts';
 import type { Messages } from './delivery/transactional/messages.ts';
 import { STREAMS } from './verb-input.ts';
 
@@ -19,6 +21,8 @@ export interface ProjectResources {
   readonly campaigns: Campaigns;
   readonly messages: Messages;
   readonly domains: Domains;
+  readonly transports: Transports;
+  readonly routes: Routes;
 }
 
 /** The verbs of a resource without the project's id in front. */
@@ -51,6 +55,8 @@ export function verbsOfProject(resources: ProjectResources, projectId: () => Pro
     campaigns: bound('campaigns'),
     messages: bound('messages'),
     domains: bound('domains'),
+    transports: bound('transports'),
+    routes: bound('routes'),
   };
 }
 

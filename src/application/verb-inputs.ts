@@ -10,7 +10,7 @@ import type {
   SuppressionFilter,
 } from '../domain/audience/index.ts';
 import type { CampaignFilter, CampaignInput, ContentInput } from '../domain/campaign/index.ts';
-import type { LedgerFilter } from '../domain/delivery/index.ts';
+import type { LedgerFilter, NewTransport, RouteChanges, TransportChanges } from '../domain/delivery/index.ts';
 import type { AudienceInput } from '../domain/shared/audience.ts';
 import { isId } from '../domain/shared/ids.ts';
 import type { PageRequest } from '../domain/shared/page.ts';
@@ -30,6 +30,9 @@ import type { As, Writing } from './campaign/campaign-desk.ts';
 import type { Campaigns } from './campaign/campaigns.ts';
 import type { LeftOutSearch } from './campaign/explain-campaign.ts';
 import type { NewTemplate, TemplateChanges, Templates } from './campaign/templates.ts';
+import type { ExplainRequest } from './delivery/routing/explain-route.ts';
+import type { RouteInput, Routes } from './delivery/routing/routes.ts';
+import type { TransportDeleting, Transports } from './delivery/routing/transports.ts';
 import type { Messages } from './delivery/transactional/messages.ts';
 import type { SendInput } from './delivery/transactional/send-transactional.ts';
 import type { PublicActions } from './tracking/public-actions.ts';
@@ -147,6 +150,9 @@ const subscriberFilter = {
 };
 const ledgerState = z.enum(['submitted', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled']);
 const exclusionReason = z.enum(['erased', 'suppressed', 'excluded_list', 'unconfirmed', 'unsubscribed']);
+const limits = { maxConnections: z.number().nullable().optional(), messagesPerSecond: z.number().nullable().optional() };
+const lane = z.enum(['transactional', 'bulk']).optional();
+const order = { priority: z.number().optional(), weight: z.number().optional() };
 const days = strict<DaysAsked>({ from: z.string().optional(), to: z.string().optional() }).optional();
 const importRequest = {
   lists: allNamed('list'),
@@ -317,6 +323,40 @@ export const VERB_INPUTS = {
     rotate: [project, named('sending domain')],
     delete: [project, named('sending domain')],
   },
+  transports: {
+    create: [
+      project,
+      strict<NewTransport>({
+        ...limits,
+        kind: text,
+        name: text.optional(),
+        slug: text.optional(),
+        settings: json.optional(),
+      }),
+    ],
+    list: [project, page],
+    get: [project, named('transport')],
+    update: [
+      project,
+      named('transport'),
+      strict<TransportChanges>({
+        ...limits,
+        name: text.optional(),
+        settings: json.optional(),
+        state: z.enum(['active', 'disabled']).optional(),
+      }),
+    ],
+    delete: [project, named('transport'), strict<TransportDeleting>({ dryRun: flag }).optional()],
+    verify: [project, named('transport'), strict<{ to?: string }>({ to: z.string().optional() }).optional()],
+  },
+  routes: {
+    create: [project, strict<RouteInput>({ ...order, transport: named('transport'), lane, receivingGroup: text.optional() })],
+    list: [project, page],
+    get: [project, id('route')],
+    update: [project, id('route'), strict<RouteChanges>(order)],
+    delete: [project, id('route')],
+    explain: [project, z.string(), strict<ExplainRequest>({ lane }).optional()],
+  },
 } as const satisfies {
   readonly projects: Inputs<Projects>;
   readonly keys: Inputs<Keys>;
@@ -330,6 +370,8 @@ export const VERB_INPUTS = {
   readonly campaigns: Inputs<Campaigns>;
   readonly messages: Inputs<Messages>;
   readonly domains: Inputs<Domains>;
+  readonly transports: Inputs<Transports>;
+  readonly routes: Inputs<Routes>;
 };
 
 /** One entry per verb: a verb without one, or an entry without a verb, does not compile. */

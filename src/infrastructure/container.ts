@@ -26,6 +26,7 @@ import {
   sweepMessages,
   tendCampaigns,
 } from '../application/delivery/jobs.ts';
+import { VerifyTransport } from '../application/delivery/routing/verify-transport.ts';
 import { type DatabaseEnds, StatusBoard } from '../application/delivery/status/status-board.ts';
 import { Workers } from '../application/delivery/status/workers.ts';
 import { SendTransactional } from '../application/delivery/transactional/send-transactional.ts';
@@ -36,7 +37,7 @@ import { PublicActions } from '../application/tracking/public-actions.ts';
 import { recordEngagement } from '../application/tracking/record-engagement.ts';
 import type { UnitOfWork } from '../application/unit-of-work.ts';
 import type { Dns, KeyRing } from '../domain/access/index.ts';
-import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
+import type { RetryPolicy, Transport, TransportSettings } from '../domain/delivery/index.ts';
 import type { Clock } from '../domain/shared/clock.ts';
 import type { Id, Ids } from '../domain/shared/ids.ts';
 import type { EngagementEvent } from '../domain/tracking/index.ts';
@@ -59,6 +60,9 @@ import { ThreadWatcher } from './watcher/thread-watcher.ts';
 export const SHARD_SIZE = 10_000;
 
 /** What is opened before anything is wired, and what a host or a test may replace. */
+/** @param maxConnections undefined: the default of the kind */
+type OpenTransport = (settings: TransportSettings, maxConnections?: number) => Transport;
+
 export interface Parts {
   readonly config: Config;
   readonly connection: ConnectionSettings;
@@ -68,6 +72,8 @@ export interface Parts {
   readonly transport: Transport;
   /** Connections of its own for transactional mail, which never waits behind a campaign. */
   readonly transactionalTransport: Transport;
+  /** Opens a transport of a project. @throws Error when its settings cannot be used */
+  readonly openTransport: OpenTransport;
   /** The transport leads only to this machine: a public URL without https is then fine. */
   readonly localTransport: boolean;
   /** Of this process; see `LaunchOptions.publicUrl`. */
@@ -103,6 +109,7 @@ export const tokens = {
   log: token<Log>('log'),
   transport: token<Transport>('transport'),
   transactionalTransport: token<Transport>('transactional-transport'),
+  openTransport: token<OpenTransport>('open-transport'),
   localTransport: token<boolean>('local-transport'),
   publicUrl: token<string>('public-url'),
   servesInbox: token<boolean>('serves-inbox'),
@@ -133,6 +140,7 @@ export const tokens = {
   retention: token<Retention>('retention'),
   statusBoard: token<StatusBoard>('status-board'),
   transactional: token<SendTransactional>('send-transactional'),
+  verifyTransport: token<VerifyTransport>('verify-transport'),
   engagement: token<EngagementRecorder>('engagement-recorder'),
   recipients: token<PublicActions>('public-actions'),
   imports: token<ImportSubscribers>('import-subscribers'),
@@ -156,6 +164,7 @@ export function wire(parts: Parts): Wired {
   constant(tokens.log, parts.log);
   constant(tokens.transport, parts.transport);
   constant(tokens.transactionalTransport, parts.transactionalTransport);
+  constant(tokens.openTransport, parts.openTransport);
   constant(tokens.localTransport, parts.localTransport);
   constant(tokens.publicUrl, parts.publicUrl);
   constant(tokens.servesInbox, parts.servesInbox ?? false);
@@ -246,13 +255,15 @@ function wireCampaigns(container: Container): void {
 
 function wireSending(container: Container): void {
   const { bulk, clock, config, connection, desk, jobs, keys, log, renderer, tend, transactional, work, workerId } = tokens;
-  const { isGone, localTransport, onFatal, processName, recipientData, transactionalTransport, transport } = tokens;
+  const { ids, isGone, localTransport, openTransport, onFatal, processName, recipientData, transactionalTransport, transport } =
+    tokens;
   provide(
     container,
     transactional,
     { work, renderer, transport: transactionalTransport, keys, clock, log, workerId, isGone },
     (deps) => new SendTransactional({ ...deps, isTransient }),
   );
+  provide(container, tokens.verifyTransport, { work, renderer, openTransport, clock, ids }, (deps) => new VerifyTransport(deps));
   provide(
     container,
     bulk,
@@ -302,7 +313,7 @@ function wireTracking(container: Container): void {
 
 function wireFaces(container: Container): void {
   const { clock, config, databaseEnds, desk, dns, explain, ids, imports, jobs, keys } = tokens;
-  const { deleteProject, orm, recipients, reports, resend, statusBoard, transactional, work } = tokens;
+  const { deleteProject, orm, recipients, reports, resend, statusBoard, transactional, verifyTransport, work } = tokens;
   provide(
     container,
     imports,
@@ -340,6 +351,7 @@ function wireFaces(container: Container): void {
       recipients,
       statusBoard,
       deleteProject,
+      verifyTransport,
     },
     ({ config, ...deps }) => createApplication({ ...deps, sendingHosts: () => hostsOf(config) }),
   );

@@ -22,6 +22,7 @@ import { pooledSql } from './postgres/session.ts';
 import { sessionName } from './postgres/session-name.ts';
 import { systemClock } from './system.ts';
 import { MemoryTransport } from './transports/memory.ts';
+import { openTransport } from './transports/open-transport.ts';
 import { createSmtpTransport } from './transports/smtp.ts';
 import type { SmtpEvent } from './transports/smtp-pool.ts';
 import { parseSmtpUrl } from './transports/smtp-url.ts';
@@ -133,7 +134,8 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
     await clock.start();
     const keys = new KeyRing(options.secretKeys ?? (await readSecretKeys(config)));
     const stored: { publicUrl: string | undefined } = { publicUrl: undefined };
-    const wayOut = await openWayOut(options, lifecycle, () => ehloName(stored.publicUrl ?? config.publicUrl, pooledSql(orm)));
+    const name = () => ehloName(stored.publicUrl ?? config.publicUrl, pooledSql(orm));
+    const wayOut = await openWayOut(options, lifecycle, name);
     const ownPublicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
     const wired = wire({
       ...options,
@@ -145,6 +147,7 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       keys,
       transport: wayOut.transport,
       transactionalTransport: wayOut.transactionalTransport,
+      openTransport: (settings, maxConnections) => openTransport(settings, { maxConnections, name }),
       localTransport: options.localTransport ?? wayOut.local,
       publicUrl: ownPublicUrl,
       databaseEnds: () => database.ends(),

@@ -1,4 +1,5 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { KeyRing } from '../../src/domain/access/index.ts';
 import {
   DeliveryService,
   type DeliveryStores,
@@ -59,7 +60,8 @@ export class DeliveryWorld {
 
   delivery<T>(work: (delivery: DeliveryService) => Promise<T>): Promise<T> {
     const clock = aHandClock(AT);
-    const deps = { clock, ids: randomIds(clock), random: () => 1 };
+    const credentials = new KeyRing([Buffer.alloc(32, 7)]);
+    const deps = { clock, ids: randomIds(clock), random: () => 1, credentials };
     return this.run((stores) => work(new DeliveryService({ stores, ...deps })));
   }
 

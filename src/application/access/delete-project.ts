@@ -85,7 +85,8 @@ export class DeleteProject {
   }
 }
 
-async function campaignsInUse({ campaign }: Scope, projectId: Id): Promise<readonly CampaignFacts[]> {
+/** Campaigns that have or will have mail to send. */
+export async function campaignsInUse({ campaign }: Pick<Scope, 'campaign'>, projectId: Id): Promise<readonly CampaignFacts[]> {
   const found: CampaignFacts[] = [];
   for (const state of ['sending', 'paused', 'scheduled'] as const)
     for (let after: string | undefined; ; ) {

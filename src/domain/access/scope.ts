@@ -8,6 +8,8 @@ export const SCOPES = [
   'campaign.write',
   'campaign.send',
   'message.send',
+  'transport.read',
+  'transport.write',
   'report.read',
   'admin',
   'instance.read',

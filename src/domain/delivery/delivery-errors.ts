@@ -8,3 +8,21 @@ export class RunOpen extends DomainError {
     super('A run of this campaign has not ended. Wait until its report shows no pending recipients, then resend.');
   }
 }
+
+/** Another transport of the project has this short name. */
+export class TransportSlugTaken extends DomainError {
+  readonly code = 'transport.slug_taken';
+  readonly kind = 'conflict';
+  constructor(slug: string) {
+    super(`Another transport of this project is named "${slug}". Choose another slug.`, '/slug');
+  }
+}
+
+/** Messages may still take it. */
+export class TransportInUse extends DomainError {
+  readonly code = 'transport.in_use';
+  readonly kind = 'conflict';
+  constructor(slug: string, why: string) {
+    super(`The transport "${slug}" is in use: ${why}.`);
+  }
+}

@@ -3,6 +3,7 @@ import { PostgresLaneStore } from './delivery-lanes.ts';
 import { PostgresLedgerStore } from './delivery-ledger.ts';
 import { PostgresRunStore } from './delivery-runs.ts';
 import { PostgresTransactionalStore } from './delivery-transactional.ts';
+import { PostgresTransportStore } from './delivery-transports.ts';
 import type { Session } from './session.ts';
 
 /** What the delivery context keeps, over one session. */
@@ -11,4 +12,5 @@ export const postgresDeliveryStores = (session: Session): DeliveryStores => ({
   runs: new PostgresRunStore(session),
   lanes: new PostgresLaneStore(session),
   transactional: new PostgresTransactionalStore(session),
+  transports: new PostgresTransportStore(session),
 });

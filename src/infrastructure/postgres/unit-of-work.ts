@@ -89,6 +89,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
           clock,
           ids,
           random,
+          credentials: keys,
           bulkRetry,
           transactionalRetry,
         }),

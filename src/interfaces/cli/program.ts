@@ -17,6 +17,7 @@ import { listCommands } from './list.ts';
 import { messageCommands } from './message.ts';
 import { Output, type TextStream } from './output.ts';
 import { projectCommands } from './project.ts';
+import { routeCommands } from './route.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand, version, workCommand } from './serve.ts';
 import { statusCommand } from './status.ts';
@@ -24,6 +25,7 @@ import { subscriberCommands } from './subscriber.ts';
 import { subscriberRecordCommands } from './subscriber-records.ts';
 import { suppressionCommands } from './suppression.ts';
 import { templateCommands } from './template.ts';
+import { transportCommands } from './transport.ts';
 import type { Workbench } from './workbench.ts';
 
 /** What the process gives to the command line. */
@@ -101,6 +103,8 @@ export function fill(program: Command, cli: Cli): void {
   audienceCommands(campaign, cli);
   templateCommands(program, cli);
   sendCommand(messageCommands(program, cli), cli);
+  transportCommands(program, cli);
+  routeCommands(program, cli);
   example(
     program,
     'pennypost demo',

@@ -6,10 +6,11 @@ import type { ContentFile } from './content-file.ts';
 /** Reads a message file, or standard input. @throws ContentFileInvalid, InvalidInput */
 export async function readContent(cli: Cli, path: string): Promise<ContentFile> {
   const { parseContentFile } = await import('./content-file.ts');
-  return parseContentFile(path === '-' ? 'standard input' : path, await textOf(cli, path));
+  return parseContentFile(path === '-' ? 'standard input' : path, await readText(cli, path));
 }
 
-async function textOf(cli: Cli, path: string): Promise<string> {
+/** A text file in UTF-8, or standard input for `-`. @throws InvalidInput */
+export async function readText(cli: Cli, path: string): Promise<string> {
   try {
     const bytes = path === '-' ? await allOf(cli.stdin) : await readFile(path);
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

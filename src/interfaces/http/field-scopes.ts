@@ -26,6 +26,8 @@ export const FIELD_SCOPES = {
   'recipient.reply': { scope: 'audience.read', others: 'masked' },
   'report.pauseReason': { scope: 'audience.read', others: 'masked' },
   'report.reason': { scope: 'audience.read', others: 'masked' },
+  'transport.problem': { scope: 'audience.read', others: 'masked' },
+  'transport.reply': { scope: 'audience.read', others: 'masked' },
   'worker.trouble': { scope: 'audience.read', others: 'masked' },
   'worker.stuck': { scope: 'audience.read', others: 'masked' },
 } as const satisfies Readonly<Record<string, { readonly scope: Scope; readonly others: 'absent' | 'masked' }>>;

@@ -3,7 +3,17 @@ import { MOMENT_PATTERN, type Moment, parseMoment } from '../../application/appl
 import { InvalidInput } from '../../domain/shared/errors.ts';
 
 /** Kinds of objects that have ids in the API. By `x-object` the isolation test finds every place that takes such an id. */
-export type ObjectKind = 'list' | 'subscriber' | 'import' | 'template' | 'campaign' | 'message' | 'domain' | 'key';
+export type ObjectKind =
+  | 'list'
+  | 'subscriber'
+  | 'import'
+  | 'template'
+  | 'campaign'
+  | 'message'
+  | 'domain'
+  | 'transport'
+  | 'route'
+  | 'key';
 
 /** The id of an object of the caller's own project, in a request. An id of another project is treated as unknown. */
 export function idOf(kind: ObjectKind) {

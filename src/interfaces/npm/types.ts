@@ -6,8 +6,10 @@ import type {
   Messages,
   Project,
   Projects,
+  Routes,
   SubscriberDetails,
   Subscribers,
+  Transports,
 } from '../../application/application.ts';
 
 type Given<Verb extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType<Verb>>;
@@ -27,4 +29,9 @@ export type CampaignState = Given<Campaigns['get']>['state'];
 export type LedgerFilter = NonNullable<Parameters<Campaigns['recipients']>[2]>;
 /** What `messages.send` takes: an address, a template or content, variables. */
 export type MessageInput = Parameters<Messages['send']>[1];
+/** What `transports.create` takes: a kind and its settings. */
+export type TransportInput = Parameters<Transports['create']>[1];
+export type Transport = Given<Transports['get']>;
+export type RouteInput = Parameters<Routes['create']>[1];
+export type Route = Given<Routes['get']>;
 export type { Project };

@@ -48,6 +48,7 @@ export async function openInstance(): Promise<Instance> {
     keys: new KeyRing([generateSecretKey()]),
     log,
     transport: NOWHERE,
+    openTransport: () => NOWHERE,
     transactionalTransport: NOWHERE,
     localTransport: true,
     publicUrl: 'http://localhost',
@@ -132,6 +133,7 @@ export async function createTenant({ application, work }: Instance): Promise<Ten
   });
   const projectId = project.id;
   let made = 0;
+  let shared: { readonly id: Id } | undefined;
   const keyWith = async (...scopes: Scope[]) => {
     const { secret } = await application.keys.create(projectId, { name: 'test', scopes, requestsPerSecond: 1000 });
     return { authorization: `Bearer ${secret}` };
@@ -155,6 +157,12 @@ export async function createTenant({ application, work }: Instance): Promise<Ten
       }),
     message: (name) => application.messages.send(projectId, { to: `${name}@example.com`, content }),
     domain: (name) => application.domains.create(projectId, { name: `${name}.example` }),
+    transport: (name) =>
+      application.transports.create(projectId, { kind: 'smtp', name, settings: { host: '127.0.0.1', port: 9 } }),
+    route: async (name) => {
+      shared ??= await makers.transport(`${name}-transport`);
+      return application.routes.create(projectId, { transport: shared.id, priority: made });
+    },
     key: async (name) => (await application.keys.create(projectId, { name, scopes: ['audience.read'] })).key,
   };
   return {

@@ -131,5 +131,55 @@ export class M004Delivery extends Migration {
       progress jsonb not null,
       steady_since timestamptz not null default clock_timestamp()
     )`);
+    // One row per project that has or had transports: workers ask for the revision every second, and read the rest when it has grown.
+    this.addSql(`create table pennypost_delivery.routing (
+      project_id uuid primary key,
+      revision bigint not null
+    )`);
+    this.addSql(`create table pennypost_delivery.transport (
+      project_id uuid not null,
+      id uuid not null,
+      slug text not null,
+      name text not null,
+      kind text not null,
+      settings jsonb not null,
+      secret_names text[] not null,
+      secrets bytea,
+      max_connections int,
+      messages_per_second double precision,
+      state text not null,
+      version int not null,
+      created_at timestamptz not null,
+      updated_at timestamptz not null,
+      primary key (project_id, id),
+      unique (project_id, slug)
+    )`);
+    this.addSql(`create table pennypost_delivery.transport_health (
+      project_id uuid not null,
+      transport_id uuid not null,
+      state text not null,
+      cause text,
+      reason text,
+      openings int not null,
+      changed_at timestamptz,
+      next_trial_at timestamptz,
+      trial_by uuid,
+      trial_until timestamptz,
+      change int not null,
+      primary key (project_id, transport_id),
+      foreign key (project_id, transport_id) references pennypost_delivery.transport (project_id, id) on delete cascade
+    )`);
+    this.addSql(`create table pennypost_delivery.route (
+      project_id uuid not null,
+      id uuid not null,
+      transport_id uuid not null,
+      lane text,
+      receiving_group text,
+      priority int not null,
+      weight int not null,
+      created_at timestamptz not null,
+      primary key (project_id, id),
+      foreign key (project_id, transport_id) references pennypost_delivery.transport (project_id, id)
+    )`);
   }
 }

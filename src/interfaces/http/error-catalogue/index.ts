@@ -4,11 +4,11 @@ import { EXIT_CODE_OF_KIND } from '../../cli/exit-codes.ts';
 import { STATUS_OF_KIND } from '../problem.ts';
 import { CAMPAIGNS } from './campaigns.ts';
 import { CONTENT } from './content.ts';
-import { ACCESS, AUDIENCE, INPUT, MESSAGES } from './objects.ts';
+import { ACCESS, AUDIENCE, INPUT, MESSAGES, TRANSPORTS } from './objects.ts';
 import { REQUESTS } from './requests.ts';
 import { DATABASE, RUNNING } from './running.ts';
 
-export const ERROR_SECTIONS = [INPUT, ACCESS, AUDIENCE, CAMPAIGNS, CONTENT, MESSAGES, RUNNING, DATABASE, REQUESTS];
+export const ERROR_SECTIONS = [INPUT, ACCESS, AUDIENCE, CAMPAIGNS, CONTENT, MESSAGES, TRANSPORTS, RUNNING, DATABASE, REQUESTS];
 
 export const ERRORS_INTRODUCTION =
   'Every failure has a stable code for programs, and a message for people, which may change. Over HTTP it is a problem document (RFC 9457) with the code as `code` and a link to its row here as `type`. The command line prints one line on standard error, or one JSON object with `--json`. In Node it is a `DomainError` with `code`, `kind`, `message` and, where one field is wrong, `pointer`.';

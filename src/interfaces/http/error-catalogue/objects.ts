@@ -155,6 +155,22 @@ export const AUDIENCE: ErrorSection = {
   },
 };
 
+export const TRANSPORTS: ErrorSection = {
+  title: 'Transports',
+  errors: {
+    'transport.slug_taken': {
+      kind: 'conflict',
+      meaning: 'Another transport of this project has this short name.',
+      remedy: 'Choose another slug.',
+    },
+    'transport.in_use': {
+      kind: 'conflict',
+      meaning: 'A route names the transport, or it is the last active one and mail of the project waits; the message says which.',
+      remedy: 'Delete the routes or let other routes take over. Create another transport, or wait until the mail has left.',
+    },
+  },
+};
+
 export const MESSAGES: ErrorSection = {
   title: 'Messages',
   errors: {

@@ -10,10 +10,12 @@ import { listRoutes } from './lists.ts';
 import { messageRoutes } from './messages.ts';
 import { projectRoutes } from './project.ts';
 import { reportRoutes } from './reports.ts';
+import { routeRoutes } from './routes.ts';
 import { statusRoutes } from './status.ts';
 import { subscriberRoutes } from './subscribers.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { templateRoutes } from './templates.ts';
+import { transportRoutes } from './transports.ts';
 
 export const routes: readonly Route<Application>[] = [
   ...listRoutes,
@@ -24,6 +26,8 @@ export const routes: readonly Route<Application>[] = [
   ...campaignRoutes,
   ...campaignAudienceRoutes,
   ...messageRoutes,
+  ...transportRoutes,
+  ...routeRoutes,
   ...reportRoutes,
   ...projectRoutes,
   ...domainRoutes,

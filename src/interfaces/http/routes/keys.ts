@@ -11,6 +11,8 @@ const SCOPES = [
   'campaign.write',
   'campaign.send',
   'message.send',
+  'transport.read',
+  'transport.write',
   'report.read',
   'admin',
   'instance.read',
