@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DomainError, InvalidInput } from '../domain/shared/errors.ts';
 import { ownSecretKeys, readKeyFile, type SecretKeys, secretKeysIn } from './key-file.ts';
 import { type NumberSetting, SETTINGS, type Setting, type UnknownSetting, unknownAmong } from './known-settings.ts';
@@ -14,6 +14,10 @@ export interface Config {
   readonly dataDir: string;
   /** Undefined: the development inbox of this process, or nowhere. */
   readonly smtpUrl: string | undefined;
+  /** Transports of projects may connect to hosts of this machine and its network. */
+  readonly allowPrivateHosts: boolean;
+  /** Parent of the directories of transports of the kind `directory`. */
+  readonly emlDir: string;
   readonly publicUrl: string | undefined;
   readonly host: string;
   readonly port: number;
@@ -42,14 +46,17 @@ export class SecretKeyMissing extends DomainError {
 
 /** Reads `PENNYPOST_*`, once. @throws InvalidInput that names the variable */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const dataDir = resolve(text(env, SETTINGS.dataDir) ?? SETTINGS.dataDir.fallback);
   return {
     databaseUrl: text(env, SETTINGS.databaseUrl),
-    dataDir: resolve(text(env, SETTINGS.dataDir) ?? SETTINGS.dataDir.fallback),
+    dataDir,
     smtpUrl: smtpUrl(text(env, SETTINGS.smtpUrl)),
+    allowPrivateHosts: choice(env, SETTINGS.allowPrivateHosts) === 'yes',
+    emlDir: path(text(env, SETTINGS.emlDir)) ?? join(dataDir, 'eml'),
     publicUrl: publicUrl(text(env, SETTINGS.publicUrl)),
     host: text(env, SETTINGS.host) ?? SETTINGS.host.fallback,
     port: whole(env, SETTINGS.port) ?? SETTINGS.port.fallback,
-    logLevel: logLevel(text(env, SETTINGS.logLevel) ?? SETTINGS.logLevel.fallback),
+    logLevel: choice(env, SETTINGS.logLevel),
     maxConnections: whole(env, SETTINGS.maxConnections) ?? SETTINGS.maxConnections.fallback,
     maxUnrecorded: whole(env, SETTINGS.maxUnrecorded) ?? SETTINGS.maxUnrecorded.fallback,
     messagesPerSecond: whole(env, SETTINGS.messagesPerSecond),
@@ -109,10 +116,13 @@ function whole(env: NodeJS.ProcessEnv, setting: NumberSetting): number | undefin
   return number;
 }
 
-function logLevel(value: string): string {
-  const { name, values } = SETTINGS.logLevel;
-  if (values.some((known) => known === value)) return value;
-  throw new InvalidInput(`${name} is "${value}"; it must be one of ${values.join(', ')}.`);
+function choice(
+  env: NodeJS.ProcessEnv,
+  setting: Setting & { readonly fallback: string; readonly values: readonly string[] },
+): string {
+  const value = text(env, setting) ?? setting.fallback;
+  if (setting.values.includes(value)) return value;
+  throw new InvalidInput(`${setting.name} is "${value}"; it must be one of ${setting.values.join(', ')}.`);
 }
 
 /** @param name of the setting, for errors. @throws InvalidInput unless the URL names an SMTP server */

@@ -31,6 +31,23 @@ export const SETTINGS = {
       'SMTP server that mail is handed over to. `smtps://` uses TLS from the first byte. Percent-encode user and password.',
     page: 'operate/smtp.md',
   },
+  allowPrivateHosts: {
+    name: 'PENNYPOST_ALLOW_PRIVATE_HOSTS',
+    fallback: 'no',
+    values: ['yes', 'no'],
+    example: 'yes',
+    meaning:
+      'Whether the transports of projects may connect to hosts of this machine and its network. `no` keeps a project from reaching internal servers. The server of `PENNYPOST_SMTP_URL` may always be private.',
+    page: 'transports.md',
+  },
+  emlDir: {
+    name: 'PENNYPOST_EML_DIR',
+    fallback: undefined,
+    unset: '`eml` in the data directory',
+    example: '/srv/pennypost/eml',
+    meaning: 'Parent of the directories to which transports of the kind `directory` write messages.',
+    page: 'transports.md',
+  },
   publicUrl: {
     name: 'PENNYPOST_PUBLIC_URL',
     fallback: undefined,

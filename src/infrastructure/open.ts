@@ -21,11 +21,10 @@ import { hasEnded, processName } from './postgres/process-mark.ts';
 import { pooledSql } from './postgres/session.ts';
 import { sessionName } from './postgres/session-name.ts';
 import { systemClock } from './system.ts';
+import { createTransport } from './transports/create-transport.ts';
 import { MemoryTransport } from './transports/memory.ts';
-import { openTransport } from './transports/open-transport.ts';
-import { createSmtpTransport } from './transports/smtp.ts';
 import type { SmtpEvent } from './transports/smtp-pool.ts';
-import { parseSmtpUrl } from './transports/smtp-url.ts';
+import { parseSmtpUrl, smtpSettings } from './transports/smtp-url.ts';
 
 /** Where messages go. `inbox`: the development inbox of this process. `none`: nowhere; nothing of this process sends. */
 export type Destination = 'smtp' | 'inbox' | 'none';
@@ -147,7 +146,13 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       keys,
       transport: wayOut.transport,
       transactionalTransport: wayOut.transactionalTransport,
-      openTransport: (settings, maxConnections) => openTransport(settings, { maxConnections, name }),
+      openTransport: (settings, slots = config.maxConnections) =>
+        createTransport(settings, {
+          slots,
+          allowsPrivateHosts: config.allowPrivateHosts,
+          emlDir: config.emlDir,
+          ehloName: name,
+        }),
       localTransport: options.localTransport ?? wayOut.local,
       publicUrl: ownPublicUrl,
       databaseEnds: () => database.ends(),
@@ -229,8 +234,10 @@ async function openWayOut(options: OpenOptions, lifecycle: Lifecycle, name: () =
   const onEvent = ({ event, server, reason }: SmtpEvent): void => {
     if (event === 'chunking_failed') options.log.warn({ server, reason }, 'the SMTP server offers CHUNKING and does not do it');
   };
-  const transport = createSmtpTransport({ url, name, onEvent, maxConnections: config.maxConnections });
-  const transactionalTransport = createSmtpTransport({ url, name, onEvent, maxConnections: TRANSACTIONAL_CONNECTIONS });
+  const settings = smtpSettings(parseSmtpUrl(url));
+  const context = { allowsPrivateHosts: true, emlDir: config.emlDir, ehloName: name, onEvent };
+  const transport = createTransport(settings, { ...context, slots: config.maxConnections });
+  const transactionalTransport = createTransport(settings, { ...context, slots: TRANSACTIONAL_CONNECTIONS });
   lifecycle.register(
     'SMTP connections',
     async () => void (await Promise.all([transport.close(), transactionalTransport.close()])),

@@ -197,7 +197,7 @@ describe('a password', () => {
     ['a URL', (port: number) => ({ url: `smtp://news:secret@${ELSEWHERE}:${port}` })],
     ['a URL with tls=required', (port: number) => ({ url: `smtp://news:secret@${ELSEWHERE}:${port}?tls=required` })],
     ['parts', (port: number) => ({ host: ELSEWHERE, port, auth: credentials })],
-    ['parts that do not ask for it', (port: number) => ({ host: ELSEWHERE, port, auth: credentials, requireTls: false })],
+    ['parts that do not ask for it', (port: number) => ({ host: ELSEWHERE, port, auth: credentials })],
   ])('is not sent to another machine that does not offer STARTTLS, given by %s', async (_, address) => {
     const { sink } = await start({ credentials, script: () => '502-at-starttls' });
     const transport = transportTo(address(sink.port));

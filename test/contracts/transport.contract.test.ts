@@ -1,7 +1,13 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Attempt, OutgoingMessage, Transport } from '../../src/domain/delivery/index.ts';
+import { type Attempt, type OutgoingMessage, parseTransportSettings, type Transport } from '../../src/domain/delivery/index.ts';
+import { createTransport } from '../../src/infrastructure/transports/create-transport.ts';
 import { MemoryTransport } from '../../src/infrastructure/transports/memory.ts';
 import { createSmtpTransport } from '../../src/infrastructure/transports/smtp.ts';
+import { DIALECTS, type FakeAnswer, startScriptedProvider } from '../support/fake-provider.ts';
 import { type FaultSink, startFaultSink } from '../support/fault-sink.ts';
 import { DIALOGUES } from '../support/sink-fixture.ts';
 
@@ -9,9 +15,15 @@ import { DIALOGUES } from '../support/sink-fixture.ts';
 interface Bench {
   transport: Transport;
   /** What the next hop took, in order. */
-  accepted(): { from: string; to: string; content: string }[];
+  accepted(): { from?: string; to: string; content: string }[];
+  /** Codes of an acceptance, a final and a temporary refusal. */
+  codes: readonly [number | undefined, number | undefined, number | undefined];
+  /** A directory refuses no recipient. */
+  refuses: boolean;
   stop(): Promise<void>;
 }
+
+const SMTP_CODES = [250, 550, 451] as const;
 
 const attempt = (outcome: Attempt['outcome'], code: number | undefined, fault: Attempt['fault']): Attempt => ({
   outcome,
@@ -29,11 +41,20 @@ function scriptedAnswer({ envelope }: OutgoingMessage): Attempt {
   return attempt('submitted', 250, 'none');
 }
 
+const CONTEXT = { slots: 3, allowsPrivateHosts: true, emlDir: tmpdir(), backoff: { minimum: 1, maximum: 2 } };
+
+function statusOf(answer: FakeAnswer): { status: number } {
+  if (typeof answer === 'string') throw new Error('This answer has no status.');
+  return answer;
+}
+
 const benches: Record<string, (slots: number) => Promise<Bench>> = {
   async MemoryTransport(slots) {
     const transport = new MemoryTransport({ slots, answer: scriptedAnswer });
     return {
       transport,
+      codes: SMTP_CODES,
+      refuses: true,
       accepted: () => transport.messages.map(({ envelope, content }) => ({ ...envelope, content: content.toString() })),
       stop: () => transport.close(),
     };
@@ -45,6 +66,8 @@ for (const [dialogue, { extensions }] of DIALOGUES)
     const transport = createSmtpTransport({ url: sink.url, maxConnections: slots, backoff: { minimum: 1, maximum: 2 } });
     return {
       transport,
+      codes: SMTP_CODES,
+      refuses: true,
       accepted: () => sink.messages.map(({ from, to, raw }) => ({ from, to, content: raw?.toString() ?? '' })),
       async stop() {
         await transport.close();
@@ -53,7 +76,54 @@ for (const [dialogue, { extensions }] of DIALOGUES)
     };
   };
 
-const CONTENT = Buffer.from('Subject: Hello\r\nMessage-ID: <1@example.com>\r\n\r\nHello.\r\n');
+for (const dialect of DIALECTS)
+  benches[`HttpTransport to ${dialect.kind}`] = async (slots) => {
+    const fake = await startScriptedProvider(dialect);
+    const transport = createTransport(parseTransportSettings({ kind: dialect.kind, endpoint: fake.url, ...dialect.settings }), {
+      ...CONTEXT,
+      slots,
+    });
+    const { status: accepted } = statusOf(dialect.accepts(['1']));
+    return {
+      transport,
+      codes: [accepted, statusOf(dialect.refusals.recipient).status, 503],
+      refuses: true,
+      accepted: () => fake.accepted,
+      async stop() {
+        await transport.close();
+        await fake.close();
+      },
+    };
+  };
+benches.DirectoryTransport = async (slots) => {
+  const emlDir = await mkdtemp(join(tmpdir(), 'pennypost-mail-'));
+  await mkdir(join(emlDir, 'out'));
+  const transport = createTransport(parseTransportSettings({ kind: 'directory', path: 'out' }), { ...CONTEXT, emlDir, slots });
+  return {
+    transport,
+    codes: [undefined, undefined, undefined],
+    refuses: false,
+    accepted: () => writtenTo(join(emlDir, 'out')),
+    async stop() {
+      await transport.close();
+      await rm(emlDir, { recursive: true });
+    },
+  };
+};
+
+/** The envelope in the two headers of each file, and the message after them. */
+function writtenTo(directory: string): { from: string; to: string; content: string }[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const found = /^X-Envelope-From: <(.*)>\r\nX-Envelope-To: <(.*)>\r\n([\s\S]*)$/.exec(
+      readFileSync(join(directory, entry.name), 'utf8'),
+    );
+    return found === null ? [] : [{ from: found[1] ?? '', to: found[2] ?? '', content: found[3] ?? '' }];
+  });
+}
+
+const CONTENT = Buffer.from(
+  'From: News <news@example.com>\r\nTo: <reader@example.net>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n\r\nHello.\r\n',
+);
 const to = (address: string, more: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
   envelope: { from: 'b+1@bounces.example.com', to: address, smtputf8: false },
   content: CONTENT,
@@ -72,26 +142,33 @@ describe.each(Object.entries(benches))('%s', (_, open) => {
   });
 
   it('submits a message as it is, with its envelope', async () => {
-    const { transport, accepted } = await using();
-    expect(await transport.submit(to('reader@example.net'))).toMatchObject({ outcome: 'submitted', code: 250, fault: 'none' });
-    expect(accepted()).toMatchObject([
-      { from: 'b+1@bounces.example.com', to: 'reader@example.net', content: CONTENT.toString() },
-    ]);
+    const { transport, accepted, codes } = await using();
+    const attempt = await transport.submit(to('reader@example.net'));
+    expect(attempt).toMatchObject({ outcome: 'submitted', code: codes[0], fault: 'none' });
+    expect('providerMessageId' in attempt).toBe(transport.capabilities.givesMessageId);
+    const [found] = accepted();
+    expect(found).toMatchObject({ to: 'reader@example.net' });
+    // A provider has return paths of its own.
+    if (found?.from !== undefined) expect(found.from).toBe('b+1@bounces.example.com');
+    if (transport.capabilities.content === 'mime') expect(found?.content).toBe(CONTENT.toString());
+    else expect(found?.content).toContain('Hello.');
   });
 
   it('takes the null return path', async () => {
     const { transport, accepted } = await using();
     await transport.submit({ envelope: { from: '', to: 'reader@example.net', smtputf8: false }, content: CONTENT });
-    expect(accepted()).toMatchObject([{ from: '', to: 'reader@example.net' }]);
+    expect(accepted()).toMatchObject([{ to: 'reader@example.net' }]);
+    expect(accepted()[0]?.from ?? '').toBe('');
   });
 
   it('tells a refusal for good, a refusal for now and an unknown end apart', async () => {
-    const { transport } = await using();
+    const { transport, codes, refuses } = await using();
+    if (!refuses) return;
     const addresses = ['550+1@example.net', '451+1@example.net', 'reset-at-dot+1@example.net'];
     const results = await Promise.all(addresses.map((address) => transport.submit(to(address))));
     expect(results).toMatchObject([
-      { outcome: 'rejected', code: 550, fault: 'recipient' },
-      { outcome: 'deferred', code: 451, fault: 'transport' },
+      { outcome: 'rejected', code: codes[1], fault: 'recipient' },
+      { outcome: 'deferred', code: codes[2], fault: 'transport' },
       { outcome: 'in_doubt', code: undefined, fault: 'transport' },
     ]);
   });

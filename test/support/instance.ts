@@ -41,6 +41,8 @@ export async function openTestInstance(
     databaseUrl,
     dataDir,
     smtpUrl: options.smtpUrl,
+    allowPrivateHosts: true,
+    emlDir: join(dataDir, 'eml'),
     publicUrl: 'http://127.0.0.1:8025',
     host: '127.0.0.1',
     port: 8025,

@@ -53,8 +53,15 @@ export const text = (meaning: string, form?: RegExp): SettingField<string | unde
     return oneLine(value, pointer);
   });
 
-/** A credential. */
-export const secret = (meaning: string): SettingField<string | undefined> => field(meaning, oneLine, true);
+/** A credential, character for character. */
+export function secret(meaning: string): SettingField<string | undefined> {
+  const read = (value: unknown, pointer: string): string | undefined => {
+    if (value === undefined) return undefined;
+    textIn(value, pointer);
+    return oneLine(String(value), pointer);
+  };
+  return { meaning, secret: true, required: false, read };
+}
 
 /** A credential that is sent in a header of a request. */
 export const token = (meaning: string): SettingField<string | undefined> =>

@@ -75,7 +75,7 @@ export const TRANSPORT_SETTINGS = {
   brevo: { apiKey: required(token('API key (v3).')), endpoint },
   resend: { apiKey: required(token('API key with the permission "Sending access".')), endpoint },
   directory: {
-    path: required(relativePath('Directory below PENNYPOST_MAIL_DIR in which each message becomes a file.')),
+    path: required(relativePath('Directory below PENNYPOST_EML_DIR in which each message becomes a file.')),
   },
 } as const satisfies Record<string, Readonly<Record<string, SettingField<unknown>>>>;
 

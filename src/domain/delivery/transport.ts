@@ -52,7 +52,7 @@ export interface TransportCapabilities {
   readonly givesMessageId: boolean;
   /**
    * Milliseconds for which a message in doubt can be submitted again without a second copy, because the next hop recognises it by its
-   * Message-ID. Undefined: a second submission may be a second copy.
+   * Message-ID and recipient. Undefined: a second submission may be a second copy.
    */
   readonly repeatSafeMs: number | undefined;
 }

@@ -2,11 +2,17 @@ import { isIP, Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
 import { enhancedCodeOf } from '../../domain/delivery/index.ts';
+import { type AccessTokens, authenticateByToken } from './access-tokens.ts';
 import type { SmtpExtensions } from './smtp-envelope.ts';
 import { decodeReplyText } from './smtp-replies.ts';
 
 /** Several hundred replies. */
 const READ_BYTES = 16 * 1024;
+
+/** A password for PLAIN, LOGIN or CRAM-MD5, whichever the server offers, or OAuth 2.0 access tokens for XOAUTH2. */
+export type SmtpAuth =
+  | { readonly user: string; readonly pass: string; readonly tokens?: undefined }
+  | { readonly user: string; readonly pass?: undefined; readonly tokens: AccessTokens };
 
 /** Where and how to connect. */
 export interface SmtpPeer {
@@ -14,10 +20,12 @@ export interface SmtpPeer {
   readonly port: number;
   /** `implicit`: TLS from the first byte. `required`: STARTTLS or nothing. `offered`: STARTTLS where offered, and then it must succeed. `none`: plain text. */
   readonly security: 'implicit' | 'required' | 'offered' | 'none';
-  readonly auth: { readonly user: string; readonly pass: string } | undefined;
+  readonly auth: SmtpAuth | undefined;
   /** The name sent in EHLO, read for each connection; the machine's name where undefined. */
   readonly name: () => Promise<string | undefined>;
   readonly tls: ConnectionOptions;
+  /** The addresses of the host, looked up once for each connection, which then goes to one of them. Undefined: nodemailer looks them up. */
+  readonly resolve?: ((host: string) => Promise<readonly { readonly address: string; readonly family: number }[]>) | undefined;
   /** Milliseconds for connection, greeting and TLS together. */
   readonly connectTimeout: number;
   /** Milliseconds for each reply of the handshake. */
@@ -58,19 +66,22 @@ export const peerName = (peer: Pick<SmtpPeer, 'host' | 'port'>): string =>
  * @throws SmtpConnectFailed
  */
 export async function openConnection(peer: SmtpPeer, signal: AbortSignal): Promise<OpenedConnection> {
-  const name = await peer.name();
+  const { name, host, token } = await prepared(peer);
   return new Promise((resolve, reject) => {
     // Where nodemailer has nothing to look up or to encrypt; it may still secure the socket by STARTTLS, and then has another.
-    const frugal = peer.security !== 'implicit' && isIP(peer.host) !== 0 ? new FrugalSocket() : undefined;
+    const frugal = peer.security !== 'implicit' && isIP(host) !== 0 ? new FrugalSocket() : undefined;
     const connection = new SMTPConnection({
       socket: frugal?.socket,
-      host: peer.host,
+      host,
+      // The certificate names the host, not the address that it was resolved to.
+      servername: isIP(peer.host) === 0 ? peer.host : undefined,
       port: peer.port,
       secure: peer.security === 'implicit',
       requireTLS: peer.security === 'required',
       ignoreTLS: peer.security === 'none',
       name,
       tls: peer.tls,
+      customAuth: { XOAUTH2: authenticateByToken },
       connectionTimeout: peer.connectTimeout,
       greetingTimeout: peer.connectTimeout,
       socketTimeout: peer.commandTimeout,
@@ -100,10 +111,27 @@ export async function openConnection(peer: SmtpPeer, signal: AbortSignal): Promi
       if (error !== undefined) return fail(error);
       if (peer.auth === undefined) return takeOver();
       if (!connection.allowsAuth) return fail(new Error('the server does not offer AUTH, but credentials are configured'));
-      connection.login({ user: peer.auth.user, pass: peer.auth.pass }, (refusal) => (refusal ? fail(refusal) : takeOver()));
+      const { user, pass = token, tokens } = peer.auth;
+      connection.login({ user, pass, ...(tokens !== undefined && { method: 'XOAUTH2' }) }, (refusal) => {
+        if (refusal) tokens?.forget();
+        if (refusal) fail(refusal);
+        else takeOver();
+      });
     });
     if (signal.aborted) abort();
   });
+}
+
+/** What is asked of others before the connection. @throws SmtpConnectFailed */
+async function prepared(peer: SmtpPeer): Promise<{ name: string | undefined; host: string; token: string | undefined }> {
+  try {
+    const [name, found, token] = await Promise.all([peer.name(), peer.resolve?.(peer.host), peer.auth?.tokens?.current()]);
+    // As nodemailer does: IPv6 only where there is no IPv4.
+    const first = found?.find(({ family }) => family === 4) ?? found?.[0];
+    return { name, host: first?.address ?? peer.host, token };
+  } catch (error) {
+    throw asConnectFailure(error instanceof Error ? error : new Error(String(error)), peer);
+  }
 }
 
 /** A socket that reads into one buffer: a stream that allocates for each reply costs 3 us of a message's 40. */

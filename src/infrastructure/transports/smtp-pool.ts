@@ -148,7 +148,7 @@ export class SmtpTransport implements Transport, SessionHost {
   }
 
   close(patienceMs = this.settings.closeTimeout): Promise<void> {
-    this.closed ??= this.closeAll(patienceMs);
+    this.closed ??= this.closeAll(patienceMs).finally(() => this.settings.peer.auth?.tokens?.close());
     return this.closed;
   }
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isLoopbackHost } from '../../domain/delivery/index.ts';
+import { isLoopbackHost, type TransportSettings } from '../../domain/delivery/index.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import { nearestName } from '../../domain/shared/nearest-name.ts';
 import type { SmtpPeer } from './smtp-handshake.ts';
@@ -54,6 +54,23 @@ export function parseSmtpUrl(text: string, what = 'The SMTP URL'): SmtpUrl {
     chunking: chunkingOf(parameters.get('chunking'), what),
   };
 }
+
+/** The settings of a transport that the URL stands for. */
+export const smtpSettings = ({ security, auth, ...url }: SmtpUrl): Extract<TransportSettings, { kind: 'smtp' }> => ({
+  ...url,
+  kind: 'smtp',
+  tls: security,
+  user: auth?.user,
+  password: auth?.pass,
+  accessToken: undefined,
+  tokenUrl: undefined,
+  clientId: undefined,
+  clientSecret: undefined,
+  refreshToken: undefined,
+  certificate: undefined,
+  privateKey: undefined,
+  authority: undefined,
+});
 
 /** A password leaves this machine only under TLS: without that it could be read, or the offer of STARTTLS be removed on the way. */
 export const defaultSecurity = (host: string, auth: SmtpPeer['auth']): 'required' | 'offered' =>

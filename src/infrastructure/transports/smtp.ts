@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { SmtpTimeouts } from './session-host.ts';
-import type { SmtpPeer } from './smtp-handshake.ts';
+import type { SmtpAuth, SmtpPeer } from './smtp-handshake.ts';
 import { type SmtpEvent, SmtpTransport } from './smtp-pool.ts';
 import { defaultSecurity, parseSmtpUrl, type SmtpUrl } from './smtp-url.ts';
 
@@ -18,12 +18,11 @@ export type SmtpAddress =
     }
   | {
       readonly host: string;
-      readonly port: number;
-      /** TLS from the first byte. Default: false. */
-      readonly secure?: boolean | undefined;
-      /** Refuse to go on without STARTTLS. With `auth` and a host that is not this machine it is always required. Default: false. */
-      readonly requireTls?: boolean | undefined;
-      readonly auth?: { readonly user: string; readonly pass: string } | undefined;
+      /** Default: 465 with implicit TLS, otherwise 587. */
+      readonly port?: number | undefined;
+      /** Default: required with `auth` and a host that is not this machine, otherwise offered. */
+      readonly security?: SmtpPeer['security'] | undefined;
+      readonly auth?: SmtpAuth | undefined;
       /** Send several messages at once by BDAT (RFC 3030) where the server offers it beside PIPELINING. Default: true. */
       readonly chunking?: boolean | undefined;
     };
@@ -35,6 +34,8 @@ export type SmtpTransportOptions = SmtpAddress & {
   readonly messagesPerConnection?: number | undefined;
   /** The name sent in EHLO where the URL has none. Default: the machine's full name, or its address literal. */
   readonly name?: string | (() => Promise<string | undefined>) | undefined;
+  /** Resolves the host for each connection, and may refuse it. Default: nodemailer does. */
+  readonly resolve?: SmtpPeer['resolve'];
   /** Certificates, ciphers and so on, as for `tls.connect`. */
   readonly tls?: ConnectionOptions | undefined;
   /** Milliseconds for connection, greeting and TLS together. Default: 30,000. */
@@ -74,6 +75,7 @@ export function createSmtpTransport(options: SmtpTransportOptions): SmtpTranspor
       ...address,
       name: naming(address.name, options),
       tls: options.tls ?? {},
+      resolve: options.resolve,
       connectTimeout: options.connectTimeout ?? MINUTE / 2,
       commandTimeout: timeouts.command,
     },
@@ -91,10 +93,9 @@ export function createSmtpTransport(options: SmtpTransportOptions): SmtpTranspor
 
 type PeerAddress = Pick<SmtpUrl, 'host' | 'port' | 'security' | 'auth' | 'chunking'>;
 
-function partsOf(parts: Exclude<SmtpAddress, { url: string }>): PeerAddress {
-  const security = parts.requireTls === true ? 'required' : defaultSecurity(parts.host, parts.auth);
-  const { host, port, auth, chunking = true } = parts;
-  return { host, port, security: parts.secure === true ? 'implicit' : security, auth, chunking };
+function partsOf({ host, port, security, auth, chunking = true }: Exclude<SmtpAddress, { url: string }>): PeerAddress {
+  const chosen = security ?? defaultSecurity(host, auth);
+  return { host, port: port ?? (chosen === 'implicit' ? 465 : 587), security: chosen, auth, chunking };
 }
 
 /** The URL's name comes first: it is the setting that was made for this server. */

@@ -26,4 +26,4 @@ export function waitsOf(
 }
 
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-const seconds = (milliseconds: number): string => `${Math.round(milliseconds / 1_000)} s`;
+export const seconds = (milliseconds: number): string => `${Math.round(milliseconds / 1_000)} s`;

@@ -6,7 +6,7 @@
  * instance. Two instances in one process know nothing of each other. The host's process is never ended.
  */
 import './node-version.ts';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Application, verbsOfProject } from '../../application/application.ts';
 import { readSecretKeys, STUCK_AFTER_MS, smtpUrl } from '../../infrastructure/config.ts';
 import { tokens } from '../../infrastructure/container.ts';
@@ -130,6 +130,8 @@ async function open(options: CheckedOptions, log: Log, onFatal: (error: unknown)
     databaseUrl: options.databaseUrl,
     dataDir: resolve(options.dataDir),
     smtpUrl: smtpUrl(options.smtp, 'createPennypost: smtp'),
+    allowPrivateHosts: options.allowPrivateHosts,
+    emlDir: resolve(options.emlDir ?? join(options.dataDir, 'eml')),
     publicUrl: options.publicUrlGiven ? options.publicUrl : undefined,
     // The host listens, not this instance.
     host: '127.0.0.1',

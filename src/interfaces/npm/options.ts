@@ -29,6 +29,10 @@ export interface PennypostOptions {
    * process, which delivers no mail.
    */
   readonly smtp?: string | undefined;
+  /** Transports of projects may connect to hosts of this machine and its network. The server of `smtp` may always be private. Default false. */
+  readonly allowPrivateHosts?: boolean | undefined;
+  /** Parent of the directories to which transports of the kind `directory` write messages. Default: `eml` in `dataDir`. */
+  readonly emlDir?: string | undefined;
   /**
    * Under which address recipients reach `fetch`: `https://mail.example.com` or `https://example.com/mail`. Links in mail begin
    * with it, in every process of the instance. Mail to real people needs https. Default: that of another process, or `http://127.0.0.1:8025`.
@@ -88,6 +92,8 @@ const schema = z.strictObject({
     .optional(),
   dataDir: text.default('.pennypost'),
   smtp: text.refine(isSmtpUrl, 'must be like smtp://user:password@relay.example.com:587 (or smtps://)').optional(),
+  allowPrivateHosts: z.boolean().default(false),
+  emlDir: text.optional(),
   publicUrl: text
     .refine(isPublicUrl, 'must be like https://mail.example.com or https://example.com/mail, without a query')
     .transform((url) => url.replace(/\/+$/, ''))

@@ -26,6 +26,8 @@ export async function openOwnDatabase(shardSize: number): Promise<OwnDatabase> {
     databaseUrl: urlOf(connection),
     dataDir,
     smtpUrl: undefined,
+    allowPrivateHosts: true,
+    emlDir: join(dataDir, 'eml'),
     publicUrl: 'http://127.0.0.1:8025',
     host: '127.0.0.1',
     port: 8025,
