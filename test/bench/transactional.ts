@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { eventually } from '../support/processes.ts';
 import { whole } from './support/arguments.ts';
 import { type BenchInstance, openBenchInstance } from './support/instance.ts';
-import { percentile, rounded } from './support/machine.ts';
+import { cpuMicros, percentile, rounded } from './support/machine.ts';
 import { newsletter, peopleCsv, SENDER_DOMAIN } from './support/newsletters.ts';
 import type { BenchOutput } from './support/output.ts';
 import { Requester } from './support/requests.ts';
@@ -66,15 +66,18 @@ export async function benchTransactional(args: readonly string[], output: BenchO
     const run = { serve, secret, log, rate };
     await latencies(run, 'warm', WARM_UP);
     output.note(`${messages} messages, ${rate} a second`);
+    const spent = async () => [cpuMicros(serve.pids()), cpuMicros(await instance.serverPids())];
+    const before = await spent();
     const alone = await latencies(run, 'alone', messages);
+    const [server = 0, database = 0] = (await spent()).map((micros, at) => (micros - (before[at] ?? 0)) / messages);
     let loaded: Latencies | undefined;
     let bulkRate = Number.NaN;
     if (values['under-load']) {
       const load = await startCampaign(instance, project.id, whole('recipients', values.recipients), output);
-      const before = await load.submitted();
+      const submittedBefore = await load.submitted();
       const begun = performance.now();
       loaded = await latencies(run, 'loaded', messages);
-      bulkRate = ((await load.submitted()) - before) / ((performance.now() - begun) / 1_000);
+      bulkRate = ((await load.submitted()) - submittedBefore) / ((performance.now() - begun) / 1_000);
       if (!(await load.running())) output.note('warning: the campaign ended before the messages; give it more --recipients');
       await load.cancel();
     }
@@ -82,7 +85,7 @@ export async function benchTransactional(args: readonly string[], output: BenchO
     const crowd = clients === undefined ? undefined : await throughput(run, clients, messages);
     await serve.stop();
     output.table(`transactional: ${messages} messages at ${rate} a second, milliseconds from call to acceptance`, [
-      { when: 'alone', p50: alone.p50, p99: alone.p99, 'bulk messages/s': 0 },
+      { when: 'alone', p50: alone.p50, p99: alone.p99, 'bulk messages/s': 0, 'server CPU us': server, 'PostgreSQL CPU us': database },
       ...(loaded === undefined ? [] : [{ when: 'under load', p50: loaded.p50, p99: loaded.p99, 'bulk messages/s': bulkRate }]),
     ]);
     if (crowd !== undefined)
@@ -95,6 +98,8 @@ export async function benchTransactional(args: readonly string[], output: BenchO
       ratePerSecond: rate,
       p50Ms: rounded(alone.p50, 1),
       p99Ms: rounded(alone.p99, 1),
+      cpuMicrosPerMessage: rounded(server),
+      databaseMicrosPerMessage: rounded(database),
       ...(crowd === undefined
         ? {}
         : {

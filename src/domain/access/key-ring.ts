@@ -23,7 +23,8 @@ export class KeyRing {
   readonly olderFingerprints: readonly string[];
   readonly #ordered: readonly [Buffer, ...Buffer[]];
   readonly #secrets = new Map<string, Buffer>();
-  readonly #derived = new Map<string, HmacKey>();
+  readonly #tokens = new Map<string, HmacKey>();
+  readonly #erasure = new Map<string, Uint8Array>();
 
   /** @param secrets the present one first; 32 bytes each */
   constructor(secrets: readonly [Buffer, ...Buffer[]]) {
@@ -37,8 +38,9 @@ export class KeyRing {
   /** The keys of one project's marks of erased addresses: the first makes new ones, all of them recognise. */
   erasureKeys(projectId: Id): readonly [Uint8Array, ...Uint8Array[]] {
     const [present, ...older] = this.#ordered;
-    const keyFrom = (secret: Buffer): Uint8Array => deriveKey(secret, projectId, 'erasure');
-    return [keyFrom(present), ...older.map(keyFrom)];
+    const keyFrom = (secret: Buffer, age: number): Uint8Array =>
+      remembered(this.#erasure, `${age}/${projectId}`, () => deriveKey(secret, projectId, 'erasure'));
+    return [keyFrom(present, 0), ...older.map((secret, at) => keyFrom(secret, at + 1))];
   }
 
   /** Encrypts a credential of a project for its place in the database, under the present secret. */
@@ -67,13 +69,16 @@ export class KeyRing {
   tokenKey(projectId: Id, named: string): HmacKey | undefined {
     const secret = this.#secrets.get(named);
     if (secret === undefined) return undefined;
-    const name = `${named}/${projectId}`;
-    const known = this.#derived.get(name);
-    if (known !== undefined) return known;
-    const key = new HmacKey(deriveKey(secret, projectId, 'message-token'));
-    const [oldest] = this.#derived.keys();
-    if (this.#derived.size >= REMEMBERED && oldest !== undefined) this.#derived.delete(oldest);
-    this.#derived.set(name, key);
-    return key;
+    return remembered(this.#tokens, `${named}/${projectId}`, () => new HmacKey(deriveKey(secret, projectId, 'message-token')));
   }
+}
+
+function remembered<Key>(known: Map<string, Key>, name: string, derive: () => Key): Key {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const [oldest] = known.keys();
+  if (known.size >= REMEMBERED && oldest !== undefined) known.delete(oldest);
+  const key = derive();
+  known.set(name, key);
+  return key;
 }

@@ -71,11 +71,22 @@ async function lent<T>(orm: MikroORM, work: (client: pg.PoolClient) => Promise<T
 function sqlOn(client: pg.PoolClient): Sql {
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-      const statement = values.length === 0 ? { text } : { name: hash('sha1', text, 'base64url'), text, values: [...values] };
+      const statement = values.length === 0 ? { text } : { name: nameOf(client, text), text, values: [...values] };
       const { rows } = await client.query<Row & pg.QueryResultRow>(statement).catch(rethrow);
       return rows;
     },
   };
+}
+
+const names = new WeakMap<pg.PoolClient, Map<string, string>>();
+
+/** What a statement is called on this connection. Kept as long as the connection keeps the statement. */
+function nameOf(client: pg.PoolClient, text: string): string {
+  const known = names.get(client) ?? new Map<string, string>();
+  names.set(client, known);
+  const name = known.get(text) ?? hash('sha1', text, 'base64url');
+  known.set(text, name);
+  return name;
 }
 
 function rethrow(error: unknown): never {
