@@ -85,7 +85,14 @@ export async function benchTransactional(args: readonly string[], output: BenchO
     const crowd = clients === undefined ? undefined : await throughput(run, clients, messages);
     await serve.stop();
     output.table(`transactional: ${messages} messages at ${rate} a second, milliseconds from call to acceptance`, [
-      { when: 'alone', p50: alone.p50, p99: alone.p99, 'bulk messages/s': 0, 'server CPU us': server, 'PostgreSQL CPU us': database },
+      {
+        when: 'alone',
+        p50: alone.p50,
+        p99: alone.p99,
+        'bulk messages/s': 0,
+        'server CPU us': server,
+        'PostgreSQL CPU us': database,
+      },
       ...(loaded === undefined ? [] : [{ when: 'under load', p50: loaded.p50, p99: loaded.p99, 'bulk messages/s': bulkRate }]),
     ]);
     if (crowd !== undefined)
