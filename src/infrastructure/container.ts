@@ -27,6 +27,7 @@ import {
   tendCampaigns,
 } from '../application/delivery/jobs.ts';
 import { VerifyTransport } from '../application/delivery/routing/verify-transport.ts';
+import { Signing } from '../application/delivery/signing.ts';
 import { type DatabaseEnds, StatusBoard } from '../application/delivery/status/status-board.ts';
 import { Workers } from '../application/delivery/status/workers.ts';
 import { SendTransactional } from '../application/delivery/transactional/send-transactional.ts';
@@ -42,6 +43,7 @@ import type { Clock } from '../domain/shared/clock.ts';
 import type { Id, Ids } from '../domain/shared/ids.ts';
 import type { EngagementEvent } from '../domain/tracking/index.ts';
 import type { Config } from './config.ts';
+import { DkimSigner } from './dkim/signer.ts';
 import { StreamedSubscriberFiles } from './files/subscriber-files.ts';
 import { Jobs } from './jobs/pg-boss.ts';
 import { SystemDns } from './network/dns.ts';
@@ -139,6 +141,7 @@ export const tokens = {
   deleteProject: token<DeleteProject>('delete-project'),
   retention: token<Retention>('retention'),
   statusBoard: token<StatusBoard>('status-board'),
+  signing: token<Signing>('signing'),
   transactional: token<SendTransactional>('send-transactional'),
   verifyTransport: token<VerifyTransport>('verify-transport'),
   engagement: token<EngagementRecorder>('engagement-recorder'),
@@ -255,19 +258,38 @@ function wireCampaigns(container: Container): void {
 
 function wireSending(container: Container): void {
   const { bulk, clock, config, connection, desk, jobs, keys, log, renderer, tend, transactional, work, workerId } = tokens;
+  const { signing } = tokens;
   const { ids, isGone, localTransport, openTransport, onFatal, processName, recipientData, transactionalTransport, transport } =
     tokens;
+  provide(container, signing, { work, keys, clock, log }, (deps) => {
+    return new Signing({ ...deps, create: (domain, signingKeys) => new DkimSigner(domain, signingKeys) });
+  });
   provide(
     container,
     transactional,
-    { work, renderer, transport: transactionalTransport, keys, clock, log, workerId, isGone },
+    { work, renderer, transport: transactionalTransport, keys, signing, clock, log, workerId, isGone },
     (deps) => new SendTransactional({ ...deps, isTransient }),
   );
   provide(container, tokens.verifyTransport, { work, renderer, openTransport, clock, ids }, (deps) => new VerifyTransport(deps));
   provide(
     container,
     bulk,
-    { id: workerId, config, transport, clock, log, onFatal, work, renderer, keys, tend, desk, localTransport, recipientData },
+    {
+      id: workerId,
+      config,
+      transport,
+      clock,
+      log,
+      onFatal,
+      work,
+      renderer,
+      keys,
+      signing,
+      tend,
+      desk,
+      localTransport,
+      recipientData,
+    },
     ({ id, config, transport, log, onFatal, ...deps }) => {
       const { work, clock } = deps;
       const ports = new SendingPorts({ ...deps, outcomes: new RecordOutcomes({ work, clock }), isTransient });

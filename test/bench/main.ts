@@ -33,6 +33,7 @@ const BENCHES: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./read.ts')).benchRead,
   },
   compose: { usage: '', load: async () => (await import('./compose.ts')).benchCompose },
+  dkim: { usage: '', load: async () => (await import('./dkim.ts')).benchDkim },
   transport: {
     usage: '[--messages 20000] [--connections 20] [--rounds 3]',
     load: async () => (await import('./transport.ts')).benchTransport,

@@ -3,6 +3,7 @@ import type { BulkLaneOptions, BulkLanePorts } from '../../src/application/deliv
 import { Line, type LineLimits } from '../../src/application/delivery/bulk/line.ts';
 import type { ReadPage } from '../../src/application/delivery/bulk/recipient-reader.ts';
 import { SendingMailing } from '../../src/application/delivery/bulk/sending-mailing.ts';
+import type { MessageSigner } from '../../src/application/delivery/signing.ts';
 import { KeyRing } from '../../src/domain/access/index.ts';
 import type { RecipientFacts } from '../../src/domain/audience/index.ts';
 import { Campaign, type MessagePlan, type PlanRecipient, type Renderer, RenderFailed } from '../../src/domain/campaign/index.ts';
@@ -85,6 +86,8 @@ export class LaneWorld {
   claimMs = 0;
   failure: string | undefined;
   broken: Error | undefined;
+  /** What signs the messages; undefined: they go unsigned. */
+  signer: MessageSigner | undefined;
   /** Commits that are made and whose answer is lost. */
   loseAnswers = 0;
   commitError: Error | undefined;
@@ -316,7 +319,7 @@ export class LaneWorld {
     campaign.launch(this.time.clock.now());
     const frozen = { content, parts: NO_PARTS, keyId: KEYS.keyId, publicUrl: 'https://t.example.com', project };
     const mailing = { projectId, mailingId, campaignId: campaign.id, launchedOn: '2026-11-22', unsubscribeLists: [] };
-    return SendingMailing.load(mailing, campaign, frozen, plainRenderer, KEYS);
+    return SendingMailing.load(mailing, campaign, frozen, plainRenderer, KEYS, { signer: this.signer });
   }
 
   #commit(batches: readonly ShardBatch[]): RecordedBatches {

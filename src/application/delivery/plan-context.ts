@@ -40,3 +40,14 @@ export function marketingPlanContext(
 export function transactionalPlanContext(project: PlanContext['project']): PlanContext {
   return { stream: 'transactional', project, campaign: {}, staticHeaders: ['X-Auto-Response-Suppress: OOF, AutoReply'] };
 }
+
+/** Of a message of the transactional lane; `testOf` makes it one of that campaign's. Without tracking: links stay as written. */
+export const messagePlanContext = (
+  project: PlanContext['project'],
+  variables: Readonly<Record<string, unknown>>,
+  testOf: PlannedCampaign | undefined,
+): PlanContext => ({
+  ...(testOf === undefined ? transactionalPlanContext(project) : marketingPlanContext(testOf, project, undefined)),
+  // A variable that the message brings along needs no default; one that neither has is refused when it is accepted.
+  variables: Object.keys(variables).sort(),
+});

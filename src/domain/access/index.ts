@@ -42,6 +42,7 @@ export { checkDomain } from './domains/check-domain.ts';
 export {
   type DkimKey,
   type DkimKeyStatus,
+  type GeneratedKey,
   generateKeys,
   type KeyAlgorithm,
   keyStatus,

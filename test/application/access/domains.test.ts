@@ -98,7 +98,8 @@ describe('a rotation', () => {
       'select id from pennypost_access.dkim_key where project_id = $1 and sealed_private_key is not null order by id',
       [world.projectId],
     );
-    expect(kept.map(({ id }) => id)).toEqual(rotated.keys.slice(2).map(({ id }) => id));
+    const present = rotated.keys.slice(2).map(({ id }) => id);
+    expect(kept.map(({ id }) => id)).toEqual(present.sort());
     await world.instance.pass(7 * DAY_MS);
     expect(statuses(await domains().get(world.projectId, name))).toEqual([
       'rsa retired',

@@ -300,6 +300,42 @@ describe('a transport that fails', () => {
   });
 });
 
+describe('signatures', () => {
+  it('are made several at once, one per message, while the lane goes on', async () => {
+    world.campaign(100);
+    const signing = { now: 0, most: 0, made: 0 };
+    world.signer = {
+      sign: async (content) => {
+        signing.now += 1;
+        signing.made += 1;
+        signing.most = Math.max(signing.most, signing.now);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        signing.now -= 1;
+        return Buffer.concat([Buffer.from('DKIM-Signature: x\r\n'), content]);
+      },
+    };
+    const contents = new Set<string>();
+    open({
+      answer: ({ content }) => {
+        contents.add(Buffer.from(content).toString().split('\r\n')[0] ?? '');
+        return anAttempt();
+      },
+    });
+    await time.until('everybody to be recorded', () => world.done());
+    expect([handed.length, distinct(handed), signing.made, [...contents]]).toEqual([100, 100, 100, ['DKIM-Signature: x']]);
+    expect(signing.most).toBeGreaterThan(4);
+  });
+
+  it('that fail defer the message, which never leaves unsigned', async () => {
+    world.campaign(3);
+    world.signer = { sign: () => Promise.reject(new Error('the key is unusable')) };
+    open();
+    await time.until('everybody to be recorded', () => world.done());
+    expect(world.recorded).toMatchObject([1, 2, 3].map(() => ({ state: 'deferred', reply: 'the key is unusable' })));
+    expect(handed).toEqual([]);
+  });
+});
+
 describe('a campaign that this process cannot compile', () => {
   it('is paused with the reason, given back, and does not hold up the others', async () => {
     const campaign = world.campaign(10);

@@ -195,6 +195,7 @@ describe('an attempt', () => {
     renderer: stage.instance.get(tokens.renderer),
     transport: stage.instance.get(tokens.transport),
     keys: stage.instance.keys,
+    signing: stage.instance.get(tokens.signing),
     clock: stage.clock,
     log: silentLog,
     workerId: stage.instance.get(tokens.workerId),

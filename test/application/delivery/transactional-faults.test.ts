@@ -15,7 +15,13 @@ describe('a fault that nobody foresaw', () => {
   const failing = (error: unknown) => {
     const { get } = stage.instance;
     const renderer: Renderer = Object.create(get(tokens.renderer), { compile: { value: () => Promise.reject(error) } });
-    const deps = { transport: get(tokens.transport), keys: stage.instance.keys, work: get(tokens.work), clock: stage.clock };
+    const deps = {
+      signing: get(tokens.signing),
+      transport: get(tokens.transport),
+      keys: stage.instance.keys,
+      work: get(tokens.work),
+      clock: stage.clock,
+    };
     return new SendTransactional({
       ...deps,
       renderer,

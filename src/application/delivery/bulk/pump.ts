@@ -299,9 +299,25 @@ export class Pump {
     const now = this.#clock.monotonic();
     line.pace.take(now);
     line.destinations.begin(destination, now);
-    const { envelope, content } = handed.message;
-    const message = {
-      envelope,
+    const { signer } = held.mailing;
+    const { content } = handed.message;
+    // Signed on the thread pool, several at once; without keys the message goes straight to the transport.
+    const submitted =
+      signer === undefined
+        ? this.#submit(handed, content)
+        : signer.sign(content, this.#clock.now()).then((signed) => this.#submit(handed, signed));
+    void submitted.then(
+      (attempt) => this.#answered(handed, attempt),
+      (error: unknown) => {
+        this.#deps.log.error({ reason: error }, 'a message could not be signed, or the transport refused it');
+        this.#answered(handed, failedAttempt(error));
+      },
+    );
+  }
+
+  #submit(handed: HandedOver, content: Uint8Array): Promise<Attempt | Withdrawn> {
+    return handed.line.transport.submit({
+      envelope: handed.message.envelope,
       content,
       dotSafe: true,
       proceed: () => this.#mayProceed(handed, this.#clock.monotonic()),
@@ -309,14 +325,7 @@ export class Pump {
       onContent: () => {
         handed.given = true;
       },
-    };
-    void line.transport.submit(message).then(
-      (attempt) => this.#answered(handed, attempt),
-      (error: unknown) => {
-        this.#deps.log.error({ reason: error }, 'the transport refused a message');
-        this.#answered(handed, failedAttempt(error));
-      },
-    );
+    });
   }
 
   /** A question: the transport also asks it, as often as it likes, of a message that only waits for a connection. */

@@ -7,6 +7,7 @@ import type { Id } from '../../../domain/shared/ids.ts';
 import { issueLinkToken, MessageTokens } from '../../../domain/tracking/index.ts';
 import { marketingPlanContext } from '../plan-context.ts';
 import { marked } from '../repeat-mark.ts';
+import type { AuthorSigner, MessageSigner } from '../signing.ts';
 
 export interface SendingMessage {
   readonly envelope: Envelope;
@@ -25,6 +26,7 @@ export class SendingMailing {
   readonly #from: string;
   readonly #domain: string;
   readonly #baseUrl: string;
+  readonly #author: AuthorSigner;
 
   private constructor(
     { projectId, mailingId, campaignId }: Mailing,
@@ -34,6 +36,7 @@ export class SendingMailing {
     from: string,
     domain: string,
     baseUrl: string,
+    author: AuthorSigner,
   ) {
     this.projectId = projectId;
     this.mailingId = mailingId;
@@ -44,6 +47,7 @@ export class SendingMailing {
     this.#from = from;
     this.#domain = domain;
     this.#baseUrl = baseUrl;
+    this.#author = author;
   }
 
   /** @throws Error when it is signed with a key that this process does not have. */
@@ -53,6 +57,7 @@ export class SendingMailing {
     frozen: FrozenContent,
     renderer: Renderer,
     keys: KeyRing,
+    author: AuthorSigner,
   ): Promise<SendingMailing> {
     const { projectId, mailingId } = mailing;
     const key = keys.tokenKey(projectId, frozen.keyId);
@@ -72,7 +77,13 @@ export class SendingMailing {
       frozen.content.author.address,
       frozen.project.senderDomain,
       frozen.publicUrl,
+      author,
     );
+  }
+
+  /** What signs its messages now; undefined when they go unsigned. */
+  get signer(): MessageSigner | undefined {
+    return this.#author.signer;
   }
 
   /** @throws RenderFailed when this recipient's data break the template. */

@@ -8,6 +8,7 @@ import type { CampaignDesk } from '../../campaign/campaign-desk.ts';
 import { refuseInsecure } from '../../campaign/launch-campaign.ts';
 import type { TendCampaigns } from '../../campaign/tend-campaigns.ts';
 import type { UnitOfWork } from '../../unit-of-work.ts';
+import type { Signing } from '../signing.ts';
 import type { BulkLanePorts } from './bulk-lane-ports.ts';
 import type { ReadPage } from './recipient-reader.ts';
 import type { RecordOutcomes } from './record-outcomes.ts';
@@ -35,6 +36,7 @@ export class SendingPorts implements BulkLanePorts {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
   readonly #keys: KeyRing;
+  readonly #signing: Signing;
   readonly #outcomes: RecordOutcomes;
   readonly #tend: TendCampaigns;
   readonly #desk: CampaignDesk;
@@ -49,6 +51,7 @@ export class SendingPorts implements BulkLanePorts {
     work: UnitOfWork;
     renderer: Renderer;
     keys: KeyRing;
+    signing: Signing;
     outcomes: RecordOutcomes;
     tend: TendCampaigns;
     desk: CampaignDesk;
@@ -61,6 +64,7 @@ export class SendingPorts implements BulkLanePorts {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
     this.#keys = deps.keys;
+    this.#signing = deps.signing;
     this.#outcomes = deps.outcomes;
     this.#tend = deps.tend;
     this.#desk = deps.desk;
@@ -94,10 +98,11 @@ export class SendingPorts implements BulkLanePorts {
           frozen: await campaign.mailings.frozen(projectId, mailingId),
         };
       })
-      .then(({ mailing, campaign, frozen }) => {
+      .then(async ({ mailing, campaign, frozen }) => {
         // The process that launched it may not have known the transport of this worker.
         if (!this.#localTransport) refuseInsecure(frozen.publicUrl);
-        return SendingMailing.load(mailing, campaign, frozen, this.#renderer, this.#keys);
+        const author = await this.#signing.of(projectId, frozen.content.author.address);
+        return SendingMailing.load(mailing, campaign, frozen, this.#renderer, this.#keys, author);
       });
     this.#mailings.set(mailingId, loading);
     const [oldest] = this.#mailings.keys();

@@ -1,5 +1,5 @@
 import type { KeyRing, Project } from '../../../domain/access/index.ts';
-import type { Content, ContentInput, PlanContext, Renderer } from '../../../domain/campaign/index.ts';
+import type { Content, ContentInput, Renderer } from '../../../domain/campaign/index.ts';
 import {
   type Attempt,
   type MessageFacts,
@@ -19,8 +19,9 @@ import type { SingleScope, UnitOfWork } from '../../unit-of-work.ts';
 import { Background } from '../background.ts';
 import { failedAttempt } from '../bulk/leased-shard.ts';
 import { sendMessage } from '../jobs.ts';
-import { marketingPlanContext, type PlannedCampaign, transactionalPlanContext } from '../plan-context.ts';
+import { messagePlanContext, type PlannedCampaign } from '../plan-context.ts';
 import { marked } from '../repeat-mark.ts';
+import type { Signing } from '../signing.ts';
 import { UNRECORDED, UNSTORABLE_REPLY, VANISHED } from './unended-attempts.ts';
 
 /** A suppressed recipient is not mailed more than five seconds later (promise D11). */
@@ -63,6 +64,7 @@ export class SendTransactional {
   readonly #renderer: Renderer;
   readonly #transport: Transport;
   readonly #keys: KeyRing;
+  readonly #signing: Signing;
   readonly #clock: Clock;
   readonly #workerId: Id;
   readonly #isTransient: (error: unknown) => boolean;
@@ -81,6 +83,7 @@ export class SendTransactional {
     renderer: Renderer;
     transport: Transport;
     keys: KeyRing;
+    signing: Signing;
     clock: Clock;
     log: Log;
     workerId: Id;
@@ -92,6 +95,7 @@ export class SendTransactional {
     this.#renderer = deps.renderer;
     this.#transport = deps.transport;
     this.#keys = deps.keys;
+    this.#signing = deps.signing;
     this.#clock = deps.clock;
     this.#workerId = deps.workerId;
     this.#isTransient = deps.isTransient;
@@ -125,7 +129,7 @@ export class SendTransactional {
     const [content, project] = found;
     project.requireAuthor(content.author.address);
     // Outside any transaction, since it may take seconds. For a template it was done before: `send` finds the plan as well.
-    await this.#renderer.compile(content, planContext(project, variables, testOf));
+    await this.#renderer.compile(content, messagePlanContext(project, variables, testOf));
     return this.#work.bulk(async (scope) => {
       const stored: StoredContent = testOf === undefined ? content : { ...content, testOf };
       const message = await scope.delivery.transactional.accept({
@@ -200,7 +204,8 @@ export class SendTransactional {
     const doubtful =
       message.attempts > 0 && (await this.#work.single(({ delivery }) => delivery.transactional.mayHaveArrived(message)));
     const composed = await this.#compose(message, project);
-    return { message, bytes: doubtful ? marked(composed) : composed };
+    const { address } = (message.content as Content).author;
+    return { message, bytes: await this.#signing.signed(project, address, doubtful ? marked(composed) : composed) };
   }
 
   /**
@@ -251,7 +256,7 @@ export class SendTransactional {
 
   async #compose(message: TransactionalMessage, project: Project): Promise<Uint8Array> {
     const { testOf, ...content } = message.content as StoredContent;
-    const plan = await this.#renderer.compile(content, planContext(project, message.variables, testOf));
+    const plan = await this.#renderer.compile(content, messagePlanContext(project, message.variables, testOf));
     const composed = plan.compose({
       ...message.recipient,
       variables: variablesFor(message),
@@ -369,13 +374,6 @@ export class SendTransactional {
     return issueTransactionalTokens({ projectId, messageId, key, keyId: this.#keys.keyId }).messageIdLeft;
   }
 }
-
-/** Without tracking in both cases: links stay as written. */
-const planContext = (project: Project, variables: Variables, testOf: PlannedCampaign | undefined): PlanContext => ({
-  ...(testOf === undefined ? transactionalPlanContext(project) : marketingPlanContext(testOf, project, undefined)),
-  // A variable that the message brings along needs no default; one that neither has is refused when it is accepted.
-  variables: Object.keys(variables).sort(),
-});
 
 /** `subscriber` is the recipient, as in a campaign; what the caller gave is an attribute, too. */
 const variablesFor = ({ recipient, variables }: TransactionalMessage): Variables => ({
