@@ -22,8 +22,8 @@ import { routeVerbs } from './delivery/routing/routes.ts';
 import { transportVerbs } from './delivery/routing/transports.ts';
 import type { VerifyTransport } from './delivery/routing/verify-transport.ts';
 import type { Status, StatusBoard } from './delivery/status/status-board.ts';
+import type { AcceptMessage } from './delivery/transactional/accept-message.ts';
 import { messageVerbs } from './delivery/transactional/messages.ts';
-import type { SendTransactional } from './delivery/transactional/send-transactional.ts';
 import type { ProjectResources } from './project-verbs.ts';
 import type { PublicActions } from './tracking/public-actions.ts';
 import { checkedVerbs } from './verb-input.ts';
@@ -39,8 +39,8 @@ export type {
   Template,
 } from '../domain/campaign/index.ts';
 export { ContentInvalid } from '../domain/campaign/index.ts';
-export type { LedgerRow, MessageFacts, MessageState, SendingLane } from '../domain/delivery/index.ts';
-export { SENDING_LANES, secretSettings, TRANSPORT_KINDS } from '../domain/delivery/index.ts';
+export type { LedgerRow, MessageState, SendingLane } from '../domain/delivery/index.ts';
+export { MESSAGE_STATES, SENDING_LANES, secretSettings, TRANSPORT_KINDS } from '../domain/delivery/index.ts';
 export { mailboxParts } from '../domain/shared/email-address.ts';
 export { MOMENT_PATTERN, type Moment, parseMoment } from '../domain/shared/moment.ts';
 export type { Page, PageRequest } from '../domain/shared/page.ts';
@@ -61,6 +61,7 @@ export type { Templates } from './campaign/templates.ts';
 export type { Routes } from './delivery/routing/routes.ts';
 export type { Transports } from './delivery/routing/transports.ts';
 export type { Status } from './delivery/status/status-board.ts';
+export type { Message, MessageRecipient } from './delivery/transactional/message-details.ts';
 export type { Messages } from './delivery/transactional/messages.ts';
 export { type InProject, type ProjectResources, type ProjectVerbs, verbsOfProject } from './project-verbs.ts';
 
@@ -81,7 +82,7 @@ export interface Application extends InstanceVerbs, ProjectResources {}
 export interface ApplicationParts extends DomainDeps {
   readonly deleteProject: DeleteProject;
   readonly desk: CampaignDesk;
-  readonly transactional: SendTransactional;
+  readonly acceptMessage: AcceptMessage;
   readonly resend: ResendCampaign;
   readonly explain: ExplainCampaign;
   readonly imports: ImportSubscribers;

@@ -22,7 +22,7 @@ export type BulkScope = Omit<Scope, 'access' | 'campaign'> & {
   readonly access: Pick<AccessService, 'authenticate' | 'readProject' | 'timeZones'> & {
     readonly domains: Pick<AccessService['domains'], 'activeKeys'>;
   };
-  readonly campaign: { readonly templates: Pick<CampaignService['templates'], 'contentOf'> };
+  readonly campaign: { readonly templates: Pick<CampaignService['templates'], 'contentAt'> };
 };
 
 /** A job must be enqueued inside a transaction. */

@@ -9,10 +9,9 @@ import type {
   Suppressing,
   SuppressionFilter,
 } from '../domain/audience/index.ts';
-import type { CampaignFilter, CampaignInput, ContentInput } from '../domain/campaign/index.ts';
+import type { CampaignFilter, CampaignInput, NewTemplate } from '../domain/campaign/index.ts';
 import type { LedgerFilter, NewTransport, RouteChanges, TransportChanges } from '../domain/delivery/index.ts';
 import type { AudienceInput } from '../domain/shared/audience.ts';
-import { isId } from '../domain/shared/ids.ts';
 import type { PageRequest } from '../domain/shared/page.ts';
 import type { ProjectDeleting } from './access/delete-project.ts';
 import type { Domains } from './access/domains.ts';
@@ -29,70 +28,31 @@ import type { Suppressions } from './audience/suppressions.ts';
 import type { As, Writing } from './campaign/campaign-desk.ts';
 import type { Campaigns } from './campaign/campaigns.ts';
 import type { LeftOutSearch } from './campaign/explain-campaign.ts';
-import type { NewTemplate, TemplateChanges, Templates } from './campaign/templates.ts';
+import type { TemplateChanges, Templates } from './campaign/templates.ts';
 import type { ExplainRequest } from './delivery/routing/explain-route.ts';
 import type { RouteInput, Routes } from './delivery/routing/routes.ts';
 import type { TransportDeleting, Transports } from './delivery/routing/transports.ts';
+import { MESSAGE_INPUTS } from './delivery/transactional/message-inputs.ts';
 import type { Messages } from './delivery/transactional/messages.ts';
-import type { SendInput } from './delivery/transactional/send-transactional.ts';
+
+import {
+  allNamed,
+  anything,
+  content,
+  flag,
+  id,
+  json,
+  named,
+  page,
+  pageFields,
+  project,
+  strict,
+  text,
+  texts,
+  time,
+} from './input-parts.ts';
 import type { PublicActions } from './tracking/public-actions.ts';
 
-/** An object that has these properties and no others; the compiler sees to it that none of the type is forgotten. */
-const strict = <T extends object>(fields: { readonly [Name in keyof Required<T>]: z.ZodType }) => z.strictObject(fields);
-
-/** An id of this kind. An invalid id names nothing, like an unknown one. */
-const id = (what: string) =>
-  z.unknown().transform((value, context) => {
-    if (typeof value === 'string' && isId(value)) return value.toLowerCase();
-    context.addIssue({ code: 'custom', params: { missing: what }, message: `This is not the id of a ${what}.` });
-    return z.NEVER;
-  });
-
-/** A text that a column can hold. Texts that are cleaned further inside (attributes, variables, content) need no more than be one. */
-const text = z
-  .string()
-  .refine((value) => value.isWellFormed() && !value.includes('\0'), 'It contains a NUL character or half a surrogate pair.');
-/** A name (an id, a slug, an address, a name) that the verb looks up. */
-const named = (what: string) =>
-  z.unknown().transform((value, context) => {
-    if (typeof value === 'string' && value.isWellFormed() && !value.includes('\0')) return value;
-    context.addIssue({ code: 'custom', params: { missing: what }, message: `This names no ${what}.` });
-    return z.NEVER;
-  });
-const allNamed = (what: string) => z.array(named(what)).readonly();
-const flag = z.boolean().optional();
-/** Databases and ISO 8601 part ways before and after these years. */
-const time = z
-  .date('A valid Date is expected.')
-  .refine((date) => date.getUTCFullYear() >= 1900 && date.getUTCFullYear() < 9999, 'A time from 1900 to 9998 is expected.');
-const json = z.custom<object>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'An object such as { first_name: "Ada" } is expected.',
-);
-const texts = z.record(text, text);
-const anything = z.unknown();
-
-const project = id('project');
-const pageFields = {
-  limit: z.int('A whole number from 1 to 500 is expected.').min(1).max(500).optional(),
-  after: z.string().max(2_000).optional(),
-};
-const page = strict<PageRequest>(pageFields).optional();
-
-const mailbox = strict<ContentInput['author']>({ name: z.string().optional(), address: z.string() });
-const content = strict<ContentInput>({
-  kind: z.enum(['mjml', 'html', 'markdown', 'text']),
-  source: z.string(),
-  text: z.string().optional(),
-  subject: z.string(),
-  preheader: z.string().optional(),
-  author: mailbox,
-  replyTo: mailbox.optional(),
-  headers: z.record(z.string(), z.string()).optional(),
-  defaults: json.optional(),
-  footer: z.enum(['project', 'none']).optional(),
-  layout: z.enum(['default', 'none']).optional(),
-});
 /** Which kinds of entry there are is for the audience to say. */
 const entries = z.array(z.record(text, named('list'))).readonly();
 const audience = strict<AudienceInput>({ include: entries, exclude: entries.optional() });
@@ -253,7 +213,7 @@ export const VERB_INPUTS = {
     lift: [project, z.string(), z.string().optional()],
   },
   templates: {
-    create: [project, strict<NewTemplate>({ name: z.string(), content })],
+    create: [project, strict<NewTemplate>({ name: z.string(), content, slug: z.string().optional() })],
     list: [project, page],
     get: [project, named('template')],
     update: [project, named('template'), strict<TemplateChanges>({ name: z.string().optional(), content: content.optional() })],
@@ -301,20 +261,7 @@ export const VERB_INPUTS = {
     progress: [project, named('campaign')],
     daily: [project, named('campaign'), days],
   },
-  messages: {
-    send: [
-      project,
-      strict<SendInput>({
-        to: z.string(),
-        templateId: id('template').optional(),
-        content: content.optional(),
-        variables: json.optional(),
-        idempotencyKey: text.optional(),
-      }),
-    ],
-    list: [project, page],
-    get: [project, id('message')],
-  },
+  messages: MESSAGE_INPUTS,
   domains: {
     create: [project, strict<Parameters<Domains['create']>[1]>({ name: z.string() })],
     list: [project, page],

@@ -30,6 +30,7 @@ import { VerifyTransport } from '../application/delivery/routing/verify-transpor
 import { Signing } from '../application/delivery/signing.ts';
 import { type DatabaseEnds, StatusBoard } from '../application/delivery/status/status-board.ts';
 import { Workers } from '../application/delivery/status/workers.ts';
+import { AcceptMessage } from '../application/delivery/transactional/accept-message.ts';
 import { SendTransactional } from '../application/delivery/transactional/send-transactional.ts';
 import type { JobHandler } from '../application/job.ts';
 import type { Log } from '../application/log.ts';
@@ -142,6 +143,7 @@ export const tokens = {
   retention: token<Retention>('retention'),
   statusBoard: token<StatusBoard>('status-board'),
   signing: token<Signing>('signing'),
+  acceptMessage: token<AcceptMessage>('accept-message'),
   transactional: token<SendTransactional>('send-transactional'),
   verifyTransport: token<VerifyTransport>('verify-transport'),
   engagement: token<EngagementRecorder>('engagement-recorder'),
@@ -228,7 +230,7 @@ function wireWork(container: Container): void {
 }
 
 function wireCampaigns(container: Container): void {
-  const { clock, keys, launch, localTransport, log, publicUrl, renderer, servesInbox, shardSize, tend, transactional, work } =
+  const { acceptMessage, clock, keys, launch, localTransport, log, publicUrl, renderer, servesInbox, shardSize, tend, work } =
     tokens;
   provide(
     container,
@@ -238,7 +240,8 @@ function wireCampaigns(container: Container): void {
       new LaunchCampaign({ ...deps, options: { publicUrl, servesInbox, localTransport, shardSize } }),
   );
   provide(container, tend, { work, launch, log, shardSize, clock }, (deps) => new TendCampaigns({ ...deps, isTransient }));
-  provide(container, tokens.desk, { work, renderer, launch, transactional, tend }, (deps) => new CampaignDesk(deps));
+  provide(container, tokens.desk, { work, renderer, launch, acceptMessage, tend }, (deps) => new CampaignDesk(deps));
+  provide(container, acceptMessage, { work, renderer }, (deps) => new AcceptMessage(deps));
   provide(container, tokens.resend, { work, shardSize }, (deps) => new ResendCampaign(deps));
   provide(container, tokens.explain, { work, renderer }, (deps) => new ExplainCampaign(deps));
   provide(container, tokens.reports, { work }, (deps) => new Reports(deps));
@@ -335,7 +338,7 @@ function wireTracking(container: Container): void {
 
 function wireFaces(container: Container): void {
   const { clock, config, databaseEnds, desk, dns, explain, ids, imports, jobs, keys } = tokens;
-  const { deleteProject, orm, recipients, reports, resend, statusBoard, transactional, verifyTransport, work } = tokens;
+  const { acceptMessage, deleteProject, orm, recipients, reports, resend, statusBoard, verifyTransport, work } = tokens;
   provide(
     container,
     imports,
@@ -365,7 +368,7 @@ function wireFaces(container: Container): void {
       clock,
       config,
       desk,
-      transactional,
+      acceptMessage,
       resend,
       explain,
       imports,

@@ -82,7 +82,7 @@ describe('an id that is none', () => {
     const refusals = await Promise.all([
       outcome('campaigns.create', world.projectId, { name: 'x', content, audience: { include: [{ list: 'news' }] } }),
       outcome('campaigns.create', world.projectId, { name: 'x', content, audience: { include: [], exclude: [{ list: 7 }] } }),
-      outcome('messages.send', world.projectId, { to: 'a@example.com', templateId: 'welcome' }),
+      outcome('messages.send', world.projectId, { to: 'a@example.com', template: 'welcome' }),
       outcome('subscribers.list', world.projectId, { list: 'news' }),
       outcome('imports.create', world.projectId, [], { lists: ['news'] }),
       outcome('campaigns.preview', world.projectId, draft.id, { subscriber: 'ada' }),

@@ -39,7 +39,7 @@ describe('workers that crash again and again, faster than any of them is known t
       await victim.ended;
     }
     await stage.startWorker({ lanes: all, transactionalRetry: RETRY });
-    const ends = async () => (await Promise.all(orphans.map(look))).map(({ tries }) => tries[0]?.outcome);
+    const ends = async () => (await Promise.all(orphans.map(look))).map(({ recipients }) => recipients[0]?.tries[0]?.outcome);
     await eventually(
       'the orphans to be in doubt',
       async () => (await ends()).every((outcome) => outcome === 'in_doubt'),

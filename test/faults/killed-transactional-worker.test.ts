@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { MessageFacts } from '../../src/application/application.ts';
+import type { Message } from '../../src/application/application.ts';
 import { eventually } from '../support/processes.ts';
 import { invite, LETTER } from './support/audience.ts';
 import type { Copy } from './support/doors.ts';
@@ -19,12 +19,13 @@ describe('a worker that ends in the middle of an attempt', () => {
   afterAll(() => stage.close());
 
   const send = (to: string) => stage.application.messages.send(projectId, { to: `${to}@example.net`, content: LETTER });
-  const look = ({ id }: MessageFacts) => stage.application.messages.get(projectId, id);
-  const are = (state: string, messages: readonly MessageFacts[]) =>
+  const look = ({ id }: Message) => stage.application.messages.get(projectId, id);
+  const are = (state: string, messages: readonly Message[]) =>
     eventually(`${messages.length} messages to be ${state}`, async () =>
       (await Promise.all(messages.map(look))).every((message) => message.state === state),
     );
-  const copiesOf = async ({ recipient }: MessageFacts) => (await stage.copies()).filter((copy) => copy.to === recipient.address);
+  const copiesOf = async ({ recipients: [recipient] }: Message) =>
+    (await stage.copies()).filter((copy) => copy.to === recipient?.address);
 
   it('by kill -9 leaves it in doubt and it is made again with the mark, while one that is only stopped keeps its own', async () => {
     await stage.startWorker({ lanes: ['background'], transactionalRetry: RETRY });
@@ -46,7 +47,7 @@ describe('a worker that ends in the middle of an attempt', () => {
     await are('submitted', unsent);
     await stage.accepted(stored.length * 2 + unsent.length);
     for (const message of [...stored, ...unsent]) {
-      const [first, second] = (await look(message)).tries;
+      const [first, second] = (await look(message)).recipients[0]?.tries ?? [];
       expect(first).toMatchObject({ outcome: 'in_doubt', reply: 'the worker ended during the attempt' });
       expect(second?.number).toBe(2);
     }
@@ -62,7 +63,7 @@ describe('a worker that ends in the middle of an attempt', () => {
     expect((await look(held)).state).toBe('attempting');
     slow.kill('SIGCONT');
     await are('submitted', [held]);
-    expect((await look(held)).tries).toHaveLength(1);
+    expect((await look(held)).recipients[0]?.tries).toHaveLength(1);
     expect((await copiesOf(held)).map(mark)).toEqual([undefined]);
     // The server still owes its replies to these, whose worker lives.
     await are('attempting', stored);

@@ -42,7 +42,7 @@ describe('a database that becomes read-only under load', () => {
     await stage.finished(audience, id);
     await eventually('all messages to be submitted', async () =>
       (await Promise.all(messages.map((message) => stage.application.messages.get(audience.projectId, message.id)))).every(
-        ({ state, attempts }) => state === 'submitted' && attempts === 1,
+        ({ state, recipients }) => state === 'submitted' && recipients[0]?.attempts === 1,
       ),
     );
     const copies = await stage.copies();

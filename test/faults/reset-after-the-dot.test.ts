@@ -42,7 +42,7 @@ describe('a connection that dies between the final dot and its reply', () => {
     const copiesOf = async () => (await stage.copies()).filter((copy) => copy.to === to);
     await eventually('three copies to arrive', async () => (await copiesOf()).length >= 3);
     expect(new Set((await copiesOf()).map((copy) => copy.messageId)).size).toBe(1);
-    const { tries } = await stage.application.messages.get(projectId, message.id);
-    expect(tries.slice(0, 2).map((attempt) => attempt.outcome)).toEqual(['in_doubt', 'in_doubt']);
+    const { recipients } = await stage.application.messages.get(projectId, message.id);
+    expect(recipients[0]?.tries.slice(0, 2).map((attempt) => attempt.outcome)).toEqual(['in_doubt', 'in_doubt']);
   });
 });

@@ -47,7 +47,7 @@ async function work(): Promise<void> {
   const message = await application.messages.send(projectId, input);
   await unit.single((scope) => scope.delivery.transactional.due());
   expect(await lane.send(projectId, message.id)).toMatchObject({ state: 'submitted' });
-  expect((await application.messages.get(projectId, message.id)).tries).toHaveLength(1);
+  expect((await application.messages.get(projectId, message.id)).recipients[0]?.tries).toHaveLength(1);
   await lane.sweep();
   await lane.sweepOwn();
   await lane.requeue();

@@ -1,5 +1,6 @@
+import type { Message } from '../../src/application/delivery/transactional/message-details.ts';
 import type { SendTransactional } from '../../src/application/delivery/transactional/send-transactional.ts';
-import type { Attempt, DeliveryService, MessageFacts } from '../../src/domain/delivery/index.ts';
+import type { Attempt, DeliveryService, Envelope, MessageFacts } from '../../src/domain/delivery/index.ts';
 import type { Clock } from '../../src/domain/shared/clock.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
@@ -22,6 +23,8 @@ export class TransactionalStage {
   handed: string[] = [];
   /** Whether each of them carried the mark of a possible repeat. */
   marked: boolean[] = [];
+  /** What was handed over, in order. */
+  sent: { readonly envelope: Envelope; readonly text: string }[] = [];
   projectId = '';
   made = 0;
   #instance: TestInstance | undefined;
@@ -36,6 +39,7 @@ export class TransactionalStage {
       answer: async (message) => {
         const text = Buffer.from(message.content).toString();
         this.handed.push(/^Message-ID: (.*)\r$/im.exec(text)?.[1] ?? 'no Message-ID');
+        this.sent.push({ envelope: message.envelope, text });
         this.marked.push(/^X-Pennypost-Possible-Repeat: yes\r$/im.test(text));
         const answer = this.answers.shift() ?? anAttempt();
         return typeof answer === 'function' ? answer() : answer;
@@ -57,6 +61,7 @@ export class TransactionalStage {
     this.answers = [];
     this.handed = [];
     this.marked = [];
+    this.sent = [];
     this.projectId = await this.project();
     await this.sql('truncate pennypost_delivery.transactional_message cascade');
     await this.forgetJobs();
@@ -80,21 +85,30 @@ export class TransactionalStage {
     return this.instance.get(tokens.work).run((scope) => work(scope.delivery));
   }
 
-  accept(given: object = {}): Promise<MessageFacts> {
+  accept(given: object = {}): Promise<Message> {
     const input = { to: 'ada@example.com', content: TransactionalStage.content, variables: { name: 'Ada' }, ...given };
     return this.instance.application.messages.send(this.projectId, input);
   }
 
-  send(message: MessageFacts): Promise<MessageFacts | undefined> {
+  send(message: { readonly id: string }): Promise<MessageFacts | undefined> {
     return this.sender.send(this.projectId, message.id);
   }
 
-  look(message: MessageFacts) {
-    return this.instance.application.messages.get(this.projectId, message.id);
+  /** A message to one recipient, with what became of it for that recipient. */
+  async look(message: { readonly id: string }) {
+    const { recipients, ...found } = await this.instance.application.messages.get(this.projectId, message.id);
+    const [recipient] = recipients;
+    if (recipient === undefined || recipients.length > 1) throw new Error('This message has not one recipient.');
+    return { ...found, ...recipient };
+  }
+
+  /** As the lane sees it. */
+  async facts({ id }: { readonly id: string }): Promise<MessageFacts> {
+    return (await this.delivery((service) => service.transactional.get(this.projectId, id)))[0];
   }
 
   /** What the message keeps of its request; the verbs do not show it. */
-  async kept(message: MessageFacts): Promise<{ content: unknown; variables: unknown }> {
+  async kept(message: { readonly id: string }): Promise<{ content: unknown; variables: unknown }> {
     const [row] = await this.sql<{ content: unknown; variables: unknown }>(
       'select content, variables from pennypost_delivery.transactional_message where id = $1',
       [message.id],
@@ -102,7 +116,7 @@ export class TransactionalStage {
     return row ?? { content: undefined, variables: undefined };
   }
 
-  async messages(): Promise<readonly MessageFacts[]> {
+  async messages(): Promise<readonly Message[]> {
     return (await this.instance.application.messages.list(this.projectId, {})).items;
   }
 

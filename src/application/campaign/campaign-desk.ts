@@ -8,7 +8,6 @@ import {
   type RenderedMessage,
   type Renderer,
 } from '../../domain/campaign/index.ts';
-import type { MessageFacts } from '../../domain/delivery/index.ts';
 import { parseAddressee } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
@@ -17,7 +16,8 @@ import { subscriberOf } from '../audience/subscribers.ts';
 import { variablesOf } from '../delivery/bulk/sending-mailing.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext, type PlannedCampaign } from '../delivery/plan-context.ts';
-import type { SendTransactional } from '../delivery/transactional/send-transactional.ts';
+import type { AcceptMessage } from '../delivery/transactional/accept-message.ts';
+import type { Message } from '../delivery/transactional/message-details.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import { type LaunchCampaign, PUBLIC_URL_NOT_SECURE } from './launch-campaign.ts';
 import { templateIdOf } from './templates.ts';
@@ -54,20 +54,20 @@ export class CampaignDesk {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
   readonly #launch: LaunchCampaign;
-  readonly #transactional: SendTransactional;
+  readonly #acceptMessage: AcceptMessage;
   readonly #tend: TendCampaigns;
 
   constructor(deps: {
     work: UnitOfWork;
     renderer: Renderer;
     launch: LaunchCampaign;
-    transactional: SendTransactional;
+    acceptMessage: AcceptMessage;
     tend: TendCampaigns;
   }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
     this.#launch = deps.launch;
-    this.#transactional = deps.transactional;
+    this.#acceptMessage = deps.acceptMessage;
     this.#tend = deps.tend;
   }
 
@@ -141,7 +141,7 @@ export class CampaignDesk {
     });
   }
 
-  async test(projectId: Id, id: Id, to: readonly string[], as?: As): Promise<readonly MessageFacts[]> {
+  async test(projectId: Id, id: Id, to: readonly string[], as?: As): Promise<readonly Message[]> {
     if (to.length === 0 || to.length > MOST_TESTS) throw new InvalidInput(`Give 1 to ${MOST_TESTS} addresses for a test.`, '/to');
     // All of them first: no test is sent when one address is wrong.
     for (const address of to) parseAddressee(address, '/to');
@@ -150,10 +150,10 @@ export class CampaignDesk {
     const { id: campaignId, name, audience } = campaign;
     const testOf: PlannedCampaign = { projectId, id: campaignId, name, audience, trackOpens: false, trackClicks: false };
     const variables = person === undefined ? {} : variablesOf(person);
-    const accepted: MessageFacts[] = [];
+    const accepted: Message[] = [];
     for (const address of to) {
       accepted.push(
-        await this.#transactional.accept(
+        await this.#acceptMessage.one(
           projectId,
           { to: address, content: { ...content, subject: `[Test] ${content.subject}` }, variables },
           { ...testOf, publicUrl },

@@ -1,9 +1,10 @@
 import type { DailySeries } from '../../domain/analytics/index.ts';
 import type { CampaignFacts, CampaignFilter, CampaignInput, RenderedMessage } from '../../domain/campaign/index.ts';
-import type { LedgerFilter, MessageFacts } from '../../domain/delivery/index.ts';
+import type { LedgerFilter } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Page } from '../../domain/shared/page.ts';
 import type { CampaignFigures, CampaignProgress, DaysAsked, ReportOptions, Reports } from '../analytics/reports.ts';
+import type { Message } from '../delivery/transactional/message-details.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 import type { As, CampaignCheck, CampaignDesk, CheckedCampaign, Writing, WrittenCampaign } from './campaign-desk.ts';
 import type { ExplainCampaign, LeftOut, LeftOutCounts, LeftOutSearch } from './explain-campaign.ts';
@@ -37,7 +38,7 @@ export interface Campaigns {
    * Sends one transactional message per address. It has `[Test]` before the subject and no tracking; otherwise it is composed
    * as for recipients. Its unsubscribe link has no effect, and no report counts it.
    */
-  test(projectId: Id, campaign: string, to: readonly string[], as?: As): Promise<readonly MessageFacts[]>;
+  test(projectId: Id, campaign: string, to: readonly string[], as?: As): Promise<readonly Message[]>;
   /** Freezes content and recipients, and starts sending. A second launch sends nothing. */
   launch(projectId: Id, campaign: string): Promise<CampaignFacts>;
   schedule(projectId: Id, campaign: string, at: Date): Promise<CampaignFacts>;

@@ -63,10 +63,30 @@ export class AudienceSuppressions {
     return this.store.of(projectId, this.erasure.keysOf(projectId, parseAddressee(address, '/email')));
   }
 
-  /** Why no transactional message may go to this address; undefined when one may. */
-  async transactionalRefusal(projectId: Id, address: string): Promise<SuppressionReason | undefined> {
-    const inForce = (await this.of(projectId, address)).filter(({ scope }) => STOPS_TRANSACTIONAL.has(scope));
-    return inForce.find(({ reason }) => reason === 'erased')?.reason ?? inForce[0]?.reason;
+  /** Why no transactional message of this stream may go to these addresses; without those to which one may. */
+  async transactionalRefusals(
+    projectId: Id,
+    addresses: readonly string[],
+    stream?: string,
+  ): Promise<ReadonlyMap<string, SuppressionReason>> {
+    const keys = new Map(
+      addresses.map((address) => [address, this.erasure.keysOf(projectId, parseAddressee(address, '/email'))]),
+    );
+    const own: SuppressionScope | undefined = stream === undefined ? undefined : `stream:${stream}`;
+    const found = await this.store.of(projectId, [...keys.values()].flat());
+    const inForce = found.filter(({ scope }) => STOPS_TRANSACTIONAL.has(scope) || scope === own);
+    const refusals = new Map<string, SuppressionReason>();
+    for (const [address, ofAddress] of keys) {
+      const stops = inForce.filter(({ emailKey }) => ofAddress.includes(emailKey));
+      const reason = stops.find((one) => one.reason === 'erased')?.reason ?? stops[0]?.reason;
+      if (reason !== undefined) refusals.set(address, reason);
+    }
+    return refusals;
+  }
+
+  /** The same for one address; undefined when a message may go to it. */
+  async transactionalRefusal(projectId: Id, address: string, stream?: string): Promise<SuppressionReason | undefined> {
+    return (await this.transactionalRefusals(projectId, [address], stream)).get(address);
   }
 
   /** Newest first. @throws InvalidInput for an unknown scope or reason */

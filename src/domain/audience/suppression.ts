@@ -1,9 +1,13 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { InvalidInput } from '../shared/errors.ts';
 import { type Id, isId } from '../shared/ids.ts';
+import { isSlug } from '../shared/slug.ts';
 
-/** `project`: no mail at all. `marketing`: no campaigns, transactional mail goes on. `list:<id>`: nothing of that list. */
-export type SuppressionScope = 'project' | 'marketing' | `list:${Id}`;
+/**
+ * `project`: no mail at all. `marketing`: no campaigns, transactional mail goes on. `list:<id>`: nothing of that list. `stream:<name>`: no
+ * transactional mail of that stream.
+ */
+export type SuppressionScope = 'project' | 'marketing' | `list:${Id}` | `stream:${string}`;
 
 /** The scopes that stop a message of each kind, whatever its list; `list:<id>` stops marketing of that list. */
 export const STOPPING_SCOPES = { transactional: ['project'], marketing: ['project', 'marketing'] } as const satisfies Readonly<
@@ -31,7 +35,12 @@ export function parseScope(text: string, pointer = '/scope'): SuppressionScope {
   if (text === 'project' || text === 'marketing') return text;
   const listId = /^list:(.*)$/.exec(text)?.[1];
   if (listId !== undefined && isId(listId)) return `list:${listId.toLowerCase()}`;
-  throw new InvalidInput('A scope is "project", "marketing" or "list:" and the id of a list.', pointer);
+  const stream = /^stream:(.*)$/.exec(text)?.[1];
+  if (stream !== undefined && isSlug(stream)) return `stream:${stream}`;
+  throw new InvalidInput(
+    'A scope is "project", "marketing", "list:" and the id of a list, or "stream:" and the name of a stream.',
+    pointer,
+  );
 }
 
 /** @throws InvalidInput; `erased` is what erasing a subscriber leaves behind and cannot be asked for. */

@@ -4,8 +4,15 @@ import type { Id, Ids } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import type { Content } from './content.ts';
 import { type ContentInput, parseContent } from './content-input.ts';
-import { Template } from './template.ts';
+import { Template, TemplateSlugTaken } from './template.ts';
 import type { ListedTemplate, TemplateStore } from './template-store.ts';
+
+export interface NewTemplate {
+  readonly name: string;
+  readonly content: ContentInput;
+  /** 1 to 63 of `a-z`, `0-9` and inner hyphens; made from the name when absent. */
+  readonly slug?: string | undefined;
+}
 
 /** Stored content that campaigns and transactional messages are made from. */
 export class CampaignTemplates {
@@ -19,10 +26,14 @@ export class CampaignTemplates {
     this.#ids = deps.ids;
   }
 
-  /** @throws InvalidInput */
-  create(projectId: Id, name: string, content: ContentInput): Template {
-    const template = new Template(projectId, this.#ids.next(), name, parseContent(content), this.#clock.now());
-    this.#store.addTemplate(template);
+  /** A slug made from the name gets a number when it is taken. @throws InvalidInput, TemplateSlugTaken */
+  async create(projectId: Id, { name, content, slug }: NewTemplate): Promise<Template> {
+    const wished = new Template(projectId, this.#ids.next(), name, parseContent(content), this.#clock.now(), slug);
+    let template = wished;
+    for (let number = 2; !(await this.#store.addTemplate(template)); number += 1) {
+      if (slug !== undefined || number > 100) throw new TemplateSlugTaken(template.slug);
+      template = wished.numbered(number);
+    }
     return template;
   }
 
@@ -65,8 +76,13 @@ export class CampaignTemplates {
   ): Promise<Content | undefined> {
     if (given.templateId === undefined) return given.content === undefined ? undefined : parseContent(given.content);
     if (given.content !== undefined) throw new InvalidInput('Give either content or a template, not both.', '/content');
-    const content = await this.#store.templateContent(projectId, given.templateId);
-    if (content === undefined) throw new NotFound('template', given.templateId);
-    return content;
+    return (await this.contentAt(projectId, given.templateId)).content;
+  }
+
+  /** By id or slug. @throws NotFound */
+  async contentAt(projectId: Id, idOrSlug: string): Promise<{ readonly id: Id; readonly content: Content }> {
+    const found = await this.#store.templateContent(projectId, idOrSlug);
+    if (found === undefined) throw new NotFound('template', idOrSlug.slice(0, 80));
+    return found;
   }
 }

@@ -1,8 +1,9 @@
+import { hasControl } from '../shared/control-characters.ts';
 import { mailboxParts, parseEmailAddress } from '../shared/email-address.ts';
 import { InvalidInput } from '../shared/errors.ts';
 import { storableJson } from '../shared/json.ts';
 import type { Content, ContentKind, Mailbox } from './content.ts';
-import { hasControl, headerFaults } from './header-fields.ts';
+import { headerFaults } from './header-fields.ts';
 
 /** Content as a caller gives it: strings not yet checked. */
 export interface ContentInput {
@@ -27,7 +28,8 @@ const HEADERS_LIMIT = 50;
 
 /** Checks everything about content that can be told without rendering it. @throws InvalidInput with a pointer under `/content`. */
 export function parseContent(input: ContentInput): Content {
-  for (const field of ['source', 'text', 'subject', 'preheader'] as const) refuseLong(input[field], CONTENT_LIMITS[field], field);
+  for (const field of ['source', 'text', 'subject', 'preheader'] as const)
+    refuseLong(input[field], CONTENT_LIMITS[field], `/content/${field}`);
   if (input.source.trim() === '') throw new InvalidInput('The source is empty. Write some content.', '/content/source');
   if (input.subject.trim() === '') throw new InvalidInput('The subject is empty.', '/content/subject');
   if (hasControl(input.subject))
@@ -40,7 +42,7 @@ export function parseContent(input: ContentInput): Content {
     preheader: input.preheader === undefined ? undefined : storable(input.preheader, '/content/preheader'),
     author: parseMailbox(input.author, '/content/author'),
     replyTo: input.replyTo === undefined ? undefined : parseMailbox(input.replyTo, '/content/replyTo'),
-    headers: parseHeaders(input.headers ?? {}),
+    headers: parseHeaders(input.headers ?? {}, '/content/headers'),
     defaults: parseDefaults(input.defaults ?? {}),
     footer: input.footer ?? 'project',
     layout: input.layout ?? 'default',
@@ -49,10 +51,7 @@ export function parseContent(input: ContentInput): Content {
 
 function refuseLong(text: string | undefined, limit: number, pointer: string): void {
   if (text === undefined || text.length <= limit) return;
-  throw new InvalidInput(
-    `The ${pointer.split('/').at(-1)} has ${text.length} characters; ${limit} is the limit.`,
-    `/content/${pointer}`,
-  );
+  throw new InvalidInput(`The ${pointer.split('/').at(-1)} has ${text.length} characters; ${limit} is the limit.`, pointer);
 }
 
 function parseDefaults(defaults: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
@@ -68,21 +67,22 @@ function storable(text: string, pointer: string): string {
   return text.toWellFormed();
 }
 
-/** A name that is written with the address counts where none is given beside it. */
-function parseMailbox(given: { name?: string | undefined; address: string }, pointer: string): Mailbox {
+/** A name that is written with the address counts where none is given beside it. @throws InvalidInput */
+export function parseMailbox(given: { name?: string | undefined; address: string }, pointer: string): Mailbox {
   const parts = mailboxParts(given.address);
   const input = { name: given.name ?? parts.name, address: parts.address };
   if (input.name !== undefined && hasControl(input.name)) {
     throw new InvalidInput('The name contains a line break or control character.', `${pointer}/name`);
   }
-  refuseLong(input.name, CONTENT_LIMITS.name, `${pointer.slice('/content/'.length)}/name`);
+  refuseLong(input.name, CONTENT_LIMITS.name, `${pointer}/name`);
   return { name: input.name?.toWellFormed(), address: parseEmailAddress(input.address, `${pointer}/address`).address };
 }
 
-function parseHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+/** @throws InvalidInput for names that are reserved or invalid, and for values that would break the header */
+export function parseHeaders(headers: Readonly<Record<string, string>>, pointer: string): Readonly<Record<string, string>> {
   if (Object.keys(headers).length > HEADERS_LIMIT)
-    throw new InvalidInput(`There are more than ${HEADERS_LIMIT} header fields.`, '/content/headers');
+    throw new InvalidInput(`There are more than ${HEADERS_LIMIT} header fields.`, pointer);
   for (const [name, { message }] of headerFaults(headers))
-    throw new InvalidInput(message, `/content/headers/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+    throw new InvalidInput(message, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`);
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.toWellFormed()]));
 }

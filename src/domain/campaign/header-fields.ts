@@ -1,3 +1,5 @@
+import { hasControl } from '../shared/control-characters.ts';
+
 /** Why a header field of the author's own cannot be sent. */
 export interface HeaderFault {
   readonly code: 'header.invalid' | 'header.reserved' | 'header.injection' | 'line.too_long';
@@ -25,13 +27,8 @@ const RESERVED = new RegExp(
   'i',
 );
 
-/** C0, DEL and C1, and the separators that some readers take for line ends. */
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
-
 /** A line may have 998 octets (RFC 5322), and a value without a blank cannot be folded. */
 const VALUE_LIMIT = 900;
-
-export const hasControl = (text: string): boolean => CONTROL.test(text);
 
 /** The faults of an author's own header fields, each with the name of its field. The only list of reserved names. */
 export function* headerFaults(headers: Readonly<Record<string, string>>): Generator<readonly [name: string, HeaderFault]> {

@@ -21,8 +21,9 @@ export {
 } from './campaign.ts';
 export { type CampaignInput, CampaignService } from './campaign-service.ts';
 export type { CampaignFilter, CampaignStore, ListUse } from './campaign-store.ts';
+export type { NewTemplate } from './campaign-templates.ts';
 export type { Content, ContentKind, Mailbox } from './content.ts';
-export type { ContentInput } from './content-input.ts';
+export { type ContentInput, parseContent, parseHeaders, parseMailbox } from './content-input.ts';
 export { headerFaults } from './header-fields.ts';
 export type { FrozenContent, Mailing, MailingLink, MailingStore } from './mailing.ts';
 export {
@@ -31,7 +32,9 @@ export {
   ContentInvalid,
   type ContentProblem,
   type FinalContent,
+  type MessageFile,
   type MessagePlan,
+  type OwnFields,
   type PlacedLink,
   type PlanContext,
   type PlanLink,
@@ -40,5 +43,5 @@ export {
   type Renderer,
   RenderFailed,
 } from './renderer.ts';
-export { Template } from './template.ts';
+export { Template, TemplateSlugTaken } from './template.ts';
 export type { ListedTemplate, TemplateStore } from './template-store.ts';

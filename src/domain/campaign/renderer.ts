@@ -1,5 +1,5 @@
 import { DomainError } from '../shared/errors.ts';
-import type { Content } from './content.ts';
+import type { Content, Mailbox } from './content.ts';
 
 /** A fault in content, found before launch: which part, where in it, what to do. */
 export interface ContentProblem {
@@ -22,6 +22,8 @@ export interface PlanContext {
   readonly campaign: Readonly<Record<string, string>>;
   /** Names of variables that every message of the plan brings along, so that they need no default. */
   readonly variables?: readonly string[] | undefined;
+  /** `empty`: a variable without value and default prints nothing. Default: content that prints one is invalid. */
+  readonly missingVariables?: 'empty' | undefined;
   /** Complete, already valid header lines without CRLF that do not vary by recipient (List-Id, Feedback-ID, Precedence). */
   readonly staticHeaders: readonly string[];
   /** Absent: links stay as written, no pixel (transactional without tracking, previews). */
@@ -57,8 +59,32 @@ export interface PlanRecipient {
   /** Token strings for `/c/<clickToken>/<linkToken>`, `/o/<openToken>`, `/u/<unsubscribeToken>`; empty when the plan tracks nothing. */
   readonly clickToken: string;
   readonly openToken: string;
-  /** Complete https URL of the one-click unsubscribe for this message; empty for transactional mail. */
+  /** Complete https URL of the one-click unsubscribe for this message; empty where it has none. */
   readonly unsubscribeUrl: string;
+  /** What this message says in its header beside its plan, and its files. Absent: To is the recipient alone. */
+  readonly own?: OwnFields | undefined;
+}
+
+/** Header fields of one message; a plan is compiled without them, so that messages that differ in them share it. */
+export interface OwnFields {
+  readonly to: readonly Mailbox[];
+  readonly cc: readonly Mailbox[];
+  /** In place of the content's. */
+  readonly author?: Mailbox | undefined;
+  readonly replyTo?: Mailbox | undefined;
+  /** Beside the content's; one of the same name replaces it. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly files: readonly MessageFile[];
+}
+
+/** A file that a message carries, checked before. */
+export interface MessageFile {
+  readonly name: string;
+  /** `type/subtype`, with parameters where there are any. */
+  readonly type: string;
+  /** The HTML shows it as `cid:<contentId>`. Absent: an attachment. */
+  readonly contentId?: string | undefined;
+  readonly bytes: Uint8Array;
 }
 
 /** What a preview shows. */

@@ -7,6 +7,7 @@ import type { Template } from './template.ts';
 export interface ListedTemplate {
   readonly id: Id;
   readonly name: string;
+  readonly slug: string;
   readonly kind: Content['kind'];
   readonly subject: string;
   readonly createdAt: Date;
@@ -15,10 +16,11 @@ export interface ListedTemplate {
 
 /** Templates. What `template` returns is saved when its transaction commits. */
 export interface TemplateStore {
-  addTemplate(template: Template): void;
+  /** False, and nothing done, when its slug is taken. */
+  addTemplate(template: Template): Promise<boolean>;
   template(projectId: Id, id: Id): Promise<Template | undefined>;
   /** What it says, without the template itself. */
-  templateContent(projectId: Id, id: Id): Promise<Content | undefined>;
+  templateContent(projectId: Id, idOrSlug: string): Promise<{ readonly id: Id; readonly content: Content } | undefined>;
   templates(projectId: Id, page: PageRequest): Promise<Page<ListedTemplate>>;
   removeTemplate(template: Template): void;
 }

@@ -26,3 +26,12 @@ export class TransportInUse extends DomainError {
     super(`The transport "${slug}" is in use: ${why}.`);
   }
 }
+
+/** A message that is to be cancelled has no recipient any more that waits. */
+export class NotWaiting extends DomainError {
+  readonly code = 'message.not_waiting';
+  readonly kind = 'conflict';
+  constructor() {
+    super('No recipient of this message waits any more: it is under way, or has ended.');
+  }
+}

@@ -1,8 +1,11 @@
 import type { Clock } from '../shared/clock.ts';
-import { NotFound } from '../shared/errors.ts';
+import { InvalidInput, NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
-import type { Page, PageRequest } from '../shared/page.ts';
+import type { Page } from '../shared/page.ts';
+import type { Attachment } from './attachment.ts';
 import type { Attempt } from './attempt.ts';
+import { NotWaiting } from './delivery-errors.ts';
+import type { MessageLabels } from './message-labels.ts';
 import { withoutAddress } from './reply-privacy.ts';
 import { nextAttemptAt, type RetryPolicy } from './retry-policy.ts';
 import type {
@@ -12,16 +15,45 @@ import type {
   TransactionalMessage,
   TransactionalState,
 } from './transactional-message.ts';
-import type { TransactionalStore } from './transactional-store.ts';
+import type { MessageSearch, TransactionalStore } from './transactional-store.ts';
 import { WORKER_LIVE_MS, WORKER_LOST_MS } from './worker.ts';
 
-const WAITING: readonly TransactionalState[] = ['accepted', 'deferred', 'in_doubt'];
+const WAITING: readonly TransactionalState[] = ['scheduled', 'accepted', 'deferred', 'in_doubt'];
 /** In doubt: the sweep has given the attempt up before its worker, who was only slow, told how it ended. */
 const UNKNOWN_END: readonly TransactionalState[] = ['attempting', 'in_doubt'];
-const NOT_ACCEPTED: readonly TransactionalState[] = [...WAITING, 'attempting', 'rejected', 'expired', 'failed', 'skipped'];
+const MOST_AHEAD_MS = 366 * 86_400_000;
+
+/** Not in doubt: that one may have arrived. */
+const CANCELLABLE: readonly TransactionalState[] = ['scheduled', 'accepted', 'deferred'];
+const NOT_ACCEPTED: readonly TransactionalState[] = [
+  ...WAITING,
+  'attempting',
+  'rejected',
+  'expired',
+  'failed',
+  'skipped',
+  'cancelled',
+];
 
 /** Of unexpected faults; with the policy's delays about eight minutes. */
 const MOST_FAULTS = 5;
+
+/** A message as it is accepted: its first recipient, its content, and what else it has. */
+export type NewMessage = Pick<
+  TransactionalMessage,
+  'projectId' | 'content' | 'variables' | 'templateId' | 'sendAt' | 'idempotencyKey' | 'fingerprint'
+> &
+  MessageLabels &
+  NewRecipient & {
+    readonly others: readonly NewRecipient[];
+    readonly attachments: readonly Attachment[];
+  };
+
+export interface NewRecipient {
+  readonly recipient: MessageFacts['recipient'];
+  /** Why this recipient is not mailed: it is skipped from the beginning. */
+  readonly refusal: string | undefined;
+}
 
 const attemptKey = (message: MessageFacts) => ({
   projectId: message.projectId,
@@ -51,51 +83,94 @@ export class DeliveryTransactional {
     this.#random = deps.random;
   }
 
-  /** Stores a transactional message; the caller enqueues its job in the same transaction. Undefined when its idempotency key is taken. */
-  async accept(
-    input: Pick<
-      TransactionalMessage,
-      'projectId' | 'recipient' | 'content' | 'variables' | 'templateId' | 'idempotencyKey' | 'fingerprint'
-    >,
-  ): Promise<TransactionalMessage | undefined> {
+  /**
+   * Stores a transactional message with its copies for further recipients, and its files; the caller enqueues the jobs of all of them in
+   * the same transaction. Undefined when its idempotency key is taken.
+   */
+  async accept(input: NewMessage): Promise<readonly [TransactionalMessage, ...TransactionalMessage[]] | undefined> {
+    const { others, attachments, ...first } = input;
+    const message = this.#new(first);
+    if (!(await this.#store.add(message))) return undefined;
+    const copies = others.map((recipient) =>
+      this.#new({
+        ...first,
+        ...recipient,
+        content: {},
+        variables: {},
+        idempotencyKey: undefined,
+        copyOf: message.id,
+      }),
+    );
+    await Promise.all([
+      copies.length === 0 ? undefined : this.#store.addCopies(copies),
+      attachments.length === 0 ? undefined : this.#store.addAttachments(input.projectId, message.id, attachments),
+      message.tags.length === 0 ? undefined : this.#store.addTags(input.projectId, message.id, message.tags),
+    ]);
+    return [message, ...copies];
+  }
+
+  #new({ refusal, ...input }: Omit<NewMessage, 'others' | 'attachments'> & { readonly copyOf?: Id }): TransactionalMessage {
     const now = this.#clock.now();
-    const message: TransactionalMessage = {
+    if (input.sendAt !== undefined && input.sendAt.getTime() - now.getTime() > MOST_AHEAD_MS)
+      throw new InvalidInput('A message can be scheduled for at most a year from now.', '/sendAt');
+    const later = input.sendAt !== undefined && input.sendAt > now ? input.sendAt : undefined;
+    return {
       ...input,
+      copyOf: input.copyOf,
       id: this.#ids.next(),
-      state: 'accepted',
+      state: refusal !== undefined ? 'skipped' : later === undefined ? 'accepted' : 'scheduled',
       attempts: 0,
       faults: 0,
-      nextAttemptAt: now,
+      nextAttemptAt: refusal === undefined ? (later ?? now) : undefined,
       acceptedAt: now,
       at: now,
       code: undefined,
-      reply: undefined,
+      reply: refusal,
     };
-    return (await this.#store.add(message)) ? message : undefined;
   }
 
-  /** @throws NotFound */
-  async get(projectId: Id, id: Id): Promise<MessageFacts> {
-    const message = await this.#store.facts(projectId, id);
-    if (message === undefined) throw new NotFound('message', id);
-    return message;
+  /** The files of a message, in their order. */
+  attachments(projectId: Id, messageId: Id): Promise<readonly Attachment[]> {
+    return this.#store.attachments(projectId, messageId);
   }
 
-  list(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>> {
-    return this.#store.list(projectId, page);
+  /** A message and its copies, in the order of its recipients. @throws NotFound */
+  async get(projectId: Id, id: Id): Promise<readonly [MessageFacts, ...MessageFacts[]]> {
+    const [first, ...copies] = await this.#store.withCopies(projectId, [id]);
+    if (first === undefined) throw new NotFound('message', id);
+    return [first, ...copies];
+  }
+
+  /** The first recipient of each. */
+  list(projectId: Id, search: MessageSearch): Promise<Page<MessageFacts>> {
+    return this.#store.list(projectId, search);
+  }
+
+  /** Ends what waits for its first attempt or a further one; nothing may have arrived of it. @throws NotFound, NotWaiting */
+  async cancel(projectId: Id, id: Id): Promise<void> {
+    const cancelled = await this.#store.cancel(projectId, id, CANCELLABLE, this.#clock.now());
+    if (cancelled > 0) return;
+    await this.get(projectId, id);
+    throw new NotWaiting();
+  }
+
+  /** These messages and all their copies, each message's in the order of its recipients. */
+  withCopies(projectId: Id, ids: readonly Id[]): Promise<readonly MessageFacts[]> {
+    return this.#store.withCopies(projectId, ids);
   }
 
   byIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
     return this.#store.byIdempotencyKey(projectId, key);
   }
 
-  attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
-    return this.#store.attempts(projectId, messageId);
+  /** Of these messages and copies, each one's in their order. */
+  attempts(projectId: Id, ids: readonly Id[]): Promise<readonly MessageAttempt[]> {
+    return this.#store.attempts(projectId, ids);
   }
 
   /** True when an earlier attempt ended in doubt: a further one must be marked as a possible repeat. */
   async mayHaveArrived({ projectId, id }: MessageFacts): Promise<boolean> {
-    return (await this.#store.attempts(projectId, id)).some((attempt) => attempt.outcome === 'in_doubt');
+    return (await this.#store.attempts(projectId, [id])).some((attempt) => attempt.outcome === 'in_doubt');
   }
 
   /** The message, if it is waiting to be sent, and whether it is due: the database's clock decides that, not this process's. */
@@ -131,7 +206,8 @@ export class DeliveryTransactional {
     const now = this.#clock.now();
     const reply = withoutAddress(attempt.reply, message.recipient.address);
     const again = attempt.outcome === 'deferred' || attempt.outcome === 'in_doubt';
-    const expired = again && now.getTime() - message.acceptedAt.getTime() >= this.#transactionalRetry.lifetimeMs;
+    const expired =
+      again && now.getTime() - (message.sendAt ?? message.acceptedAt).getTime() >= this.#transactionalRetry.lifetimeMs;
     const ended: MessageFacts = {
       ...message,
       state: expired ? 'expired' : attempt.outcome,
@@ -210,14 +286,14 @@ export class DeliveryTransactional {
   }
 
   /**
-   * Blanks recipient, content, variables and replies of every message to these addresses. Those that wait are skipped; the rows
-   * stay, so that outcomes can be counted.
+   * Blanks recipient, content, variables, files and replies of every message to these addresses, and of its copies: their header names
+   * the address. Those that wait are skipped; the rows stay, so that outcomes can be counted.
    */
   eraseRecipient(projectId: Id, addresses: readonly string[]): Promise<void> {
     return this.#store.eraseRecipient(projectId, addresses, this.#clock.now());
   }
 
-  /** Blanks content and variables of messages that have ended and were accepted before. @returns how many, `limit` at most */
+  /** Blanks content and variables and removes the files of messages that have ended and were accepted before. @returns how many, `limit` at most */
   stripMessages(projectId: Id, before: Date, limit: number): Promise<number> {
     return this.#store.stripMessages(projectId, before, limit);
   }

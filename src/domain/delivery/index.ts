@@ -19,6 +19,7 @@
  *
  * Follows RFC 5321 (replies, retries), RFC 3463 (status codes), RFC 6409 (what submitted means).
  */
+export { ATTACHMENT_LIMITS, type Attachment, type AttachmentInput, parseAttachments } from './attachment.ts';
 export { type Attempt, type AttemptOutcome, concernsTransport, type Fault } from './attempt.ts';
 export {
   type BreakerCause,
@@ -33,12 +34,13 @@ export {
   type TransportHealth,
   trialDue,
 } from './breaker.ts';
-export { RunOpen, TransportInUse } from './delivery-errors.ts';
+export { NotWaiting, RunOpen, TransportInUse } from './delivery-errors.ts';
 export { LEASE_MS } from './delivery-lanes.ts';
 export { ledgerCursor } from './delivery-ledger.ts';
 export type { NewRoute } from './delivery-routes.ts';
 export type { RecipientPages } from './delivery-runs.ts';
 export { DeliveryService, type DeliveryStores } from './delivery-service.ts';
+export type { NewRecipient } from './delivery-transactional.ts';
 export type { CredentialSeal } from './delivery-transports.ts';
 export type { BatchVerdict, LaneStore, LedgerChange, MovedState, RecordedBatches } from './lane-store.ts';
 export type { LedgerFilter, LedgerStore, LedgerTotals, Reached, StateReply } from './ledger-store.ts';
@@ -58,6 +60,7 @@ export {
   type StateReason,
   type StateTotals,
 } from './message.ts';
+export { type MessageLabels, type MessageLabelsInput, parseLabels, parseStream, parseTag } from './message-labels.ts';
 export { receivingGroupOf } from './receiving-groups.ts';
 export { attemptFromReply, cleanReply, enhancedCodeOf, replyKind } from './reply.ts';
 export { withoutAddress } from './reply-privacy.ts';
@@ -76,14 +79,16 @@ export {
   type TransportChanges,
   type TransportState,
 } from './stored-transport.ts';
-export type {
-  AttemptMaker,
-  MessageAttempt,
-  MessageFacts,
-  TransactionalMessage,
-  TransactionalState,
+export {
+  type AttemptMaker,
+  MESSAGE_STATES,
+  type MessageAttempt,
+  type MessageFacts,
+  type RecipientField,
+  type TransactionalMessage,
+  type TransactionalState,
 } from './transactional-message.ts';
-export type { MessageMove, TransactionalStore } from './transactional-store.ts';
+export type { MessageMove, MessageSearch, TransactionalStore } from './transactional-store.ts';
 export type { Envelope, OutgoingMessage, Transport, TransportCapabilities, Withdrawn } from './transport.ts';
 export {
   parseTransportSettings,

@@ -3,9 +3,11 @@ import { isId } from './ids.ts';
 
 const LONGEST = 63;
 
+export const isSlug = (text: string): boolean => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
+
 /** @throws InvalidInput with the pointer `/slug` */
 export function parseSlug(text: string): string {
-  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text))
+  if (!isSlug(text))
     throw new InvalidInput('A slug is 1 to 63 of a-z, 0-9 and hyphens, and neither starts nor ends with a hyphen.', '/slug');
   if (isId(text)) throw new InvalidInput('A slug must not look like an id.', '/slug');
   return text;

@@ -40,6 +40,7 @@ const TemplateMapping = defineEntity({
     projectId: p.uuid().primary(),
     id: p.uuid().primary(),
     name: p.text(),
+    slug: p.text(),
     content: p.json().$type<Template['content']>(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),

@@ -1,42 +1,21 @@
 import type {
+  Attachment,
   AttemptMaker,
   MessageAttempt,
   MessageFacts,
   MessageMove,
+  MessageSearch,
   TransactionalMessage,
   TransactionalStore,
 } from '../../domain/delivery/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import { idAfter, type Page, type PageRequest, pageLimit, toPage } from '../../domain/shared/page.ts';
+import type { Page } from '../../domain/shared/page.ts';
+import { FACTS, type FactsRow, toFacts } from './delivery-message-row.ts';
+import { messagePage } from './delivery-message-search.ts';
 import { ErasedMessages } from './erased-messages.ts';
 import type { Session } from './session.ts';
 import { SESSION_NAME_OF_WORKER } from './session-name.ts';
 import { DATABASE_NOW, type Sql } from './sql.ts';
-
-/** Named one by one: a prepared `select *` fails when a later release adds a column. Everything but the content and the variables: what listings and the record of an attempt read. */
-const FACTS = `project_id as "projectId", id, recipient, smtputf8, template_id as "templateId", idempotency_key as "idempotencyKey", fingerprint,
-  state, attempts, faults, next_attempt_at as "nextAttemptAt", accepted_at as "acceptedAt", at, code, reply`;
-
-interface FactsRow
-  extends Omit<MessageFacts, 'recipient' | 'templateId' | 'idempotencyKey' | 'nextAttemptAt' | 'code' | 'reply'> {
-  readonly recipient: string;
-  readonly smtputf8: boolean;
-  readonly templateId: string | null;
-  readonly idempotencyKey: string | null;
-  readonly nextAttemptAt: Date | null;
-  readonly code: number | null;
-  readonly reply: string | null;
-}
-
-const toFacts = ({ recipient, smtputf8, ...row }: FactsRow): MessageFacts => ({
-  ...row,
-  recipient: { address: recipient, smtputf8 },
-  templateId: row.templateId ?? undefined,
-  idempotencyKey: row.idempotencyKey ?? undefined,
-  nextAttemptAt: row.nextAttemptAt ?? undefined,
-  code: row.code ?? undefined,
-  reply: row.reply ?? undefined,
-});
 
 /** Index: primary key. */
 const MOVE = `update pennypost_delivery.transactional_message
@@ -76,8 +55,9 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
   async add(message: TransactionalMessage): Promise<boolean> {
     const rows = await this.#sql.query(
       `insert into pennypost_delivery.transactional_message (project_id, id, recipient, smtputf8, content, variables, template_id,
-         idempotency_key, fingerprint, state, attempts, next_attempt_at, accepted_at, at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         idempotency_key, fingerprint, state, attempts, next_attempt_at, accepted_at, at, name, stream, tags,
+         metadata, send_at, reply)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
        on conflict (project_id, idempotency_key) where idempotency_key is not null do nothing returning id`,
       [
         message.projectId,
@@ -94,16 +74,75 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
         message.nextAttemptAt ?? null,
         message.acceptedAt,
         message.at,
+        message.recipient.name ?? null,
+        message.stream ?? null,
+        message.tags,
+        message.metadata === undefined ? null : JSON.stringify(message.metadata),
+        message.sendAt ?? null,
+        message.reply ?? null,
       ],
     );
     return rows.length > 0;
   }
 
+  async addCopies(copies: readonly TransactionalMessage[]): Promise<void> {
+    const [one] = copies;
+    if (one === undefined) return;
+    const rows = copies.map(({ id, copyOf, recipient, state, nextAttemptAt, reply }, index) => ({
+      ...{ id, copyOf, position: index + 1, ...recipient, state, nextAttemptAt, reply },
+    }));
+    await this.#sql.query(
+      `insert into pennypost_delivery.transactional_message (project_id, id, copy_of, position, recipient, smtputf8, field, name, content,
+         variables, template_id, stream, send_at, fingerprint, state, attempts, next_attempt_at, accepted_at, at, reply)
+       select $1, id, "copyOf", position, address, smtputf8, field, name, '{}', '{}', $2, $3, $4, '', state, 0, "nextAttemptAt", $5, $5, reply
+       from jsonb_to_recordset($6::jsonb) as copy (id uuid, "copyOf" uuid, position smallint, address text, smtputf8 boolean, field text,
+         name text, state text, "nextAttemptAt" timestamptz, reply text)`,
+      [one.projectId, one.templateId ?? null, one.stream ?? null, one.sendAt ?? null, one.acceptedAt, JSON.stringify(rows)],
+    );
+  }
+
+  async addTags(projectId: Id, messageId: Id, tags: readonly string[]): Promise<void> {
+    await this.#sql.query(
+      'insert into pennypost_delivery.message_tag (project_id, tag, message_id) select $1, tag, $2 from unnest($3::text[]) as tag',
+      [projectId, messageId, tags],
+    );
+  }
+
+  async addAttachments(projectId: Id, messageId: Id, attachments: readonly Attachment[]): Promise<void> {
+    await this.#sql.query(
+      `insert into pennypost_delivery.attachment (project_id, message_id, position, name, type, content_id, bytes)
+       select $1, $2, file.position - 1, file.name, file.type, file.content_id, file.bytes
+       from unnest($3::text[], $4::text[], $5::text[], $6::bytea[]) with ordinality as file (name, type, content_id, bytes, position)`,
+      [
+        projectId,
+        messageId,
+        attachments.map(({ name }) => name),
+        attachments.map(({ type }) => type),
+        attachments.map(({ contentId }) => contentId ?? null),
+        attachments.map(({ bytes }) => bytes),
+      ],
+    );
+  }
+
   /** Index: primary key. */
+  async attachments(projectId: Id, messageId: Id): Promise<readonly Attachment[]> {
+    const rows = await this.#sql.query<Omit<Attachment, 'contentId'> & { contentId: string | null }>(
+      `select name, type, content_id as "contentId", bytes from pennypost_delivery.attachment
+       where project_id = $1 and message_id = $2 order by position`,
+      [projectId, messageId],
+    );
+    return rows.map((row) => ({ ...row, contentId: row.contentId ?? undefined }));
+  }
+
+  /** Index: primary key. A copy has the content of its message. */
   async message(projectId: Id, id: Id): Promise<{ message: TransactionalMessage; due: boolean } | undefined> {
     const [row] = await this.#sql.query<FactsRow & Pick<TransactionalMessage, 'content' | 'variables'> & { due: boolean }>(
-      `select ${FACTS}, content, variables, coalesce(state = 'accepted' or next_attempt_at <= clock_timestamp(), false) as due
-       from pennypost_delivery.transactional_message where project_id = $1 and id = $2`,
+      `select ${FACTS}, coalesce(whole.content, m.content) as content, coalesce(whole.variables, m.variables) as variables,
+         coalesce(m.state = 'accepted' or m.next_attempt_at <= clock_timestamp(), false) as due
+       from pennypost_delivery.transactional_message m
+       left join lateral (select w.content, w.variables from pennypost_delivery.transactional_message w
+         where w.project_id = m.project_id and w.id = m.copy_of) whole on true
+       where m.project_id = $1 and m.id = $2`,
       [projectId, id],
     );
     if (row === undefined) return undefined;
@@ -111,24 +150,30 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
     return { message: { ...toFacts(facts), content, variables }, due };
   }
 
-  async facts(projectId: Id, id: Id): Promise<MessageFacts | undefined> {
-    return this.#one('where project_id = $1 and id = $2', [projectId, id]);
+  /** Indexes: primary key, transactional_message_copy. */
+  async withCopies(projectId: Id, ids: readonly Id[]): Promise<readonly MessageFacts[]> {
+    return this.#many(
+      'where project_id = $1 and (copy_of = any($2::uuid[]) or (copy_of is null and id = any($2::uuid[]))) order by position, id',
+      [projectId, ids],
+    );
   }
 
   async byIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {
     return this.#one('where project_id = $1 and idempotency_key = $2', [projectId, key]);
   }
 
-  /** Newest first (UUIDv7 sorts by time). Index: primary key. */
-  async list(projectId: Id, page: PageRequest): Promise<Page<MessageFacts>> {
-    const limit = pageLimit(page);
-    const before = idAfter(page) ?? null;
-    const rows = await this.#many('where project_id = $1 and ($2::uuid is null or id < $2::uuid) order by id desc limit $3', [
-      projectId,
-      before,
-      limit + 1,
-    ]);
-    return toPage(rows, limit, (message) => [message.id]);
+  list(projectId: Id, search: MessageSearch): Promise<Page<MessageFacts>> {
+    return messagePage(this.#sql, projectId, search);
+  }
+
+  /** Indexes: primary key, transactional_message_copy. */
+  async cancel(projectId: Id, id: Id, from: readonly MessageFacts['state'][], at: Date): Promise<number> {
+    const rows = await this.#sql.query(
+      `update pennypost_delivery.transactional_message set state = 'cancelled', next_attempt_at = null, at = $4
+       where project_id = $1 and (copy_of = $2 or (id = $2 and copy_of is null)) and state = any($3) returning id`,
+      [projectId, id, from, at],
+    );
+    return rows.length;
   }
 
   async move(message: MessageFacts, from: MessageMove): Promise<boolean> {
@@ -180,12 +225,13 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
     ]);
   }
 
-  async attempts(projectId: Id, messageId: Id): Promise<readonly MessageAttempt[]> {
+  /** Index: primary key. */
+  async attempts(projectId: Id, ids: readonly Id[]): Promise<readonly MessageAttempt[]> {
     const rows = await this.#sql.query<MessageAttempt>(
       `select project_id as "projectId", message_id as "messageId", number, started_at as "startedAt", ended_at as "endedAt", outcome, code, reply,
          transport
-       from pennypost_delivery.attempt where project_id = $1 and message_id = $2 order by number`,
-      [projectId, messageId],
+       from pennypost_delivery.attempt where project_id = $1 and message_id = any($2::uuid[]) order by message_id, number`,
+      [projectId, ids],
     );
     return rows.map((row) => ({
       ...row,
@@ -207,7 +253,7 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
   ): Promise<readonly MessageFacts[]> {
     const before = (milliseconds: '$2' | '$3'): string => `clock_timestamp() - ${milliseconds} * interval '1 millisecond'`;
     return this.#many(
-      `m where state = 'attempting' and exists (
+      `where state = 'attempting' and exists (
          select from pennypost_delivery.attempt a
          join pennypost_delivery.worker judge on judge.id = $1
          left join pennypost_delivery.worker w on w.id = a.worker_id
@@ -224,7 +270,7 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
   /** Index: transactional_message_unfinished. */
   async unfinishedOf(worker: Id, limit: number): Promise<readonly MessageFacts[]> {
     return this.#many(
-      `m where state = 'attempting' and exists (
+      `where state = 'attempting' and exists (
          select from pennypost_delivery.attempt a
          where (a.project_id, a.message_id, a.number) = (m.project_id, m.id, m.attempts) and a.worker_id = $1)
        order by at, project_id limit $2`,
@@ -257,7 +303,7 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
 
   async #many(where: string, values: readonly unknown[]): Promise<MessageFacts[]> {
     const rows = await this.#sql.query<FactsRow>(
-      `select ${FACTS} from pennypost_delivery.transactional_message ${where}`,
+      `select ${FACTS} from pennypost_delivery.transactional_message m ${where}`,
       values,
     );
     return rows.map(toFacts);

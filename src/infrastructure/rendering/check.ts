@@ -179,7 +179,7 @@ function variableProblems(
     const reason = unknownReason(use.path, content, context);
     if (reason === undefined) continue;
     problems.set(name, {
-      severity: use.use === 'printed' ? 'error' : 'warning',
+      severity: use.use === 'printed' && context.missingVariables !== 'empty' ? 'error' : 'warning',
       code: 'template.unknown_variable',
       part,
       line: use.line,

@@ -67,6 +67,16 @@ export function mailbox(field: string, name: string | undefined, address: string
   return `${field}:${encodedWords(display, field.length + 1)}\r\n <${address}>`;
 }
 
+/** Several mailboxes in one field, each on a line of its own. */
+export function mailboxes(
+  field: string,
+  list: readonly { readonly name?: string | undefined; readonly address: string }[],
+): string {
+  return list
+    .map(({ name, address }, index) => (index === 0 ? mailbox(field, name, address) : mailbox('', name, address).slice(1)))
+    .join(',\r\n');
+}
+
 function phraseOf(display: string): string {
   return ATOMS.test(display) ? display : `"${display.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
-import { type Content, type PlanContext, type PlanRecipient, RenderFailed } from '../../domain/campaign/index.ts';
-import { collapse, dateTime, mailbox, structured, unstructured } from './headers.ts';
+import {
+  type Content,
+  type Mailbox,
+  type MessageFile,
+  type OwnFields,
+  type PlanContext,
+  type PlanRecipient,
+  RenderFailed,
+} from '../../domain/campaign/index.ts';
+import { FileFrame } from './files.ts';
+import { collapse, dateTime, mailbox, mailboxes, structured, unstructured } from './headers.ts';
 import type { MessageSink } from './message-sink.ts';
 
 /** A rendered subject may not be longer; Postfix cuts headers at 102,400 octets. */
@@ -17,6 +26,13 @@ const utf8 = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 export class HeaderWriter {
   private readonly first: Uint8Array;
   private readonly last: Uint8Array;
+  /** The two halves of `last`: what does not vary, and the Content-Type of the body. */
+  private readonly fixed: Uint8Array;
+  private readonly entity: Uint8Array;
+  private readonly content: Content;
+  private readonly context: PlanContext;
+  private readonly boundary: string;
+  private readonly bodyType: string;
   private readonly betweenParts: Uint8Array;
   private readonly closing: Uint8Array;
   private readonly marketing: boolean;
@@ -27,16 +43,20 @@ export class HeaderWriter {
 
   constructor(content: Content, context: PlanContext, multipart: boolean) {
     this.marketing = context.stream === 'marketing';
-    const lines = [mailbox('From', content.author.name, content.author.address)];
-    if (content.replyTo !== undefined) lines.push(mailbox('Reply-To', content.replyTo.name, content.replyTo.address));
-    this.first = utf8(`${lines.join('\r\n')}\r\n`);
+    this.content = content;
+    this.context = context;
+    this.first = utf8(fromLines(content.author, content.replyTo));
     // RFC 2046 5.1.1: `=_` occurs in no quoted-printable text, so this line cannot occur in a part.
     const boundary = `=_${createHash('sha256').update(`${content.subject}\n${content.source}`).digest('base64url').slice(0, 24)}`;
     const plain = 'Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n';
     const html = 'Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n';
-    const fixed = [...standing(context), ...custom(content), 'MIME-Version: 1.0'].map((line) => `${line}\r\n`).join('');
+    const fixed = fixedLines(context, content.headers);
     const type = `Content-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n\r\n--${boundary}\r\n`;
     this.last = utf8(fixed + (multipart ? type : '') + plain);
+    this.fixed = this.last.subarray(0, Buffer.byteLength(fixed));
+    this.entity = this.last.subarray(this.fixed.length);
+    this.boundary = boundary;
+    this.bodyType = multipart ? 'multipart/alternative' : 'text/plain';
     this.betweenParts = utf8(`\r\n--${boundary}\r\n${html}`);
     this.closing = utf8(`\r\n--${boundary}--\r\n`);
   }
@@ -44,11 +64,16 @@ export class HeaderWriter {
   /** Header and everything up to the text of the first part. */
   open(sink: MessageSink, recipient: PlanRecipient, subject: string): void {
     const begin = sink.position;
-    sink.bytes(this.first);
-    sink.ascii('To: <');
-    if (recipient.smtputf8) sink.utf8(safeAddress(recipient.address, true));
-    else sink.ascii(safeAddress(recipient.address, false));
-    sink.ascii('>\r\n');
+    const { own } = recipient;
+    if (own === undefined) {
+      sink.bytes(this.first);
+      sink.ascii('To: <');
+      if (recipient.smtputf8) sink.utf8(safeAddress(recipient.address, true));
+      else sink.ascii(safeAddress(recipient.address, false));
+      sink.ascii('>\r\n');
+    } else {
+      this.ownFields(sink, recipient, own);
+    }
     sink.ascii(this.subjectField(subject));
     sink.ascii('\r\nDate: ');
     sink.ascii(this.date(recipient.date));
@@ -61,8 +86,38 @@ export class HeaderWriter {
     } else {
       sink.ascii('>\r\n');
     }
-    sink.bytes(this.last);
+    if (own === undefined) sink.bytes(this.last);
+    else this.ownBody(sink, own);
     refuseDots(sink.target.subarray(begin, sink.position));
+  }
+
+  /** Who it is from and to, as this message says it. */
+  private ownFields(sink: MessageSink, { smtputf8 }: PlanRecipient, own: OwnFields): void {
+    const author = own.author ?? this.content.author;
+    sink.bytes(utf8(fromLines(author, own.replyTo ?? this.content.replyTo)));
+    for (const { address } of [...own.to, ...own.cc]) safeAddress(address, smtputf8);
+    sink.utf8(`${mailboxes('To', own.to)}\r\n`);
+    if (own.cc.length > 0) sink.utf8(`${mailboxes('Cc', own.cc)}\r\n`);
+  }
+
+  private ownBody(sink: MessageSink, { headers, files }: OwnFields): void {
+    const named = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+    if (named.size === 0) sink.bytes(this.fixed);
+    else {
+      const kept = Object.entries(this.content.headers).filter(([name]) => !named.has(name.toLowerCase()));
+      sink.bytes(utf8(fixedLines(this.context, { ...Object.fromEntries(kept), ...headers })));
+    }
+    this.frameOf(files).open(sink, this.bodyType);
+    sink.bytes(this.entity);
+  }
+
+  /** What follows the body: its files. */
+  closeFiles(sink: MessageSink, files: readonly MessageFile[]): void {
+    this.frameOf(files).close(sink);
+  }
+
+  private frameOf(files: readonly MessageFile[]): FileFrame {
+    return new FileFrame(files, this.boundary);
   }
 
   openHtml(sink: MessageSink): void {
@@ -124,8 +179,17 @@ function standing(context: PlanContext): string[] {
   return lines;
 }
 
-function custom(content: Content): string[] {
-  return Object.entries(content.headers).map(([name, value]) =>
+function fromLines(author: Mailbox, replyTo: Mailbox | undefined): string {
+  const lines = [mailbox('From', author.name, author.address)];
+  if (replyTo !== undefined) lines.push(mailbox('Reply-To', replyTo.name, replyTo.address));
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+const fixedLines = (context: PlanContext, headers: Readonly<Record<string, string>>): string =>
+  [...standing(context), ...custom(headers), 'MIME-Version: 1.0'].map((line) => `${line}\r\n`).join('');
+
+function custom(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers).map(([name, value]) =>
     /^[\x20-\x7e]*$/.test(value) ? structured(name, value.trim()) : unstructured(name, collapse(value)),
   );
 }

@@ -124,12 +124,14 @@ export class CompiledPlan implements MessagePlan {
     sink.beginPart();
     this.text.run(sink);
     sink.endPart(this.html === undefined);
-    if (this.html === undefined) return;
-    headers.openHtml(sink);
-    sink.beginPart();
-    this.html.run(sink);
-    sink.endPart(false);
-    headers.close(sink);
+    if (this.html !== undefined) {
+      headers.openHtml(sink);
+      sink.beginPart();
+      this.html.run(sink);
+      sink.endPart(false);
+      headers.close(sink);
+    }
+    if (recipient.own !== undefined) headers.closeFiles(sink, recipient.own.files);
   }
 
   private compileSubject(templates: Template[]): () => string {

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import type { ContentInput, MessageFacts } from '../../application/application.ts';
+import type { ContentInput, Message } from '../../application/application.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
-import { type Cli, example, gather, inProject, type Project, pairs } from './cli.ts';
+import { attachedFiles, type FileOptions } from './attached-files.ts';
+import { type Cli, choice, example, gather, inProject, moment, type Project, pairs } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
-import { messageShown } from './message.ts';
+import { addressesOf, leastFar, replyOf, spoken } from './message.ts';
 import { readContent } from './read-content.ts';
 import { objectOf } from './subscriber.ts';
 import { renderTable } from './table.ts';
@@ -11,8 +12,11 @@ import { formatCounted } from './text.ts';
 import type { Instance } from './workbench.ts';
 import { checkWayOut, someoneWorks, untilDone } from './working.ts';
 
-interface SendOptions {
-  readonly to: string;
+interface SendOptions extends FileOptions {
+  readonly to: readonly string[];
+  readonly cc?: readonly string[];
+  readonly bcc?: readonly string[];
+  readonly replyTo?: string;
   readonly from?: string;
   readonly subject?: string;
   readonly text?: string;
@@ -20,6 +24,12 @@ interface SendOptions {
   readonly template?: string;
   readonly variable?: readonly string[];
   readonly variables?: string;
+  readonly missingVariables?: 'refuse' | 'empty';
+  readonly header?: readonly string[];
+  readonly stream?: string;
+  readonly tag?: readonly string[];
+  readonly metadata?: string;
+  readonly at?: string;
   readonly idempotencyKey?: string;
   readonly wait?: boolean;
 }
@@ -28,26 +38,48 @@ export function sendCommand(message: Command, cli: Cli): void {
   const send = message
     .command('send')
     .description('Send a transactional message, such as a receipt or a password reset.')
-    .requiredOption('--to <address>', 'Address of the recipient.')
+    .requiredOption('--to <address>', 'Address of a recipient, alone or as "Ada Lee <ada@example.org>". May be repeated.', gather)
+    .option('--cc <address>', 'Further recipient in Cc. May be repeated.', gather)
+    .option('--bcc <address>', 'Further recipient that no header names. May be repeated.', gather)
     .option('--file <file>', 'Content file with front matter (subject, author), or - for standard input.')
-    .option('--template <id>', 'Id of a template to use in place of a file.')
-    .option('--from <mailbox>', 'Author of an inline message, such as "Shop <shop@example.org>".')
+    .option('--template <id>', 'Id or slug of a template to use in place of a file.')
+    .option('--from <mailbox>', 'Author, such as "Shop <shop@example.org>"; that of a file or template is replaced.')
+    .option('--reply-to <mailbox>', 'Address for replies.')
+    .option('--header <name=value>', 'Further header. May be repeated.', gather)
+    .option('--attach <file>', 'File to attach. May be repeated; 5 MB a file, 7 MB together.', gather)
+    .option('--inline <id=file>', 'Image that the HTML shows as <img src="cid:id">. May be repeated.', gather)
     .option('--subject <text>', 'Subject of an inline message.')
     .option('--text <text>', 'Plain text of an inline message.')
     .option('--variable <name=value>', 'Text variable. May be repeated.', gather)
     .option('--variables <json>', 'Variables as a JSON object.')
+    .addOption(choice('--missing-variables <how>', 'What becomes of a variable without a value.', ['refuse', 'empty']))
+    .option('--stream <name>', 'Named class of mail, such as receipts.')
+    .option('--tag <tag>', 'Tag to find the message by. May be repeated.', gather)
+    .option('--metadata <json>', 'JSON object that is kept with the message.')
+    .option('--at <time>', 'Not to be sent before, such as "tomorrow 9:00". Default: at once.')
     .option('--idempotency-key <key>', 'Repeated requests with the same key send one message.')
     .option('--wait', 'Wait until the message is handed over. Exit code 0 only when it was submitted.')
     .action(async (options: SendOptions) => {
-      const content = await contentOf(cli, options);
+      const [content, attachments] = await Promise.all([contentOf(cli, options), attachedFiles(options)]);
       await inProject(
         cli,
         async (application, project, instance) => {
           if (options.wait === true) await checkWayOut(instance, 'transactional');
           const accepted = await application.messages.send(project.id, {
             to: options.to,
-            templateId: options.template,
+            cc: options.cc,
+            bcc: options.bcc,
+            from: options.from,
+            replyTo: options.replyTo,
+            headers: options.header === undefined ? undefined : pairs(options.header, '--header'),
+            attachments,
+            template: options.template,
             content,
+            missingVariables: options.missingVariables,
+            stream: options.stream,
+            tags: options.tag,
+            metadata: options.metadata === undefined ? undefined : objectOf(options.metadata),
+            sendAt: options.at === undefined ? undefined : moment(options.at, '--at').in(project.timeZone, cli.clock.now()),
             variables: { ...objectOf(options.variables), ...pairs(options.variable ?? [], '--variable') },
             idempotencyKey: options.idempotencyKey,
           });
@@ -60,6 +92,7 @@ export function sendCommand(message: Command, cli: Cli): void {
     send,
     'pennypost message send --to ada@example.org --from "Shop <shop@news.harbour.example>" --subject "Your receipt" --text "Thank you." --wait',
     'pennypost message send --to ada@example.org --file receipt.md --variable order=4711 --idempotency-key order-4711',
+    'pennypost message send --to "Ada Lee <ada@example.org>" --bcc books@example.org --template receipt --attach invoice.pdf --stream receipts',
   );
 }
 
@@ -79,13 +112,13 @@ export async function followMessages(
   cli: Cli,
   instance: Instance,
   project: Project,
-  accepted: readonly MessageFacts[],
+  accepted: readonly Message[],
   wait: boolean,
 ): Promise<void> {
   const { application } = instance;
   let messages = accepted;
   if (wait) {
-    const waiting = (message: MessageFacts): boolean => message.state === 'accepted' || message.state === 'attempting';
+    const waiting = (message: Message): boolean => message.state === 'accepted' || message.state === 'attempting';
     const done = await untilDone(cli, instance, 'transactional', async () => {
       messages = await Promise.all(
         messages.map((message) => (waiting(message) ? application.messages.get(project.id, message.id) : message)),
@@ -104,23 +137,22 @@ export async function followMessages(
       'no worker is running: the message is sent when "pennypost serve" or "pennypost work" runs. With --wait this process sends it.',
     );
   }
-  const shown = messages.map(messageShown);
-  cli.output.result(accepted.length === 1 ? shown[0] : { messages: shown }, () =>
+  cli.output.result(accepted.length === 1 ? messages[0] : { messages }, () =>
     renderTable(
       [
-        { title: 'To', value: (one) => one.to },
-        { title: 'State', value: (one) => one.state.replace('_', ' ') },
-        { title: 'Reply', value: (one) => one.reply },
-        { title: 'Next attempt', value: (one) => one.nextAttemptAt },
+        { title: 'To', value: addressesOf },
+        { title: 'State', value: (one) => spoken(one.state) },
+        { title: 'Reply', value: replyOf },
+        { title: 'Next attempt', value: (one) => leastFar(one)?.nextAttemptAt },
         { title: 'Id', value: (one) => one.id },
       ],
-      shown,
+      messages,
       cli.output.display,
     ),
   );
 }
 
-function exitOf(messages: readonly MessageFacts[]): number {
+function exitOf(messages: readonly Message[]): number {
   if (messages.every(({ state }) => state === 'submitted')) return EXIT.ok;
   const later = messages.some(({ state }) => state === 'deferred' || state === 'accepted' || state === 'attempting');
   return later ? EXIT.unavailable : EXIT.failed;

@@ -12,7 +12,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
     .command('create')
     .description('Suppress an address, whether or not a subscriber has it.')
     .argument('<address>', 'E-mail address.')
-    .option('--scope <scope>', 'Mail to suppress: project (all mail), marketing, or list:<id>.', 'project')
+    .option('--scope <scope>', 'Mail to suppress: project (all mail), marketing, list:<id>, or stream:<name>.', 'project')
     .addOption(
       choice('--reason <reason>', 'Reason of the suppression.', ['manual', 'unsubscribe', 'hard_bounce', 'complaint']).default(
         'manual',
@@ -39,7 +39,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
     .command('lift')
     .description('Remove a suppression. Do so only at the request of the owner of the address.')
     .argument('<address>', 'E-mail address.')
-    .option('--scope <scope>', 'Scope of the suppression to remove: project, marketing, or list:<id>.', 'project')
+    .option('--scope <scope>', 'Scope of the suppression to remove: project, marketing, list:<id>, or stream:<name>.', 'project')
     .action(async (address: string, { scope }: { scope: string }) => {
       await inProject(cli, async (application, project) => {
         const changed = await application.suppressions.lift(project.id, address, scope);
@@ -51,7 +51,7 @@ export function suppressionCommands(program: Command, cli: Cli): void {
   example(lift, 'pennypost suppression lift ada@example.org');
 
   const list = paged(suppression.command('list').description('List suppressions, newest first.'))
-    .option('--scope <scope>', 'Only suppressions of this scope: project, marketing, or list:<id>.')
+    .option('--scope <scope>', 'Only suppressions of this scope: project, marketing, list:<id>, or stream:<name>.')
     .addOption(
       choice('--reason <reason>', 'Only suppressions with this reason.', [
         'manual',

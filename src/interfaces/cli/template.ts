@@ -13,10 +13,11 @@ export function templateCommands(program: Command, cli: Cli): void {
     .description('Store the content of a file as a template.')
     .requiredOption('--name <name>', 'Name of the template.')
     .requiredOption('--file <file>', 'Content file with front matter (subject, author), or - for standard input.')
-    .action(async (options: { name: string; file: string }) => {
+    .option('--slug <slug>', 'Short name for programs. Default: made from the name.')
+    .action(async (options: { name: string; file: string; slug?: string }) => {
       const { content } = await readContent(cli, options.file);
       await inProject(cli, async (application, project) =>
-        shown(cli, await application.templates.create(project.id, { name: options.name, content })),
+        shown(cli, await application.templates.create(project.id, { name: options.name, content, slug: options.slug })),
       );
     });
   example(create, 'pennypost template create --name Receipt --file receipt.mjml');
@@ -31,6 +32,7 @@ export function templateCommands(program: Command, cli: Cli): void {
           renderTable(
             [
               { title: 'Name', value: (one) => one.name },
+              { title: 'Slug', value: (one) => one.slug },
               { title: 'Kind', value: (one) => one.kind },
               { title: 'Subject', value: (one) => one.subject },
               { title: 'Changed', value: (one) => one.updatedAt },
@@ -47,7 +49,7 @@ export function templateCommands(program: Command, cli: Cli): void {
   const get = template
     .command('get')
     .description('Show a template with its content.')
-    .argument('<template>', 'Id or name of the template.')
+    .argument('<template>', 'Id, slug or name of the template.')
     .action(async (id: string) => {
       await inProject(cli, async (application, project) => shown(cli, await application.templates.get(project.id, id)));
     });
@@ -56,7 +58,7 @@ export function templateCommands(program: Command, cli: Cli): void {
   const update = template
     .command('update')
     .description('Change the name or the content of a template.')
-    .argument('<template>', 'Id or name of the template.')
+    .argument('<template>', 'Id, slug or name of the template.')
     .option('--name <name>', 'New name.')
     .option('--file <file>', 'File with the new content, or - for standard input.')
     .action(async (id: string, options: { name?: string; file?: string }) => {
@@ -72,7 +74,7 @@ export function templateCommands(program: Command, cli: Cli): void {
   const remove = template
     .command('delete')
     .description('Delete a template. Messages that were accepted with it are still sent.')
-    .argument('<template>', 'Id or name of the template.')
+    .argument('<template>', 'Id, slug or name of the template.')
     .action(async (wanted: string) => {
       await inProject(cli, async (application, project) => {
         const { id, name } = await application.templates.delete(project.id, wanted);
@@ -90,6 +92,7 @@ function shown(cli: Cli, template: Template): void {
       renderFields(
         [
           ['template', template.name],
+          ['slug', template.slug],
           ['id', template.id],
           ['kind', template.content.kind],
           ['subject', template.content.subject],

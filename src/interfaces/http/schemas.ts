@@ -23,6 +23,14 @@ export function idOf(kind: ObjectKind) {
     .openapi({ type: 'string', format: 'uuid', 'x-object': kind, example: EXAMPLE_ID });
 }
 
+/** The same, or its slug. */
+export const namedTemplate = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[A-Za-z0-9-]+$/, 'An id or a slug is expected')
+  .openapi({ description: 'Id or slug of a template, in place of `content`.', 'x-object': 'template', example: 'receipt' });
+
 const EXAMPLE_ID = '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b';
 
 /** An id in an answer. */

@@ -12,12 +12,12 @@ beforeEach(() => world.project());
 
 const DAY_MS = 86_400_000;
 const now = () => world.instance.get(tokens.clock).now();
-const send = (to: string) =>
-  world.application.messages.send(world.projectId, {
-    to,
-    content: { kind: 'text', source: 'Hello {{ name }}', subject: 'Hello', author: { address: 'hello@news.example.com' } },
-    variables: { name: 'Ada' },
-  });
+const request = (to: string | readonly string[]) => ({
+  to,
+  content: { kind: 'text', source: 'Hello {{ name }}', subject: 'Hello', author: { address: 'hello@news.example.com' } } as const,
+  variables: { name: 'Ada' },
+});
+const send = (to: string) => world.application.messages.send(world.projectId, request(to));
 /** As a worker leaves them: handed over, and accepted by the next hop. */
 const handedOver = (id: string) =>
   world.sql(`update pennypost_delivery.transactional_message set state = 'submitted', next_attempt_at = null where id = $1`, [
@@ -50,17 +50,34 @@ describe('an erased subscriber', () => {
     expect(await contentOf(sent.id)).toEqual([{ ...blank, state: 'submitted' }]);
     expect(await contentOf(waiting.id)).toEqual([{ ...blank, state: 'skipped' }]);
     expect(await contentOf(other.id)).toMatchObject([{ recipient: 'bo@example.com', variables: { name: 'Ada' } }]);
-    expect((await messages.list(world.projectId)).items.map(({ recipient }) => recipient.address).toSorted()).toEqual([
-      '',
-      '',
-      'bo@example.com',
-    ]);
+    expect(
+      (await messages.list(world.projectId)).items
+        .flatMap(({ recipients }) => recipients.map(({ address }) => address))
+        .toSorted(),
+    ).toEqual(['', '', 'bo@example.com']);
     expect(await world.instance.get(tokens.transactional).send(world.projectId, waiting.id)).toBeUndefined();
 
     const traces = { projectId: world.projectId, subscriberId: id };
     expect(await world.jobs('background.erase-traces')).toEqual([traces]);
     await eraseTracesOf(world.instance.get(tokens.work), traces.projectId, traces.subscriberId);
     expect(await events()).toEqual([{ userAgent: null, network: null }]);
+  });
+
+  it('is blanked in a message to several, whose files go and whose others are not mailed: its header named the address', async () => {
+    const { messages } = world.application;
+    await world.application.subscribers.upsert(world.projectId, { email: 'ada@example.com' });
+    const file = { name: 'a.pdf', type: 'application/pdf', content: 'JVBERg==' };
+    const { id } = await messages.send(world.projectId, {
+      ...request(['bo@example.com', 'Ada Lee <ada@example.com>']),
+      attachments: [file],
+    });
+    await world.application.subscribers.erase(world.projectId, 'ada@example.com');
+    expect((await messages.get(world.projectId, id)).recipients).toMatchObject([
+      { address: 'bo@example.com', state: 'skipped', reply: 'erased' },
+      { address: '', name: undefined, state: 'skipped' },
+    ]);
+    expect(await world.sql('select from pennypost_delivery.attachment where message_id = $1', [id])).toEqual([]);
+    expect(await contentOf(id)).toMatchObject([{ content: {}, variables: {} }]);
   });
 
   it('is skipped when a message was under way meanwhile and has to be sent again', async () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { MessageFacts } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { anAudience } from '../../support/audiences.ts';
@@ -187,14 +186,14 @@ describe('a test send', () => {
     return world.application.campaigns.test(world.projectId, campaign.id, to, as);
   };
 
-  const delivered = async (message: MessageFacts | undefined): Promise<string> => {
+  const delivered = async (message: { readonly id: string } | undefined): Promise<string> => {
     await world.instance.get(tokens.transactional).send(world.projectId, message?.id ?? '');
     return Buffer.from(transport.messages.at(-1)?.content ?? '').toString();
   };
 
   it('is one transactional message per address, marked in its subject', async () => {
     const sent = await test(['a@example.com', 'b@example.com']);
-    expect(sent.map((message) => message.recipient.address)).toEqual(['a@example.com', 'b@example.com']);
+    expect(sent.map((message) => message.recipients[0]?.address)).toEqual(['a@example.com', 'b@example.com']);
     expect(await delivered(sent[0])).toContain('\r\nSubject: [Test] For friend\r\n');
     expect(await world.jobs('transactional.send')).toHaveLength(2);
   });

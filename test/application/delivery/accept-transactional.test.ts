@@ -11,7 +11,10 @@ beforeEach(() => stage.fresh());
 describe('a transactional message', () => {
   it('is accepted with its job in one transaction', async () => {
     const message = await stage.accept();
-    expect(message).toMatchObject({ state: 'accepted', attempts: 0, recipient: { address: 'ada@example.com', smtputf8: false } });
+    expect(message).toMatchObject({
+      state: 'accepted',
+      recipients: [{ field: 'to', address: 'ada@example.com', state: 'accepted', attempts: 0 }],
+    });
     expect((await stage.jobs()).map((job) => job.data.messageId)).toEqual([message.id]);
   });
 
@@ -36,7 +39,7 @@ describe('a transactional message', () => {
         await statements(async () => {
           id = (await stage.accept()).id;
         }),
-      ).toEqual(['select', 'begin', 'insert', 'insert', 'commit']);
+      ).toEqual(['select', 'select', 'begin', 'insert', 'insert', 'commit']);
       expect(await statements(() => stage.sender.send(stage.projectId, id))).toEqual([
         ...['select', 'select'],
         ...['begin', 'select', 'with', 'commit'],
@@ -61,7 +64,7 @@ describe('a transactional message', () => {
   it.each([
     ['no content and no template', { content: undefined }, 'input.invalid'],
     ['an impossible address', { to: 'ada at example.com' }, undefined],
-    ['a template of nobody', { content: undefined, templateId: idOf(5) }, 'resource.not_found'],
+    ['a template of nobody', { content: undefined, template: idOf(5) }, 'resource.not_found'],
     ['variables of more than 256 kB', { variables: { name: 'x'.repeat(300_000) } }, 'input.invalid'],
     ['an empty idempotency key', { idempotencyKey: '' }, 'input.invalid'],
     ['an idempotency key of 257 characters', { idempotencyKey: 'k'.repeat(257) }, 'input.invalid'],
@@ -96,7 +99,7 @@ describe('a transactional message', () => {
       name: 'Code',
       content: TransactionalStage.content,
     });
-    const message = await stage.accept({ content: undefined, templateId: template.id });
+    const message = await stage.accept({ content: undefined, template: template.id });
     await stage.instance.application.templates.update(stage.projectId, template.id, {
       content: { ...TransactionalStage.content, subject: 'Another' },
     });

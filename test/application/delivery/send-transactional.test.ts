@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SendTransactional } from '../../../src/application/delivery/transactional/send-transactional.ts';
 import type { UnitOfWork } from '../../../src/application/unit-of-work.ts';
-import type { MessageFacts, Transport } from '../../../src/domain/delivery/index.ts';
+import type { Transport } from '../../../src/domain/delivery/index.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { MemoryTransport } from '../../../src/infrastructure/transports/memory.ts';
 import { anAttempt, idOf } from '../../support/builders-delivery.ts';
@@ -35,7 +35,7 @@ describe('content', () => {
         content: TransactionalStage.content,
       });
       for (const name of ['Ada', 'Bob']) {
-        const message = await stage.accept({ content: undefined, templateId: template.id, variables: { name } });
+        const message = await stage.accept({ content: undefined, template: template.id, variables: { name } });
         expect(await stage.send(message)).toMatchObject({ state: 'submitted' });
       }
     } finally {
@@ -264,7 +264,8 @@ describe('the sweep', () => {
     );
 
   /** An attempt begun by a worker that does nothing more; this one has watched all the time. */
-  const vanish = async (message: MessageFacts) => {
+  const vanish = async (accepted: { readonly id: string }) => {
+    const message = await stage.facts(accepted);
     const worker = idOf(stage.made, 0xf);
     await beat(worker);
     await beat(stage.instance.get(tokens.workerId));

@@ -84,7 +84,8 @@ describe('an attempt of this worker that it does not hold any more', () => {
   it('is in doubt after two looks, and made again with the mark; one that it holds is left alone', async () => {
     const own = stage.instance.get(tokens.workerId);
     const [stray, held] = [await stage.accept(), await stage.accept({ to: 'bob@example.com' })];
-    await stage.delivery((service) => service.transactional.beginAttempt(stray, { workerId: own, transport: 'memory' }));
+    const waiting = await stage.facts(stray);
+    await stage.delivery((service) => service.transactional.beginAttempt(waiting, { workerId: own, transport: 'memory' }));
     const answer = Promise.withResolvers<ReturnType<typeof anAttempt>>();
     stage.answers = [() => answer.promise];
     const sending = stage.send(held);

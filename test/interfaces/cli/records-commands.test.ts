@@ -53,9 +53,12 @@ describe('messages', () => {
     const sent = await run(['message', 'send', '--to', 'ada@example.org', ...author, '--json']);
     const id = String(sent.json.id);
     const listed = await run(['message', 'list', '--json']);
-    expect(listed.json).toMatchObject({ items: [{ id, to: 'ada@example.org', state: 'accepted' }], next: null });
+    expect(listed.json).toMatchObject({
+      items: [{ id, state: 'accepted', recipients: [{ address: 'ada@example.org' }] }],
+      next: null,
+    });
     expect(listed.stdout).not.toContain('secret words');
-    expect((await run(['message', 'get', id, '--json'])).json).toMatchObject({ id, attempts: 0, tries: [] });
+    expect((await run(['message', 'get', id, '--json'])).json).toMatchObject({ id, recipients: [{ attempts: 0, tries: [] }] });
     expect((await run(['message', 'get', id])).stdout).toContain('ada@example.org');
     expect(await run(['message', 'get', '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'])).toMatchObject({ status: 3 });
   });

@@ -153,9 +153,14 @@ describe('what shows people', () => {
     await quoteAddresses();
     const headers = await ours.keyWith('report.read', 'audience.read');
     const response = await instance.app.request(`/v1/messages/${messageId}`, { headers });
-    const body = (await response.json()) as { to: string; reply: string; tries: { reply: string }[] };
-    expect(body.to).toMatch(/@example\.com$/);
-    expect([body.reply, body.tries[0]?.reply]).toEqual(Array(2).fill(expect.stringContaining('<victim@example.com>')));
+    const { recipients } = (await response.json()) as {
+      recipients: { address: string; reply: string; tries: { reply: string }[] }[];
+    };
+    const [recipient] = recipients;
+    expect(recipient?.address).toMatch(/@example\.com$/);
+    expect([recipient?.reply, recipient?.tries[0]?.reply]).toEqual(
+      Array(2).fill(expect.stringContaining('<victim@example.com>')),
+    );
   });
 
   it('says no address in a refusal either', async () => {
@@ -263,7 +268,7 @@ async function requestFor(
     if (named || has(body, own.steps)) body = withAt(body, own.steps, named ? id : await ours.make(own.kind));
   }
   // A body names a content or a template, never both.
-  if (has(body, ['templateId']) && has(body, ['content']))
+  if ((has(body, ['templateId']) || has(body, ['template'])) && has(body, ['content']))
     body = Object.fromEntries(entriesOf(body).filter(([key]) => key !== 'content'));
   return new Request(url, { method, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) });
 }

@@ -83,7 +83,7 @@ describe('a campaign over HTTP', () => {
     ).toMatchObject({
       status: 404,
     });
-    expect(await call('POST', '/v1/messages', { to: 'a@b.example', content, templateId: template.id })).toMatchObject({
+    expect(await call('POST', '/v1/messages', { to: 'a@b.example', content, template: template.slug })).toMatchObject({
       status: 422,
     });
   });
@@ -205,8 +205,14 @@ describe('a transactional message over HTTP', () => {
 
   it('is accepted and can be looked up', async () => {
     const accepted = await call('POST', '/v1/messages', message);
-    expect(accepted).toMatchObject({ status: 202, body: { to: 'ada@example.com', state: 'accepted', code: null } });
-    expect((await call('GET', `/v1/messages/${accepted.body.id}`)).body).toMatchObject({ id: accepted.body.id, tries: [] });
+    expect(accepted).toMatchObject({
+      status: 202,
+      body: { state: 'accepted', recipients: [{ address: 'ada@example.com', code: null }] },
+    });
+    expect((await call('GET', `/v1/messages/${accepted.body.id}`)).body).toMatchObject({
+      id: accepted.body.id,
+      recipients: [{ tries: [] }],
+    });
   });
 
   it('is one message under one Idempotency-Key, and the key belongs to that request', async () => {

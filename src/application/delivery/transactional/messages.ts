@@ -1,28 +1,64 @@
-import type { MessageAttempt, MessageFacts } from '../../../domain/delivery/index.ts';
+import { type MessageFacts, type MessageSearch, parseStream, parseTag } from '../../../domain/delivery/index.ts';
+import { parseAddressee } from '../../../domain/shared/email-address.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
-import type { Page, PageRequest } from '../../../domain/shared/page.ts';
-import type { UnitOfWork } from '../../unit-of-work.ts';
-import type { SendInput, SendTransactional } from './send-transactional.ts';
+import type { Page } from '../../../domain/shared/page.ts';
+import type { SingleScope, UnitOfWork } from '../../unit-of-work.ts';
+import type { AcceptMessage } from './accept-message.ts';
+import { type Message, type MessageWithAttempts, messageOf, withAttempts } from './message-details.ts';
+import type { SendInput } from './message-input.ts';
 
 /** Transactional messages. */
 export interface Messages {
-  /** Stores the message and its job in one transaction. @throws InvalidInput, NotFound, ContentInvalid, IdempotencyConflict */
-  send(projectId: Id, input: SendInput): Promise<MessageFacts>;
-  /** Newest first. */
-  list(projectId: Id, page?: PageRequest): Promise<Page<MessageFacts>>;
+  /** Stores the message and its jobs in one transaction. @throws InvalidInput, NotFound, ContentInvalid, IdempotencyConflict */
+  send(projectId: Id, input: SendInput): Promise<Message>;
+  /** Newest first. @throws InvalidInput */
+  list(projectId: Id, search?: MessageSearch): Promise<Page<Message>>;
   /** With every attempt. @throws NotFound */
-  get(projectId: Id, messageId: Id): Promise<MessageFacts & { readonly tries: readonly MessageAttempt[] }>;
+  get(projectId: Id, messageId: Id): Promise<MessageWithAttempts>;
+  /** For every recipient that still waits: scheduled, accepted or deferred. @throws NotFound, NotWaiting */
+  cancel(projectId: Id, messageId: Id): Promise<Message>;
 }
 
-export function messageVerbs(deps: { readonly work: UnitOfWork; readonly transactional: SendTransactional }): Messages {
-  const { work, transactional } = deps;
+export function messageVerbs(deps: { readonly work: UnitOfWork; readonly acceptMessage: AcceptMessage }): Messages {
+  const { work, acceptMessage } = deps;
   return {
-    send: (projectId, input) => transactional.accept(projectId, input),
-    list: (projectId, page = {}) => work.run(({ delivery }) => delivery.transactional.list(projectId, page)),
+    send: (projectId, input) => acceptMessage.one(projectId, input),
+    list: (projectId, search = {}) => work.single((scope) => listed(scope, projectId, parseSearch(search))),
+    cancel: (projectId, messageId) =>
+      work.bulk(async ({ delivery }) => {
+        await delivery.transactional.cancel(projectId, messageId);
+        return messageOf(await delivery.transactional.get(projectId, messageId));
+      }),
     get: (projectId, messageId) =>
-      work.run(async ({ delivery }) => ({
-        ...(await delivery.transactional.get(projectId, messageId)),
-        tries: await delivery.transactional.attempts(projectId, messageId),
-      })),
+      work.single(async ({ delivery }) => {
+        const all = await delivery.transactional.get(projectId, messageId);
+        const attempts = await delivery.transactional.attempts(
+          projectId,
+          all.map(({ id }) => id),
+        );
+        return withAttempts(all, attempts);
+      }),
   };
 }
+
+async function listed({ delivery }: Pick<SingleScope, 'delivery'>, projectId: Id, search: MessageSearch): Promise<Page<Message>> {
+  const { items, next } = await delivery.transactional.list(projectId, search);
+  const ids = items.map(({ id }) => id);
+  const all = ids.length === 0 ? [] : await delivery.transactional.withCopies(projectId, ids);
+  const copies = Map.groupBy(all, ({ id, copyOf }) => copyOf ?? id);
+  return { items: items.map((first) => messageOf(inOrder(first, copies.get(first.id) ?? []))), next };
+}
+
+function parseSearch({ recipient, tag, stream, ...search }: MessageSearch): MessageSearch {
+  return {
+    ...search,
+    recipient: recipient === undefined ? undefined : parseAddressee(recipient, '/recipient').address,
+    tag: tag === undefined ? undefined : parseTag(tag),
+    stream: stream === undefined ? undefined : parseStream(stream),
+  };
+}
+
+const inOrder = (first: MessageFacts, all: readonly MessageFacts[]): [MessageFacts, ...MessageFacts[]] => [
+  first,
+  ...all.filter(({ copyOf }) => copyOf !== undefined),
+];

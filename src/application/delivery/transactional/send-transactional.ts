@@ -1,27 +1,18 @@
 import type { KeyRing, Project } from '../../../domain/access/index.ts';
-import type { Content, ContentInput, Renderer } from '../../../domain/campaign/index.ts';
-import {
-  type Attempt,
-  type MessageFacts,
-  requestFingerprint,
-  type TransactionalMessage,
-  type Transport,
-  type Withdrawn,
-} from '../../../domain/delivery/index.ts';
+import type { Renderer } from '../../../domain/campaign/index.ts';
+import type { Attempt, MessageFacts, TransactionalMessage, Transport, Withdrawn } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
-import { parseAddressee } from '../../../domain/shared/email-address.ts';
-import { DomainError, InvalidInput } from '../../../domain/shared/errors.ts';
+import { DomainError } from '../../../domain/shared/errors.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
-import { storableJson } from '../../../domain/shared/json.ts';
 import { issueTransactionalTokens, TEST_TOKEN } from '../../../domain/tracking/index.ts';
 import type { Log } from '../../log.ts';
-import type { SingleScope, UnitOfWork } from '../../unit-of-work.ts';
+import type { UnitOfWork } from '../../unit-of-work.ts';
 import { Background } from '../background.ts';
 import { failedAttempt } from '../bulk/leased-shard.ts';
 import { sendMessage } from '../jobs.ts';
-import { messagePlanContext, type PlannedCampaign } from '../plan-context.ts';
 import { marked } from '../repeat-mark.ts';
 import type { Signing } from '../signing.ts';
+import { authorOf, contentOf, planContext, variablesFor } from './stored-content.ts';
 import { UNRECORDED, UNSTORABLE_REPLY, VANISHED } from './unended-attempts.ts';
 
 /** A suppressed recipient is not mailed more than five seconds later (promise D11). */
@@ -30,35 +21,7 @@ const FRESH_MS = 4_500;
 const ASK_AGAIN_MS = 2_000;
 /** About a minute, then the job is given back to the queue. */
 const BEGIN_TRIES = 60;
-type Variables = Readonly<Record<string, unknown>>;
-
-const VARIABLES_LIMIT = 256 * 1024;
-
-export class IdempotencyConflict extends DomainError {
-  readonly code = 'message.idempotency_conflict';
-  readonly kind = 'conflict';
-  constructor() {
-    super('This Idempotency-Key was used for another request. Use a new key for a new message.');
-  }
-}
-
-export interface SendInput {
-  readonly to: string;
-  /** Either a template or inline content. */
-  readonly templateId?: Id | undefined;
-  readonly content?: ContentInput | undefined;
-  readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  /** 1 to 256 characters; the same key and request give the same message. */
-  readonly idempotencyKey?: string | undefined;
-}
-
-/** What a message keeps as its content. `testOf` makes it a test: composed as the campaign's own messages are, without tracking. */
-type StoredContent = Content & { readonly testOf?: TestedCampaign | undefined };
-
-/** The campaign that a message is a test of, and what its links begin with. */
-type TestedCampaign = PlannedCampaign & { readonly publicUrl: string };
-
-/** The transactional lane: accepts a message in one transaction with its job, and hands it over. */
+/** The transactional lane: hands accepted messages over. */
 export class SendTransactional {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
@@ -104,52 +67,6 @@ export class SendTransactional {
     this.#background = new Background((error) =>
       deps.log.warn({ reason: error }, 'could not check whether the recipient may still be mailed; the message waits'),
     );
-  }
-
-  /**
-   * The message exists, with its job, when this returns.
-   * @param testOf the campaign that this message is a test of
-   * @throws InvalidInput, NotFound, IdempotencyConflict, ContentInvalid
-   */
-  async accept(projectId: Id, input: SendInput, testOf?: TestedCampaign): Promise<MessageFacts> {
-    const address = parseAddressee(input.to, '/to');
-    const { idempotencyKey } = input;
-    if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 256))
-      throw new InvalidInput('An idempotency key has 1 to 256 characters.', '/idempotencyKey');
-    const variables = storableJson(input.variables ?? {}, '/variables');
-    if (Buffer.byteLength(JSON.stringify(variables)) > VARIABLES_LIMIT)
-      throw new InvalidInput('The variables are larger than 256 kB.', '/variables');
-    const fingerprint = requestFingerprint([address.address, input.templateId ?? null, input.content ?? null, variables]);
-    const found = await this.#work.single(async (scope) => {
-      const known = await acceptedBefore(scope, projectId, idempotencyKey, fingerprint);
-      if (known !== undefined) return known;
-      return Promise.all([this.#content(scope, projectId, input), scope.access.readProject(projectId)]);
-    });
-    if (!Array.isArray(found)) return found;
-    const [content, project] = found;
-    project.requireAuthor(content.author.address);
-    // Outside any transaction, since it may take seconds. For a template it was done before: `send` finds the plan as well.
-    await this.#renderer.compile(content, messagePlanContext(project, variables, testOf));
-    return this.#work.bulk(async (scope) => {
-      const stored: StoredContent = testOf === undefined ? content : { ...content, testOf };
-      const message = await scope.delivery.transactional.accept({
-        projectId,
-        recipient: { address: address.address, smtputf8: address.smtputf8 },
-        content: stored,
-        variables,
-        templateId: input.templateId,
-        idempotencyKey: input.idempotencyKey,
-        fingerprint,
-      });
-      if (message === undefined) {
-        // An equal request at the same time was first: its transaction has committed by now.
-        const first = await acceptedBefore(scope, projectId, input.idempotencyKey, fingerprint);
-        if (first === undefined) throw new Error('A message was refused for its idempotency key, but no message has that key.');
-        return first;
-      }
-      await scope.jobs.enqueue(sendMessage, { projectId, messageId: message.id }, { key: message.id });
-      return message;
-    });
   }
 
   /** Hands one message over, if it is (still) waiting and due. What it came to is committed; a retry is enqueued with it. */
@@ -204,8 +121,7 @@ export class SendTransactional {
     const doubtful =
       message.attempts > 0 && (await this.#work.single(({ delivery }) => delivery.transactional.mayHaveArrived(message)));
     const composed = await this.#compose(message, project);
-    const { address } = (message.content as Content).author;
-    return { message, bytes: await this.#signing.signed(project, address, doubtful ? marked(composed) : composed) };
+    return { message, bytes: await this.#signing.signed(project, authorOf(message), doubtful ? marked(composed) : composed) };
   }
 
   /**
@@ -234,18 +150,23 @@ export class SendTransactional {
   }
 
   /** However long it takes, the content leaves only within five seconds of an answer that its recipient may be mailed. */
-  async #submit({ projectId, recipient, content }: TransactionalMessage, bytes: Uint8Array, askedAt: number) {
+  async #submit(message: TransactionalMessage, bytes: Uint8Array, askedAt: number) {
+    const { projectId, recipient } = message;
     let mailableAt = askedAt;
     const asking = this.#background.every(ASK_AGAIN_MS, async () => {
       const now = this.#clock.monotonic();
       const refusal = await this.#work.single(({ audience }) =>
-        audience.suppressions.transactionalRefusal(projectId, recipient.address),
+        audience.suppressions.transactionalRefusal(projectId, recipient.address, message.stream),
       );
       if (refusal === undefined) mailableAt = now;
     });
     try {
       return await this.#transport.submit({
-        envelope: { from: (content as Content).author.address, to: recipient.address, smtputf8: recipient.smtputf8 },
+        envelope: {
+          from: authorOf(message),
+          to: recipient.address,
+          smtputf8: recipient.smtputf8,
+        },
         content: bytes,
         proceed: () => this.#clock.monotonic() - mailableAt < FRESH_MS,
       });
@@ -255,12 +176,20 @@ export class SendTransactional {
   }
 
   async #compose(message: TransactionalMessage, project: Project): Promise<Uint8Array> {
-    const { testOf, ...content } = message.content as StoredContent;
-    const plan = await this.#renderer.compile(content, messagePlanContext(project, message.variables, testOf));
+    const { content, composition } = contentOf(message);
+    const { own, testOf } = composition;
+    const whole = message.copyOf ?? message.id;
+    const [plan, files] = await Promise.all([
+      this.#renderer.compile(content, planContext(project, message.variables, composition)),
+      (own?.files ?? 0) === 0
+        ? []
+        : this.#work.single(({ delivery }) => delivery.transactional.attachments(message.projectId, whole)),
+    ]);
     const composed = plan.compose({
       ...message.recipient,
-      variables: variablesFor(message),
-      messageId: `${this.#messageIdLeft(message.projectId, message.id)}@${project.senderDomain}`,
+      own: own === undefined ? undefined : { ...own, files },
+      variables: variablesFor(message, own),
+      messageId: `${this.#messageIdLeft(message.projectId, whole)}@${project.senderDomain}`,
       date: this.#clock.now(),
       clickToken: '',
       openToken: '',
@@ -281,7 +210,11 @@ export class SendTransactional {
       const askedAt = this.#clock.monotonic();
       const begun = await this.#work.bulk(async (scope) => {
         // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
-        const refusal = await scope.audience.suppressions.transactionalRefusal(message.projectId, message.recipient.address);
+        const refusal = await scope.audience.suppressions.transactionalRefusal(
+          message.projectId,
+          message.recipient.address,
+          message.stream,
+        );
         if (refusal !== undefined) return scope.delivery.transactional.giveUp(message, 'skipped', `suppressed (${refusal})`);
         return scope.delivery.transactional.beginAttempt(message, { workerId: this.#workerId, transport: this.#transport.name });
       });
@@ -362,12 +295,6 @@ export class SendTransactional {
     });
   }
 
-  async #content(scope: Pick<SingleScope, 'campaign'>, projectId: Id, input: SendInput): Promise<Content> {
-    const content = await scope.campaign.templates.contentOf(projectId, input);
-    if (content === undefined) throw new InvalidInput('Give either content or a template.', '/content');
-    return content;
-  }
-
   #messageIdLeft(projectId: Id, messageId: Id): string {
     const key = this.#keys.tokenKey(projectId, this.#keys.keyId);
     if (key === undefined) throw new Error('The instance has no secret key.');
@@ -375,23 +302,5 @@ export class SendTransactional {
   }
 }
 
-/** `subscriber` is the recipient, as in a campaign; what the caller gave is an attribute, too. */
-const variablesFor = ({ recipient, variables }: TransactionalMessage): Variables => ({
-  subscriber: { email: recipient.address, attributes: variables },
-  ...variables,
-});
-
 const nameOf = (projectId: Id, messageId: Id): string => `${projectId}/${messageId}`;
 const strayName = ({ projectId, id, attempts }: MessageFacts): string => `${nameOf(projectId, id)}/${attempts}`;
-
-/** The message that this key stands for. @throws IdempotencyConflict when it was another request */
-async function acceptedBefore(
-  scope: Pick<SingleScope, 'delivery'>,
-  projectId: Id,
-  key: string | undefined,
-  fingerprint: string,
-): Promise<MessageFacts | undefined> {
-  const known = key === undefined ? undefined : await scope.delivery.transactional.byIdempotencyKey(projectId, key);
-  if (known !== undefined && known.fingerprint !== fingerprint) throw new IdempotencyConflict();
-  return known;
-}

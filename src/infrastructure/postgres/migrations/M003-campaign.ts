@@ -58,6 +58,7 @@ export class M003Campaign extends Migration {
       project_id uuid not null,
       id uuid not null,
       name text not null,
+      slug text not null,
       content jsonb not null,
       kind text not null generated always as (content->>'kind') stored,
       subject text not null generated always as (content->>'subject') stored,
@@ -66,5 +67,6 @@ export class M003Campaign extends Migration {
       version int not null default 1,
       primary key (project_id, id)
     )`);
+    this.addSql('create unique index template_slug on pennypost_campaign.template (project_id, slug)');
   }
 }

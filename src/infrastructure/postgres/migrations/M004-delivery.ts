@@ -78,11 +78,19 @@ export class M004Delivery extends Migration {
     this.addSql(`create table pennypost_delivery.transactional_message (
       project_id uuid not null,
       id uuid not null,
+      copy_of uuid,
+      position smallint not null default 0,
       recipient text not null,
       smtputf8 boolean not null,
+      field text not null default 'to',
+      name text,
       content jsonb not null,
       variables jsonb not null,
       template_id uuid,
+      stream text,
+      tags text[] not null default '{}',
+      metadata jsonb,
+      send_at timestamptz,
       idempotency_key text,
       fingerprint text not null,
       state text not null,
@@ -97,6 +105,14 @@ export class M004Delivery extends Migration {
     )`);
     this.addSql(`create unique index transactional_message_idempotency on pennypost_delivery.transactional_message
       (project_id, idempotency_key) where idempotency_key is not null`);
+    // copy_of: the message whose further recipient this is, and whose content it has.
+    this.addSql(`create index transactional_message_copy on pennypost_delivery.transactional_message
+      (project_id, copy_of, position) where copy_of is not null`);
+    this.addSql(`create index transactional_message_stream on pennypost_delivery.transactional_message
+      (project_id, stream, id) where stream is not null and copy_of is null`);
+    // Without the states that nearly every message passes: those would cost an entry with each of them.
+    this.addSql(`create index transactional_message_state on pennypost_delivery.transactional_message (project_id, state)
+      where state in ('scheduled', 'deferred', 'rejected', 'in_doubt', 'expired', 'failed', 'skipped', 'cancelled')`);
     // Erasing a subscriber finds the messages to an address.
     this.addSql(
       'create index transactional_message_recipient on pennypost_delivery.transactional_message (project_id, lower(recipient))',
@@ -120,6 +136,27 @@ export class M004Delivery extends Migration {
       primary key (project_id, message_id, number),
       foreign key (project_id, message_id) references pennypost_delivery.transactional_message (project_id, id) on delete cascade
     )`);
+    this.addSql(`create table pennypost_delivery.attachment (
+      project_id uuid not null,
+      message_id uuid not null,
+      position smallint not null,
+      name text not null,
+      type text not null,
+      content_id text,
+      bytes bytea not null,
+      primary key (project_id, message_id, position),
+      foreign key (project_id, message_id) references pennypost_delivery.transactional_message (project_id, id) on delete cascade
+    )`);
+    // Files are compressed formats nearly always: trying again costs time and saves nothing.
+    this.addSql('alter table pennypost_delivery.attachment alter column bytes set storage external');
+    this.addSql(`create table pennypost_delivery.message_tag (
+      project_id uuid not null,
+      tag text collate "C" not null,
+      message_id uuid not null,
+      primary key (project_id, tag, message_id),
+      foreign key (project_id, message_id) references pennypost_delivery.transactional_message (project_id, id) on delete cascade
+    )`);
+    this.addSql('create index message_tag_message on pennypost_delivery.message_tag (project_id, message_id)');
     this.addSql(`create table pennypost_delivery.worker (
       id uuid primary key,
       host text not null,

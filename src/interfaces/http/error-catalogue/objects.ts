@@ -174,6 +174,16 @@ export const TRANSPORTS: ErrorSection = {
 export const MESSAGES: ErrorSection = {
   title: 'Messages',
   errors: {
+    'template.slug_taken': {
+      kind: 'conflict',
+      meaning: 'Another template of this project has this slug.',
+      remedy: 'Choose another slug, or leave it out: one is made from the name.',
+    },
+    'message.not_waiting': {
+      kind: 'conflict',
+      meaning: 'A message can be cancelled only while it is scheduled, accepted or deferred for one of its recipients.',
+      remedy: 'Look at its recipients: they are under way, in doubt, or have ended.',
+    },
     'message.idempotency_conflict': {
       kind: 'conflict',
       meaning: 'The idempotency key was used before, with another request.',

@@ -19,7 +19,7 @@ import {
   timestampOrNull,
 } from '../schemas.ts';
 import { CONTENT_BODY_BYTES, contentExample, contentInput, contentSchema, problemSchema, renderedSchema } from './content.ts';
-import { messageSchema, shownMessage } from './messages.ts';
+import { messageSchema } from './messages.ts';
 
 const route = routesOf<Application>();
 
@@ -223,7 +223,7 @@ export const campaignRoutes: readonly Route<Application>[] = [
     async handle({ application, caller, projectId, params: { campaignId }, body: { to, subscriberId } }) {
       if (subscriberId !== undefined) caller.requireScope('audience.read');
       const messages = await application.campaigns.test(projectId, campaignId, to, { subscriber: subscriberId });
-      return { messages: messages.map(shownMessage) };
+      return { messages };
     },
   }),
   route({

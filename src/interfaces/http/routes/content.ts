@@ -5,7 +5,7 @@ import { email, filled, inline, jsonObject, line, lines } from '../schemas.ts';
 export const CONTENT_BODY_BYTES = 8 * 1024 * 1024;
 
 /** Further header fields; those that pennypost writes itself are refused with their name. */
-const headers = z.record(z.string(), z.string()).openapi({
+export const headersInput = z.record(z.string(), z.string()).openapi({
   type: 'object',
   maxProperties: 50,
   propertyNames: { type: 'string', pattern: '^[A-Za-z0-9][!-9;-~]{0,75}$' },
@@ -27,7 +27,7 @@ export const contentInput = z
     preheader: lines(2_000).optional(),
     author: mailbox.openapi({ description: 'The From: address that recipients see.' }),
     replyTo: mailbox.optional(),
-    headers: headers.optional(),
+    headers: headersInput.optional(),
     defaults: jsonObject.optional().openapi({ description: 'Values for variables that a recipient may lack.' }),
     footer: z.enum(['project', 'none']).optional().openapi({ default: 'project' }),
     layout: z.enum(['default', 'none']).optional().openapi({

@@ -2,18 +2,20 @@ import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
-import { email, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+import { email, pageOf, pageOfItems, pageQuery, slug, timestamp } from '../schemas.ts';
 
 const route = routesOf<Application>();
 
 const scope = z
   .enum(['project', 'marketing'])
   .or(z.templateLiteral(['list:', z.guid()]).transform((text): `list:${string}` => `list:${text.slice(5).toLowerCase()}`))
+  .or(z.templateLiteral(['stream:', slug]))
   .openapi({
     type: 'string',
     pattern:
-      '^(project|marketing|list:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$',
-    description: '`project`: no mail at all. `marketing`: no campaigns. `list:<id>`: nothing of that list.',
+      '^(project|marketing|list:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}|stream:[a-z0-9]([a-z0-9-]*[a-z0-9])?)$',
+    description:
+      '`project`: no mail at all. `marketing`: no campaigns. `list:<id>`: nothing of that list. `stream:<name>`: no transactional message of that stream.',
     example: 'project',
   });
 const reasons = ['manual', 'unsubscribe', 'hard_bounce', 'complaint'] as const;

@@ -1,18 +1,19 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, idOf, line, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+import { id, idOf, line, pageOf, pageOfItems, pageQuery, slug, timestamp } from '../schemas.ts';
 import { CONTENT_BODY_BYTES, contentExample, contentInput, contentSchema } from './content.ts';
 
 const route = routesOf<Application>();
 
 const templateSchema = z
-  .object({ id, name: z.string(), content: contentSchema, createdAt: timestamp, updatedAt: timestamp })
+  .object({ id, name: z.string(), slug: z.string(), content: contentSchema, createdAt: timestamp, updatedAt: timestamp })
   .openapi('Template');
 const listedTemplateSchema = z
   .object({
     id,
     name: z.string(),
+    slug: z.string(),
     kind: contentSchema.shape.kind,
     subject: z.string(),
     createdAt: timestamp,
@@ -40,7 +41,7 @@ export const templateRoutes: readonly Route<Application>[] = [
     permission: 'campaign.write',
     maxBodyBytes: CONTENT_BODY_BYTES,
     body: z
-      .strictObject({ name: line(200), content: contentInput })
+      .strictObject({ name: line(200), content: contentInput, slug: slug.optional() })
       .openapi({ example: { name: 'Welcome', content: contentExample } }),
     status: 201,
     reply: templateSchema,
