@@ -124,8 +124,10 @@ export function amazonSes(settings: Settings): Provider<OutgoingMessage> {
       read: (answer) => {
         const reply = replyOf(answer);
         // A user that may only send proves with this refusal that its signature is right.
-        if (answer.status === 200 || reply?.code.startsWith('AccessDenied') === true) return undefined;
-        return refusedAttempt(AMAZON_SES_RULES, answer, reply).reply;
+        if (reply?.code.startsWith('AccessDenied') === true) return undefined;
+        const enabled = fieldOf(readJson(answer.text), 'SendingEnabled');
+        if (answer.status !== 200 || typeof enabled !== 'boolean') return refusedAttempt(AMAZON_SES_RULES, answer, reply).reply;
+        return enabled ? undefined : 'Sending is disabled for this account in this region.';
       },
     },
   };

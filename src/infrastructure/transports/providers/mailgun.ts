@@ -56,6 +56,13 @@ export const MAILGUN_RULES: readonly ProviderRule[] = [
       '401 {"message":"Invalid private key"}',
     ],
   },
+  {
+    name: 'message',
+    status: /^4(?:00|13)$/,
+    outcome: 'rejected',
+    fault: 'message',
+    examples: ['400 {"message":"MIME message could not be parsed"}', '413 {"message":"Message exceeds the maximum size"}'],
+  },
 ];
 
 /** Mailgun, `messages.mime`: the composed message as it is. */

@@ -19,7 +19,7 @@ export const POSTMARK_RULES: readonly ProviderRule[] = [
   {
     name: 'recipient-address',
     code: /^300$/,
-    text: /'To'|recipient/i,
+    text: /'(?:To|Cc|Bcc)'|recipient/i,
     outcome: 'rejected',
     fault: 'recipient',
     examples: ['422 {"ErrorCode":300,"Message":"Error parsing \'To\': Illegal email domain \'+\' in address \'user@+\'."}'],
