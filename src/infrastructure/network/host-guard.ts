@@ -1,6 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { isLoopbackHost } from '../../domain/delivery/index.ts';
 
 export interface ResolvedAddress {
   readonly address: string;
@@ -51,6 +52,8 @@ export class HostGuard {
    */
   async resolve(host: string): Promise<readonly ResolvedAddress[]> {
     const literal = host.replace(/^\[(.*)\]$/, '$1');
+    // Also where the resolver here does not know the name: another may.
+    if (isLoopbackHost(literal)) this.check(literal, literal);
     const family = isIP(literal);
     const found = family === 0 ? await this.lookupName(literal) : [{ address: literal, family }];
     for (const { address } of found) this.check(literal, address);

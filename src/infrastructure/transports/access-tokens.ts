@@ -91,8 +91,16 @@ export class RefreshedTokens implements AccessTokens {
   }
 }
 
+/**
+ * The name of our XOAUTH2 for nodemailer. Under its own name nodemailer would take the first mechanism of the server instead, and
+ * send the token as a password.
+ */
+export const BY_TOKEN = 'XOAUTH2-TOKEN';
+
 /** AUTH XOAUTH2 (Google, Microsoft): one command, or a challenge with the error, which an empty line ends. */
-export async function authenticateByToken({ auth, sendCommand }: SMTPConnectionCustomAuthContext): Promise<void> {
+export async function authenticateByToken({ auth, authMethods, sendCommand }: SMTPConnectionCustomAuthContext): Promise<void> {
+  if (!authMethods.includes('XOAUTH2'))
+    throw new Error('the server does not offer AUTH XOAUTH2, but an access token is configured');
   const { user, pass } = auth.credentials;
   const response = Buffer.from(`user=${user}\u0001auth=Bearer ${pass}\u0001\u0001`).toString('base64');
   const first = await sendCommand(`AUTH XOAUTH2 ${response}`);

@@ -2,7 +2,7 @@ import { isIP, Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
 import { enhancedCodeOf } from '../../domain/delivery/index.ts';
-import { type AccessTokens, authenticateByToken } from './access-tokens.ts';
+import { type AccessTokens, authenticateByToken, BY_TOKEN } from './access-tokens.ts';
 import type { SmtpExtensions } from './smtp-envelope.ts';
 import { decodeReplyText } from './smtp-replies.ts';
 
@@ -81,7 +81,7 @@ export async function openConnection(peer: SmtpPeer, signal: AbortSignal): Promi
       ignoreTLS: peer.security === 'none',
       name,
       tls: peer.tls,
-      customAuth: { XOAUTH2: authenticateByToken },
+      customAuth: { [BY_TOKEN]: authenticateByToken },
       connectionTimeout: peer.connectTimeout,
       greetingTimeout: peer.connectTimeout,
       socketTimeout: peer.commandTimeout,
@@ -112,7 +112,7 @@ export async function openConnection(peer: SmtpPeer, signal: AbortSignal): Promi
       if (peer.auth === undefined) return takeOver();
       if (!connection.allowsAuth) return fail(new Error('the server does not offer AUTH, but credentials are configured'));
       const { user, pass = token, tokens } = peer.auth;
-      connection.login({ user, pass, ...(tokens !== undefined && { method: 'XOAUTH2' }) }, (refusal) => {
+      connection.login({ user, pass, ...(tokens !== undefined && { method: BY_TOKEN }) }, (refusal) => {
         if (refusal) tokens?.forget();
         if (refusal) fail(refusal);
         else takeOver();
