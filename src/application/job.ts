@@ -30,5 +30,8 @@ export interface EnqueueOptions {
 
 /** Enqueues inside the transaction that made the job true. */
 export interface JobQueue {
-  enqueue<Data extends object>(job: Job<Data>, data: Data, options?: EnqueueOptions): Promise<void>;
+  /** @returns the job's id; undefined when one with that key waits already */
+  enqueue<Data extends object>(job: Job<Data>, data: Data, options?: EnqueueOptions): Promise<string | undefined>;
+  /** Removes a job that has nothing left to do. */
+  discard(job: Job<object>, id: string): Promise<void>;
 }

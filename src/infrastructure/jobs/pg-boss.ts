@@ -173,9 +173,11 @@ export class Jobs {
           ...(options.key === undefined ? {} : { singletonKey: options.key }),
         };
         // A connection that breaks here is the database's, which nothing on the error says to the layers above.
-        await this.#boss.send(job.name, parsed, how).catch(rethrow);
+        const id = await this.#boss.send(job.name, parsed, how).catch(rethrow);
         if (options.startAfter === undefined) due.add(job.name);
+        return id ?? undefined;
       },
+      discard: async (job, id) => void (await this.#boss.deleteJob(job.name, id, { db }).catch(rethrow)),
     };
   }
 

@@ -67,7 +67,9 @@ describe('a fault that nobody foresaw', () => {
   it('is not counted while the database is away', async () => {
     const message = await stage.accept();
     await expect(failing(new RangeError('away')).send(stage.projectId, message.id)).rejects.toThrow('away');
-    expect(await stage.look(message)).toMatchObject({ state: 'accepted', faults: 0 });
+    expect(
+      await stage.sql('select state, faults from pennypost_delivery.transactional_message where id = $1', [message.id]),
+    ).toEqual([{ state: 'accepted', faults: 0 }]);
   });
 
   it('of a project that is gone ends the message', async () => {
@@ -103,5 +105,44 @@ describe('an attempt of this worker that it does not hold any more', () => {
     await stage.instance.pass(60_000);
     expect(await stage.send(stray)).toMatchObject({ state: 'submitted', attempts: 2 });
     expect(stage.marked).toEqual([false, true]);
+  });
+});
+
+describe('a process that works on the lane', () => {
+  const settled = (state: string, message: Awaited<ReturnType<typeof stage.accept>>) =>
+    vi.waitFor(async () => expect((await stage.look(message)).state).toBe(state));
+
+  it('hands over at once what it accepts, and removes the job that was for the case of its end', async () => {
+    const answer = Promise.withResolvers<ReturnType<typeof anAttempt>>();
+    stage.answers = [() => answer.promise];
+    stage.sender.start();
+    const message = await stage.accept();
+    await settled('attempting', message);
+    const [job] = await stage.jobs();
+    expect(Number(job?.start_after) - message.acceptedAt.getTime()).toBe(5_000);
+    const stopped = stage.sender.stop();
+    answer.resolve(anAttempt());
+    await stopped;
+    expect(await stage.look(message)).toMatchObject({ state: 'submitted', attempts: 1 });
+    expect(await stage.jobs()).toEqual([]);
+    expect(stage.marked).toEqual([false]);
+  });
+
+  it('leaves a message that is deferred to a job at its time', async () => {
+    stage.answers = [anAttempt('deferred')];
+    stage.sender.start();
+    const message = await stage.accept();
+    await settled('deferred', message);
+    await stage.sender.stop();
+    expect((await stage.jobs()).map((job) => job.start_after)).toEqual([(await stage.look(message)).nextAttemptAt]);
+  });
+
+  it('leaves new messages to their jobs once it stops', async () => {
+    stage.sender.start();
+    await stage.sender.stop();
+    const message = await stage.accept();
+    expect((await stage.look(message)).state).toBe('accepted');
+    expect(await stage.jobs()).toHaveLength(1);
+    expect(await stage.send(message)).toMatchObject({ state: 'submitted' });
   });
 });

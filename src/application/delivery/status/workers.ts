@@ -2,7 +2,7 @@ import { type KnownWorker, type Lane, leads, type WorkerProgress } from '../../.
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 import type { Log } from '../../log.ts';
-import { Background } from '../background.ts';
+import { Background, within } from '../background.ts';
 import type { BulkLane } from '../bulk/bulk-lane.ts';
 import { type ProcessWatcher, StuckWatch } from './stuck-watch.ts';
 
@@ -13,8 +13,16 @@ export interface LaneRunner {
   stop(): Promise<void>;
 }
 
+interface TransactionalLane {
+  readonly inDoubt: number;
+  start(): void;
+  stop(): Promise<void>;
+}
+
 const BEAT_MS = 5_000;
 const SWEEP_MS = 5_000;
+/** For messages that this process has in hand; what takes longer is found by the sweep of another. */
+const STOP_MS = 30_000;
 /** A scheduled campaign starts within this of its time. */
 const DUE_MS = 1_000;
 
@@ -23,7 +31,7 @@ export class Workers {
   readonly id: Id;
   readonly #jobs: LaneRunner;
   readonly #bulk: BulkLane;
-  readonly #transactional: { readonly inDoubt: number };
+  readonly #transactional: TransactionalLane;
   readonly #register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
   readonly #sweep: () => Promise<void>;
   readonly #sweepOwn: () => Promise<void>;
@@ -40,7 +48,7 @@ export class Workers {
     id: Id;
     jobs: LaneRunner;
     bulk: BulkLane;
-    transactional: { readonly inDoubt: number };
+    transactional: TransactionalLane;
     /** Records the heartbeat of this worker, and reads the other live workers, oldest first. */
     register: (lanes: readonly Lane[], progress: WorkerProgress) => Promise<readonly KnownWorker[]>;
     /** Ends what workers that are gone have left open; one worker of the background lane does it for all. */
@@ -97,6 +105,7 @@ export class Workers {
     this.#watcher.start();
     this.#watch.start();
     await this.#jobs.work(lanes);
+    if (lanes.includes('transactional')) this.#transactional.start();
     if (lanes.includes('bulk')) this.#bulk.start();
   }
 
@@ -115,6 +124,7 @@ export class Workers {
    */
   async stop(): Promise<void> {
     if (this.#lanes.includes('bulk')) await this.#bulk.stop();
+    await within(STOP_MS, this.#transactional.stop());
     await this.#jobs.stop();
     this.#watch.stop();
     await this.#watcher.stop();

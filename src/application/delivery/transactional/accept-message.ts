@@ -1,11 +1,13 @@
 import { parseContent, type Renderer } from '../../../domain/campaign/index.ts';
 import type { MessageFacts, NewRecipient } from '../../../domain/delivery/index.ts';
+import type { Clock } from '../../../domain/shared/clock.ts';
 import { DomainError, InvalidInput } from '../../../domain/shared/errors.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 import type { SingleScope, UnitOfWork } from '../../unit-of-work.ts';
 import { sendMessage } from '../jobs.ts';
 import { type Message, messageOf } from './message-details.ts';
 import { parseMessage, type Recipient, type SendInput } from './message-input.ts';
+import type { SendTransactional } from './send-transactional.ts';
 import { type Composition, planContext, type StoredContent, type TestedCampaign } from './stored-content.ts';
 
 export class IdempotencyConflict extends DomainError {
@@ -16,14 +18,23 @@ export class IdempotencyConflict extends DomainError {
   }
 }
 
+/** After which a message that was to be handed over at once is taken by a worker: its process has ended. */
+const JOB_DELAY_MS = 5_000;
+
+type TransactionalLane = Pick<SendTransactional, 'takesAtOnce' | 'sendAtOnce'>;
+
 /** Accepts transactional messages: checks all that can be told of them, and stores them with their jobs in one transaction. */
 export class AcceptMessage {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
+  readonly #clock: Clock;
+  readonly #lane: TransactionalLane;
 
-  constructor(deps: { work: UnitOfWork; renderer: Renderer }) {
+  constructor(deps: { work: UnitOfWork; renderer: Renderer; clock: Clock; lane: TransactionalLane }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
+    this.#clock = deps.clock;
+    this.#lane = deps.lane;
   }
 
   /**
@@ -84,19 +95,19 @@ export class AcceptMessage {
         if (known === undefined) throw new Error('A message was refused for its idempotency key, but no message has that key.');
         return { known };
       }
-      await Promise.all(
-        all.flatMap(({ id, state, nextAttemptAt }) =>
-          state === 'skipped'
-            ? []
-            : scope.jobs.enqueue(
-                sendMessage,
-                { projectId, messageId: id },
-                { key: id, startAfter: state === 'scheduled' ? nextAttemptAt : undefined },
-              ),
-        ),
+      const [message] = all;
+      const atOnce = all.length === 1 && message.state === 'accepted' && this.#lane.takesAtOnce;
+      const jobIds = await Promise.all(
+        all.flatMap(({ id, state, nextAttemptAt }) => {
+          if (state === 'skipped') return [];
+          const later = atOnce ? new Date(this.#clock.now().getTime() + JOB_DELAY_MS) : undefined;
+          const startAfter = state === 'scheduled' ? nextAttemptAt : later;
+          return scope.jobs.enqueue(sendMessage, { projectId, messageId: id }, { key: id, startAfter });
+        }),
       );
-      return { all };
+      return { all, fresh: atOnce ? { message, project, jobId: jobIds[0] } : undefined };
     });
+    if (accepted.fresh !== undefined) this.#lane.sendAtOnce(accepted.fresh);
     return accepted.all === undefined ? this.#known(projectId, accepted.known) : messageOf(accepted.all);
   }
 

@@ -21,6 +21,17 @@ const FRESH_MS = 4_500;
 const ASK_AGAIN_MS = 2_000;
 /** About a minute, then the job is given back to the queue. */
 const BEGIN_TRIES = 60;
+/** Messages in hand at most for a new one to be handed over at once; beyond, they wait for a worker of the lane. */
+const MOST_AT_ONCE = 50;
+
+/** A message as it was accepted in this process a moment ago. */
+export interface FreshMessage {
+  readonly message: TransactionalMessage;
+  readonly project: Project;
+  /** The job for the case that this process ends before the message is handed over. */
+  readonly jobId: string | undefined;
+}
+
 /** The transactional lane: hands accepted messages over. */
 export class SendTransactional {
   readonly #work: UnitOfWork;
@@ -38,6 +49,8 @@ export class SendTransactional {
   readonly #isGone: (process: string | undefined) => Promise<boolean>;
   /** Messages that this worker prepares, hands over or records, each with its end. */
   readonly #inHand = new Map<string, Promise<unknown>>();
+  /** Whether this process works on the lane, and so hands over at once what it has accepted. */
+  #works = false;
   /** Attempts of this worker that were not in progress at the last check. */
   #strays: ReadonlySet<string> = new Set();
 
@@ -69,12 +82,41 @@ export class SendTransactional {
     );
   }
 
+  /** From now on what this process accepts is handed over by it at once. */
+  start(): void {
+    this.#works = true;
+  }
+
+  /** Leaves new messages to their jobs, and finishes those in hand. */
+  async stop(): Promise<void> {
+    this.#works = false;
+    await Promise.all(this.#inHand.values());
+  }
+
+  /** Whether this process has room to hand one more message over at once. */
+  get takesAtOnce(): boolean {
+    return this.#works && this.#inHand.size < MOST_AT_ONCE;
+  }
+
+  /** Where this fails or the process ends before, the message's job does it. */
+  sendAtOnce(fresh: FreshMessage): void {
+    const { projectId, id } = fresh.message;
+    this.#send(projectId, id, fresh).catch((error: unknown) => {
+      this.#log.warn({ message: id, reason: error }, 'a message could not be handed over at once; its job does it');
+    });
+  }
+
   /** Hands one message over, if it is (still) waiting and due. What it came to is committed; a retry is enqueued with it. */
   async send(projectId: Id, messageId: Id): Promise<MessageFacts | undefined> {
     const name = nameOf(projectId, messageId);
     // A second job of the same message waits for the first, and then finds what that has left.
     for (let other = this.#inHand.get(name); other !== undefined; other = this.#inHand.get(name)) await other;
-    const sending = this.#send(projectId, messageId);
+    return this.#send(projectId, messageId);
+  }
+
+  async #send(projectId: Id, messageId: Id, fresh?: FreshMessage): Promise<MessageFacts | undefined> {
+    const name = nameOf(projectId, messageId);
+    const sending = this.#handOver(projectId, messageId, fresh);
     this.#inHand.set(name, Promise.allSettled([sending]));
     try {
       return await sending;
@@ -83,10 +125,10 @@ export class SendTransactional {
     }
   }
 
-  async #send(projectId: Id, messageId: Id): Promise<MessageFacts | undefined> {
+  async #handOver(projectId: Id, messageId: Id, fresh: FreshMessage | undefined): Promise<MessageFacts | undefined> {
     let begun: { message: MessageFacts; whole: TransactionalMessage; bytes: Uint8Array; askedAt: number } | undefined;
     try {
-      const ready = await this.#prepare(projectId, messageId);
+      const ready = await (fresh === undefined ? this.#prepare(projectId, messageId) : this.#prepareFresh(fresh));
       if (ready === undefined) return undefined;
       const { message, askedAt } = await this.#begin(ready.message);
       if (message?.state !== 'attempting') return message;
@@ -96,7 +138,8 @@ export class SendTransactional {
     }
     this.#open.add(messageId);
     try {
-      return await this.#record(begun.message, await this.#submit(begun.whole, begun.bytes, begun.askedAt).catch(failedAttempt));
+      const attempt = await this.#submit(begun.whole, begun.bytes, begun.askedAt).catch(failedAttempt);
+      return await this.#record(begun.message, attempt, fresh?.jobId);
     } finally {
       this.#open.delete(messageId);
     }
@@ -120,8 +163,16 @@ export class SendTransactional {
     }
     const doubtful =
       message.attempts > 0 && (await this.#work.single(({ delivery }) => delivery.transactional.mayHaveArrived(message)));
+    return { message, bytes: await this.#bytesOf(message, project, doubtful) };
+  }
+
+  async #prepareFresh({ message, project }: FreshMessage) {
+    return { message, bytes: await this.#bytesOf(message, project, false) };
+  }
+
+  async #bytesOf(message: TransactionalMessage, project: Project, doubtful: boolean): Promise<Uint8Array> {
     const composed = await this.#compose(message, project);
-    return { message, bytes: await this.#signing.signed(project, authorOf(message), doubtful ? marked(composed) : composed) };
+    return this.#signing.signed(project, authorOf(message), doubtful ? marked(composed) : composed);
   }
 
   /**
@@ -224,9 +275,9 @@ export class SendTransactional {
   }
 
   /** An outcome is never lost to its own words: what PostgreSQL does not store of a reply is left out. */
-  async #record(begun: MessageFacts, attempt: Attempt | Withdrawn): Promise<MessageFacts | undefined> {
+  async #record(begun: MessageFacts, attempt: Attempt | Withdrawn, jobId: string | undefined): Promise<MessageFacts | undefined> {
     try {
-      return await this.#kept(() => this.#end(begun, attempt));
+      return await this.#kept(() => this.#end(begun, attempt, jobId));
     } catch (error) {
       this.#log.error({ message: begun.id, reason: error }, 'the outcome of a message cannot be stored as it is');
       if (attempt.outcome === 'withdrawn') throw error;
@@ -234,9 +285,11 @@ export class SendTransactional {
     }
   }
 
-  #end(message: MessageFacts, attempt: Attempt | Withdrawn): Promise<MessageFacts | undefined> {
+  /** @param jobId of a job that waits for the case that this process ends; it has nothing left to do */
+  #end(message: MessageFacts, attempt: Attempt | Withdrawn, jobId?: string): Promise<MessageFacts | undefined> {
     const { projectId, id: messageId } = message;
     return this.#work.bulk(async (scope) => {
+      if (jobId !== undefined) await scope.jobs.discard(sendMessage, jobId);
       if (attempt.outcome === 'withdrawn') {
         await scope.delivery.transactional.takeBack(message);
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { key: messageId });
