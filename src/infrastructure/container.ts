@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { Container } from 'inversify';
 import { DeleteProject } from '../application/access/delete-project.ts';
+import { DomainGate } from '../application/access/domain-gate.ts';
+import { resealKeys, type SendingHosts, sendingHostsOf } from '../application/access/domains.ts';
 import { Retention } from '../application/access/retention.ts';
 import { Reports } from '../application/analytics/reports.ts';
 import { type Application, createApplication } from '../application/application.ts';
@@ -57,7 +59,7 @@ import { type Orm, PostgresUnitOfWork } from './postgres/unit-of-work.ts';
 import { createRenderer, type MjmlRenderer } from './rendering/renderer.ts';
 import { randomIds } from './system.ts';
 import { provide, type Token, token } from './tokens.ts';
-import { parseSmtpUrl } from './transports/smtp-url.ts';
+import { smtpHosts } from './transports/smtp-url.ts';
 import { ThreadWatcher } from './watcher/thread-watcher.ts';
 
 export const SHARD_SIZE = 10_000;
@@ -144,6 +146,8 @@ export const tokens = {
   statusBoard: token<StatusBoard>('status-board'),
   signing: token<Signing>('signing'),
   acceptMessage: token<AcceptMessage>('accept-message'),
+  sendingHosts: token<SendingHosts>('sending-hosts'),
+  gate: token<DomainGate>('domain-gate'),
   transactional: token<SendTransactional>('send-transactional'),
   verifyTransport: token<VerifyTransport>('verify-transport'),
   engagement: token<EngagementRecorder>('engagement-recorder'),
@@ -209,7 +213,10 @@ function wireWork(container: Container): void {
       ),
       handler(sweepMessages, () => late(tokens.transactional).requeue()),
       handler(tendCampaigns, () => late(tokens.tend).tend()),
-      handler(retain, () => late(tokens.retention).run()),
+      handler(retain, async () => {
+        await resealKeys({ work: late(tokens.work), keys: late(tokens.keys), log: deps.log });
+        await late(tokens.retention).run();
+      }),
       handler(removeProjectRows, ({ projectId }) => late(tokens.deleteProject).removeRows(projectId)),
       handler(eraseTraces, ({ projectId, subscriberId }) => eraseTracesOf(late(tokens.work), projectId, subscriberId)),
       handler(makePartitions, () => late(tokens.work).run((scope) => scope.tracking.ensurePartitions())),
@@ -230,17 +237,20 @@ function wireWork(container: Container): void {
 }
 
 function wireCampaigns(container: Container): void {
+  const { config, dns, gate, sendingHosts } = tokens;
+  provide(container, sendingHosts, { config }, ({ config }) => sendingHostsOf(smtpHosts(config.smtpUrl)));
   const { acceptMessage, clock, keys, launch, localTransport, log, publicUrl, renderer, servesInbox, shardSize, tend, work } =
     tokens;
   provide(
     container,
     launch,
-    { work, renderer, keys, publicUrl, servesInbox, localTransport, shardSize },
+    { work, renderer, keys, gate, publicUrl, servesInbox, localTransport, shardSize },
     ({ publicUrl, servesInbox, localTransport, shardSize, ...deps }) =>
       new LaunchCampaign({ ...deps, options: { publicUrl, servesInbox, localTransport, shardSize } }),
   );
+  provide(container, gate, { work, dns, clock, sendingHosts, localTransport }, (deps) => new DomainGate(deps));
   provide(container, tend, { work, launch, log, shardSize, clock }, (deps) => new TendCampaigns({ ...deps, isTransient }));
-  provide(container, tokens.desk, { work, renderer, launch, acceptMessage, tend }, (deps) => new CampaignDesk(deps));
+  provide(container, tokens.desk, { work, renderer, launch, gate, acceptMessage, tend }, (deps) => new CampaignDesk(deps));
   provide(container, acceptMessage, { work, renderer, clock, lane: tokens.transactional }, (deps) => new AcceptMessage(deps));
   provide(container, tokens.resend, { work, shardSize }, (deps) => new ResendCampaign(deps));
   provide(container, tokens.explain, { work, renderer }, (deps) => new ExplainCampaign(deps));
@@ -261,16 +271,15 @@ function wireCampaigns(container: Container): void {
 
 function wireSending(container: Container): void {
   const { bulk, clock, config, connection, desk, jobs, keys, log, renderer, tend, transactional, work, workerId } = tokens;
-  const { signing } = tokens;
   const { ids, isGone, localTransport, openTransport, onFatal, processName, recipientData, transactionalTransport, transport } =
     tokens;
-  provide(container, signing, { work, keys, clock, log }, (deps) => {
+  provide(container, tokens.signing, { work, keys, clock, log }, (deps) => {
     return new Signing({ ...deps, create: (domain, signingKeys) => new DkimSigner(domain, signingKeys) });
   });
   provide(
     container,
     transactional,
-    { work, renderer, transport: transactionalTransport, keys, signing, clock, log, workerId, isGone },
+    { work, renderer, transport: transactionalTransport, keys, signing: tokens.signing, clock, log, workerId, isGone },
     (deps) => new SendTransactional({ ...deps, isTransient }),
   );
   provide(container, tokens.verifyTransport, { work, renderer, openTransport, clock, ids }, (deps) => new VerifyTransport(deps));
@@ -287,7 +296,7 @@ function wireSending(container: Container): void {
       work,
       renderer,
       keys,
-      signing,
+      signing: tokens.signing,
       tend,
       desk,
       localTransport,
@@ -338,7 +347,8 @@ function wireTracking(container: Container): void {
 
 function wireFaces(container: Container): void {
   const { clock, config, databaseEnds, desk, dns, explain, ids, imports, jobs, keys } = tokens;
-  const { acceptMessage, deleteProject, orm, recipients, reports, resend, statusBoard, verifyTransport, work } = tokens;
+  const { acceptMessage, deleteProject, orm, recipients, reports, resend, sendingHosts, statusBoard, verifyTransport, work } =
+    tokens;
   provide(
     container,
     imports,
@@ -366,7 +376,7 @@ function wireFaces(container: Container): void {
       keys,
       dns,
       clock,
-      config,
+      sendingHosts,
       desk,
       acceptMessage,
       resend,
@@ -378,12 +388,9 @@ function wireFaces(container: Container): void {
       deleteProject,
       verifyTransport,
     },
-    ({ config, ...deps }) => createApplication({ ...deps, sendingHosts: () => hostsOf(config) }),
+    (deps) => createApplication(deps),
   );
 }
-
-/** Hosts that mail is handed to, as far as this process is told. */
-const hostsOf = ({ smtpUrl }: Config): readonly string[] => (smtpUrl === undefined ? [] : [parseSmtpUrl(smtpUrl).host]);
 
 /** Every handler has data of its own kind; the queue knows only that it is an object. */
 const handler = <Data extends object>(job: JobHandler<Data>['job'], handle: (data: Data) => Promise<void>): JobHandler =>

@@ -16,7 +16,8 @@ import {
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Page, PageRequest } from '../../domain/shared/page.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import type { Log } from '../log.ts';
+import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 
 /** A sending domain as every face shows it: without private keys. */
 export interface DomainFacts {
@@ -66,13 +67,26 @@ export interface Domains {
 /** A check of the whole domain takes no longer, however slow its name servers are. */
 const PATIENCE_MS = 20_000;
 
+/** Hosts that the mail of a project is handed to, as far as they are known. */
+export type SendingHosts = (scope: Pick<Scope, 'delivery'>, projectId: Id) => Promise<readonly string[]>;
+
+/** The SMTP servers of the project, or the one of the environment where it has no transports. */
+export const sendingHostsOf =
+  (ofEnvironment: readonly string[]): SendingHosts =>
+  async ({ delivery }, projectId) => {
+    const transports = (await delivery.transports.list(projectId)).filter(({ state }) => state === 'active');
+    if (transports.length === 0) return ofEnvironment;
+    return transports.flatMap(({ kind, settings }) =>
+      kind === 'smtp' && typeof settings.host === 'string' ? [settings.host] : [],
+    );
+  };
+
 export interface DomainDeps {
   readonly work: UnitOfWork;
   readonly keys: KeyRing;
   readonly dns: Dns;
   readonly clock: Clock;
-  /** Hosts that mail is handed to. */
-  readonly sendingHosts: () => readonly string[];
+  readonly sendingHosts: SendingHosts;
 }
 
 export function domainVerbs(deps: DomainDeps): Domains {
@@ -90,9 +104,12 @@ export function domainVerbs(deps: DomainDeps): Domains {
     },
     get: async (projectId, domain) => shown(await work.run(({ access }) => access.domains.get(projectId, domain))),
     async check(projectId, name) {
-      const domain = await work.run(({ access }) => access.domains.get(projectId, name));
+      const { domain, hosts } = await work.run(async (scope) => ({
+        domain: await scope.access.domains.get(projectId, name),
+        hosts: await deps.sendingHosts(scope, projectId),
+      }));
       // Outside any transaction: name servers may take seconds.
-      const check = await checkDomain(patiently(deps), domain, { hosts: deps.sendingHosts(), now: clock.now() });
+      const check = await checkDomain(patiently(deps), domain, { hosts, now: clock.now() });
       return shown(await work.run(({ access }) => access.domains.recordCheck(projectId, domain.id, check)));
     },
     async rotate(projectId, domain) {
@@ -137,3 +154,15 @@ const keyFacts = (key: DkimKey, now: Date): DomainFacts['keys'][number] => ({
   replacedAt: key.replacedAt,
   removableAt: removableAt(key),
 });
+
+const RESEALED_AT_ONCE = 500;
+
+/** After the instance's key was replaced: private keys are sealed under the new one, so that the old one can be removed. */
+export async function resealKeys({ work, keys, log }: { work: UnitOfWork; keys: KeyRing; log: Log }): Promise<void> {
+  const unreadable = await work.run(({ access }) => access.domains.reseal(keys, RESEALED_AT_ONCE));
+  if (unreadable.length > 0)
+    log.error(
+      { keys: unreadable.length },
+      'private keys of sending domains cannot be opened with the keys of this node; rotate these domains',
+    );
+}

@@ -11,6 +11,7 @@ import {
 import { parseAddressee } from '../../domain/shared/email-address.ts';
 import { InvalidInput } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
+import type { DomainGate } from '../access/domain-gate.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
 import { subscriberOf } from '../audience/subscribers.ts';
 import { variablesOf } from '../delivery/bulk/sending-mailing.ts';
@@ -54,6 +55,7 @@ export class CampaignDesk {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
   readonly #launch: LaunchCampaign;
+  readonly #gate: DomainGate;
   readonly #acceptMessage: AcceptMessage;
   readonly #tend: TendCampaigns;
 
@@ -61,12 +63,14 @@ export class CampaignDesk {
     work: UnitOfWork;
     renderer: Renderer;
     launch: LaunchCampaign;
+    gate: DomainGate;
     acceptMessage: AcceptMessage;
     tend: TendCampaigns;
   }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
     this.#launch = deps.launch;
+    this.#gate = deps.gate;
     this.#acceptMessage = deps.acceptMessage;
     this.#tend = deps.tend;
   }
@@ -122,7 +126,11 @@ export class CampaignDesk {
 
   async check(projectId: Id, id: Id): Promise<CampaignCheck> {
     const { campaign, content, project, publicUrl } = await this.#open(projectId, id);
-    const problems = await this.#launch.problems({ draft: campaign, content, project, publicUrl });
+    const [written, domain] = await Promise.all([
+      this.#launch.problems({ draft: campaign, content, project, publicUrl }),
+      this.#gate.problems(project, content.author.address),
+    ]);
+    const problems = [...written, ...domain];
     const recipients = await this.#work.run((scope) => scope.audience.recipients.count(projectId, campaign.audience));
     return { problems, recipients };
   }

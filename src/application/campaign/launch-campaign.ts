@@ -3,6 +3,7 @@ import { listsIn } from '../../domain/audience/index.ts';
 import type { Campaign, Content, ContentProblem, FrozenContent, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
+import type { DomainGate } from '../access/domain-gate.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
@@ -65,16 +66,18 @@ export class LaunchCampaign {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
   readonly #keys: KeyRing;
+  readonly #gate: DomainGate;
   readonly #options: LaunchOptions;
 
-  constructor(deps: { work: UnitOfWork; renderer: Renderer; keys: KeyRing; options: LaunchOptions }) {
+  constructor(deps: { work: UnitOfWork; renderer: Renderer; keys: KeyRing; gate: DomainGate; options: LaunchOptions }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
     this.#keys = deps.keys;
+    this.#gate = deps.gate;
     this.#options = deps.options;
   }
 
-  /** Everything that launching would refuse, but for the audience, which is asked at the launch. @throws ContentInvalid, PublicUrlNotSecure */
+  /** Everything that launching would refuse, but for the audience, which is asked at the launch. @throws ContentInvalid, PublicUrlNotSecure, DomainNotReady */
   async check(projectId: Id, campaignId: Id): Promise<void> {
     await this.#prepare(projectId, campaignId);
   }
@@ -98,7 +101,7 @@ export class LaunchCampaign {
     return [{ severity: 'error', code, part: 'settings', message }, ...problems];
   }
 
-  /** @throws NotFound, CampaignTransitionRefused, CampaignListMissing, ContentInvalid, AudienceEmpty, PublicUrlNotSecure, EditedMeanwhile */
+  /** @throws NotFound, CampaignTransitionRefused, CampaignListMissing, ContentInvalid, AudienceEmpty, PublicUrlNotSecure, DomainNotReady, EditedMeanwhile */
   async launch(projectId: Id, campaignId: Id, options: { allowEmpty?: boolean } = {}): Promise<Campaign> {
     const { draft, frozen } = await this.#prepare(projectId, campaignId);
     return this.#work.run(async (scope) => {
@@ -125,10 +128,12 @@ export class LaunchCampaign {
       const project = await scope.access.getProject(projectId);
       return { draft, content, project, publicUrl: await this.publicUrl(scope, project) };
     });
-    return { draft: found.draft, frozen: await this.checkDraft(found) };
+    const frozen = await this.checkDraft(found);
+    await this.#gate.require(found.project, found.draft.author.address);
+    return { draft: found.draft, frozen };
   }
 
-  /** What launching would refuse of this draft, but for its lists and audience. @returns what would be fixed */
+  /** What launching would refuse of this draft, but for its lists, audience and DNS records. @returns what would be fixed */
   async checkDraft({ draft, content, project, publicUrl }: Draft): Promise<FrozenContent> {
     // The project's domains may have changed since the draft was written.
     project.requireAuthor(draft.author.address);

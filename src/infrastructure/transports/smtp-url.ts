@@ -126,3 +126,6 @@ function credentialsOf({ username, password }: URL, what: string): SmtpPeer['aut
 }
 
 const shown = (value: string): string => JSON.stringify(value.slice(0, 60));
+
+/** The server of a setting; none where it is not set. */
+export const smtpHosts = (url: string | undefined): readonly string[] => (url === undefined ? [] : [parseSmtpUrl(url).host]);

@@ -1,9 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AuthorUnverified, DomainTaken, RotationPending } from '../../../src/domain/access/index.ts';
+import { resealKeys } from '../../../src/application/access/domains.ts';
+import {
+  AuthorUnverified,
+  DomainTaken,
+  generateSecretKey,
+  KeyRing,
+  RotationPending,
+  SealBroken,
+  sealedPlaceOf,
+} from '../../../src/domain/access/index.ts';
 import { InvalidInput, NotFound } from '../../../src/domain/shared/errors.ts';
 import { tokens } from '../../../src/infrastructure/container.ts';
 import { CampaignWorld } from '../../support/campaign-world.ts';
 import { FakeDns } from '../../support/fake-dns.ts';
+import { silentLog, TEST_SECRET } from '../../support/instance.ts';
 
 const dns = new FakeDns();
 const DAY_MS = 24 * 3_600_000;
@@ -158,5 +168,34 @@ describe('the private keys', () => {
       expect(sealed.toString('latin1')).not.toMatch(/PRIVATE KEY|MIIE|MC4CAQ/);
     }
     expect(rows).toHaveLength(2);
+  });
+});
+
+describe('a new key of the instance', () => {
+  it('takes over the private keys, so that the old one can be removed', async () => {
+    const { keys } = await verify();
+    const old = world.instance.keys;
+    const ring = new KeyRing([generateSecretKey(), Buffer.from(TEST_SECRET, 'hex')]);
+    const work = world.instance.get(tokens.work);
+    const sealed = async () => {
+      const active = await work.run(({ access }) => access.domains.activeKeys(world.projectId, name));
+      return active.map((key) => ({ id: key.id, bytes: key.sealedPrivateKey! }));
+    };
+    const [before] = await sealed();
+    const text = old.open(world.projectId, before!.bytes, sealedPlaceOf(before!.id));
+    await resealKeys({ work, keys: ring, log: silentLog });
+    const after = await sealed();
+    expect(after.map(({ bytes }) => ring.sealedBefore(bytes))).toEqual(keys.map(() => false));
+    expect(ring.open(world.projectId, after[0]!.bytes, sealedPlaceOf(after[0]!.id))).toBe(text);
+    expect(() => old.open(world.projectId, after[0]!.bytes, sealedPlaceOf(after[0]!.id))).toThrow(SealBroken);
+    // A node that lacks the key says so, and changes nothing.
+    const told: unknown[] = [];
+    await resealKeys({
+      work,
+      keys: new KeyRing([generateSecretKey()]),
+      log: { ...silentLog, error: (fields) => told.push(fields) },
+    });
+    expect(told).toHaveLength(1);
+    expect(await sealed()).toEqual(after);
   });
 });

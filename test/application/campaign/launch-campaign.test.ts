@@ -169,7 +169,10 @@ describe('a campaign for real people', () => {
         code: 'campaign.public_url_not_secure',
       });
       expect(await real.application.campaigns.check(real.projectId, campaign.id)).toMatchObject({
-        problems: [{ severity: 'error', code: 'campaign.public_url_not_secure', part: 'settings' }],
+        problems: [
+          { severity: 'error', code: 'campaign.public_url_not_secure', part: 'settings' },
+          { severity: 'warning', code: 'domain.not_signed', part: 'settings' },
+        ],
       });
       await expect(real.application.campaigns.test(real.projectId, campaign.id, ['a@example.com'])).rejects.toMatchObject({
         code: 'campaign.public_url_not_secure',
@@ -224,7 +227,8 @@ describe('a campaign for real people', () => {
         const campaign = await real.campaign({ lists: [await real.list(1)] });
         expect(other.publicUrl).toBe('https://mail.example.com');
         expect((await status.get()).publicUrl.stored).toBe('https://mail.example.com');
-        expect((await campaigns.check(real.projectId, campaign.id)).problems).toEqual([]);
+        const { problems } = await campaigns.check(real.projectId, campaign.id);
+        expect(problems.map(({ code }) => code)).toEqual(['domain.not_signed']);
         await campaigns.launch(real.projectId, campaign.id);
         expect((await real.frozen(campaign.id))?.publicUrl).toBe('https://mail.example.com');
       }

@@ -2,10 +2,12 @@ import type { Clock } from '../../shared/clock.ts';
 import { DomainError, InvalidInput, NotFound } from '../../shared/errors.ts';
 import { type Id, type Ids, isId } from '../../shared/ids.ts';
 import type { Page, PageRequest } from '../../shared/page.ts';
+import { SealBroken } from '../access-errors.ts';
 import { parseDomain } from '../domain-name.ts';
+import type { KeyRing } from '../key-ring.ts';
 import type { DomainCheck } from './check-domain.ts';
-import { type DkimKey, type GeneratedKey, selectorOf } from './dkim-key.ts';
-import type { DomainStore, SealedKey } from './domain-store.ts';
+import { type DkimKey, type GeneratedKey, sealedPlaceOf, selectorOf } from './dkim-key.ts';
+import type { DomainStore } from './domain-store.ts';
 import { SendingDomain } from './sending-domain.ts';
 
 export class DomainTaken extends DomainError {
@@ -99,13 +101,23 @@ export class AccessDomains {
     return this.store.activeKeys(projectId, name);
   }
 
-  /** Private keys that were not sealed under this key id, of all projects. */
-  sealedOtherwise(keyId: string, limit: number): Promise<readonly SealedKey[]> {
-    return this.store.sealedOtherwise(keyId, limit);
-  }
-
-  replaceSealed(key: SealedKey, sealed: Uint8Array): Promise<void> {
-    return this.store.replaceSealed(key, sealed);
+  /**
+   * Seals private keys of all projects again that are under an older key of the instance.
+   * @returns the ids of those that this node cannot open
+   */
+  async reseal(ring: KeyRing, limit: number): Promise<readonly Id[]> {
+    const unreadable: Id[] = [];
+    for (const key of await this.store.sealedOtherwise(ring.keyId, limit)) {
+      const { projectId, id, sealedPrivateKey } = key;
+      const place = sealedPlaceOf(id);
+      try {
+        await this.store.replaceSealed(key, ring.seal(projectId, ring.open(projectId, sealedPrivateKey, place), place));
+      } catch (error) {
+        if (!(error instanceof SealBroken)) throw error;
+        unreadable.push(id);
+      }
+    }
+    return unreadable;
   }
 
   private keysOf(generated: readonly GeneratedKey[], seal: SealKey, now: Date): readonly DkimKey[] {

@@ -142,6 +142,11 @@ export const AUDIENCE: ErrorSection = {
       meaning: 'The project has this sending domain already.',
       remedy: 'Use the existing domain: `pennypost domain get` (`GET /v1/domains`).',
     },
+    'domain.not_ready': {
+      kind: 'conflict',
+      meaning: 'A DNS record of the author’s domain is missing or wrong. Nothing was launched; the message names each record.',
+      remedy: 'Correct the records, check them with `pennypost domain check`, then launch again.',
+    },
     'domain.rotation_pending': {
       kind: 'conflict',
       meaning: 'New keys of the domain already wait for their DNS records.',
