@@ -28,6 +28,9 @@ import {
   sweepMessages,
   tendCampaigns,
 } from '../application/delivery/jobs.ts';
+import { RoutedLines } from '../application/delivery/routing/routed-lines.ts';
+import type { OpenTransport } from '../application/delivery/routing/routed-transport.ts';
+import { Routing } from '../application/delivery/routing/routing.ts';
 import { VerifyTransport } from '../application/delivery/routing/verify-transport.ts';
 import { Signing } from '../application/delivery/signing.ts';
 import { type DatabaseEnds, StatusBoard } from '../application/delivery/status/status-board.ts';
@@ -41,7 +44,7 @@ import { PublicActions } from '../application/tracking/public-actions.ts';
 import { recordEngagement } from '../application/tracking/record-engagement.ts';
 import type { UnitOfWork } from '../application/unit-of-work.ts';
 import type { Dns, KeyRing } from '../domain/access/index.ts';
-import type { RetryPolicy, Transport, TransportSettings } from '../domain/delivery/index.ts';
+import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
 import type { Clock } from '../domain/shared/clock.ts';
 import type { Id, Ids } from '../domain/shared/ids.ts';
 import type { EngagementEvent } from '../domain/tracking/index.ts';
@@ -65,9 +68,6 @@ import { ThreadWatcher } from './watcher/thread-watcher.ts';
 export const SHARD_SIZE = 10_000;
 
 /** What is opened before anything is wired, and what a host or a test may replace. */
-/** @param maxConnections undefined: the default of the kind */
-type OpenTransport = (settings: TransportSettings, maxConnections?: number) => Transport;
-
 export interface Parts {
   readonly config: Config;
   readonly connection: ConnectionSettings;
@@ -149,6 +149,7 @@ export const tokens = {
   sendingHosts: token<SendingHosts>('sending-hosts'),
   gate: token<DomainGate>('domain-gate'),
   transactional: token<SendTransactional>('send-transactional'),
+  routing: token<Routing>('routing'),
   verifyTransport: token<VerifyTransport>('verify-transport'),
   engagement: token<EngagementRecorder>('engagement-recorder'),
   recipients: token<PublicActions>('public-actions'),
@@ -271,49 +272,37 @@ function wireCampaigns(container: Container): void {
 
 function wireSending(container: Container): void {
   const { bulk, clock, config, connection, desk, jobs, keys, log, renderer, tend, transactional, work, workerId } = tokens;
-  const { ids, isGone, localTransport, openTransport, onFatal, processName, recipientData, transactionalTransport, transport } =
-    tokens;
-  provide(container, tokens.signing, { work, keys, clock, log }, (deps) => {
+  const { ids, isGone, localTransport, openTransport, random, routing, onFatal, processName, recipientData } = tokens;
+  const { signing, transactionalTransport, transport } = tokens;
+  provide(container, signing, { work, keys, clock, log }, (deps) => {
     return new Signing({ ...deps, create: (domain, signingKeys) => new DkimSigner(domain, signingKeys) });
   });
   provide(
     container,
     transactional,
-    { work, renderer, transport: transactionalTransport, keys, signing: tokens.signing, clock, log, workerId, isGone },
+    { work, renderer, transport: transactionalTransport, keys, signing, clock, log, workerId, isGone },
     (deps) => new SendTransactional({ ...deps, isTransient }),
   );
+  provide(container, routing, { work, openTransport, clock, random, workerId, log }, (deps) => new Routing(deps));
   provide(container, tokens.verifyTransport, { work, renderer, openTransport, clock, ids }, (deps) => new VerifyTransport(deps));
+  const ports = { clock, desk, keys, localTransport, recipientData, renderer, routing, signing, tend, work };
   provide(
     container,
     bulk,
-    {
-      id: workerId,
-      config,
-      transport,
-      clock,
-      log,
-      onFatal,
-      work,
-      renderer,
-      keys,
-      signing: tokens.signing,
-      tend,
-      desk,
-      localTransport,
-      recipientData,
-    },
+    { ...ports, id: workerId, config, transport, log, onFatal },
     ({ id, config, transport, log, onFatal, ...deps }) => {
-      const { work, clock } = deps;
+      const { work, clock, routing } = deps;
       const ports = new SendingPorts({ ...deps, outcomes: new RecordOutcomes({ work, clock }), isTransient });
       const window = config.maxUnrecorded ?? DEFAULT_WINDOW;
-      const line = new Line({ transport, now: clock.monotonic(), log, window, limits: config });
-      return new BulkLane({ id, lines: [line], route: () => line, ports, clock, log, options: config, onFatal });
+      const environment = new Line({ transport, now: clock.monotonic(), log, window, limits: config });
+      const lines = new RoutedLines({ environment, routing, clock, log, window, limits: config });
+      return new BulkLane({ id, lines, ports, clock, log, options: config, onFatal });
     },
   );
   provide(
     container,
     tokens.workers,
-    { id: workerId, config, connection, processName, jobs, bulk, transactional, tend, work, clock, log },
+    { id: workerId, config, connection, processName, jobs, bulk, transactional, tend, work, clock, log, routing },
     ({ config, connection, processName, ...deps }) => {
       const { id, transactional, tend, work, clock, log } = deps;
       const { stuckAfterMs, logLevel } = config;

@@ -146,9 +146,10 @@ export async function openPennypost(options: OpenOptions): Promise<Opened> {
       keys,
       transport: wayOut.transport,
       transactionalTransport: wayOut.transactionalTransport,
-      openTransport: (settings, slots = config.maxConnections) =>
+      openTransport: (settings, { lane, connections }) =>
         createTransport(settings, {
-          slots,
+          slots: connections ?? (lane === 'bulk' ? config.maxConnections : TRANSACTIONAL_CONNECTIONS),
+          batches: lane === 'bulk',
           allowsPrivateHosts: config.allowPrivateHosts,
           emlDir: config.emlDir,
           ehloName: name,

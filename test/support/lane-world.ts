@@ -146,8 +146,19 @@ export class LaneWorld {
     this.#lanes += 1;
     return new BulkLane({
       id: idOf(this.#lanes, 0xf),
-      lines,
-      route: (_, address) => lines[transports.indexOf(route(address, transports)!)]!,
+      lines: {
+        all: lines,
+        of: (_, address, except) => {
+          const line = lines[transports.indexOf(route(address, transports)!)];
+          return line?.name === except ? undefined : line;
+        },
+        blocked: () => undefined,
+        share: (workers, at) => {
+          for (const { pace } of lines) pace.share(workers, at);
+        },
+        submittedBefore: 0,
+        tend: () => undefined,
+      },
       ports: this.#ports(life),
       clock: this.time.clock,
       log: silentLog,

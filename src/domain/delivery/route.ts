@@ -29,6 +29,8 @@ export interface RouteChanges {
 }
 
 export const DEFAULT_PRIORITY = 10;
+/** Receiving domains for which the routes that match are remembered. */
+const MOST_DOMAINS = 4_096;
 const MOST_PRIORITY = 1_000;
 const MOST_WEIGHT = 1_000;
 
@@ -67,12 +69,17 @@ export interface Way<T> {
  * lane before those for both, then the lowest priority. Routes that are equal in all of these share the messages by weight.
  */
 export class RoutePlan<T extends { readonly id: Id }> {
+  /** By lane and receiving domain: the routes that match, those that share messages together. */
+  readonly #levels = new Map<string, readonly (readonly ProjectRoute[])[]>();
+  /** In the order in which they were created. */
+  readonly all: readonly T[];
   readonly #transports: ReadonlyMap<Id, T>;
   /** In the order of preference. */
   readonly #routes: readonly ProjectRoute[];
 
   /** @param transports in the order in which they were created */
   constructor(transports: readonly T[], routes: readonly ProjectRoute[]) {
+    this.all = transports;
     this.#transports = new Map(transports.map((transport) => [transport.id, transport]));
     this.#routes = routes.filter(({ transportId }) => this.#transports.has(transportId)).toSorted(byPreference);
   }
@@ -83,15 +90,11 @@ export class RoutePlan<T extends { readonly id: Id }> {
    */
   ways(message: Routable): readonly Way<T>[] {
     const { key } = message;
-    const matching = this.#routes.filter((route) => matches(route, message));
-    if (matching.length === 0)
-      return [...this.#transports.values()].map((transport) => ({ transport, route: undefined, share: 1 }));
+    const levels = this.#levelsOf(message);
+    if (levels.length === 0) return this.all.map((transport) => ({ transport, route: undefined, share: 1 }));
     const ways: Way<T>[] = [];
     const seen = new Set<Id>();
-    for (let from = 0; from < matching.length; ) {
-      const first = matching[from]!;
-      const level = matching.slice(from).filter((route) => byPreference(first, route) === 0);
-      from += level.length;
+    for (const level of levels) {
       const whole = level.reduce((sum, { weight }) => sum + weight, 0);
       const ordered = level.length === 1 ? level : key === undefined ? level.toSorted(byWeight) : byKey(level, key);
       for (const route of ordered) {
@@ -102,6 +105,30 @@ export class RoutePlan<T extends { readonly id: Id }> {
       }
     }
     return ways;
+  }
+
+  /** Transports that messages of this lane may take. */
+  ofLane(lane: SendingLane): readonly T[] {
+    const routes = this.#routes.filter((route) => route.lane === undefined || route.lane === lane);
+    if (!routes.some(({ receivingGroup }) => receivingGroup === undefined)) return this.all;
+    const named = new Set(routes.map(({ transportId }) => transportId));
+    return this.all.filter(({ id }) => named.has(id));
+  }
+
+  #levelsOf(message: Routable): readonly (readonly ProjectRoute[])[] {
+    const name = `${message.lane}/${message.domain}`;
+    const known = this.#levels.get(name);
+    if (known !== undefined) return known;
+    const matching = this.#routes.filter((route) => matches(route, message));
+    const levels: ProjectRoute[][] = [];
+    for (const route of matching) {
+      const last = levels.at(-1);
+      if (last?.[0] !== undefined && byPreference(last[0], route) === 0) last.push(route);
+      else levels.push([route]);
+    }
+    if (this.#levels.size >= MOST_DOMAINS) this.#levels.clear();
+    this.#levels.set(name, levels);
+    return levels;
   }
 }
 

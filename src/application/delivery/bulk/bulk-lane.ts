@@ -12,10 +12,11 @@ import type { Id } from '../../../domain/shared/ids.ts';
 import type { Log } from '../../log.ts';
 import { Background, within } from '../background.ts';
 import { activityOf, type LaneActivity } from '../status/lane-activity.ts';
+import { BlockedMailings } from './blocked-mailings.ts';
 import { type BulkLaneOptions, type BulkLanePorts, DEFAULT_WINDOW } from './bulk-lane-ports.ts';
 import * as timing from './lane-timing.ts';
-import { keyOf, type LeasedShard, leaseKey, remainingOf } from './leased-shard.ts';
-import type { Line, Route } from './line.ts';
+import { keyOf, type LeasedShard, leaseKey, part, remainingOf } from './leased-shard.ts';
+import type { Lines } from './line.ts';
 import { OutcomeRecorder } from './outcome-recorder.ts';
 import { Pump } from './pump.ts';
 import { RecipientReader } from './recipient-reader.ts';
@@ -27,7 +28,7 @@ import type { SendingMailing } from './sending-mailing.ts';
  */
 export class BulkLane {
   readonly #id: Id;
-  readonly #lines: readonly Line[];
+  readonly #lines: Lines;
   readonly #ports: BulkLanePorts;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -35,6 +36,7 @@ export class BulkLane {
   readonly #recorder: OutcomeRecorder;
   readonly #pump: Pump;
   readonly #held = new Map<string, LeasedShard>();
+  readonly #blocked: BlockedMailings;
   readonly #background = new Background((error) => this.#reportError(error));
   /** Separate from the other timers, because leases are renewed while the lane drains. */
   readonly #renewing = new Background((error) => this.#reportError(error));
@@ -49,9 +51,7 @@ export class BulkLane {
 
   constructor(deps: {
     id: Id;
-    lines: readonly Line[];
-    /** Names one of `lines`. */
-    route: Route;
+    lines: Lines;
     ports: BulkLanePorts;
     clock: Clock;
     log: Log;
@@ -65,6 +65,7 @@ export class BulkLane {
     this.#log = deps.log;
     this.#maxUnrecorded = deps.options?.maxUnrecorded ?? DEFAULT_WINDOW;
     this.#lines = deps.lines;
+    this.#blocked = new BlockedMailings(deps.lines);
     this.#fatal = deps.onFatal;
     this.#recorder = new OutcomeRecorder({
       commit: (batches) => deps.ports.commit(batches),
@@ -72,13 +73,12 @@ export class BulkLane {
       clock: deps.clock,
       log: deps.log,
       maxUnrecorded: this.#maxUnrecorded,
-      leastAhead: deps.lines.reduce((slots, { transport }) => slots + transport.slots, 0),
+      leastAhead: deps.lines.all.reduce((slots, { transport }) => slots + transport.slots, 0),
       onCommitted: (recorded, begunAt) => this.#committed(recorded, begunAt),
       onFatal: (error) => this.#giveUp(error),
     });
     this.#pump = new Pump({
       lines: deps.lines,
-      route: deps.route,
       clock: deps.clock,
       log: deps.log,
       recorder: this.#recorder,
@@ -97,7 +97,9 @@ export class BulkLane {
     this.#background.every(timing.SWEEP_MS, async () => this.#pump.run());
     this.#background.every(timing.CONTROL_MS, () => this.#control());
     this.#background.every(timing.SETTLE_MS, () => this.#ports.settle());
-    this.#background.every(timing.RATE_MS, async () => this.#measure());
+    this.#background.every(timing.RATE_MS, async () => {
+      for (const { tally } of this.#lines.all) tally.measure(this.#clock.monotonic());
+    });
     this.wake();
   }
 
@@ -108,17 +110,17 @@ export class BulkLane {
 
   /** The limit of messages per second holds for all workers together; each takes an equal part. */
   shareRate(workers: number): void {
-    for (const { pace } of this.#lines) pace.share(workers, this.#clock.monotonic());
+    this.#lines.share(workers, this.#clock.monotonic());
   }
 
   get progress(): WorkerProgress {
     return {
       shards: this.#held.size,
-      submitted: this.#lines.reduce((sum, { tally }) => sum + tally.submitted, 0),
-      perSecond: this.#lines.reduce((sum, { tally }) => sum + tally.perSecond, 0),
+      submitted: this.#lines.all.reduce((sum, { tally }) => sum + tally.submitted, this.#lines.submittedBefore),
+      perSecond: this.#lines.all.reduce((sum, { tally }) => sum + tally.perSecond, 0),
       unrecorded: this.#recorder.unrecorded,
       // Without shards nothing is sent, and the last trouble may be out of date.
-      trouble: this.#held.size > 0 ? this.#lines.find(({ tally }) => tally.trouble !== undefined)?.tally.trouble : undefined,
+      trouble: this.#held.size > 0 ? this.#lines.all.find(({ tally }) => tally.trouble !== undefined)?.tally.trouble : undefined,
     };
   }
 
@@ -141,7 +143,7 @@ export class BulkLane {
     this.#background.endTimers();
     await this.#pump.drain(timing.DRAIN_MS);
     // Messages past their final dot are in doubt from here on, because their replies are no longer read.
-    if (!this.#pump.quiet) await Promise.all(this.#lines.map(({ transport }) => transport.close(0)));
+    if (!this.#pump.quiet) await Promise.all(this.#lines.all.map(({ transport }) => transport.close(0)));
     const handedBack = await within(timing.HAND_BACK_MS, this.#handBack());
     this.#recorder.stop();
     this.#renewing.endTimers();
@@ -158,7 +160,7 @@ export class BulkLane {
   async #handBack(): Promise<void> {
     // A claim that was under way when the stop began may still return a shard.
     await this.#background.settled();
-    for (const held of this.#held.values()) this.#pump.part(held);
+    for (const held of this.#held.values()) part(held, this.#clock.now());
     await this.#recorder.flush();
     // A shard that cannot be given back is free when its lease ends.
     for (const held of [...this.#held.values()]) await this.#giveBack(held, true).catch((error) => this.#reportError(error));
@@ -167,7 +169,7 @@ export class BulkLane {
   /** Ends the hand-over, because outcomes can no longer be recorded. Other workers claim the shards when the leases end. */
   #giveUp(error: unknown): void {
     this.#stopping = true;
-    this.#pump.stop();
+    void this.#pump.drain(0);
     this.#background.endTimers();
     this.#renewing.endTimers();
     this.#fatal(error);
@@ -181,10 +183,6 @@ export class BulkLane {
     } else {
       this.#log.error({ reason: error }, 'bulk sending failed and is tried again');
     }
-  }
-
-  #measure(): void {
-    for (const { tally } of this.#lines) tally.measure(this.#clock.monotonic());
   }
 
   async #lookForWork(): Promise<void> {
@@ -228,7 +226,8 @@ export class BulkLane {
     // After the machine slept, this process's own leases have expired too. Renew them before claiming.
     if ([...this.#held.values()].some((held) => !held.fenced && this.#clock.monotonic() > held.deadline)) await this.#renew();
     const open = [...this.#held.values()].filter((held) => !held.closing);
-    const avoid = remainingOf(open) < this.#maxUnrecorded ? [] : [...new Set(open.map((held) => held.mailing.mailingId))];
+    const known = remainingOf(open) < this.#maxUnrecorded ? [] : open.map((held) => held.mailing.mailingId);
+    const avoid = [...new Set([...known, ...this.#blocked.present()])];
     const takeExpired = this.#clock.monotonic() - this.#reachableSince >= LEASE_MS;
     const begunAt = this.#clock.monotonic();
     const lease = await this.#ports.claim(this.#id, { avoid, takeExpired });
@@ -282,6 +281,7 @@ export class BulkLane {
       blocked: false,
       inFlight: 0,
       since: begunAt,
+      movedOn: new Map(),
       left: [],
     };
     this.#held.set(held.name, held);
@@ -349,6 +349,11 @@ export class BulkLane {
   /** Applies pause, resume and cancel, within half a second. Messages on the wire are finished. */
   async #control(): Promise<void> {
     if (this.#held.size === 0) return;
+    for (const held of this.#held.values()) {
+      const blocked = this.#blocked.look(held);
+      if (blocked?.lasting === true) this.#refused(held, blocked.reason);
+      else if (blocked !== undefined) this.#close(held);
+    }
     const runs = new Map([...this.#held.values()].map((held) => [runName(held.shard.lease), held.shard.lease]));
     const running = await this.#ports.runningOf([...runs.values()]);
     for (const held of [...this.#held.values()]) {
@@ -377,7 +382,7 @@ export class BulkLane {
     if (this.#held.get(held.name) !== held || (held.inFlight > 0 && !unfinished)) return;
     // While messages are on the wire the claim is not reduced: the next holder must mark them as possible repeats.
     if (held.inFlight === 0) {
-      this.#pump.part(held);
+      part(held, this.#clock.now());
       await this.#recorder.retract(held.shard);
     }
     if (this.#held.get(held.name) !== held) return;

@@ -20,6 +20,8 @@ export interface MessageInFlight {
   /** Its content is being given away: what is learned of its recipient from now on comes too late. */
   given: boolean;
   place: number;
+  /** It tries whether a transport that had failed works again. */
+  trial: boolean;
 }
 
 /**

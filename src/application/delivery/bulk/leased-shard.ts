@@ -21,6 +21,8 @@ export interface LeasedShard {
   inFlight: number;
   /** Monotonic: since when it is in these hands. */
   readonly since: number;
+  /** Positions that left a line because its transport failed, with its name; they take another one. */
+  readonly movedOn: Map<number, string>;
   /** Turns that came back unsent while it is being closed. */
   readonly left: { readonly turn: Turn; readonly domain: string }[];
 }
@@ -63,8 +65,23 @@ export function holdBack(held: LeasedShard, turn: Turn, at: Date, domain: string
 }
 
 /** The same when only the end of this lane's sending prevented it: the next run takes it at once. */
-export function leaveToNextRun(held: LeasedShard, turn: Turn, at: Date, domain: string | undefined): void {
+function leaveToNextRun(held: LeasedShard, turn: Turn, at: Date, domain: string | undefined): void {
   held.shard.settle(turn.position, { ...heldBack(turn, at, domain, LEFT_AT_CLOSE), dueAtOnce: true });
+}
+
+/**
+ * Decides on the unsent turns of a shard that is about to be given back. Where others behind one have had theirs, the next holder
+ * would have to take it for one that may have been sent: then a later run gets it. A worker that has taken the shard over already
+ * knows of all of them.
+ */
+export function part(held: LeasedShard, at: Date): void {
+  for (const { turn, domain } of held.left.splice(0)) {
+    if (held.fenced || turn.position >= held.shard.settledThrough) held.shard.giveBack(turn.position);
+    else leaveToNextRun(held, turn, at, domain);
+  }
+  // Those too that had come back before: too old to be sent, and about to be read again.
+  if (held.fenced) return;
+  for (const turn of held.shard.takeReturned()) leaveToNextRun(held, turn, at, undefined);
 }
 
 const LEFT_AT_CLOSE = 'held back: sending stopped before this recipient, after later ones were sent';

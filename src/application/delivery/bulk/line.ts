@@ -1,4 +1,5 @@
-import type { Transport } from '../../../domain/delivery/index.ts';
+import type { Attempt, Transport } from '../../../domain/delivery/index.ts';
+import type { Id } from '../../../domain/shared/ids.ts';
 import type { Log } from '../../log.ts';
 import { DelayedRecipients } from '../pacing/delayed-recipients.ts';
 import { Destinations } from '../pacing/destinations.ts';
@@ -18,30 +19,62 @@ export interface LineLimits {
   readonly pauseAfterSenderFaults?: number | undefined;
 }
 
+/** Whether messages may take a transport, as far as its health goes. */
+export interface LineBreaker {
+  readonly closed: boolean;
+  /** Closed, or this worker may try one message. */
+  readonly usable: boolean;
+  /** @returns true when the message that is handed over now is the trial */
+  takeTrial(): boolean;
+  /** @param attempt undefined when the message was not handed over */
+  report(attempt: Attempt | undefined, trial: boolean): void;
+}
+
+const ALWAYS_CLOSED: LineBreaker = { closed: true, usable: true, takeTrial: () => false, report: () => undefined };
+
 /** One way out of the lane: a transport, what is on it, and what this process knows of the receiving domains behind it. */
 export class Line {
+  /** As outcomes name it. */
+  readonly name: string;
   readonly transport: Transport;
   readonly destinations: Destinations;
   readonly delayed: DelayedRecipients;
   readonly inFlight: InFlight;
   readonly pace: Pace;
+  readonly breaker: LineBreaker;
   readonly refusals: Refusals;
   readonly tally: Tally;
   /** Domains whose recipients stood in front of a shard and could neither be handed over nor be delayed, in this look. */
   readonly inTheWay = new Set<string>();
+  /** Its transport was replaced or is gone: messages on the wire are finished, and the others take other lines. */
+  leaving = false;
   /** When a recipient was handed over for whose domain none is delayed; monotonic. */
   othersAt = Number.NEGATIVE_INFINITY;
   /**
    * @param deps.now monotonic milliseconds
    * @param deps.window `maxUnrecorded` of the lane: its delayed recipients take a quarter of it, the others need the rest
    */
-  constructor(deps: { transport: Transport; now: number; log: Log; window: number; limits: LineLimits }) {
+  constructor(deps: {
+    transport: Transport;
+    now: number;
+    log: Log;
+    window: number;
+    limits: LineLimits;
+    /** Default: the name of the transport. */
+    name?: string | undefined;
+    /** Default: one of its own, by the limits. */
+    pace?: Pace | undefined;
+    /** Default: messages always may. */
+    breaker?: LineBreaker | undefined;
+  }) {
     const { transport, now, limits } = deps;
     this.transport = transport;
+    this.name = deps.name ?? transport.name;
+    this.breaker = deps.breaker ?? ALWAYS_CLOSED;
     this.destinations = new Destinations(transport.slots, now);
     this.delayed = new DelayedRecipients(Math.floor(deps.window / 4));
     this.inFlight = new InFlight();
-    this.pace = new Pace(limits.messagesPerSecond);
+    this.pace = deps.pace ?? new Pace(limits.messagesPerSecond);
     this.refusals = new Refusals({
       transportErrors: limits.pauseAfterTransportErrors ?? 500,
       senderFaults: limits.pauseAfterSenderFaults ?? 100,
@@ -65,9 +98,14 @@ export class Line {
     return this.inFlight.size >= 2 * this.#room;
   }
 
-  /** Whether its rates allow one more message. */
+  /** No message may begin here but a trial. */
+  get shut(): boolean {
+    return this.leaving || !this.breaker.closed;
+  }
+
+  /** Whether its rates and its health allow one more message. */
   ready(now: number): boolean {
-    return this.pace.ready(now) && this.destinations.stream.ready(now);
+    return !this.leaving && this.breaker.usable && this.pace.ready(now) && this.destinations.stream.ready(now);
   }
 
   /** Domains whose recipients wait. */
@@ -84,5 +122,18 @@ export class Line {
   }
 }
 
-/** Decides on which line a message leaves. */
-export type Route = (mailing: SendingMailing, address: string) => Line;
+/** The lines of a lane, and which one a message takes. They come and go while the lane works. */
+export interface Lines {
+  /** Those that messages take, and those that still have some. */
+  readonly all: readonly Line[];
+  /** Undefined: none of those that the message may take is usable now. @param except another than the line of this name */
+  of(mailing: SendingMailing, address: string, except?: string): Line | undefined;
+  /** Why messages of this project cannot leave at all now. `lasting`: for so long that its campaigns are paused. */
+  blocked(projectId: Id): { readonly reason: string; readonly lasting: boolean } | undefined;
+  /** Divides the limits among so many workers. */
+  share(workers: number, now: number): void;
+  /** Messages submitted by lines that are gone. */
+  readonly submittedBefore: number;
+  /** Lets go of lines that are leaving and have nothing more to finish. To be called some times a second. */
+  tend(): void;
+}

@@ -1,14 +1,14 @@
 import type { RecipientFacts } from '../../../domain/audience/index.ts';
 import { RenderFailed } from '../../../domain/campaign/index.ts';
-import { type Attempt, outcomeOf, type Withdrawn, withoutAddress } from '../../../domain/delivery/index.ts';
+import { type Attempt, failureOf, outcomeOf, type Turn, type Withdrawn, withoutAddress } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Log } from '../../log.ts';
 import type { Waiting } from '../pacing/delayed-recipients.ts';
 import { type Destination, onWayTo } from '../pacing/destinations.ts';
 import type { MessageInFlight } from './in-flight.ts';
 import * as timing from './lane-timing.ts';
-import { domainOf, failedAttempt, holdBack, type LeasedShard, leaveToNextRun, settleUnsent } from './leased-shard.ts';
-import type { Line, Route } from './line.ts';
+import { domainOf, failedAttempt, holdBack, type LeasedShard, settleUnsent } from './leased-shard.ts';
+import type { Line, Lines } from './line.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
 import { FRESH_MS, type ReadRecipient } from './recipient-reader.ts';
 
@@ -17,8 +17,7 @@ interface HandedOver extends MessageInFlight {
 }
 
 export interface PumpDeps {
-  readonly lines: readonly Line[];
-  readonly route: Route;
+  readonly lines: Lines;
   readonly clock: Clock;
   readonly log: Log;
   readonly recorder: OutcomeRecorder;
@@ -33,13 +32,12 @@ export interface PumpDeps {
 }
 
 /**
- * Feeds the connections: takes recipients from the held shards in turn, composes, hands over on the line that the route names, and
+ * Feeds the connections: takes recipients from the held shards in turn, composes, hands over on the line that its route names, and
  * passes on the results. A recipient whose line or receiving domain may not have more now is delayed, and the others go on.
  */
 export class Pump {
   readonly #deps: PumpDeps;
   readonly #clock: Clock;
-  readonly #lines: readonly Line[];
   /** Domains whose delayed recipients are being read again. */
   readonly #reading = new Set<Destination>();
   #turn = 0;
@@ -52,7 +50,10 @@ export class Pump {
   constructor(deps: PumpDeps) {
     this.#deps = deps;
     this.#clock = deps.clock;
-    this.#lines = deps.lines;
+  }
+
+  get #lines(): readonly Line[] {
+    return this.#deps.lines.all;
   }
 
   /** Keeps about two messages per connection composed and waiting, of all held shards in turn. */
@@ -110,27 +111,7 @@ export class Pump {
     for (const { turn } of held.left.splice(0)) held.shard.giveBack(turn.position);
   }
 
-  /**
-   * Decides on the unsent turns of a shard that is about to be given back. Where others behind one have had theirs, the next holder
-   * would have to take it for one that may have been sent: then a later run gets it. A worker that has taken the shard over already
-   * knows of all of them.
-   */
-  part(held: LeasedShard): void {
-    for (const { turn, domain } of held.left.splice(0)) {
-      if (held.fenced || turn.position >= held.shard.settledThrough) held.shard.giveBack(turn.position);
-      else leaveToNextRun(held, turn, this.#clock.now(), domain);
-    }
-    // Those too that had come back before: too old to be sent, and about to be read again.
-    if (held.fenced) return;
-    for (const turn of held.shard.takeReturned()) leaveToNextRun(held, turn, this.#clock.now(), undefined);
-  }
-
-  /** Hands nothing more over. */
-  stop(): void {
-    this.#stopping = true;
-  }
-
-  /** Hands nothing more over, and resolves when nothing is on the wire any more, or when `patienceMs` have passed. */
+  /** Hands nothing more over. Resolves when nothing is on the wire any more, or when `patienceMs` have passed. */
   async drain(patienceMs: number): Promise<void> {
     this.#stopping = true;
     for (const held of this.#deps.held.values()) this.close(held);
@@ -159,17 +140,19 @@ export class Pump {
   }
 
   /**
-   * @param waited it was delayed, and others of the same domain stand behind it
+   * @param delayedOn the line on which it was delayed, and others of the same domain stand behind it
    * @returns false when it has to stay the next one
    */
-  #process(held: LeasedShard, recipient: ReadRecipient, now: number, waited = false): boolean {
+  #process(held: LeasedShard, recipient: ReadRecipient, now: number, delayedOn?: Line): boolean {
     const { turn, facts, page, accepted } = recipient;
     if (accepted) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'accepted before');
     else if (page.failure !== undefined) settleUnsent(held, turn, this.#clock.now(), 'deferred', page.failure);
     else if (facts === undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', 'deleted');
     else if (facts.refusal !== undefined) settleUnsent(held, turn, this.#clock.now(), 'skipped', facts.refusal);
     else {
-      const line = this.#deps.route(held.mailing, facts.address);
+      const line = this.#lineFor(held, turn, facts.address);
+      if (line === undefined) return this.#withoutLine(held, recipient, domainOf(facts.address));
+      const waited = line === delayedOn;
       const destination = line.destinations.of(domainOf(facts.address));
       const open = waited || (destination.delayed === 0 && !line.full && line.ready(now));
       if (!open || !line.destinations.mayBegin(destination, line.inFlight.size, now))
@@ -177,6 +160,18 @@ export class Pump {
       if (!waited) line.othersAt = now;
       this.#compose(line, held, recipient, facts, destination);
     }
+    return true;
+  }
+
+  #lineFor({ mailing, movedOn }: LeasedShard, { position }: Turn, address: string): Line | undefined {
+    const { lines } = this.#deps;
+    return lines.of(mailing, address, movedOn.get(position)) ?? (movedOn.has(position) ? lines.of(mailing, address) : undefined);
+  }
+
+  /** No transport of its routes is usable: others may pass, as far as theirs have one. */
+  #withoutLine(held: LeasedShard, { turn }: ReadRecipient, domain: string): boolean {
+    if (this.#deps.lines.blocked(held.mailing.projectId) !== undefined || !this.#othersAhead()) return false;
+    holdBack(held, turn, this.#clock.now(), domain, `held back: no transport for ${domain} is usable`);
     return true;
   }
 
@@ -206,11 +201,14 @@ export class Pump {
   /** Delayed recipients get what their domains may have by now; one that has waited long enough is tried again in a later run. */
   #sweep(now: number): void {
     this.#sweptAt = now;
+    this.#deps.lines.tend();
     const held = [...this.#deps.held.values()];
     const noRoom = held.length >= timing.MOST_HELD && held.every(({ shard }) => shard.remaining === 0);
     for (const line of this.#lines) {
       const { destinations, delayed, inFlight } = line;
       inFlight.refresh(now, this.#deps.onError);
+      // The transport fails or was replaced: its recipients are taken again, and their routes name another line.
+      if (line.shut) for (const { held, recipient } of delayed.takeAll()) held.reader.putBack(recipient);
       for (const destination of delayed.destinations()) {
         this.#resume(line, destination, now);
         const reason = destinations.holdsBack(destination);
@@ -235,7 +233,10 @@ export class Pump {
     if (this.#seen !== undefined) return this.#seen;
     const waiting = new Map(this.#lines.map((line) => [line, line.waitingDomains()]));
     this.#seen = [...this.#deps.held.values()].some(({ reader, mailing }) =>
-      reader.isAhead((address) => waiting.get(this.#deps.route(mailing, address))?.has(domainOf(address)) !== true),
+      reader.isAhead((address) => {
+        const line = this.#deps.lines.of(mailing, address);
+        return line !== undefined && waiting.get(line)?.has(domainOf(address)) !== true;
+      }),
     );
     return this.#seen;
   }
@@ -252,7 +253,7 @@ export class Pump {
         return;
       }
       delayed.shift(destination);
-      if (!this.#process(held, recipient, now, true)) held.reader.putBack(recipient);
+      if (!this.#process(held, recipient, now, line)) held.reader.putBack(recipient);
     }
   }
 
@@ -283,7 +284,7 @@ export class Pump {
     try {
       const message = held.mailing.compose(facts, turn, this.#clock.now());
       const { checkedAt } = page;
-      const untouched = { started: undefined, unwanted: false, given: false, place: 0 };
+      const untouched = { started: undefined, unwanted: false, given: false, place: 0, trial: false };
       this.#handOver({ line, held, turn, message, destination, checkedAt, ...untouched });
     } catch (error) {
       if (!(error instanceof RenderFailed)) this.#deps.log.error({ reason: error }, 'a message could not be composed');
@@ -296,6 +297,7 @@ export class Pump {
     const { line, held, destination } = handed;
     held.inFlight += 1;
     line.inFlight.add(handed);
+    handed.trial = line.breaker.takeTrial();
     const now = this.#clock.monotonic();
     line.pace.take(now);
     line.destinations.begin(destination, now);
@@ -329,9 +331,10 @@ export class Pump {
   }
 
   /** A question: the transport also asks it, as often as it likes, of a message that only waits for a connection. */
-  #mayProceed({ line, held, destination, checkedAt, unwanted, started }: HandedOver, now: number): boolean {
+  #mayProceed({ line, held, destination, checkedAt, unwanted, started, trial }: HandedOver, now: number): boolean {
     if (this.#stopping || held.closing || unwanted || now >= held.deadline || now - checkedAt >= FRESH_MS + timing.WAIT_MS)
       return false;
+    if (started === undefined && line.shut && !trial) return false;
     return started !== undefined || line.destinations.mayStart(destination, line.inFlight.size, now);
   }
 
@@ -343,14 +346,16 @@ export class Pump {
   }
 
   #answered(handed: HandedOver, result: Attempt | Withdrawn): void {
-    const { line, held, turn, message, destination, started } = handed;
+    const { line, held, turn, message, destination, started, trial } = handed;
     const now = this.#clock.monotonic();
-    const attempt = result.outcome === 'withdrawn' ? undefined : result;
+    const made = result.outcome === 'withdrawn' ? undefined : result;
+    line.breaker.report(made, trial);
+    const attempt = made !== undefined && this.#movesOn(handed, made) ? undefined : made;
     held.inFlight -= 1;
     line.inFlight.remove(handed);
     message.release();
     line.destinations.look(now);
-    line.destinations.end(destination, started, attempt, now);
+    line.destinations.end(destination, started, made, now);
     if (attempt !== undefined) this.#settle(handed, attempt);
     else if (held.closing || this.#stopping) held.left.push({ turn, domain: destination.domain });
     else held.shard.giveBack(turn.position);
@@ -361,6 +366,15 @@ export class Pump {
     this.#deps.recorder.wake();
   }
 
+  /** Whether the attempt left nothing behind and failed for its transport alone, and another one takes the message at once. */
+  #movesOn({ line, held, message, turn }: HandedOver, attempt: Attempt): boolean {
+    if (attempt.outcome !== 'deferred' || failureOf(attempt) === undefined) return false;
+    if (line.breaker.closed && held.movedOn.has(turn.position)) return false;
+    if (this.#deps.lines.of(held.mailing, message.envelope.to, line.name) === undefined) return false;
+    held.movedOn.set(turn.position, line.name);
+    return true;
+  }
+
   #settle({ line, held, turn, destination, message }: HandedOver, attempt: Attempt): void {
     line.tally.count(attempt);
     const reason = line.refusals.count(attempt);
@@ -369,10 +383,10 @@ export class Pump {
     // An acceptance is kept without words.
     const told =
       attempt.outcome === 'submitted' ? attempt : { ...attempt, reply: withoutAddress(attempt.reply, message.envelope.to) };
-    const facts = { possibleRepeat, at: this.#clock.now(), domain: destination.domain, transport: line.transport.name };
+    const facts = { possibleRepeat, at: this.#clock.now(), domain: destination.domain, transport: line.name };
     held.shard.settle(position, outcomeOf(subscriberId, told, facts));
   }
 }
 
-const slowLine = ({ transport }: Line): string =>
-  `held back: the transport ${transport.name} does not keep up, and recipients of others were waiting`;
+const slowLine = ({ name }: Line): string =>
+  `held back: the transport ${name} does not keep up, and recipients of others were waiting`;

@@ -42,6 +42,7 @@ export class SendingPorts implements BulkLanePorts {
   readonly #desk: CampaignDesk;
   readonly #clock: Clock;
   readonly #localTransport: boolean;
+  readonly #routing: { load(projectId: Id): Promise<unknown> };
   readonly #recipientData: RecipientDataSource | undefined;
   /** Compiling takes some 10 ms; a mailing is compiled once per process while it is being sent. */
   readonly #mailings = new Map<Id, Promise<SendingMailing>>();
@@ -58,6 +59,8 @@ export class SendingPorts implements BulkLanePorts {
     clock: Clock;
     /** This worker's mail stays on this machine. */
     localTransport: boolean;
+    /** How messages of a project leave is read before its first message is handed over. */
+    routing: { load(projectId: Id): Promise<unknown> };
     isTransient: (error: unknown) => boolean;
     recipientData?: RecipientDataSource | undefined;
   }) {
@@ -70,6 +73,7 @@ export class SendingPorts implements BulkLanePorts {
     this.#desk = deps.desk;
     this.#clock = deps.clock;
     this.#localTransport = deps.localTransport;
+    this.#routing = deps.routing;
     this.#recipientData = deps.recipientData;
     this.isTransient = deps.isTransient;
   }
@@ -86,7 +90,8 @@ export class SendingPorts implements BulkLanePorts {
     return this.#work.single((scope) => scope.delivery.lanes.release(held));
   }
 
-  loadMailing(projectId: Id, mailingId: Id): Promise<SendingMailing> {
+  async loadMailing(projectId: Id, mailingId: Id): Promise<SendingMailing> {
+    await this.#routing.load(projectId);
     const known = this.#mailings.get(mailingId);
     if (known !== undefined) return known;
     const loading = this.#work

@@ -72,6 +72,14 @@ export class DelayedRecipients {
     if (line.length === 0) this.#lines.delete(destination);
   }
 
+  /** Removes and returns all. */
+  takeAll(): Waiting[] {
+    const all = [...this.#lines.values()].flat();
+    for (const [destination, line] of this.#lines) this.#count(destination, -line.length);
+    this.#lines.clear();
+    return all;
+  }
+
   /** Removes and returns all recipients of this shard. */
   leave(held: LeasedShard): Waiting[] {
     const leaving: Waiting[] = [];

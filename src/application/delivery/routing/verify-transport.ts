@@ -6,6 +6,7 @@ import { type EmailAddress, parseAddressee } from '../../../domain/shared/email-
 import type { Id, Ids } from '../../../domain/shared/ids.ts';
 import type { UnitOfWork } from '../../unit-of-work.ts';
 import { transactionalPlanContext } from '../plan-context.ts';
+import type { OpenTransport } from './routed-transport.ts';
 
 /** What a test of a transport found. */
 export interface TransportTest {
@@ -22,14 +23,14 @@ export interface TransportTest {
 export class VerifyTransport {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
-  readonly #open: (settings: TransportSettings) => Transport;
+  readonly #open: OpenTransport;
   readonly #clock: Clock;
   readonly #ids: Ids;
 
   constructor(deps: {
     work: UnitOfWork;
     renderer: Renderer;
-    openTransport: (settings: TransportSettings) => Transport;
+    openTransport: OpenTransport;
     clock: Clock;
     ids: Ids;
   }) {
@@ -60,7 +61,7 @@ export class VerifyTransport {
     });
     let transport: Transport;
     try {
-      transport = this.#open(settings);
+      transport = this.#open(settings, { lane: 'transactional', connections: 1 });
     } catch (error) {
       return broken(error);
     }

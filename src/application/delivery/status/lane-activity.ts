@@ -1,5 +1,5 @@
 import type { LeasedShard } from '../bulk/leased-shard.ts';
-import type { Line } from '../bulk/line.ts';
+import type { Lines } from '../bulk/line.ts';
 import type { OutcomeRecorder } from '../bulk/outcome-recorder.ts';
 
 /** What a sender does at present, to tell whether it makes progress. */
@@ -14,7 +14,7 @@ export interface LaneActivity {
 
 interface Parts {
   readonly held: readonly LeasedShard[];
-  readonly lines: readonly Line[];
+  readonly lines: Lines;
   readonly recorder: OutcomeRecorder;
   /** Monotonic. */
   readonly now: number;
@@ -25,7 +25,10 @@ export function activityOf(parts: Parts): LaneActivity {
   const { held, lines, recorder, now } = parts;
   const settled = held.reduce((sum, { shard }) => sum + shard.settled, 0);
   return {
-    busy: held.length > 0 && (lines.some(({ pace }) => pace.ready(now)) || recorder.handedOver > 0),
+    busy:
+      recorder.handedOver > 0 ||
+      (lines.all.some(({ pace }) => pace.ready(now)) &&
+        held.some(({ mailing }) => lines.blocked(mailing.projectId) === undefined)),
     mark: `${held.map(({ name }) => name).join()} ${settled}`,
     waits: () => waitsOf(parts),
   };
@@ -33,7 +36,7 @@ export function activityOf(parts: Parts): LaneActivity {
 
 function waitsOf({ held, lines, recorder, now }: Parts): readonly string[] {
   const seconds = (since: number): string => `${Math.round((now - since) / 1_000)} s`;
-  const words = lines.flatMap((line) => line.waits());
+  const words = lines.all.flatMap((line) => line.waits());
   const { underway } = recorder;
   if (underway !== undefined)
     words.push(`${underway.outcomes} outcomes wait for the database to commit them (for ${seconds(underway.since)})`);

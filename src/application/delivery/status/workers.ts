@@ -4,6 +4,7 @@ import type { Id } from '../../../domain/shared/ids.ts';
 import type { Log } from '../../log.ts';
 import { Background, within } from '../background.ts';
 import type { BulkLane } from '../bulk/bulk-lane.ts';
+import { REFRESH_MS } from '../routing/routing.ts';
 import { type ProcessWatcher, StuckWatch } from './stuck-watch.ts';
 
 /** What a working process needs of the job queue. */
@@ -17,6 +18,13 @@ interface TransactionalLane {
   readonly inDoubt: number;
   start(): void;
   stop(): Promise<void>;
+}
+
+/** Transports and routes of the projects that this process sends for. */
+interface RoutingOfWorkers {
+  refresh(): Promise<void>;
+  /** Finishes what is on the wire. */
+  close(): Promise<void>;
 }
 
 const BEAT_MS = 5_000;
@@ -37,6 +45,7 @@ export class Workers {
   readonly #sweepOwn: () => Promise<void>;
   readonly #launchDue: () => Promise<void>;
   readonly #forget: () => Promise<void>;
+  readonly #routing: RoutingOfWorkers;
   readonly #background: Background;
   readonly #watcher: ProcessWatcher;
   readonly #watch: StuckWatch;
@@ -58,6 +67,7 @@ export class Workers {
     /** Launches what is due; the same worker does it. */
     launchDue: () => Promise<void>;
     forget: () => Promise<void>;
+    routing: RoutingOfWorkers;
     watcher: ProcessWatcher;
     /** Milliseconds without an outcome after which a process with work in its hands is stuck. */
     stuckAfterMs: number;
@@ -73,6 +83,7 @@ export class Workers {
     this.#sweepOwn = deps.sweepOwn;
     this.#launchDue = deps.launchDue;
     this.#forget = deps.forget;
+    this.#routing = deps.routing;
     this.#background = new Background((error) =>
       deps.log.warn({ reason: error }, 'this worker could not record its heartbeat, or check those of others'),
     );
@@ -102,6 +113,7 @@ export class Workers {
     this.#background.every(DUE_MS, async () => {
       if (this.#sweeps) await this.#launchDue();
     });
+    this.#background.every(REFRESH_MS, () => this.#routing.refresh());
     this.#watcher.start();
     this.#watch.start();
     await this.#jobs.work(lanes);
@@ -126,6 +138,7 @@ export class Workers {
     if (this.#lanes.includes('bulk')) await this.#bulk.stop();
     await within(STOP_MS, this.#transactional.stop());
     await this.#jobs.stop();
+    await this.#routing.close();
     this.#watch.stop();
     await this.#watcher.stop();
     this.#background.endTimers();
