@@ -1,4 +1,5 @@
 import { type KeyAlgorithm, type KeyRing, type Project, sealedPlaceOf } from '../../domain/access/index.ts';
+import type { Transport } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Log } from '../log.ts';
@@ -22,6 +23,10 @@ export interface AuthorSigner {
   /** Undefined: mail of this author is not signed. */
   readonly signer: MessageSigner | undefined;
 }
+
+/** Whether signatures reach the recipient whole. A provider that writes a message or a Message-ID of its own signs it itself. */
+export const keepsSignatures = ({ capabilities }: Pick<Transport, 'capabilities'>): boolean =>
+  capabilities.content === 'mime' && capabilities.keepsMessageId;
 
 /** How long a process signs with keys that were replaced or deleted meanwhile; their DNS records stay for seven days. */
 const FRESH_MS = 30_000;
@@ -56,9 +61,9 @@ export class Signing {
     this.#create = deps.create;
   }
 
-  /** Signs a single message. Of a project without verified domains nothing is asked. @throws SealBroken */
-  async signed(project: Project, author: string, content: Uint8Array): Promise<Uint8Array> {
-    if (project.verifiedDomains.length === 0) return content;
+  /** Signs a single message for its transport. Of a project without verified domains nothing is asked. @throws SealBroken */
+  async signed(transport: Transport, project: Project, author: string, content: Uint8Array): Promise<Uint8Array> {
+    if (project.verifiedDomains.length === 0 || !keepsSignatures(transport)) return content;
     const { signer } = await this.of(project.id, author);
     return signer === undefined ? content : signer.sign(content, this.#clock.now());
   }

@@ -326,6 +326,28 @@ describe('signatures', () => {
     expect(signing.most).toBeGreaterThan(4);
   });
 
+  it.each([
+    ['composes messages of its own', { content: 'fields' as const }],
+    ['writes a Message-ID of its own', { keepsMessageId: false }],
+  ])('are not made for a provider that %s', async (_what, capabilities) => {
+    world.campaign(2);
+    world.signer = { sign: () => Promise.reject(new Error('nothing is to be signed')) };
+    const lane = world.lane({
+      name: 'provider',
+      slots: 1,
+      depth: 1,
+      capabilities: { ...WHOLE_MESSAGES, ...capabilities },
+      waits: () => [],
+      submit: async () => anAttempt(),
+      verify: async () => undefined,
+      close: async () => undefined,
+    });
+    stage.running.push(lane);
+    lane.start();
+    await time.until('everybody to be recorded', () => world.done());
+    expect(world.states()).toEqual({ submitted: 2 });
+  });
+
   it('that fail defer the message, which never leaves unsigned', async () => {
     world.campaign(3);
     world.signer = { sign: () => Promise.reject(new Error('the key is unusable')) };

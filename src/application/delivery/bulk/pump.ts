@@ -5,6 +5,7 @@ import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Log } from '../../log.ts';
 import type { Waiting } from '../pacing/delayed-recipients.ts';
 import { type Destination, onWayTo } from '../pacing/destinations.ts';
+import { keepsSignatures } from '../signing.ts';
 import type { MessageInFlight } from './in-flight.ts';
 import * as timing from './lane-timing.ts';
 import { domainOf, failedAttempt, holdBack, type LeasedShard, settleUnsent } from './leased-shard.ts';
@@ -301,7 +302,7 @@ export class Pump {
     const now = this.#clock.monotonic();
     line.pace.take(now);
     line.destinations.begin(destination, now);
-    const { signer } = held.mailing;
+    const signer = keepsSignatures(line.transport) ? held.mailing.signer : undefined;
     const { content } = handed.message;
     // Signed on the thread pool, several at once; without keys the message goes straight to the transport.
     const submitted =

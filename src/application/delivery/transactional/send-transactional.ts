@@ -172,7 +172,7 @@ export class SendTransactional {
 
   async #bytesOf(message: TransactionalMessage, project: Project, doubtful: boolean): Promise<Uint8Array> {
     const composed = await this.#compose(message, project);
-    return this.#signing.signed(project, authorOf(message), doubtful ? marked(composed) : composed);
+    return this.#signing.signed(this.#transport, project, authorOf(message), doubtful ? marked(composed) : composed);
   }
 
   /**
