@@ -3,7 +3,7 @@ import MailComposer from 'nodemailer/lib/mail-composer/index.js';
 import { describe, expect, it } from 'vitest';
 import { createRenderer } from '../../src/infrastructure/rendering/renderer.ts';
 import { type MessageFields, mailboxText, readFields } from '../../src/infrastructure/transports/providers/mime-fields.ts';
-import { composed, content, marketing, part, recipient } from './support.ts';
+import { composed, content, marketing, part, recipient, transactional } from './support.ts';
 
 const envelope = { from: 'b@example.com', to: 'ann@example.org', smtputf8: false };
 
@@ -24,6 +24,8 @@ const name = fc
   .string({ unit: fc.constantFrom('a', 'B', 'ü', '日', ' ', ',', '"', '\\', '(', "'"), minLength: 1, maxLength: 20 })
   .map((text) => `N${text}n`.replace(/ +/g, ' '));
 const word = fc.string({ unit: fc.constantFrom('a', 'Z', '0', '-', '_'), minLength: 1, maxLength: 30 });
+
+const byContent = (one: { content: string }, other: { content: string }): number => one.content.localeCompare(other.content);
 
 describe('a message taken apart', () => {
   it('of our own composer has its parts and headers as another reader finds them', async () => {
@@ -87,6 +89,51 @@ describe('a message taken apart', () => {
           { name: 'List-Unsubscribe-Post', value: 'List-Unsubscribe=One-Click' },
         ]);
       }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of our own composer has its files byte for byte, whatever their type, and only one recipient', async () => {
+    const plan = await createRenderer().compile(
+      content({ source: '<p>See <img src="cid:logo@example.com"></p>' }),
+      transactional(),
+    );
+    const types = [
+      'application/pdf',
+      'text/plain',
+      'text/html',
+      'text/csv',
+      'text/calendar',
+      'message/rfc822',
+      'application/octet-stream',
+    ];
+    const file = fc.record({ type: fc.constantFrom(...types), name, bytes: fc.uint8Array({ minLength: 1, maxLength: 2_000 }) });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(file, { maxLength: 4 }),
+        fc.uint8Array({ minLength: 1, maxLength: 500 }),
+        async (files, image) => {
+          const given = [
+            ...files.map((one) => ({ ...one, contentId: undefined })),
+            { type: 'image/png', name: 'logo.png', bytes: image, contentId: 'logo@example.com' },
+          ];
+          const own = {
+            to: [{ name: 'Ann', address: 'ann@example.org' }],
+            cc: [{ name: '', address: 'copy@example.org' }],
+            headers: { 'X-Order': '42' },
+            files: given,
+          };
+          const message = plan.compose(recipient({ own }));
+          const fields = await readFields({ envelope, content: Buffer.from(message.bytes) });
+          message.release();
+          const found = fields.attachments.map((one) => ({ ...one, content: one.content.toString('hex') }));
+          const wanted = given.map(({ bytes, ...one }) => ({ ...one, content: Buffer.from(bytes).toString('hex') }));
+          expect(found.sort(byContent)).toEqual(wanted.sort(byContent));
+          expect(fields.html).toContain('cid:logo@example.com');
+          expect(fields.to).toEqual({ name: 'Ann', address: 'ann@example.org' });
+          expect(fields.headers).toContainEqual({ name: 'X-Order', value: '42' });
+        },
+      ),
       { numRuns: 60 },
     );
   });
