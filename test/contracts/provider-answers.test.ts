@@ -16,7 +16,7 @@ describe.each(DIALECTS.map((dialect) => [dialect.kind, dialect] as const))('%s',
     const { transport, fake } = await answering(dialect, [dialect.refusals[fault]]);
     const attempt = await submitOne(transport);
     expect(attempt).toMatchObject({ outcome, fault });
-    expect('retryAfterMs' in attempt && attempt.retryAfterMs).toBe(fault === 'quota' ? 2_000 : false);
+    expect('retryAfterMs' in attempt && attempt.retryAfterMs).toBe(fault === 'quota' ? 3_600_000 : false);
     expect(fake.requests).toHaveLength(1);
   });
 
@@ -164,12 +164,34 @@ describe.each(DIALECTS.map((dialect) => [dialect.kind, dialect] as const))('%s',
     expect(reply.length).toBeLessThanOrEqual(500);
   });
 
-  it('gets the next message after the pause that it asks for', async () => {
+  it('gets its messages again after a short pause that it asks for, three times at most', async () => {
+    const limited: FakeAnswer = { status: 429, headers: { 'retry-after': '0.02' }, body: '' };
+    const { transport, fake } = await answering(dialect, [limited, limited, dialect.accepts(['1'])]);
+    const told: string[] = [];
+    const first = transport.submit(
+      to('reader@example.net', { onHandOver: () => told.push('hand-over'), onContent: () => told.push('content') }),
+    );
+    expect(await Promise.all([first, submitOne(transport)])).toMatchObject([{ outcome: 'submitted' }, { outcome: 'submitted' }]);
+    expect([fake.requests.length, told]).toEqual([4, ['hand-over', 'content']]);
+    const strict = await answering(dialect, [limited]);
+    expect(await submitOne(strict.transport)).toMatchObject({ outcome: 'deferred', fault: 'quota', retryAfterMs: 20 });
+    expect(strict.fake.requests).toHaveLength(3);
+  });
+
+  it('has a message that waits for the end of a pause withdrawn', async () => {
+    let paused = false;
     const limited: FakeAnswer = { status: 429, headers: { 'retry-after': '0.02' }, body: '' };
     const { transport, fake } = await answering(dialect, [limited, dialect.accepts(['1'])]);
-    const attempts = await Promise.all([submitOne(transport), submitOne(transport)]);
-    expect(attempts).toMatchObject([{ outcome: 'deferred', fault: 'quota', retryAfterMs: 20 }, { outcome: 'submitted' }]);
-    expect(fake.requests).toHaveLength(2);
+    const withdrawn = transport.submit(
+      to('reader@example.net', {
+        proceed: () => !paused,
+        onContent: () => {
+          paused = true;
+        },
+      }),
+    );
+    expect(await withdrawn).toEqual({ outcome: 'withdrawn' });
+    expect(fake.requests).toHaveLength(1);
   });
 
   it('is refused a message that is larger than it takes, without a call', async () => {

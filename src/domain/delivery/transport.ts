@@ -26,7 +26,10 @@ export interface OutgoingMessage {
   readonly proceed?: (() => boolean) | undefined;
   /** Called once, when the first byte of the transaction is about to be written. The message can still come back as withdrawn. */
   readonly onHandOver?: (() => void) | undefined;
-  /** Called once, when the content is about to be written: from here on the message may have arrived and cannot be withdrawn. */
+  /**
+   * Called once, when the content is about to be written: from here on the message may have arrived. It can come back as withdrawn only
+   * where the next hop has said that it did not take it and is to be asked again later.
+   */
   readonly onContent?: (() => void) | undefined;
 }
 

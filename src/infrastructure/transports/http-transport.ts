@@ -57,6 +57,8 @@ export class HttpTransport<M> implements Transport {
   private readonly settings: HttpTransportSettings;
   private readonly line = new WaitingLine();
   private readonly working = new Map<Promise<void>, number>();
+  /** Parallel calls that the provider allows, as far as its answers tell: halved by a limit, and growing by 1/N with each success. */
+  private limit: number;
   private failures = 0;
   private pausedUntil = 0;
   private pauseTimer: NodeJS.Timeout | undefined;
@@ -71,6 +73,7 @@ export class HttpTransport<M> implements Transport {
     this.settings = settings;
     this.name = provider.kind;
     this.slots = settings.slots;
+    this.limit = settings.slots;
     this.capabilities = provider.capabilities;
     this.depth = Math.min(this.capabilities.batchSize, MOST_DEPTH);
   }
@@ -138,7 +141,7 @@ export class HttpTransport<M> implements Transport {
   }
 
   private dispatch(): void {
-    while (!this.closing && this.pauseTimer === undefined && this.working.size < this.slots) {
+    while (!this.closing && this.pauseTimer === undefined && this.working.size < Math.floor(this.limit)) {
       const batch = this.takeBatch();
       if (batch.length === 0) return;
       const work = this.handOver(batch).finally(() => {
@@ -243,16 +246,23 @@ export class HttpTransport<M> implements Transport {
       const better = again.map((attempt, at) => (isFinal(attempt) ? attempt : (attempts[at] ?? attempt)));
       return this.answered(items, call, better, repeats + 1);
     }
-    items.forEach(({ delivery }, at) => {
-      delivery.settle(attempts[at] ?? this.lostAttempt('the answer names fewer messages than were handed over'));
-    });
+    if (attempts.every(asksForShortPause) && !this.closing) this.giveBack(items, attempts);
+    else
+      items.forEach(({ delivery }, at) => {
+        delivery.settle(attempts[at] ?? this.lostAttempt('the answer names fewer messages than were handed over'));
+      });
     this.followUp(attempts);
   }
 
   private followUp(attempts: readonly Attempt[]): void {
     const troubled = attempts.find(({ fault, outcome }) => outcome !== 'submitted' && concernsTransport(fault));
-    if (troubled === undefined) this.failures = 0;
-    else this.pause(troubled.retryAfterMs);
+    if (troubled === undefined) {
+      this.failures = 0;
+      this.limit = Math.min(this.slots, this.limit + 1 / this.limit);
+      return;
+    }
+    if (troubled.fault === 'quota' && this.pauseTimer === undefined) this.limit = Math.max(1, this.limit / 2);
+    this.pause(troubled.retryAfterMs);
   }
 
   private lost(items: readonly Item<M>[], { message }: Error): readonly Attempt[] {
@@ -271,13 +281,22 @@ export class HttpTransport<M> implements Transport {
       for (const { delivery } of items) delivery.settle(WITHDRAWN);
       return;
     }
-    first?.delivery.settle({ ...this.lostAttempt(error.message), outcome: 'deferred' });
-    for (const { delivery } of others.toReversed()) {
+    const attempt: Attempt = { ...this.lostAttempt(error.message), outcome: 'deferred' };
+    first?.delivery.settle(attempt);
+    this.giveBack(
+      others,
+      others.map(() => attempt),
+    );
+    this.pause(undefined);
+  }
+
+  /** Back to the front of the line, in order. @param attempts of those that have been there often enough */
+  private giveBack(items: readonly Item<M>[], attempts: readonly Attempt[]): void {
+    for (const [at, { delivery }] of [...items.entries()].toReversed()) {
       delivery.returns += 1;
       if (delivery.mayReturn) this.line.returnToFront(delivery);
-      else delivery.settle({ ...this.lostAttempt(error.message), outcome: 'deferred' });
+      else delivery.settle(attempts[at] ?? WITHDRAWN);
     }
-    this.pause(undefined);
   }
 
   /** @param asked milliseconds that the provider asks for */
@@ -326,6 +345,10 @@ export class HttpTransport<M> implements Transport {
     return cleanReply(this.provider.secrets.reduce((clean, secret) => clean.replaceAll(secret, '***'), text));
   }
 }
+
+/** A limit that is over before another route would be of use: the messages were not taken, and wait here. */
+const asksForShortPause = ({ outcome, fault, retryAfterMs = Number.POSITIVE_INFINITY }: Attempt): boolean =>
+  outcome === 'deferred' && fault === 'quota' && retryAfterMs <= LONGEST_PAUSE_MS;
 
 const isFinal = ({ outcome }: Attempt): boolean => outcome === 'submitted' || outcome === 'rejected';
 

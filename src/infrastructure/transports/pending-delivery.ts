@@ -8,9 +8,10 @@ const MAX_RETURNS = 3;
 /** One `submit` until it settles. */
 export class PendingDelivery {
   readonly message: OutgoingMessage;
-  /** How often a connection died before the body and the message went back into the queue. */
+  /** How often the message went back into the queue: a connection died before the body, or the next hop asked for a short pause. */
   returns = 0;
   private handedOver = false;
+  private contentGiven = false;
   private readonly resolve: (result: Attempt | Withdrawn) => void;
   private readonly reject: (error: unknown) => void;
 
@@ -45,8 +46,10 @@ export class PendingDelivery {
     return this.tell(this.message.onHandOver);
   }
 
-  /** Tells the caller that the content is about to leave. @returns false when the caller's function threw */
+  /** Tells the caller once that the content is about to leave. @returns false when the caller's function threw */
   giveContent(): boolean {
+    if (this.contentGiven) return true;
+    this.contentGiven = true;
     return this.tell(this.message.onContent);
   }
 
