@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DIALECTS, type FakeAnswer, type FakeRequest } from '../support/fake-provider.ts';
+import { DIALECTS, type FakeAnswer, type FakeRequest, startFakeProvider } from '../support/fake-provider.ts';
 import { dialectOf, html, submitOne, to, useProviders } from '../support/provider-fixture.ts';
 
 const { answering, start, transportTo } = useProviders();
@@ -172,5 +172,27 @@ describe('a DKIM signature', () => {
     const { transport, fake } = await answering(dialect, [dialect.accepts(['1'])]);
     await transport.submit(to('reader@example.net', { content }));
     expect(fake.requests.flatMap((request) => dialect.messages(request) ?? [])).toMatchObject([{ content: rest }]);
+  });
+});
+
+describe('a provider that allows two calls at once', () => {
+  it('has at most one message in six deferred', async () => {
+    const dialect = dialectOf('sendgrid');
+    let underWay = 0;
+    const fake = await startFakeProvider(async () => {
+      underWay += 1;
+      await new Promise((resolve) => {
+        setTimeout(resolve, 3);
+      });
+      const over = underWay > 2;
+      underWay -= 1;
+      return over ? { status: 429, headers: { 'retry-after': '0.001' }, body: '' } : dialect.accepts(['1']);
+    });
+    const transport = transportTo(dialect, fake.url, { slots: 10 });
+    const attempts = await Promise.all(Array.from({ length: 120 }, (_, at) => transport.submit(to(`r${at}@example.net`))));
+    await transport.close();
+    await fake.close();
+    expect(attempts.filter(({ outcome }) => outcome === 'deferred').length).toBeLessThanOrEqual(20);
+    expect(attempts.filter(({ outcome }) => outcome === 'submitted').length).toBeGreaterThanOrEqual(100);
   });
 });
