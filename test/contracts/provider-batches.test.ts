@@ -154,27 +154,6 @@ describe('a batch', () => {
   });
 });
 
-describe('a DKIM signature', () => {
-  const rest =
-    'From: <news@example.com>\r\nSubject: Signed\r\nMessage-ID: <1@example.com>\r\n\r\nDKIM-Signature: in the body.\r\n';
-  const signature = (selector: string): string => `DKIM-Signature: v=1; s=${selector};\r\n\tb=abc\r\n def\r\n`;
-  const content = Buffer.from(`${signature('rsa')}${signature('ed')}${rest}`);
-
-  it('goes to Mailgun as it is', async () => {
-    const dialect = dialectOf('mailgun');
-    const { transport, fake } = await answering(dialect, [dialect.accepts(['1'])]);
-    await transport.submit(to('reader@example.net', { content }));
-    expect(fake.requests.flatMap((request) => dialect.messages(request) ?? [])).toMatchObject([{ content: content.toString() }]);
-  });
-
-  it('is left out where Amazon SES would break it', async () => {
-    const dialect = dialectOf('amazon_ses');
-    const { transport, fake } = await answering(dialect, [dialect.accepts(['1'])]);
-    await transport.submit(to('reader@example.net', { content }));
-    expect(fake.requests.flatMap((request) => dialect.messages(request) ?? [])).toMatchObject([{ content: rest }]);
-  });
-});
-
 describe('a provider that allows two calls at once', () => {
   it('has at most one message in six deferred', async () => {
     const dialect = dialectOf('sendgrid');

@@ -86,10 +86,7 @@ export const AMAZON_SES_RULES: readonly ProviderRule[] = [
   },
 ];
 
-/**
- * Amazon SES, API v2: the composed message in a call that is signed with Signature Version 4. SES replaces Message-ID and Date, which our DKIM
- * signatures cover, and adds signatures of its own: ours would arrive broken and are left out.
- */
+/** Amazon SES, API v2: the composed message, of which SES replaces Message-ID and Date, in a call with Signature Version 4. */
 export function amazonSes(settings: Settings): Provider<OutgoingMessage> {
   const origin = settings.endpoint ?? `https://email.${settings.region}.amazonaws.com`;
   return {
@@ -110,7 +107,7 @@ export function amazonSes(settings: Settings): Provider<OutgoingMessage> {
     call: ([message]) =>
       signed(settings, origin, 'POST', '/v2/email/outbound-emails', {
         Destination: { ToAddresses: [message?.envelope.to] },
-        Content: { Raw: { Data: withoutSignatures(Buffer.from(message?.content ?? [])).toString('base64') } },
+        Content: { Raw: { Data: Buffer.from(message?.content ?? []).toString('base64') } },
         ConfigurationSetName: settings.configurationSet,
       }),
     read: (answer) => {
@@ -133,14 +130,6 @@ export function amazonSes(settings: Settings): Provider<OutgoingMessage> {
       },
     },
   };
-}
-
-function withoutSignatures(message: Buffer): Buffer {
-  const end = message.indexOf('\r\n\r\n');
-  const header = message.toString('latin1', 0, end < 0 ? message.length : end + 2);
-  if (!/^DKIM-Signature:/im.test(header)) return message;
-  const kept = header.replace(/^DKIM-Signature:.*\r\n(?:[ \t].*\r\n)*/gim, '');
-  return Buffer.concat([Buffer.from(kept, 'latin1'), message.subarray(header.length)]);
 }
 
 function replyOf(answer: HttpAnswer): ProviderReply | undefined {
