@@ -5,9 +5,11 @@ import { tokens } from '../../../src/infrastructure/container.ts';
 import { postgresDeliveryStores } from '../../../src/infrastructure/postgres/delivery-store.ts';
 import { inTransaction } from '../../../src/infrastructure/postgres/session.ts';
 import { randomIds } from '../../../src/infrastructure/system.ts';
+import { startScriptedProvider } from '../../support/fake-provider.ts';
 import { startFaultSink } from '../../support/fault-sink.ts';
 import { aHandClock } from '../../support/hand-clock.ts';
 import { openTestInstance, TEST_SECRET, type TestInstance } from '../../support/instance.ts';
+import { dialectOf } from '../../support/provider-fixture.ts';
 
 const PASSWORD = 'correct horse battery staple';
 const SMTP = { kind: 'smtp', settings: { host: '127.0.0.1', port: 25, user: 'mailer', password: PASSWORD } } as const;
@@ -167,6 +169,49 @@ describe('a test of a transport', () => {
       problem: expect.stringContaining('ECONNREFUSED'),
       message: undefined,
     });
+  });
+});
+
+describe('a test of a transport over HTTP', () => {
+  it('checks the stored key without mail, and hands a message to the provider', async () => {
+    const dialect = dialectOf('postmark');
+    const fake = await startScriptedProvider(dialect);
+    const { transports } = instance.application;
+    const projectId = await aProject();
+    const settings = { ...dialect.settings, endpoint: fake.url };
+    await transports.create(projectId, { kind: 'postmark', slug: 'api', settings });
+    expect(await transports.verify(projectId, 'api')).toMatchObject({ ok: true });
+    expect(fake.accepted).toEqual([]);
+    expect(await transports.verify(projectId, 'api', { to: 'ada@example.org' })).toMatchObject({
+      ok: true,
+      message: { outcome: 'submitted', code: 200 },
+    });
+    expect(fake.accepted).toMatchObject([{ to: 'ada@example.org' }]);
+    await transports.update(projectId, 'api', { settings: { serverToken: 'another' } });
+    const wrong = await transports.verify(projectId, 'api');
+    expect(wrong).toMatchObject({ ok: false, problem: expect.stringContaining('401 10 The Server Token') });
+    await fake.close();
+  });
+
+  it('reaches no private host unless the instance allows it', async () => {
+    const fake = await startScriptedProvider(dialectOf('resend'));
+    const guarded = await openTestInstance({ overrides: { allowPrivateHosts: false } });
+    const { projects: all, transports } = guarded.application;
+    const { id } = await all.create({ name: 'Guarded', senderDomain: 'guarded.example', postalAddress: '1 Road, Town' });
+    await transports.create(id, {
+      kind: 'resend',
+      slug: 'api',
+      settings: { ...dialectOf('resend').settings, endpoint: fake.url },
+    });
+    await transports.create(id, { kind: 'smtp', slug: 'relay', settings: { host: 'localhost', port: 5432 } });
+    for (const slug of ['api', 'relay'])
+      expect(await transports.verify(id, slug)).toMatchObject({
+        ok: false,
+        problem: expect.stringContaining('not a public address'),
+      });
+    expect(fake.connections()).toBe(0);
+    await guarded.close();
+    await fake.close();
   });
 });
 
