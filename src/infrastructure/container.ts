@@ -31,6 +31,7 @@ import {
 import { RoutedLines } from '../application/delivery/routing/routed-lines.ts';
 import type { OpenTransport } from '../application/delivery/routing/routed-transport.ts';
 import { Routing } from '../application/delivery/routing/routing.ts';
+import { TransactionalWays } from '../application/delivery/routing/transactional-ways.ts';
 import { VerifyTransport } from '../application/delivery/routing/verify-transport.ts';
 import { Signing } from '../application/delivery/signing.ts';
 import { type DatabaseEnds, StatusBoard } from '../application/delivery/status/status-board.ts';
@@ -280,8 +281,11 @@ function wireSending(container: Container): void {
   provide(
     container,
     transactional,
-    { work, renderer, transport: transactionalTransport, keys, signing, clock, log, workerId, isGone },
-    (deps) => new SendTransactional({ ...deps, isTransient }),
+    { work, renderer, environment: transactionalTransport, keys, signing, clock, log, workerId, isGone, routing },
+    ({ environment, routing, ...deps }) => {
+      const ways = new TransactionalWays({ environment, routing, clock: deps.clock });
+      return new SendTransactional({ ...deps, ways, isTransient });
+    },
   );
   provide(container, routing, { work, openTransport, clock, random, workerId, log }, (deps) => new Routing(deps));
   provide(container, tokens.verifyTransport, { work, renderer, openTransport, clock, ids }, (deps) => new VerifyTransport(deps));

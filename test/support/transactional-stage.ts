@@ -1,6 +1,7 @@
+import { TransactionalWays } from '../../src/application/delivery/routing/transactional-ways.ts';
 import type { Message } from '../../src/application/delivery/transactional/message-details.ts';
 import type { SendTransactional } from '../../src/application/delivery/transactional/send-transactional.ts';
-import type { Attempt, DeliveryService, Envelope, MessageFacts } from '../../src/domain/delivery/index.ts';
+import type { Attempt, DeliveryService, Envelope, MessageFacts, Transport } from '../../src/domain/delivery/index.ts';
 import type { Clock } from '../../src/domain/shared/clock.ts';
 import { tokens } from '../../src/infrastructure/container.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/session.ts';
@@ -71,6 +72,11 @@ export class TransactionalStage {
     this.made += 1;
     const wish = { name: `P${this.made}`, senderDomain: 'news.example.com', postalAddress: '1 Road' };
     return (await this.instance.application.projects.create(wish)).id;
+  }
+
+  /** The ways of projects without transports, over this one. */
+  waysTo(environment: Transport): TransactionalWays {
+    return new TransactionalWays({ environment, routing: this.instance.get(tokens.routing), clock: this.clock });
   }
 
   get sender(): SendTransactional {

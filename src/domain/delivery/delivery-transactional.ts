@@ -168,11 +168,6 @@ export class DeliveryTransactional {
     return this.#store.attempts(projectId, ids);
   }
 
-  /** True when an earlier attempt ended in doubt: a further one must be marked as a possible repeat. */
-  async mayHaveArrived({ projectId, id }: MessageFacts): Promise<boolean> {
-    return (await this.#store.attempts(projectId, [id])).some((attempt) => attempt.outcome === 'in_doubt');
-  }
-
   /** The message, if it is waiting to be sent, and whether it is due: the database's clock decides that, not this process's. */
   async waiting(projectId: Id, id: Id): Promise<{ message: TransactionalMessage; due: boolean } | undefined> {
     const found = await this.#store.message(projectId, id);
@@ -201,8 +196,9 @@ export class DeliveryTransactional {
   /**
    * What the attempt came to. Transactional mail in doubt is tried again by policy, with the same Message-ID. Undefined when
    * it was given up as lost meanwhile and another worker has continued; an acceptance is kept even then.
+   * @param movesOn another transport takes the message: it is due at once
    */
-  async endAttempt(message: MessageFacts, attempt: Attempt): Promise<MessageFacts | undefined> {
+  async endAttempt(message: MessageFacts, attempt: Attempt, movesOn = false): Promise<MessageFacts | undefined> {
     const now = this.#clock.now();
     const reply = withoutAddress(attempt.reply, message.recipient.address);
     const again = attempt.outcome === 'deferred' || attempt.outcome === 'in_doubt';
@@ -212,14 +208,33 @@ export class DeliveryTransactional {
       ...message,
       state: expired ? 'expired' : attempt.outcome,
       nextAttemptAt:
-        again && !expired ? nextAttemptAt(this.#transactionalRetry, message.attempts, now, this.#random()) : undefined,
+        again && !expired
+          ? movesOn
+            ? now
+            : nextAttemptAt(this.#transactionalRetry, message.attempts, now, this.#random())
+          : undefined,
       at: now,
       code: attempt.code,
       reply,
     };
-    const { outcome, code } = attempt;
+    const { outcome, code, fault } = attempt;
     const from = outcome === 'submitted' ? { states: NOT_ACCEPTED } : { states: UNKNOWN_END, attempts: message.attempts };
-    return (await this.#store.moveFromAttempt(ended, from, { outcome, code, reply })) ? ended : undefined;
+    return (await this.#store.moveFromAttempt(ended, from, { outcome, code, reply, fault })) ? ended : undefined;
+  }
+
+  /** No transport takes the message before `until`; it expires as one that is tried. Undefined when it was not waiting any more. */
+  async postpone(message: MessageFacts, until: Date, reason: string): Promise<MessageFacts | undefined> {
+    const now = this.#clock.now();
+    const expired = now.getTime() - (message.sendAt ?? message.acceptedAt).getTime() >= this.#transactionalRetry.lifetimeMs;
+    const waiting = message.state === 'accepted' ? 'deferred' : message.state;
+    const postponed: MessageFacts = {
+      ...message,
+      state: expired ? 'expired' : waiting,
+      nextAttemptAt: expired ? undefined : until,
+      at: now,
+      reply: withoutAddress(reason, message.recipient.address),
+    };
+    return (await this.#store.move(postponed, { states: WAITING, attempts: message.attempts })) ? postponed : undefined;
   }
 
   /** The attempt never wrote a byte: the message waits as before. */

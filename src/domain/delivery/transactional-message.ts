@@ -1,5 +1,5 @@
 import type { Id } from '../shared/ids.ts';
-import type { AttemptOutcome } from './attempt.ts';
+import type { AttemptOutcome, Fault } from './attempt.ts';
 import type { MessageLabels } from './message-labels.ts';
 
 /**
@@ -80,6 +80,8 @@ export interface MessageAttempt {
   readonly outcome: AttemptOutcome | undefined;
   readonly code: number | undefined;
   readonly reply: string | undefined;
+  /** What a refusal concerned. */
+  readonly fault: Fault | undefined;
   /** Name of the transport that was asked. */
   readonly transport: string;
 }

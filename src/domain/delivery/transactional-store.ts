@@ -47,7 +47,7 @@ export interface TransactionalStore {
   moveFromAttempt(
     message: MessageFacts,
     from: MessageMove,
-    end: Pick<MessageAttempt, 'outcome' | 'code' | 'reply'>,
+    end: Pick<MessageAttempt, 'outcome' | 'code' | 'reply' | 'fault'>,
   ): Promise<boolean>;
   /** Whether this attempt is under way and was begun by this worker. */
   isAttemptOf(attempt: Pick<MessageAttempt, 'projectId' | 'messageId' | 'number'>, workerId: Id): Promise<boolean>;

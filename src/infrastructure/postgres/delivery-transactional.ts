@@ -194,14 +194,14 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
   async moveFromAttempt(
     message: MessageFacts,
     from: MessageMove,
-    end: Pick<MessageAttempt, 'outcome' | 'code' | 'reply'>,
+    end: Pick<MessageAttempt, 'outcome' | 'code' | 'reply' | 'fault'>,
   ): Promise<boolean> {
     const rows = await this.#sql.query(
       `with moved as (${MOVE}), ended as (
-         update pennypost_delivery.attempt set ended_at = $6, outcome = $12, code = $13, reply = $14
+         update pennypost_delivery.attempt set ended_at = $6, outcome = $12, code = $13, reply = $14, fault = $15
          where project_id = $1 and message_id = $2 and number = $4 and exists (select from moved))
        select from moved`,
-      [...movedValues(message, from), end.outcome ?? null, end.code ?? null, storable(end.reply)],
+      [...movedValues(message, from), end.outcome ?? null, end.code ?? null, storable(end.reply), end.fault ?? null],
     );
     return rows.length > 0;
   }
@@ -229,7 +229,7 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
   async attempts(projectId: Id, ids: readonly Id[]): Promise<readonly MessageAttempt[]> {
     const rows = await this.#sql.query<MessageAttempt>(
       `select project_id as "projectId", message_id as "messageId", number, started_at as "startedAt", ended_at as "endedAt", outcome, code, reply,
-         transport
+         fault, transport
        from pennypost_delivery.attempt where project_id = $1 and message_id = any($2::uuid[]) order by message_id, number`,
       [projectId, ids],
     );
@@ -237,6 +237,7 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
       ...row,
       endedAt: row.endedAt ?? undefined,
       outcome: row.outcome ?? undefined,
+      fault: row.fault ?? undefined,
       code: row.code ?? undefined,
       reply: row.reply ?? undefined,
     }));

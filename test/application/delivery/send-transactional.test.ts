@@ -119,7 +119,7 @@ describe('an attempt', () => {
     const message = await stage.accept();
     const transport = new MemoryTransport();
     await transport.close();
-    const sending = new SendTransactional({ ...depsOf(), transport });
+    const sending = new SendTransactional({ ...depsOf(), ways: stage.waysTo(transport) });
     await sending.send(stage.projectId, message.id);
     expect(await stage.look(message)).toMatchObject({ state: 'accepted', attempts: 0, tries: [] });
     expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 1 });
@@ -180,8 +180,8 @@ describe('an attempt', () => {
   it('is deferred when the transport breaks its contract', async () => {
     const message = await stage.accept();
     const submit = () => Promise.reject(new TypeError('x is not a function'));
-    const transport: Transport = Object.create(depsOf().transport, { submit: { value: submit } });
-    const sending = new SendTransactional({ ...depsOf(), transport });
+    const transport: Transport = Object.create(stage.instance.get(tokens.transport), { submit: { value: submit } });
+    const sending = new SendTransactional({ ...depsOf(), ways: stage.waysTo(transport) });
     expect(await sending.send(stage.projectId, message.id)).toMatchObject({ state: 'deferred', reply: 'x is not a function' });
   });
 
@@ -193,7 +193,7 @@ describe('an attempt', () => {
   const depsOf = () => ({
     work: stage.instance.get(tokens.work),
     renderer: stage.instance.get(tokens.renderer),
-    transport: stage.instance.get(tokens.transport),
+    ways: stage.waysTo(stage.instance.get(tokens.transport)),
     keys: stage.instance.keys,
     signing: stage.instance.get(tokens.signing),
     clock: stage.clock,

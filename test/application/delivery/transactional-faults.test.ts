@@ -17,7 +17,7 @@ describe('a fault that nobody foresaw', () => {
     const renderer: Renderer = Object.create(get(tokens.renderer), { compile: { value: () => Promise.reject(error) } });
     const deps = {
       signing: get(tokens.signing),
-      transport: get(tokens.transport),
+      ways: stage.waysTo(get(tokens.transport)),
       keys: stage.instance.keys,
       work: get(tokens.work),
       clock: stage.clock,

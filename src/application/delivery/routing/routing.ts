@@ -41,6 +41,7 @@ export class Routing {
   readonly #transports = new Map<Id, RoutedTransport>();
   readonly #closing = new Set<Promise<void>>();
   readonly #listeners: (() => void)[] = [];
+  #refreshing: Promise<void> | undefined;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #workers = 1;
 
@@ -88,7 +89,14 @@ export class Routing {
   }
 
   /** Reads what has changed, and tries transports that were left out. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
     const now = this.#clock.monotonic();
     this.#forget(now);
     const ids = [...this.#projects.keys()];

@@ -11,7 +11,9 @@ import { Background } from '../background.ts';
 import { failedAttempt } from '../bulk/leased-shard.ts';
 import { sendMessage } from '../jobs.ts';
 import { marked } from '../repeat-mark.ts';
+import type { MessageWay, NoWay, TransactionalWays } from '../routing/transactional-ways.ts';
 import type { Signing } from '../signing.ts';
+import type { EndOptions, ReadyMessage } from './ready-message.ts';
 import { authorOf, contentOf, planContext, variablesFor } from './stored-content.ts';
 import { UNRECORDED, UNSTORABLE_REPLY, VANISHED } from './unended-attempts.ts';
 
@@ -36,7 +38,7 @@ export interface FreshMessage {
 export class SendTransactional {
   readonly #work: UnitOfWork;
   readonly #renderer: Renderer;
-  readonly #transport: Transport;
+  readonly #ways: TransactionalWays;
   readonly #keys: KeyRing;
   readonly #signing: Signing;
   readonly #clock: Clock;
@@ -57,7 +59,7 @@ export class SendTransactional {
   constructor(deps: {
     work: UnitOfWork;
     renderer: Renderer;
-    transport: Transport;
+    ways: TransactionalWays;
     keys: KeyRing;
     signing: Signing;
     clock: Clock;
@@ -69,7 +71,7 @@ export class SendTransactional {
   }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
-    this.#transport = deps.transport;
+    this.#ways = deps.ways;
     this.#keys = deps.keys;
     this.#signing = deps.signing;
     this.#clock = deps.clock;
@@ -127,33 +129,44 @@ export class SendTransactional {
 
   async #handOver(projectId: Id, messageId: Id, fresh: FreshMessage | undefined): Promise<MessageFacts | undefined> {
     let begun: { message: MessageFacts; whole: TransactionalMessage; bytes: Uint8Array; askedAt: number } | undefined;
+    let way: MessageWay | NoWay | undefined;
     try {
-      const ready = await (fresh === undefined ? this.#prepare(projectId, messageId) : this.#prepareFresh(fresh));
+      const ready = fresh === undefined ? await this.#prepare(projectId, messageId) : { ...fresh, tries: [] };
       if (ready === undefined) return undefined;
-      const { message, askedAt } = await this.#begin(ready.message);
-      if (message?.state !== 'attempting') return message;
-      begun = { message, whole: ready.message, bytes: ready.bytes, askedAt };
+      way = await this.#ways.of(ready.message, ready.tries);
+      if ('until' in way) return await this.#postpone(ready.message, way);
+      const bytes = await this.#bytesOf(ready, way.transport);
+      const { message, askedAt } = await this.#begin(ready.message, way.name);
+      if (message?.state !== 'attempting') {
+        way.end(undefined);
+        return message;
+      }
+      begun = { message, whole: ready.message, bytes, askedAt };
     } catch (error) {
+      if (way !== undefined && 'end' in way) way.end(undefined);
       return this.#stumble(projectId, messageId, error);
     }
     this.#open.add(messageId);
     try {
-      const attempt = await this.#submit(begun.whole, begun.bytes, begun.askedAt).catch(failedAttempt);
-      return await this.#record(begun.message, attempt, fresh?.jobId);
+      const attempt = await this.#submit(way, begun).catch(failedAttempt);
+      const movesOn = way.end(attempt.outcome === 'withdrawn' ? undefined : attempt);
+      return await this.#record(begun.message, attempt, { jobId: fresh?.jobId, movesOn });
     } finally {
       this.#open.delete(messageId);
     }
   }
 
-  /** The message and its bytes, when it is waiting and due. */
-  async #prepare(projectId: Id, messageId: Id) {
+  /** The message with its earlier attempts, when it is waiting and due. */
+  async #prepare(projectId: Id, messageId: Id): Promise<ReadyMessage | undefined> {
     const [found, project] = await this.#work.single(({ delivery, access }) =>
       Promise.all([delivery.transactional.waiting(projectId, messageId), access.readProject(projectId)]),
     );
     if (found === undefined) return undefined;
     const { message } = found;
-    if (message.recipient.address === '')
-      return void (await this.#work.bulk(({ delivery }) => delivery.transactional.giveUp(message, 'skipped', 'erased')));
+    if (message.recipient.address === '') {
+      await this.#work.bulk(({ delivery }) => delivery.transactional.giveUp(message, 'skipped', 'erased'));
+      return undefined;
+    }
     if (!found.due) {
       // Its job was early, by a clock that is ahead or a queue that came before its time.
       await this.#work.bulk(({ jobs }) =>
@@ -161,18 +174,17 @@ export class SendTransactional {
       );
       return undefined;
     }
-    const doubtful =
-      message.attempts > 0 && (await this.#work.single(({ delivery }) => delivery.transactional.mayHaveArrived(message)));
-    return { message, bytes: await this.#bytesOf(message, project, doubtful) };
+    const tries =
+      message.attempts === 0
+        ? []
+        : await this.#work.single(({ delivery }) => delivery.transactional.attempts(projectId, [messageId]));
+    return { message, project, tries };
   }
 
-  async #prepareFresh({ message, project }: FreshMessage) {
-    return { message, bytes: await this.#bytesOf(message, project, false) };
-  }
-
-  async #bytesOf(message: TransactionalMessage, project: Project, doubtful: boolean): Promise<Uint8Array> {
+  async #bytesOf({ message, project, tries }: ReadyMessage, transport: Transport): Promise<Uint8Array> {
     const composed = await this.#compose(message, project);
-    return this.#signing.signed(this.#transport, project, authorOf(message), doubtful ? marked(composed) : composed);
+    const doubtful = tries.some(({ outcome }) => outcome === 'in_doubt');
+    return this.#signing.signed(transport, project, authorOf(message), doubtful ? marked(composed) : composed);
   }
 
   /**
@@ -201,7 +213,10 @@ export class SendTransactional {
   }
 
   /** However long it takes, the content leaves only within five seconds of an answer that its recipient may be mailed. */
-  async #submit(message: TransactionalMessage, bytes: Uint8Array, askedAt: number) {
+  async #submit(
+    { transport }: MessageWay,
+    { whole: message, bytes, askedAt }: { whole: TransactionalMessage; bytes: Uint8Array; askedAt: number },
+  ): Promise<Attempt | Withdrawn> {
     const { projectId, recipient } = message;
     let mailableAt = askedAt;
     const asking = this.#background.every(ASK_AGAIN_MS, async () => {
@@ -212,7 +227,7 @@ export class SendTransactional {
       if (refusal === undefined) mailableAt = now;
     });
     try {
-      return await this.#transport.submit({
+      return await transport.submit({
         envelope: {
           from: authorOf(message),
           to: recipient.address,
@@ -256,7 +271,7 @@ export class SendTransactional {
    * The start of the attempt is committed before anything is written, and with it that the recipient may be mailed. Repeated for a
    * while where the database is away: an attempt whose commit lost its answer is recognised as begun.
    */
-  #begin(message: TransactionalMessage): Promise<{ message: MessageFacts | undefined; askedAt: number }> {
+  #begin(message: TransactionalMessage, transport: string): Promise<{ message: MessageFacts | undefined; askedAt: number }> {
     const begin = async () => {
       const askedAt = this.#clock.monotonic();
       const begun = await this.#work.bulk(async (scope) => {
@@ -267,7 +282,7 @@ export class SendTransactional {
           message.stream,
         );
         if (refusal !== undefined) return scope.delivery.transactional.giveUp(message, 'skipped', `suppressed (${refusal})`);
-        return scope.delivery.transactional.beginAttempt(message, { workerId: this.#workerId, transport: this.#transport.name });
+        return scope.delivery.transactional.beginAttempt(message, { workerId: this.#workerId, transport });
       });
       return { message: begun, askedAt };
     };
@@ -275,9 +290,9 @@ export class SendTransactional {
   }
 
   /** An outcome is never lost to its own words: what PostgreSQL does not store of a reply is left out. */
-  async #record(begun: MessageFacts, attempt: Attempt | Withdrawn, jobId: string | undefined): Promise<MessageFacts | undefined> {
+  async #record(begun: MessageFacts, attempt: Attempt | Withdrawn, options: EndOptions): Promise<MessageFacts | undefined> {
     try {
-      return await this.#kept(() => this.#end(begun, attempt, jobId));
+      return await this.#kept(() => this.#end(begun, attempt, options));
     } catch (error) {
       this.#log.error({ message: begun.id, reason: error }, 'the outcome of a message cannot be stored as it is');
       if (attempt.outcome === 'withdrawn') throw error;
@@ -285,8 +300,11 @@ export class SendTransactional {
     }
   }
 
-  /** @param jobId of a job that waits for the case that this process ends; it has nothing left to do */
-  #end(message: MessageFacts, attempt: Attempt | Withdrawn, jobId?: string): Promise<MessageFacts | undefined> {
+  #end(
+    message: MessageFacts,
+    attempt: Attempt | Withdrawn,
+    { jobId, movesOn }: EndOptions = {},
+  ): Promise<MessageFacts | undefined> {
     const { projectId, id: messageId } = message;
     return this.#work.bulk(async (scope) => {
       if (jobId !== undefined) await scope.jobs.discard(sendMessage, jobId);
@@ -295,10 +313,21 @@ export class SendTransactional {
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { key: messageId });
         return undefined;
       }
-      const ended = await scope.delivery.transactional.endAttempt(message, attempt);
+      const ended = await scope.delivery.transactional.endAttempt(message, attempt, movesOn);
       if (ended?.nextAttemptAt !== undefined)
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: ended.nextAttemptAt, key: messageId });
       return ended;
+    });
+  }
+
+  /** No transport takes it now: it waits for the next trial of one. */
+  #postpone(message: MessageFacts, { until, reason }: NoWay): Promise<MessageFacts | undefined> {
+    const { projectId, id: messageId } = message;
+    return this.#work.bulk(async (scope) => {
+      const postponed = await scope.delivery.transactional.postpone(message, until, reason);
+      if (postponed?.nextAttemptAt !== undefined)
+        await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { startAfter: postponed.nextAttemptAt, key: messageId });
+      return postponed;
     });
   }
 

@@ -131,6 +131,7 @@ export class M004Delivery extends Migration {
       outcome text,
       code smallint,
       reply text,
+      fault text,
       worker_id uuid,
       transport text not null,
       primary key (project_id, message_id, number),
