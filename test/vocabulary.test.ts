@@ -58,6 +58,7 @@ const PATHS: Readonly<Record<string, string>> = {
   'domains.check': 'POST /v1/domains/{}/check',
   // What is sent is made.
   'messages.send': 'POST /v1/messages',
+  'messages.sendBatch': 'POST /v1/messages/batch',
   'status.get': 'GET /v1/status',
   // The project of the key.
   'projects.get': 'GET /v1/project',

@@ -22,6 +22,7 @@ import { routeVerbs } from './delivery/routing/routes.ts';
 import { transportVerbs } from './delivery/routing/transports.ts';
 import type { VerifyTransport } from './delivery/routing/verify-transport.ts';
 import type { Status, StatusBoard } from './delivery/status/status-board.ts';
+import type { AcceptBatch } from './delivery/transactional/accept-batch.ts';
 import type { AcceptMessage } from './delivery/transactional/accept-message.ts';
 import { messageVerbs } from './delivery/transactional/messages.ts';
 import type { ProjectResources } from './project-verbs.ts';
@@ -62,8 +63,10 @@ export type { Routes } from './delivery/routing/routes.ts';
 export type { Transports } from './delivery/routing/transports.ts';
 export type { Status } from './delivery/status/status-board.ts';
 export type { Message, MessageRecipient } from './delivery/transactional/message-details.ts';
+export type { SendInput } from './delivery/transactional/message-input.ts';
 export type { Messages } from './delivery/transactional/messages.ts';
 export { type InProject, type ProjectResources, type ProjectVerbs, verbsOfProject } from './project-verbs.ts';
+export type { CallerTransaction } from './unit-of-work.ts';
 
 /** Verbs of the whole instance. */
 export interface InstanceVerbs {
@@ -82,6 +85,7 @@ export interface Application extends InstanceVerbs, ProjectResources {}
 export interface ApplicationParts extends DomainDeps {
   readonly deleteProject: DeleteProject;
   readonly desk: CampaignDesk;
+  readonly acceptBatch: AcceptBatch;
   readonly acceptMessage: AcceptMessage;
   readonly resend: ResendCampaign;
   readonly explain: ExplainCampaign;

@@ -28,6 +28,12 @@ export type BulkScope = Omit<Scope, 'access' | 'campaign'> & {
 /** A job must be enqueued inside a transaction. */
 export type SingleScope = Omit<BulkScope, 'jobs'>;
 
+/** A transaction that the caller of a verb has open on the same database, as its adapter gives it. */
+export interface CallerTransaction {
+  /** Runs one statement in it; `text` has `$1` for the first value. */
+  query(text: string, values: readonly unknown[]): Promise<readonly object[]>;
+}
+
 /** One transaction over all contexts: commits everything that `work` did, or nothing when it throws. */
 export interface UnitOfWork {
   run<T>(work: (scope: Scope) => Promise<T>): Promise<T>;
@@ -35,4 +41,10 @@ export interface UnitOfWork {
   bulk<T>(work: (scope: BulkScope) => Promise<T>): Promise<T>;
   /** Without a transaction: every statement for itself. For pages and for verbs of one statement. */
   single<T>(work: (scope: SingleScope) => Promise<T>): Promise<T>;
+}
+
+/** A unit of work inside an open transaction of the caller's, which commits or rolls it back with its own work. */
+export interface JoinedWork {
+  /** When `work` throws, the transaction is as it was before. @throws TransactionUnusable */
+  within<T>(transaction: CallerTransaction, work: (scope: BulkScope) => Promise<T>): Promise<T>;
 }

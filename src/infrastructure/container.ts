@@ -36,6 +36,7 @@ import { VerifyTransport } from '../application/delivery/routing/verify-transpor
 import { Signing } from '../application/delivery/signing.ts';
 import { type DatabaseEnds, StatusBoard } from '../application/delivery/status/status-board.ts';
 import { Workers } from '../application/delivery/status/workers.ts';
+import { AcceptBatch } from '../application/delivery/transactional/accept-batch.ts';
 import { AcceptMessage } from '../application/delivery/transactional/accept-message.ts';
 import { SendTransactional } from '../application/delivery/transactional/send-transactional.ts';
 import type { JobHandler } from '../application/job.ts';
@@ -43,7 +44,7 @@ import type { Log } from '../application/log.ts';
 import { EngagementRecorder } from '../application/tracking/engagement-recorder.ts';
 import { PublicActions } from '../application/tracking/public-actions.ts';
 import { recordEngagement } from '../application/tracking/record-engagement.ts';
-import type { UnitOfWork } from '../application/unit-of-work.ts';
+import type { JoinedWork, UnitOfWork } from '../application/unit-of-work.ts';
 import type { Dns, KeyRing } from '../domain/access/index.ts';
 import type { RetryPolicy, Transport } from '../domain/delivery/index.ts';
 import type { Clock } from '../domain/shared/clock.ts';
@@ -135,7 +136,7 @@ export const tokens = {
   workerId: token<Id>('worker-id'),
   renderer: token<MjmlRenderer>('renderer'),
   jobs: token<Jobs>('jobs'),
-  work: token<UnitOfWork>('unit-of-work'),
+  work: token<UnitOfWork & JoinedWork>('unit-of-work'),
   launch: token<LaunchCampaign>('launch-campaign'),
   tend: token<TendCampaigns>('tend-campaigns'),
   desk: token<CampaignDesk>('campaign-desk'),
@@ -146,6 +147,7 @@ export const tokens = {
   retention: token<Retention>('retention'),
   statusBoard: token<StatusBoard>('status-board'),
   signing: token<Signing>('signing'),
+  acceptBatch: token<AcceptBatch>('accept-batch'),
   acceptMessage: token<AcceptMessage>('accept-message'),
   sendingHosts: token<SendingHosts>('sending-hosts'),
   gate: token<DomainGate>('domain-gate'),
@@ -254,6 +256,7 @@ function wireCampaigns(container: Container): void {
   provide(container, tend, { work, launch, log, shardSize, clock }, (deps) => new TendCampaigns({ ...deps, isTransient }));
   provide(container, tokens.desk, { work, renderer, launch, gate, acceptMessage, tend }, (deps) => new CampaignDesk(deps));
   provide(container, acceptMessage, { work, renderer, clock, lane: tokens.transactional }, (deps) => new AcceptMessage(deps));
+  provide(container, tokens.acceptBatch, { work, acceptMessage }, (deps) => new AcceptBatch(deps));
   provide(container, tokens.resend, { work, shardSize }, (deps) => new ResendCampaign(deps));
   provide(container, tokens.explain, { work, renderer }, (deps) => new ExplainCampaign(deps));
   provide(container, tokens.reports, { work }, (deps) => new Reports(deps));
@@ -340,7 +343,7 @@ function wireTracking(container: Container): void {
 
 function wireFaces(container: Container): void {
   const { clock, config, databaseEnds, desk, dns, explain, ids, imports, jobs, keys } = tokens;
-  const { acceptMessage, deleteProject, orm, recipients, reports, resend, sendingHosts, statusBoard, verifyTransport, work } =
+  const { acceptBatch, acceptMessage, deleteProject, orm, recipients, reports, resend, sendingHosts, statusBoard, verifyTransport, work } =
     tokens;
   provide(
     container,
@@ -371,6 +374,7 @@ function wireFaces(container: Container): void {
       clock,
       sendingHosts,
       desk,
+      acceptBatch,
       acceptMessage,
       resend,
       explain,

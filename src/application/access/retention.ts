@@ -7,6 +7,8 @@ const DAY_MS = 86_400_000;
 /** A few hundred milliseconds of the database each. */
 const MESSAGES = 1_000;
 const EVENTS = 5_000;
+/** For a repeated request; clients try again for hours, not for weeks. */
+const KEEP_BATCHES_DAYS = 7;
 
 /**
  * Removes what is older than a project keeps, once a day: content and variables of transactional messages (default 90 days), and
@@ -40,6 +42,7 @@ export class Retention {
     await whole(MESSAGES, () =>
       this.#work.run(({ delivery }) => delivery.transactional.stripMessages(id, before(keepMessagesDays), MESSAGES)),
     );
+    await this.#work.run(({ delivery }) => delivery.transactional.forgetBatches(id, before(KEEP_BATCHES_DAYS)));
     await whole(EVENTS, () => this.#work.run(({ tracking }) => tracking.removeEvents(id, before(keepEventsDays), EVENTS)));
   }
 }

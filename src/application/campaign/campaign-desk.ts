@@ -164,6 +164,7 @@ export class CampaignDesk {
         await this.#acceptMessage.one(
           projectId,
           { to: address, content: { ...content, subject: `[Test] ${content.subject}` }, variables },
+          {},
           { ...testOf, publicUrl },
         ),
       );

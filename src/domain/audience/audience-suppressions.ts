@@ -63,7 +63,7 @@ export class AudienceSuppressions {
     return this.store.of(projectId, this.erasure.keysOf(projectId, parseAddressee(address, '/email')));
   }
 
-  /** Why no transactional message of this stream may go to these addresses; without those to which one may. */
+  /** Why no transactional message of this stream may go to these addresses; an address that may be mailed is left out. */
   async transactionalRefusals(
     projectId: Id,
     addresses: readonly string[],

@@ -1,11 +1,11 @@
 import type { Clock } from '../shared/clock.ts';
-import { InvalidInput, NotFound } from '../shared/errors.ts';
+import { NotFound } from '../shared/errors.ts';
 import type { Id, Ids } from '../shared/ids.ts';
 import type { Page } from '../shared/page.ts';
 import type { Attachment } from './attachment.ts';
 import type { Attempt } from './attempt.ts';
 import { NotWaiting } from './delivery-errors.ts';
-import type { MessageLabels } from './message-labels.ts';
+import type { AcceptedCopies, NewMessage, StoredBatch } from './new-message.ts';
 import { withoutAddress } from './reply-privacy.ts';
 import { nextAttemptAt, type RetryPolicy } from './retry-policy.ts';
 import type {
@@ -21,8 +21,6 @@ import { WORKER_LIVE_MS, WORKER_LOST_MS } from './worker.ts';
 const WAITING: readonly TransactionalState[] = ['scheduled', 'accepted', 'deferred', 'in_doubt'];
 /** In doubt: the sweep has given the attempt up before its worker, who was only slow, told how it ended. */
 const UNKNOWN_END: readonly TransactionalState[] = ['attempting', 'in_doubt'];
-const MOST_AHEAD_MS = 366 * 86_400_000;
-
 /** Not in doubt: that one may have arrived. */
 const CANCELLABLE: readonly TransactionalState[] = ['scheduled', 'accepted', 'deferred'];
 const NOT_ACCEPTED: readonly TransactionalState[] = [
@@ -37,23 +35,6 @@ const NOT_ACCEPTED: readonly TransactionalState[] = [
 
 /** Of unexpected faults; with the policy's delays about eight minutes. */
 const MOST_FAULTS = 5;
-
-/** A message as it is accepted: its first recipient, its content, and what else it has. */
-export type NewMessage = Pick<
-  TransactionalMessage,
-  'projectId' | 'content' | 'variables' | 'templateId' | 'sendAt' | 'idempotencyKey' | 'fingerprint'
-> &
-  MessageLabels &
-  NewRecipient & {
-    readonly others: readonly NewRecipient[];
-    readonly attachments: readonly Attachment[];
-  };
-
-export interface NewRecipient {
-  readonly recipient: MessageFacts['recipient'];
-  /** Why this recipient is not mailed: it is skipped from the beginning. */
-  readonly refusal: string | undefined;
-}
 
 const attemptKey = (message: MessageFacts) => ({
   projectId: message.projectId,
@@ -87,32 +68,63 @@ export class DeliveryTransactional {
    * Stores a transactional message with its copies for further recipients, and its files; the caller enqueues the jobs of all of them in
    * the same transaction. Undefined when its idempotency key is taken.
    */
-  async accept(input: NewMessage): Promise<readonly [TransactionalMessage, ...TransactionalMessage[]] | undefined> {
-    const { others, attachments, ...first } = input;
-    const message = this.#new(first);
+  async accept(input: NewMessage): Promise<AcceptedCopies | undefined> {
+    const [message, ...copies] = this.#made(input);
     if (!(await this.#store.add(message))) return undefined;
-    const copies = others.map((recipient) =>
-      this.#new({
-        ...first,
-        ...recipient,
-        content: {},
-        variables: {},
-        idempotencyKey: undefined,
-        copyOf: message.id,
-      }),
-    );
-    await Promise.all([
-      copies.length === 0 ? undefined : this.#store.addCopies(copies),
-      attachments.length === 0 ? undefined : this.#store.addAttachments(input.projectId, message.id, attachments),
-      message.tags.length === 0 ? undefined : this.#store.addTags(input.projectId, message.id, message.tags),
-    ]);
+    await Promise.all([copies.length === 0 ? undefined : this.#store.addAll(copies), this.#addParts(message, input)]);
     return [message, ...copies];
+  }
+
+  /**
+   * The same for many at once, whose idempotency key is that of the whole batch.
+   * @param record what is kept of the batch for a repeated request; undefined when it has no key
+   * @returns undefined, and nothing done, when the key is taken
+   */
+  async acceptAll(
+    inputs: readonly NewMessage[],
+    record: (ids: readonly Id[]) => (StoredBatch & { readonly projectId: Id; readonly key: string }) | undefined,
+  ): Promise<readonly AcceptedCopies[] | undefined> {
+    const made = inputs.map((input) => this.#made(input));
+    const batch = record(made.map(([{ id }]) => id));
+    if (batch !== undefined && !(await this.#store.addBatch(batch, this.#clock.now()))) return undefined;
+    if (made.length > 0) await this.#store.addAll(made.flat());
+    await Promise.all(inputs.map((input, index) => this.#addParts(made[index]![0], input)));
+    return made;
+  }
+
+  /** What was answered to the batch with this idempotency key. */
+  batch(projectId: Id, key: string): Promise<StoredBatch | undefined> {
+    return this.#store.batch(projectId, key);
+  }
+
+  /** Forgets batches that were accepted before; their messages stay. */
+  forgetBatches(projectId: Id, before: Date): Promise<void> {
+    return this.#store.forgetBatches(projectId, before);
+  }
+
+  async #addParts({ projectId, id, tags }: TransactionalMessage, { attachments }: NewMessage): Promise<void> {
+    await Promise.all([
+      attachments.length === 0 ? undefined : this.#store.addAttachments(projectId, id, attachments),
+      tags.length === 0 ? undefined : this.#store.addTags(projectId, id, tags),
+    ]);
+  }
+
+  #made({ others, attachments: _, ...first }: NewMessage): AcceptedCopies {
+    const message = this.#new(first);
+    const bare = {
+      ...first,
+      content: {},
+      variables: {},
+      tags: [],
+      metadata: undefined,
+      idempotencyKey: undefined,
+      fingerprint: '',
+    };
+    return [message, ...others.map((recipient) => this.#new({ ...bare, ...recipient, copyOf: message.id }))];
   }
 
   #new({ refusal, ...input }: Omit<NewMessage, 'others' | 'attachments'> & { readonly copyOf?: Id }): TransactionalMessage {
     const now = this.#clock.now();
-    if (input.sendAt !== undefined && input.sendAt.getTime() - now.getTime() > MOST_AHEAD_MS)
-      throw new InvalidInput('A message can be scheduled for at most a year from now.', '/sendAt');
     const later = input.sendAt !== undefined && input.sendAt > now ? input.sendAt : undefined;
     return {
       ...input,
@@ -136,9 +148,9 @@ export class DeliveryTransactional {
 
   /** A message and its copies, in the order of its recipients. @throws NotFound */
   async get(projectId: Id, id: Id): Promise<readonly [MessageFacts, ...MessageFacts[]]> {
-    const [first, ...copies] = await this.#store.withCopies(projectId, [id]);
-    if (first === undefined) throw new NotFound('message', id);
-    return [first, ...copies];
+    const found = (await this.messagesAt(projectId, [id])).get(id);
+    if (found === undefined) throw new NotFound('message', id);
+    return found;
   }
 
   /** The first recipient of each. */
@@ -154,9 +166,15 @@ export class DeliveryTransactional {
     throw new NotWaiting();
   }
 
-  /** These messages and all their copies, each message's in the order of its recipients. */
-  withCopies(projectId: Id, ids: readonly Id[]): Promise<readonly MessageFacts[]> {
-    return this.#store.withCopies(projectId, ids);
+  /** The messages at these ids, each with its copies. */
+  async messagesAt(projectId: Id, ids: readonly Id[]): Promise<ReadonlyMap<Id, readonly [MessageFacts, ...MessageFacts[]]>> {
+    const found = new Map<Id, [MessageFacts, ...MessageFacts[]]>();
+    for (const facts of ids.length === 0 ? [] : await this.#store.withCopies(projectId, ids)) {
+      const { id, copyOf } = facts;
+      if (copyOf === undefined) found.set(id, [facts]);
+      else found.get(copyOf)?.push(facts);
+    }
+    return found;
   }
 
   byIdempotencyKey(projectId: Id, key: string): Promise<MessageFacts | undefined> {

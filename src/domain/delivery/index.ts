@@ -40,7 +40,6 @@ export { ledgerCursor } from './delivery-ledger.ts';
 export type { NewRoute } from './delivery-routes.ts';
 export type { RecipientPages } from './delivery-runs.ts';
 export { DeliveryService, type DeliveryStores } from './delivery-service.ts';
-export type { NewRecipient } from './delivery-transactional.ts';
 export type { CredentialSeal } from './delivery-transports.ts';
 export type { BatchVerdict, LaneStore, LedgerChange, MovedState, RecordedBatches } from './lane-store.ts';
 export type { LedgerFilter, LedgerStore, LedgerTotals, Reached, StateReply } from './ledger-store.ts';
@@ -61,6 +60,7 @@ export {
   type StateTotals,
 } from './message.ts';
 export { type MessageLabels, type MessageLabelsInput, parseLabels, parseStream, parseTag } from './message-labels.ts';
+export type { AcceptedCopies, NewMessage, NewRecipient, StoredBatch } from './new-message.ts';
 export { receivingGroupOf } from './receiving-groups.ts';
 export { attemptFromReply, cleanReply, enhancedCodeOf, replyKind } from './reply.ts';
 export { withoutAddress } from './reply-privacy.ts';

@@ -1,6 +1,7 @@
 import type { Id } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
 import type { Attachment } from './attachment.ts';
+import type { StoredBatch } from './new-message.ts';
 import type { AttemptMaker, MessageAttempt, MessageFacts, TransactionalMessage } from './transactional-message.ts';
 
 /** Conditions of a listing; a message is in it when all hold, for its first recipient or a further one. */
@@ -26,8 +27,12 @@ export interface MessageMove {
 export interface TransactionalStore {
   /** False, and nothing done, when a message with this idempotency key exists. */
   add(message: TransactionalMessage): Promise<boolean>;
-  /** Of a message that was added in the same transaction. */
-  addCopies(copies: readonly TransactionalMessage[]): Promise<void>;
+  /** Messages without idempotency keys, each before its copies. */
+  addAll(messages: readonly TransactionalMessage[]): Promise<void>;
+  /** False, and nothing done, when a batch with this key exists. */
+  addBatch(batch: StoredBatch & { readonly projectId: Id; readonly key: string }, at: Date): Promise<boolean>;
+  batch(projectId: Id, key: string): Promise<StoredBatch | undefined>;
+  forgetBatches(projectId: Id, before: Date): Promise<void>;
   addAttachments(projectId: Id, messageId: Id, attachments: readonly Attachment[]): Promise<void>;
   attachments(projectId: Id, messageId: Id): Promise<readonly Attachment[]>;
   /** `due`: its next attempt is, by the database's clock. One that was never attempted always is. */

@@ -14,7 +14,7 @@ import type { Session } from './session.ts';
 import type { Sql } from './sql.ts';
 
 /** Aggregates need the ORM: code that loads one must use a transaction of `session.ts`. */
-function bulkSession(sql: Sql): Session {
+export function bulkSession(sql: Sql): Session {
   return {
     sql,
     get em(): never {

@@ -5,6 +5,7 @@ import type {
   MessageFacts,
   MessageMove,
   MessageSearch,
+  StoredBatch,
   TransactionalMessage,
   TransactionalStore,
 } from '../../domain/delivery/index.ts';
@@ -85,20 +86,47 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
     return rows.length > 0;
   }
 
-  async addCopies(copies: readonly TransactionalMessage[]): Promise<void> {
-    const [one] = copies;
-    if (one === undefined) return;
-    const rows = copies.map(({ id, copyOf, recipient, state, nextAttemptAt, reply }, index) => ({
-      ...{ id, copyOf, position: index + 1, ...recipient, state, nextAttemptAt, reply },
-    }));
+  async addAll(messages: readonly TransactionalMessage[]): Promise<void> {
+    let position = 0;
+    const rows = messages.map(({ recipient, ...message }) => {
+      position = message.copyOf === undefined ? 0 : position + 1;
+      return { ...message, ...recipient, position };
+    });
     await this.#sql.query(
       `insert into pennypost_delivery.transactional_message (project_id, id, copy_of, position, recipient, smtputf8, field, name, content,
-         variables, template_id, stream, send_at, fingerprint, state, attempts, next_attempt_at, accepted_at, at, reply)
-       select $1, id, "copyOf", position, address, smtputf8, field, name, '{}', '{}', $2, $3, $4, '', state, 0, "nextAttemptAt", $5, $5, reply
-       from jsonb_to_recordset($6::jsonb) as copy (id uuid, "copyOf" uuid, position smallint, address text, smtputf8 boolean, field text,
-         name text, state text, "nextAttemptAt" timestamptz, reply text)`,
-      [one.projectId, one.templateId ?? null, one.stream ?? null, one.sendAt ?? null, one.acceptedAt, JSON.stringify(rows)],
+         variables, template_id, stream, tags, metadata, send_at, fingerprint, state, attempts, next_attempt_at, accepted_at, at, reply)
+       select "projectId", id, "copyOf", position, address, smtputf8, field, name, content, variables, "templateId", stream, tags, metadata,
+         "sendAt", fingerprint, state, 0, "nextAttemptAt", "acceptedAt", at, reply
+       from jsonb_to_recordset($1::jsonb) as message ("projectId" uuid, id uuid, "copyOf" uuid, position smallint, address text,
+         smtputf8 boolean, field text, name text, content jsonb, variables jsonb, "templateId" uuid, stream text, tags text[],
+         metadata jsonb, "sendAt" timestamptz, fingerprint text, state text, "nextAttemptAt" timestamptz, "acceptedAt" timestamptz,
+         at timestamptz, reply text)`,
+      [JSON.stringify(rows)],
     );
+  }
+
+  /** Index: primary key. Of equal requests at once, the later ones wait here for the first to commit. */
+  async addBatch(batch: StoredBatch & { projectId: Id; key: string }, at: Date): Promise<boolean> {
+    const rows = await this.#sql.query(
+      `insert into pennypost_delivery.message_batch (project_id, key, fingerprint, answer, at) values ($1, $2, $3, $4, $5)
+       on conflict (project_id, key) do nothing returning 1 as added`,
+      [batch.projectId, batch.key, batch.fingerprint, JSON.stringify(batch.answer), at],
+    );
+    return rows.length > 0;
+  }
+
+  /** Index: primary key. */
+  async batch(projectId: Id, key: string): Promise<StoredBatch | undefined> {
+    const [row] = await this.#sql.query<StoredBatch>(
+      'select fingerprint, answer from pennypost_delivery.message_batch where project_id = $1 and key = $2',
+      [projectId, key],
+    );
+    return row;
+  }
+
+  /** Index: primary key. */
+  async forgetBatches(projectId: Id, before: Date): Promise<void> {
+    await this.#sql.query('delete from pennypost_delivery.message_batch where project_id = $1 and at < $2', [projectId, before]);
   }
 
   async addTags(projectId: Id, messageId: Id, tags: readonly string[]): Promise<void> {

@@ -21,6 +21,9 @@ export class ErasedMessages {
          where project_id = $1 and lower(recipient) = any($2::text[])),
        files as (
          delete from pennypost_delivery.attachment a using whole w where a.project_id = $1 and a.message_id = w.id),
+       answers as (
+         delete from pennypost_delivery.message_batch b
+         where b.project_id = $1 and exists (select from unnest($2::text[]) as address where position(address in lower(b.answer::text)) > 0)),
        labels as (
          delete from pennypost_delivery.message_tag t using whole w where t.project_id = $1 and t.message_id = w.id),
        erased as (

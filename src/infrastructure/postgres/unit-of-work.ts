@@ -1,6 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { JobQueue } from '../../application/job.ts';
-import type { BulkScope, Scope, SingleScope, UnitOfWork } from '../../application/unit-of-work.ts';
+import type { BulkScope, CallerTransaction, JoinedWork, Scope, SingleScope, UnitOfWork } from '../../application/unit-of-work.ts';
 import type { KeyRing } from '../../domain/access/index.ts';
 import { AccessService } from '../../domain/access/index.ts';
 import { AnalyticsService, LocalClocks } from '../../domain/analytics/index.ts';
@@ -15,6 +15,7 @@ import { PostgresAccessStore } from './access-store.ts';
 import { PostgresAnalyticsStore } from './analytics-store.ts';
 import { postgresAudienceStores } from './audience-store.ts';
 import { inBulkTransaction, singleStatements } from './bulk-session.ts';
+import { inCallerTransaction } from './caller-transaction.ts';
 import { PostgresCampaignStore } from './campaign-store.ts';
 import { PostgresTemplateStore } from './campaign-templates.ts';
 import { postgresDeliveryStores } from './delivery-store.ts';
@@ -39,7 +40,7 @@ export interface UnitOfWorkDeps {
 }
 
 /** A transaction of MikroORM, with every context's service and the job queue working inside it. */
-export class PostgresUnitOfWork implements UnitOfWork {
+export class PostgresUnitOfWork implements UnitOfWork, JoinedWork {
   readonly #deps: UnitOfWorkDeps;
   readonly #clocks = new LocalClocks();
 
@@ -57,6 +58,14 @@ export class PostgresUnitOfWork implements UnitOfWork {
 
   single<T>(work: (scope: SingleScope) => Promise<T>): Promise<T> {
     return work(this.#scope(singleStatements(this.#deps.orm), new Set()));
+  }
+
+  /** No worker is woken: when the caller commits is not known here. */
+  within<T>(transaction: CallerTransaction, work: (scope: BulkScope) => Promise<T>): Promise<T> {
+    const { fingerprint, olderFingerprints } = this.#deps.keys;
+    return inCallerTransaction(transaction, [fingerprint, ...olderFingerprints], (session) =>
+      work(this.#scope(session, new Set())),
+    );
   }
 
   async #waking<T>(transaction: (due: Set<string>) => Promise<T>): Promise<T> {

@@ -19,6 +19,7 @@ import { Output, type TextStream } from './output.ts';
 import { projectCommands } from './project.ts';
 import { routeCommands } from './route.ts';
 import { sendCommand } from './send.ts';
+import { sendBatchCommand } from './send-batch.ts';
 import { serveCommand, version, workCommand } from './serve.ts';
 import { statusCommand } from './status.ts';
 import { subscriberCommands } from './subscriber.ts';
@@ -102,7 +103,9 @@ export function fill(program: Command, cli: Cli): void {
   reportCommands(campaign, cli);
   audienceCommands(campaign, cli);
   templateCommands(program, cli);
-  sendCommand(messageCommands(program, cli), cli);
+  const message = messageCommands(program, cli);
+  sendCommand(message, cli);
+  sendBatchCommand(message, cli);
   transportCommands(program, cli);
   routeCommands(program, cli);
   example(

@@ -68,6 +68,7 @@ export async function dispatch<Application>(
     headers,
     body,
     upload: countedBody(request, route.upload === undefined ? 0 : maxUploadBytes, options.pace),
+    setHeader: (name, value) => context.header(name, value),
     request,
   });
   if (route.replyType !== undefined)

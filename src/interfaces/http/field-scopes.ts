@@ -21,6 +21,7 @@ export const FIELD_SCOPES = {
   'message.name': { scope: 'audience.read', others: 'absent' },
   'message.metadata': { scope: 'audience.read', others: 'absent' },
   'message.reply': { scope: 'audience.read', others: 'masked' },
+  'batch.error': { scope: 'audience.read', others: 'masked' },
   'attempt.reply': { scope: 'audience.read', others: 'masked' },
   'campaign.pauseReason': { scope: 'audience.read', others: 'masked' },
   'campaign.launchFailure': { scope: 'audience.read', others: 'masked' },

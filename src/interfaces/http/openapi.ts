@@ -75,6 +75,14 @@ function pathOf<Application>(route: Route<Application>) {
     responses: {
       [String(route.status ?? (route.reply || route.replyType ? 200 : 204))]: {
         description: 'Done.',
+        ...(route.replyHeaders && {
+          headers: Object.fromEntries(
+            Object.entries(route.replyHeaders).map(([name, description]) => [
+              name,
+              { description, schema: { type: 'string' as const } },
+            ]),
+          ),
+        }),
         ...(route.reply && { content: { 'application/json': { schema: route.reply } } }),
         ...(route.replyType && { content: { [route.replyType]: { schema: binary } } }),
       },

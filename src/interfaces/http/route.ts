@@ -18,6 +18,8 @@ export interface Call<Application, Params = unknown, Query = unknown, Headers = 
   readonly body: Body;
   /** The body of a route with `upload`, counted while it is read. */
   readonly upload: AsyncIterable<Uint8Array>;
+  /** Adds a field to the header of the answer, one of `replyHeaders`. */
+  readonly setHeader: (name: string, value: string) => void;
   readonly request: Request;
 }
 
@@ -55,6 +57,8 @@ export interface RouteDeclaration<Application, P, Q, H, B, R> {
   readonly status?: 200 | 201 | 202;
   /** Fields that are not in it never leave the house. */
   readonly reply?: R;
+  /** Fields that the answer may have beside the usual ones, with their description. */
+  readonly replyHeaders?: Readonly<Record<string, string>>;
   /** Type of a file; then the handler gives a `Download` instead of a reply. */
   readonly replyType?: string;
   readonly handle: (call: Call<Application, Output<P>, Output<Q>, Output<H>, Output<B>>) => Promise<Reply<R> | Download>;

@@ -43,6 +43,13 @@ export { DomainError, type ErrorKind, InvalidInput, NotFound } from '../../domai
 export type { Lane, Log, PennypostOptions } from './options.ts';
 export type { Pennypost } from './pennypost.ts';
 export type { RecipientDataFunction } from './recipient-data.ts';
+export {
+  type CallerTransaction,
+  drizzleTransaction,
+  kyselyTransaction,
+  mikroOrmTransaction,
+  pgTransaction,
+} from './transactions.ts';
 export type {
   CampaignInput,
   CampaignState,

@@ -115,10 +115,15 @@ describe('an idempotency key', () => {
     expect(await stage.jobs()).toHaveLength(1);
   });
 
-  it('answers a replay with the message as it is now', async () => {
-    const first = await stage.accept({ idempotencyKey: 'k' });
+  it('answers a replay as it answered first, and says so, whatever has become of the message', async () => {
+    const request = { idempotencyKey: 'k', cc: 'bo@example.com', bcc: 'cy@example.com' };
+    await stage.instance.application.suppressions.create(stage.projectId, 'bo@example.com');
+    const first = await stage.accept(request);
     await stage.send(first);
-    expect(await stage.accept({ idempotencyKey: 'k' })).toMatchObject({ id: first.id, state: 'submitted' });
+    expect(await stage.instance.application.messages.get(stage.projectId, first.id)).toMatchObject({
+      recipients: [{ state: 'submitted' }, { state: 'skipped' }, { state: 'accepted' }],
+    });
+    expect(await stage.accept(request)).toEqual({ ...first, replayed: true });
   });
 
   it('refuses another request', async () => {

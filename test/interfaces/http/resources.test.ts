@@ -353,13 +353,13 @@ describe('an address', () => {
     expect(await call('POST', '/v1/subscribers', { email: named })).toMatchObject({ body: { email: 'Ada.Lee@example.com' } });
     expect(await call('POST', '/v1/messages', { to: named, content })).toMatchObject({
       status: 202,
-      body: { to: 'Ada.Lee@example.com' },
+      body: { recipients: [{ name: 'Ada Lee', address: 'Ada.Lee@example.com' }] },
     });
     const draft = await call('POST', '/v1/campaigns', { name: 'Named', content, audience: { include: [] } });
     expect(draft).toMatchObject({ body: { content: { author: { name: 'Shop', address: `a@${senderDomain}` } } } });
     const { id } = draft.body as { id: string };
     expect(await call('POST', `/v1/campaigns/${id}/test`, { to: [named] })).toMatchObject({
-      body: { messages: [{ to: 'Ada.Lee@example.com' }] },
+      body: { messages: [{ recipients: [{ address: 'Ada.Lee@example.com' }] }] },
     });
     expect(await call('POST', '/v1/suppressions', { email: named })).toMatchObject({
       body: { items: [{ emailKey: 'ada.lee@example.com' }] },

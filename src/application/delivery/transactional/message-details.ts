@@ -71,6 +71,25 @@ export function messageOf(all: readonly [MessageFacts, ...MessageFacts[]]): Mess
   };
 }
 
+/** The same as it was answered when it was accepted, whatever has become of it. */
+export function messageAtAcceptance(all: readonly [MessageFacts, ...MessageFacts[]]): Message {
+  const [first, ...copies] = all.map(
+    (facts): MessageFacts => ({
+      ...facts,
+      // Skipped by then only if it never waited.
+      ...(facts.state === 'skipped' && facts.at.getTime() === facts.acceptedAt.getTime() ? {} : atAcceptance(facts)),
+      at: facts.acceptedAt,
+    }),
+  ) as [MessageFacts, ...MessageFacts[]];
+  return messageOf([first, ...copies]);
+}
+
+function atAcceptance({ sendAt, acceptedAt }: MessageFacts) {
+  const later = sendAt !== undefined && sendAt > acceptedAt ? sendAt : undefined;
+  const state: TransactionalState = later === undefined ? 'accepted' : 'scheduled';
+  return { state, attempts: 0, nextAttemptAt: later ?? acceptedAt, code: undefined, reply: undefined };
+}
+
 export function withAttempts(
   all: readonly [MessageFacts, ...MessageFacts[]],
   attempts: readonly MessageAttempt[],

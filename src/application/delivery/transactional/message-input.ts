@@ -39,7 +39,7 @@ export interface SendInput extends MessageLabelsInput {
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** What becomes of a variable that the content prints and that has neither value nor default. Default: `refuse`. */
   readonly missingVariables?: 'refuse' | 'empty' | undefined;
-  /** Not to be sent before; within a year. A time that has passed means at once. */
+  /** Not to be sent before. A time that has passed means at once. */
   readonly sendAt?: Date | undefined;
   /** 1 to 256 characters; the same key and request give the same message. */
   readonly idempotencyKey?: string | undefined;

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { type AttachmentInput, MESSAGE_STATES, type MessageSearch } from '../../../domain/delivery/index.ts';
+import { DomainError } from '../../../domain/shared/errors.ts';
 import { content, id, json, named, pageFields, project, strict, text, time } from '../../input-parts.ts';
+import { refusal } from '../../input-refusal.ts';
+import type { CallerTransaction } from '../../unit-of-work.ts';
+import type { BatchOptions } from './accept-batch.ts';
+import type { AcceptOptions } from './accept-message.ts';
 import type { MailboxInput, SendInput } from './message-input.ts';
 
 const messageState = z.enum(MESSAGE_STATES);
@@ -30,9 +35,25 @@ const message = strict<SendInput>({
   sendAt: time.optional(),
   idempotencyKey: text.optional(),
 });
+const transaction = z.custom<CallerTransaction>(
+  (value) => typeof Object(value).query === 'function',
+  'An open transaction is expected, as pgTransaction(), kyselyTransaction(), mikroOrmTransaction() or drizzleTransaction() gives it.',
+);
+/** One message of many: what is wrong with it stops no other. A face may have found that before. */
+const batched = z.unknown().transform((value) => {
+  if (value instanceof DomainError) return value;
+  const result = message.safeParse(value);
+  return result.success ? result.data : refusal('messages.sendBatch', value, result.error.issues);
+});
+
 /** What the verbs of messages take, argument by argument. */
 export const MESSAGE_INPUTS = {
-  send: [project, message],
+  send: [project, message, strict<AcceptOptions>({ transaction: transaction.optional() }).optional()],
+  sendBatch: [
+    project,
+    z.array(batched).readonly(),
+    strict<BatchOptions>({ transaction: transaction.optional(), idempotencyKey: text.optional() }).optional(),
+  ],
   list: [
     project,
     strict<MessageSearch>({

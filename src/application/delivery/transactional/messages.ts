@@ -1,16 +1,25 @@
-import { type MessageFacts, type MessageSearch, parseStream, parseTag } from '../../../domain/delivery/index.ts';
+import { type MessageSearch, parseStream, parseTag } from '../../../domain/delivery/index.ts';
 import { parseAddressee } from '../../../domain/shared/email-address.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 import type { Page } from '../../../domain/shared/page.ts';
 import type { SingleScope, UnitOfWork } from '../../unit-of-work.ts';
-import type { AcceptMessage } from './accept-message.ts';
+import type { AcceptBatch, AcceptedBatch, BatchOptions } from './accept-batch.ts';
+import type { AcceptedMessage, AcceptMessage, AcceptOptions } from './accept-message.ts';
 import { type Message, type MessageWithAttempts, messageOf, withAttempts } from './message-details.ts';
 import type { SendInput } from './message-input.ts';
 
 /** Transactional messages. */
 export interface Messages {
-  /** Stores the message and its jobs in one transaction. @throws InvalidInput, NotFound, ContentInvalid, IdempotencyConflict */
-  send(projectId: Id, input: SendInput): Promise<Message>;
+  /**
+   * Stores the message and its jobs in one transaction, or in the open one of the caller.
+   * @throws InvalidInput, NotFound, ContentInvalid, IdempotencyConflict, TransactionUnusable
+   */
+  send(projectId: Id, input: SendInput, options?: AcceptOptions): Promise<AcceptedMessage>;
+  /**
+   * The same for up to 500 messages, each with its own result: those that are refused stop no other.
+   * @throws InvalidInput, IdempotencyConflict, TransactionUnusable
+   */
+  sendBatch(projectId: Id, messages: readonly SendInput[], options?: BatchOptions): Promise<AcceptedBatch>;
   /** Newest first. @throws InvalidInput */
   list(projectId: Id, search?: MessageSearch): Promise<Page<Message>>;
   /** With every attempt. @throws NotFound */
@@ -19,10 +28,15 @@ export interface Messages {
   cancel(projectId: Id, messageId: Id): Promise<Message>;
 }
 
-export function messageVerbs(deps: { readonly work: UnitOfWork; readonly acceptMessage: AcceptMessage }): Messages {
-  const { work, acceptMessage } = deps;
+export function messageVerbs(deps: {
+  readonly work: UnitOfWork;
+  readonly acceptMessage: AcceptMessage;
+  readonly acceptBatch: AcceptBatch;
+}): Messages {
+  const { work, acceptMessage, acceptBatch } = deps;
   return {
-    send: (projectId, input) => acceptMessage.one(projectId, input),
+    send: (projectId, input, options) => acceptMessage.one(projectId, input, options),
+    sendBatch: (projectId, messages, options) => acceptBatch.run(projectId, messages, options),
     list: (projectId, search = {}) => work.single((scope) => listed(scope, projectId, parseSearch(search))),
     cancel: (projectId, messageId) =>
       work.bulk(async ({ delivery }) => {
@@ -44,9 +58,8 @@ export function messageVerbs(deps: { readonly work: UnitOfWork; readonly acceptM
 async function listed({ delivery }: Pick<SingleScope, 'delivery'>, projectId: Id, search: MessageSearch): Promise<Page<Message>> {
   const { items, next } = await delivery.transactional.list(projectId, search);
   const ids = items.map(({ id }) => id);
-  const all = ids.length === 0 ? [] : await delivery.transactional.withCopies(projectId, ids);
-  const copies = Map.groupBy(all, ({ id, copyOf }) => copyOf ?? id);
-  return { items: items.map((first) => messageOf(inOrder(first, copies.get(first.id) ?? []))), next };
+  const all = await delivery.transactional.messagesAt(projectId, ids);
+  return { items: items.map((first) => messageOf(all.get(first.id) ?? [first])), next };
 }
 
 function parseSearch({ recipient, tag, stream, ...search }: MessageSearch): MessageSearch {
@@ -57,8 +70,3 @@ function parseSearch({ recipient, tag, stream, ...search }: MessageSearch): Mess
     stream: stream === undefined ? undefined : parseStream(stream),
   };
 }
-
-const inOrder = (first: MessageFacts, all: readonly MessageFacts[]): [MessageFacts, ...MessageFacts[]] => [
-  first,
-  ...all.filter(({ copyOf }) => copyOf !== undefined),
-];

@@ -158,6 +158,15 @@ export class M004Delivery extends Migration {
       foreign key (project_id, message_id) references pennypost_delivery.transactional_message (project_id, id) on delete cascade
     )`);
     this.addSql('create index message_tag_message on pennypost_delivery.message_tag (project_id, message_id)');
+    // What was answered to a batch with an idempotency key: the same key and request get it again.
+    this.addSql(`create table pennypost_delivery.message_batch (
+      project_id uuid not null,
+      key text collate "C" not null,
+      fingerprint text not null,
+      answer jsonb not null,
+      at timestamptz not null,
+      primary key (project_id, key)
+    )`);
     this.addSql(`create table pennypost_delivery.worker (
       id uuid primary key,
       host text not null,

@@ -184,6 +184,11 @@ export const MESSAGES: ErrorSection = {
       meaning: 'Another template of this project has this slug.',
       remedy: 'Choose another slug, or leave it out: one is made from the name.',
     },
+    'database.transaction_unusable': {
+      kind: 'invalid',
+      meaning: 'What was given as a transaction is not an open one, or is on another database than pennypost.',
+      remedy: 'Begin a transaction first, on the database of `databaseUrl`, and pass it through the adapter of its library.',
+    },
     'message.not_waiting': {
       kind: 'conflict',
       meaning: 'A message can be cancelled only while it is scheduled, accepted or deferred for one of its recipients.',

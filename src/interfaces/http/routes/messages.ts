@@ -1,25 +1,22 @@
 import { z } from '@hono/zod-openapi';
-import { type Application, MESSAGE_STATES } from '../../../application/application.ts';
+import { type Application, MESSAGE_STATES, type SendInput } from '../../../application/application.ts';
 import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
 import {
   email,
   id,
   idOf,
-  inline,
   jsonObject,
-  line,
   moment,
-  namedTemplate,
   orNull,
   pageOf,
   pageOfItems,
   pageQuery,
-  slug,
   timestamp,
   timestampOrNull,
 } from '../schemas.ts';
-import { CONTENT_BODY_BYTES, contentExample, contentInput, headersInput } from './content.ts';
+import { CONTENT_BODY_BYTES, contentExample } from './content.ts';
+import { batchedInput, messageInput, stream, tag, toSendInput } from './message-input.ts';
 
 const route = routesOf<Application>();
 
@@ -71,55 +68,31 @@ const messageWithAttempts = z
   })
   .openapi('MessageWithAttempts');
 
-const stream = slug.openapi({
-  description: 'Named class of mail, such as `receipts`. A suppression with the scope `stream:receipts` stops it alone.',
-  example: 'receipts',
-});
-const tag = z
-  .string()
-  .regex(/^[A-Za-z0-9._:-]{1,64}$/, 'A tag is 1 to 64 of letters, digits and . _ : -')
-  .openapi({ example: 'order' });
-
-const one = z.union([
-  z.string().min(3).max(1_000).openapi({ description: 'An address, alone or as `Ada Lee <ada@example.com>`.' }),
-  z.strictObject({ name: inline(320).optional(), address: email }),
-]);
-const several = z.union([...one.options, z.array(one).max(50)]);
-
-/** A message as a caller gives it. */
-const messageInput = z.strictObject({
-  to: several.openapi({ description: 'One recipient or several; `to`, `cc` and `bcc` are 50 together.' }),
-  cc: several.optional(),
-  bcc: several.optional().openapi({ description: 'They get the message, and no header names them.' }),
-  from: one.optional().openapi({ description: 'In place of the author of the content.' }),
-  replyTo: one.optional(),
-  headers: headersInput.optional(),
-  attachments: z
-    .array(
-      z.strictObject({
-        name: line(300).openapi({ description: 'File name, without directories.' }),
-        type: line(200).openapi({ description: 'Content type.', example: 'application/pdf' }),
-        content: z.string().min(4).openapi({ format: 'byte', description: 'Base64. 5 MB a file, 7 MB together.' }),
-        contentId: line(200).optional().openapi({ description: 'Makes it an inline image: `<img src="cid:...">` shows it.' }),
-      }),
-    )
-    .max(20)
-    .optional(),
-  template: namedTemplate.optional(),
-  content: contentInput.optional(),
-  variables: jsonObject.optional(),
-  stream: stream.optional(),
-  tags: z.array(tag).max(10).optional(),
-  metadata: jsonObject.optional().openapi({ description: 'Kept with the message and given back with it; 4 kB at most.' }),
-  sendAt: moment.optional().openapi({ description: 'Not to be sent before; at most a year from now.' }),
-  missingVariables: z.enum(['refuse', 'empty']).optional().openapi({
-    default: 'refuse',
-    description: 'What becomes of a variable that the content prints and that has neither a value nor a default.',
-  }),
-});
-
 /** 7 MB of files in base64, and the content. */
 const MESSAGE_BODY_BYTES = 10 * 1024 * 1024 + CONTENT_BODY_BYTES;
+const BATCH_BODY_BYTES = 2 * MESSAGE_BODY_BYTES;
+
+const idempotency = z.object({ 'idempotency-key': z.string().min(1).max(256).optional() });
+const REPLAYED = {
+  'Idempotent-Replayed':
+    '`true` when an equal request with this Idempotency-Key was answered before; the answer is the one from then.',
+};
+
+/** What the border refuses goes on as its error, so that each message has its own result. */
+type SendInputs = readonly SendInput[];
+
+const batchResult = z.object({
+  message: orNull(messageSchema),
+  error: orNull(
+    z
+      .object({
+        code: z.string(),
+        message: guarded('batch.error', z.string()),
+        pointer: orNull(z.string()).openapi({ description: 'JSON pointer to the field at fault.' }),
+      })
+      .openapi('BatchRefusal'),
+  ),
+});
 
 export const messageRoutes: readonly Route<Application>[] = [
   route({
@@ -130,19 +103,49 @@ export const messageRoutes: readonly Route<Application>[] = [
     description:
       'The answer comes when the message and its job are stored in one transaction. With an `Idempotency-Key` the same request gives the same message, and another request with that key is refused.',
     permission: 'message.send',
-    headers: z.object({ 'idempotency-key': z.string().min(1).max(256).optional() }),
+    headers: idempotency,
     maxBodyBytes: MESSAGE_BODY_BYTES,
     body: messageInput.openapi({
       example: { to: 'Ada Lee <ada@example.com>', content: contentExample, variables: { first_name: 'Ada' } },
     }),
     status: 202,
     reply: messageSchema,
-    handle: ({ application, caller, projectId, headers, body: { sendAt, ...body } }) =>
-      application.messages.send(projectId, {
-        ...body,
-        sendAt: sendAt?.in(caller.project.timeZone, new Date()),
-        idempotencyKey: headers['idempotency-key'],
-      }),
+    replyHeaders: REPLAYED,
+    async handle({ application, caller, projectId, headers, body, setHeader }) {
+      const input = toSendInput(body, caller.project.timeZone);
+      const message = await application.messages.send(projectId, { ...input, idempotencyKey: headers['idempotency-key'] });
+      if (message.replayed) setHeader('Idempotent-Replayed', 'true');
+      return message;
+    },
+  }),
+  route({
+    verb: 'messages.sendBatch',
+    method: 'post',
+    path: '/v1/messages/batch',
+    summary: 'Send up to 500 messages',
+    description:
+      'Each message has its own result, in the order of the request: those that are refused stop no other. All that are accepted are stored with their jobs in one transaction. The `Idempotency-Key` is that of the batch as a whole.',
+    permission: 'message.send',
+    headers: idempotency,
+    maxBodyBytes: BATCH_BODY_BYTES,
+    body: z
+      .strictObject({
+        messages: z
+          .array(z.unknown())
+          .min(1)
+          .max(500)
+          .openapi({ type: 'array', items: { $ref: '#/components/schemas/MessageInput' } } as object),
+      })
+      .openapi({ example: { messages: [{ to: 'ada@example.com', content: contentExample, variables: { first_name: 'Ada' } }] } }),
+    status: 202,
+    reply: z.object({ results: z.array(batchResult).readonly() }),
+    replyHeaders: REPLAYED,
+    async handle({ application, caller, projectId, headers, body, setHeader }) {
+      const messages = body.messages.map((given, at) => batchedInput(given, at, caller.project.timeZone)) as SendInputs;
+      const answer = await application.messages.sendBatch(projectId, messages, { idempotencyKey: headers['idempotency-key'] });
+      if (answer.replayed) setHeader('Idempotent-Replayed', 'true');
+      return answer;
+    },
   }),
   route({
     verb: 'messages.list',
