@@ -22,11 +22,11 @@ import { routeVerbs } from './delivery/routing/routes.ts';
 import { transportVerbs } from './delivery/routing/transports.ts';
 import type { VerifyTransport } from './delivery/routing/verify-transport.ts';
 import type { Status, StatusBoard } from './delivery/status/status-board.ts';
-import type { AcceptBatch } from './delivery/transactional/accept-batch.ts';
 import type { AcceptMessage } from './delivery/transactional/accept-message.ts';
 import { messageVerbs } from './delivery/transactional/messages.ts';
 import type { ProjectResources } from './project-verbs.ts';
 import type { PublicActions } from './tracking/public-actions.ts';
+import type { JoinedWork, UnitOfWork } from './unit-of-work.ts';
 import { checkedVerbs } from './verb-input.ts';
 
 export type { Project } from '../domain/access/index.ts';
@@ -83,9 +83,9 @@ export interface InstanceVerbs {
 export interface Application extends InstanceVerbs, ProjectResources {}
 
 export interface ApplicationParts extends DomainDeps {
+  readonly work: UnitOfWork & JoinedWork;
   readonly deleteProject: DeleteProject;
   readonly desk: CampaignDesk;
-  readonly acceptBatch: AcceptBatch;
   readonly acceptMessage: AcceptMessage;
   readonly resend: ResendCampaign;
   readonly explain: ExplainCampaign;

@@ -36,7 +36,6 @@ import { VerifyTransport } from '../application/delivery/routing/verify-transpor
 import { Signing } from '../application/delivery/signing.ts';
 import { type DatabaseEnds, StatusBoard } from '../application/delivery/status/status-board.ts';
 import { Workers } from '../application/delivery/status/workers.ts';
-import { AcceptBatch } from '../application/delivery/transactional/accept-batch.ts';
 import { AcceptMessage } from '../application/delivery/transactional/accept-message.ts';
 import { SendTransactional } from '../application/delivery/transactional/send-transactional.ts';
 import type { JobHandler } from '../application/job.ts';
@@ -147,7 +146,6 @@ export const tokens = {
   retention: token<Retention>('retention'),
   statusBoard: token<StatusBoard>('status-board'),
   signing: token<Signing>('signing'),
-  acceptBatch: token<AcceptBatch>('accept-batch'),
   acceptMessage: token<AcceptMessage>('accept-message'),
   sendingHosts: token<SendingHosts>('sending-hosts'),
   gate: token<DomainGate>('domain-gate'),
@@ -256,7 +254,6 @@ function wireCampaigns(container: Container): void {
   provide(container, tend, { work, launch, log, shardSize, clock }, (deps) => new TendCampaigns({ ...deps, isTransient }));
   provide(container, tokens.desk, { work, renderer, launch, gate, acceptMessage, tend }, (deps) => new CampaignDesk(deps));
   provide(container, acceptMessage, { work, renderer, clock, lane: tokens.transactional }, (deps) => new AcceptMessage(deps));
-  provide(container, tokens.acceptBatch, { work, acceptMessage }, (deps) => new AcceptBatch(deps));
   provide(container, tokens.resend, { work, shardSize }, (deps) => new ResendCampaign(deps));
   provide(container, tokens.explain, { work, renderer }, (deps) => new ExplainCampaign(deps));
   provide(container, tokens.reports, { work }, (deps) => new Reports(deps));
@@ -343,7 +340,7 @@ function wireTracking(container: Container): void {
 
 function wireFaces(container: Container): void {
   const { clock, config, databaseEnds, desk, dns, explain, ids, imports, jobs, keys } = tokens;
-  const { acceptBatch, acceptMessage, deleteProject, orm, recipients, reports, resend, sendingHosts, statusBoard, verifyTransport, work } =
+  const { acceptMessage, deleteProject, orm, recipients, reports, resend, sendingHosts, statusBoard, verifyTransport, work } =
     tokens;
   provide(
     container,
@@ -374,7 +371,6 @@ function wireFaces(container: Container): void {
       clock,
       sendingHosts,
       desk,
-      acceptBatch,
       acceptMessage,
       resend,
       explain,

@@ -2,8 +2,8 @@ import { type MessageSearch, parseStream, parseTag } from '../../../domain/deliv
 import { parseAddressee } from '../../../domain/shared/email-address.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 import type { Page } from '../../../domain/shared/page.ts';
-import type { SingleScope, UnitOfWork } from '../../unit-of-work.ts';
-import type { AcceptBatch, AcceptedBatch, BatchOptions } from './accept-batch.ts';
+import type { JoinedWork, SingleScope, UnitOfWork } from '../../unit-of-work.ts';
+import { AcceptBatch, type AcceptedBatch, type BatchOptions } from './accept-batch.ts';
 import type { AcceptedMessage, AcceptMessage, AcceptOptions } from './accept-message.ts';
 import { type Message, type MessageWithAttempts, messageOf, withAttempts } from './message-details.ts';
 import type { SendInput } from './message-input.ts';
@@ -28,12 +28,9 @@ export interface Messages {
   cancel(projectId: Id, messageId: Id): Promise<Message>;
 }
 
-export function messageVerbs(deps: {
-  readonly work: UnitOfWork;
-  readonly acceptMessage: AcceptMessage;
-  readonly acceptBatch: AcceptBatch;
-}): Messages {
-  const { work, acceptMessage, acceptBatch } = deps;
+export function messageVerbs(deps: { readonly work: UnitOfWork & JoinedWork; readonly acceptMessage: AcceptMessage }): Messages {
+  const { work, acceptMessage } = deps;
+  const acceptBatch = new AcceptBatch(deps);
   return {
     send: (projectId, input, options) => acceptMessage.one(projectId, input, options),
     sendBatch: (projectId, messages, options) => acceptBatch.run(projectId, messages, options),
