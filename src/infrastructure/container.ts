@@ -28,6 +28,7 @@ import {
   sweepMessages,
   tendCampaigns,
 } from '../application/delivery/jobs.ts';
+import { resealTransports } from '../application/delivery/routing/reseal-transports.ts';
 import { RoutedLines } from '../application/delivery/routing/routed-lines.ts';
 import type { OpenTransport } from '../application/delivery/routing/routed-transport.ts';
 import { Routing } from '../application/delivery/routing/routing.ts';
@@ -217,6 +218,7 @@ function wireWork(container: Container): void {
       handler(tendCampaigns, () => late(tokens.tend).tend()),
       handler(retain, async () => {
         await resealKeys({ work: late(tokens.work), keys: late(tokens.keys), log: deps.log });
+        await resealTransports({ work: late(tokens.work), log: deps.log });
         await late(tokens.retention).run();
       }),
       handler(removeProjectRows, ({ projectId }) => late(tokens.deleteProject).removeRows(projectId)),

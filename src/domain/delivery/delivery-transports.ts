@@ -14,7 +14,7 @@ import {
   type TransportChanges,
 } from './stored-transport.ts';
 import { parseTransportSettings, type TransportSettings } from './transport-settings.ts';
-import type { ProjectRouting, SealedTransport, TransportStore } from './transport-store.ts';
+import type { FailingTransport, ProjectRouting, SealedTransport, TransportStore } from './transport-store.ts';
 
 /** A place in the database, to which a ciphertext is bound. */
 interface Place {
@@ -115,9 +115,7 @@ export class DeliveryTransports {
       nextSealed = this.#sealed(next, split.secrets);
     }
     await this.#store.save(next, nextSealed);
-    const health = await this.#store.health(projectId, transport.id);
-    if (health !== undefined && health.state !== 'closed')
-      await this.#store.saveHealth(projectId, transport.id, closed(health, this.#clock.now()));
+    await this.recovered(projectId, transport.id);
     return next;
   }
 
@@ -159,6 +157,18 @@ export class DeliveryTransports {
 
   healthOf(projectId: Id): Promise<ReadonlyMap<Id, TransportHealth>> {
     return this.#store.healthOf(projectId);
+  }
+
+  /** It was changed, or a test has shown that it works: messages take it at once. */
+  async recovered(projectId: Id, transportId: Id): Promise<void> {
+    const health = await this.#store.health(projectId, transportId);
+    if (health !== undefined && health.state !== 'closed')
+      await this.#store.saveHealth(projectId, transportId, closed(health, this.#clock.now()));
+  }
+
+  /** Of all projects: those that are left out now. */
+  failing(limit = 100): Promise<readonly FailingTransport[]> {
+    return this.#store.failing(limit);
   }
 
   /** False when another worker changed it since; then nothing is stored. */

@@ -98,5 +98,5 @@ export {
   type TransportKind,
   type TransportSettings,
 } from './transport-settings.ts';
-export type { ProjectRouting, SealedCredentials, SealedTransport, TransportStore } from './transport-store.ts';
+export type { FailingTransport, ProjectRouting, SealedCredentials, SealedTransport, TransportStore } from './transport-store.ts';
 export { type KnownWorker, LANES, type Lane, leads, type Stuck, type Worker, type WorkerProgress } from './worker.ts';

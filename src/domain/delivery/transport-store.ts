@@ -44,12 +44,20 @@ export interface TransportStore {
   healthOf(projectId: Id): Promise<ReadonlyMap<Id, TransportHealth>>;
   /** False when another worker changed it since; then nothing is stored. `change` of `health` is one more than what was read. */
   saveHealth(projectId: Id, transportId: Id, health: TransportHealth): Promise<boolean>;
+  /** Of all projects: those whose breaker is not closed, the longest first. */
+  failing(limit: number): Promise<readonly FailingTransport[]>;
   /** Those of these projects that have or had transports. */
   revisions(projectIds: readonly Id[]): Promise<ReadonlyMap<Id, number>>;
   /** Sealed credentials of any project, in the order of (project, id), after these two. */
   sealed(after: { readonly projectId: Id; readonly id: Id } | undefined, limit: number): Promise<readonly SealedCredentials[]>;
   /** Replaces the ciphertext, unless another was stored meanwhile. The version stays: what is open goes on. */
   reseal(credentials: SealedCredentials, sealed: Uint8Array): Promise<boolean>;
+}
+
+/** A transport that is left out. */
+export interface FailingTransport extends Pick<TransportHealth, 'state' | 'cause' | 'reason' | 'changedAt' | 'nextTrialAt'> {
+  readonly projectId: Id;
+  readonly transport: string;
 }
 
 export interface SealedCredentials {

@@ -1,4 +1,5 @@
 import type {
+  FailingTransport,
   ProjectRoute,
   SealedCredentials,
   SealedTransport,
@@ -230,6 +231,25 @@ export class PostgresTransportStore implements TransportStore {
       ],
     );
     return rows.length > 0;
+  }
+
+  /** Reads a row for each transport that has ever failed. */
+  async failing(limit: number): Promise<readonly FailingTransport[]> {
+    const rows = await this.#sql.query<Nullable<FailingTransport>>(
+      `select t.project_id as "projectId", t.slug as transport, h.state, h.cause, h.reason, h.changed_at as "changedAt",
+         h.next_trial_at as "nextTrialAt"
+       from pennypost_delivery.transport_health h
+       join pennypost_delivery.transport t on (t.project_id, t.id) = (h.project_id, h.transport_id)
+       where h.state <> 'closed' order by h.changed_at, t.id limit $1`,
+      [limit],
+    );
+    return rows.map((row) => ({
+      ...row,
+      cause: row.cause ?? undefined,
+      reason: row.reason ?? undefined,
+      changedAt: row.changedAt ?? undefined,
+      nextTrialAt: row.nextTrialAt ?? undefined,
+    }));
   }
 
   /** Index: primary key. */

@@ -19,7 +19,7 @@ export function statusCommand(program: Command, cli: Cli): void {
 }
 
 export function renderStatus(
-  { databaseEnds, lanes, publicUrl, campaigns, workers }: Status,
+  { databaseEnds, lanes, publicUrl, campaigns, workers, failingTransports }: Status,
   now: Date,
   display: Display | undefined,
 ): string {
@@ -40,6 +40,7 @@ export function renderStatus(
   const ended = [
     ...(databaseEnds === undefined || databaseEnds.count === 0 ? [] : [endedText(databaseEnds)]),
     ...differingText(publicUrl),
+    ...failingTransports.map(failingText),
   ];
   if (workers.length === 0)
     return [...ended, waiting, 'No worker is running. Start one with "pennypost serve" or "pennypost work".'].join('\n\n');
@@ -61,6 +62,10 @@ export function renderStatus(
   );
   return [...ended, waiting, working, ...troubles, ...workers.flatMap(stuckText)].join('\n\n');
 }
+
+const failingText = ({ projectId, transport, cause, reason, state, nextTrialAt }: Status['failingTransports'][number]): string =>
+  `The transport "${transport}" of the project ${projectId} fails (${cause ?? 'unknown'}: ${reason ?? 'no reason'}). ` +
+  (state === 'half_open' ? 'A message is being tried.' : `Next trial: ${nextTrialAt?.toISOString() ?? 'soon'}.`);
 
 function differingText({ stored, here }: Status['publicUrl']): readonly string[] {
   if (stored === undefined || here === undefined || stored === here) return [];

@@ -97,6 +97,9 @@ describe('a transactional message', () => {
     });
     expect(waiting?.nextAttemptAt).toEqual((await health('only')).nextTrialAt);
 
+    const { failingTransports } = await stage.instance.application.status.get();
+    expect(failingTransports).toMatchObject([{ projectId: stage.projectId, transport: 'only', state: 'open' }]);
+
     await stage.instance.pass(7_000);
     const failed = await stage.send(messages[3]!);
     expect(failed).toMatchObject({ state: 'deferred', attempts: 1 });
@@ -107,6 +110,19 @@ describe('a transactional message', () => {
     expect(await health('only')).toMatchObject({ state: 'closed' });
     for (const message of messages.slice(0, 4)) expect(await stage.send(message)).toMatchObject({ state: 'submitted' });
     expect(a.accepted).toBe(5);
+  });
+
+  it('takes a transport at once that a test has shown to work', async () => {
+    const port = await closedPort();
+    await transport('only', port, 10);
+    const messages = await Promise.all(Array.from({ length: 3 }, () => stage.accept()));
+    for (const message of messages) await stage.send(message);
+    expect(await health('only')).toMatchObject({ state: 'open' });
+    await sink({ port });
+    expect(await stage.instance.application.transports.verify(stage.projectId, 'only')).toMatchObject({ ok: true });
+    expect(await health('only')).toMatchObject({ state: 'closed' });
+    await stage.instance.get(tokens.routing).refresh();
+    expect(await stage.send(await stage.accept())).toMatchObject({ state: 'submitted' });
   });
 
   it('does not need a transport whose credentials cannot be decrypted here; that says why', async () => {

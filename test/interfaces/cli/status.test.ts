@@ -5,6 +5,7 @@ import { closedWorkbench, commandLine } from './workshop.ts';
 const now = new Date('2026-11-22T10:00:00Z');
 const quiet = {
   databaseEnds: undefined,
+  failingTransports: [],
   publicUrl: { stored: undefined, here: undefined },
   lanes: [{ lane: 'transactional', waiting: 0, active: 0, oldestAgeMs: 0 }],
   campaigns: { shards: 0, recipients: 0, oldestAgeMs: 0 },
@@ -15,6 +16,7 @@ describe('status', () => {
   it('says how much is waiting in every lane, and since when', () => {
     const busy = {
       databaseEnds: { count: 0, lastAt: undefined, lastReason: undefined },
+      failingTransports: [],
       publicUrl: { stored: 'https://mail.example.com', here: undefined },
       lanes: [
         { lane: 'transactional', waiting: 3, active: 2, oldestAgeMs: 4_200 },
@@ -55,6 +57,21 @@ describe('status', () => {
       /^PENNYPOST_PUBLIC_URL is https:\/\/old\.example\.com here, but https:\/\/mail/,
     );
     expect([first('https://mail.example.com'), first(undefined)]).not.toContainEqual(expect.stringContaining('PUBLIC_URL'));
+  });
+
+  it('says which transports fail, why, and when they are tried again', () => {
+    const failing = {
+      projectId: 'p1',
+      transport: 'main',
+      state: 'open',
+      cause: 'authentication',
+      reason: '535 5.7.8 no',
+      changedAt: now,
+      nextTrialAt: new Date('2026-11-22T10:01:00Z'),
+    } as const;
+    expect(renderStatus({ ...quiet, failingTransports: [failing] }, now, undefined).split('\n')[0]).toBe(
+      'The transport "main" of the project p1 fails (authentication: 535 5.7.8 no). Next trial: 2026-11-22T10:01:00.000Z.',
+    );
   });
 
   it('says what keeps a worker from handing over', () => {

@@ -120,7 +120,7 @@ export class Routing {
 
   /**
    * Why no transport of the project takes messages of this lane now; undefined when one does, or when it has none.
-   * `lasting`: they have failed for minutes, and somebody should look.
+   * `lasting`: they have failed for minutes, and the operator should look.
    */
   blocked(projectId: Id, lane: SendingLane): { readonly reason: string; readonly lasting: boolean } | undefined {
     const ways = this.#projects.get(projectId);

@@ -37,7 +37,7 @@ export interface Transports {
   update(projectId: Id, transport: string, changes: TransportChanges): Promise<ShownTransport>;
   /** Refused while a route names it, and of the last one while mail waits. @throws NotFound, TransportInUse */
   delete(projectId: Id, transport: string, options?: TransportDeleting): Promise<ShownTransport>;
-  /** Connects and authenticates; with an address, also sends a test message. @throws NotFound, InvalidInput */
+  /** Connects and authenticates; with an address, also sends a test message. Success closes its breaker. @throws NotFound, InvalidInput */
   verify(projectId: Id, transport: string, options?: { readonly to?: string | undefined }): Promise<TransportTest>;
 }
 

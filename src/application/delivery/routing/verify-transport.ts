@@ -44,12 +44,14 @@ export class VerifyTransport {
   /** @throws NotFound, InvalidInput */
   async verify(projectId: Id, named: string, { to }: { readonly to?: string | undefined } = {}): Promise<TransportTest> {
     const addressee = to === undefined ? undefined : parseAddressee(to, '/to');
-    const { settings, project } = await this.#work.run(async ({ delivery, access }) => ({
+    const { id, settings, project } = await this.#work.run(async ({ delivery, access }) => ({
+      id: (await delivery.transports.get(projectId, named)).id,
       settings: await delivery.transports.settings(projectId, named),
       project: await access.readProject(projectId),
     }));
     const begunAt = this.#clock.monotonic();
     const found = await this.#test(settings, project, addressee);
+    if (found.ok) await this.#work.run(({ delivery }) => delivery.transports.recovered(projectId, id));
     return { ...found, milliseconds: Math.round(this.#clock.monotonic() - begunAt) };
   }
 

@@ -1,4 +1,4 @@
-import { type KnownWorker, LANES, type Lane } from '../../../domain/delivery/index.ts';
+import { type FailingTransport, type KnownWorker, LANES, type Lane } from '../../../domain/delivery/index.ts';
 import type { UnitOfWork } from '../../unit-of-work.ts';
 
 export interface LaneStatus {
@@ -25,6 +25,8 @@ export interface Status {
   /** Campaign shards that are not done, and the recipients in them without an outcome. */
   readonly campaigns: { readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number };
   readonly workers: readonly KnownWorker[];
+  /** Transports of projects that fail, and whose messages others take or wait. */
+  readonly failingTransports: readonly FailingTransport[];
 }
 
 /** Show queue depth, oldest job and active workers per lane. */
@@ -56,6 +58,7 @@ export class StatusBoard {
       publicUrl: { stored: await scope.access.publicUrl(), here: this.#publicUrl },
       campaigns: await scope.delivery.lanes.openShards(),
       workers: await scope.delivery.lanes.liveWorkers(),
+      failingTransports: await scope.delivery.transports.failing(),
     }));
   }
 }

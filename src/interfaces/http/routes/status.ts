@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { guarded } from '../field-scopes.ts';
 import { type Route, routesOf } from '../route.ts';
-import { id, orNull, timestamp } from '../schemas.ts';
+import { id, orNull, timestamp, timestampOrNull } from '../schemas.ts';
 
 const route = routesOf<Application>();
 
@@ -57,6 +57,20 @@ export const statusRoutes: readonly Route<Application>[] = [
             }),
           )
           .readonly(),
+        failingTransports: z
+          .array(
+            z.object({
+              projectId: id,
+              transport: z.string(),
+              state: z.enum(['open', 'half_open', 'closed']),
+              cause: orNull(z.string()),
+              reason: orNull(z.string()),
+              changedAt: timestampOrNull,
+              nextTrialAt: timestampOrNull,
+            }),
+          )
+          .readonly()
+          .openapi({ description: 'Transports of projects that fail: other routes take their messages, or the messages wait.' }),
       })
       .openapi('Status'),
     handle: ({ application }) => application.status.get(),
