@@ -1,5 +1,6 @@
 import { checkDomain, type Dns, type Finding, type Project } from '../../domain/access/index.ts';
 import type { ContentProblem } from '../../domain/campaign/index.ts';
+import { isLoopbackHost } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
@@ -49,7 +50,7 @@ export class DomainGate {
     dns: Dns;
     clock: Clock;
     sendingHosts: SendingHosts;
-    /** Mail stays on this machine: nothing is asked. */
+    /** Mail of projects without transports of their own stays on this machine. */
     localTransport: boolean;
   }) {
     this.#work = deps.work;
@@ -67,7 +68,7 @@ export class DomainGate {
 
   /** The same as a list, warnings included. Not inside a transaction: name servers may take seconds. */
   async problems(project: Project, address: string): Promise<readonly ContentProblem[]> {
-    if (this.#localTransport) return [];
+    if (await this.#staysHere(project.id)) return [];
     const author = address.slice(address.lastIndexOf('@') + 1);
     if (MAILBOX_PROVIDERS.has(author))
       return [
@@ -87,6 +88,17 @@ export class DomainGate {
         ),
       ];
     return this.#checked(project.id, name, author);
+  }
+
+  /** Mail that does not leave this machine is looked at by no receiver. */
+  async #staysHere(projectId: Id): Promise<boolean> {
+    const transports = (await this.#work.run(({ delivery }) => delivery.transports.list(projectId))).filter(
+      ({ state }) => state === 'active',
+    );
+    if (transports.length === 0) return this.#localTransport;
+    return transports.every(
+      ({ kind, settings }) => kind === 'directory' || (kind === 'smtp' && isLoopbackHost(String(settings.host))),
+    );
   }
 
   async #checked(projectId: Id, name: string, author: string): Promise<readonly ContentProblem[]> {

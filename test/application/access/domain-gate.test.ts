@@ -115,6 +115,27 @@ describe('a campaign whose author has a verified domain', () => {
   });
 });
 
+describe('a project with transports of its own', () => {
+  it('is asked for its domain unless they all lead to this machine', async () => {
+    const { transports } = world.application;
+    const { problems } = await campaign('hello@news.example.com');
+    await transports.create(world.projectId, { kind: 'smtp', slug: 'here', settings: { host: '127.0.0.1' } });
+    expect(await problems()).toEqual([]);
+    await transports.create(world.projectId, { kind: 'smtp', slug: 'relay', settings: { host: 'smtp.relay.example' } });
+    expect(await problems()).toEqual(['warning domain.not_signed']);
+    await transports.update(world.projectId, 'relay', { state: 'disabled' });
+    expect(await problems()).toEqual([]);
+  });
+
+  it('has the servers of its transports checked', async () => {
+    await verified();
+    const { transports } = world.application;
+    await transports.create(world.projectId, { kind: 'smtp', slug: 'relay', settings: { host: 'smtp.relay.example' } });
+    dns.set('smtp.relay.example', 'A', '203.0.113.9');
+    expect(await (await campaign()).problems()).toEqual(['warning domain.spf', 'warning domain.ptr']);
+  });
+});
+
 describe('a campaign of a project without sending domains', () => {
   it('is launched with a warning, without a question to the DNS', async () => {
     dns.asked.length = 0;
