@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DIALECTS, type FakeAnswer, type FakeRequest, startFakeProvider } from '../support/fake-provider.ts';
-import { dialectOf, html, submitOne, to, useProviders } from '../support/provider-fixture.ts';
+import { CONTENT, dialectOf, html, submitOne, to, useProviders } from '../support/provider-fixture.ts';
 
 const { answering, start, transportTo } = useProviders();
 
@@ -78,6 +78,15 @@ describe.each(['postmark', 'resend'])('a batch to %s', (kind) => {
     );
     expect(fake.requests).toHaveLength(1);
     expect(fake.requests[0]?.path).toMatch(/batch$/);
+  });
+
+  it('has no more bytes than one message may have', async () => {
+    const { transport, fake } = await batching(accepting);
+    const content = Buffer.concat([CONTENT, Buffer.alloc(3_000_000, 'a\r\n')]);
+    const attempts = await Promise.all(addresses.map((address) => transport.submit(to(address, { content }))));
+    expect(new Set(attempts.map(({ outcome }) => outcome))).toEqual(new Set(['submitted']));
+    const most = kind === 'postmark' ? 3 : 7;
+    expect(Math.max(...fake.requests.map((request) => dialect.messages(request)?.length ?? 0))).toBe(most);
   });
 
   it('leaves out whom a withdrawal reaches before the first byte', async () => {

@@ -45,7 +45,7 @@ const PROVIDERS = [
 
 function answerIn(example: string): HttpAnswer {
   const [, status, text = ''] = /^(\d{3}) (.*)$/s.exec(example) ?? [];
-  return { status: Number(status), header: () => undefined, text, complete: true };
+  return { status: Number(status), header: () => undefined, text };
 }
 
 const rows = PROVIDERS.flatMap(([provider, rules]) =>

@@ -10,7 +10,7 @@ import {
 import { createTransport, type TransportContext } from '../../src/infrastructure/transports/create-transport.ts';
 import { DIALECTS, type Dialect, type FakeAnswer, type FakeRequest, startFakeProvider } from './fake-provider.ts';
 
-const CONTENT = Buffer.from(
+export const CONTENT = Buffer.from(
   'From: <news@example.com>\r\nTo: <reader@example.net>\r\nSubject: Hi\r\nMessage-ID: <1@example.com>\r\n\r\nHello.\r\n',
 );
 export const to = (address: string, more: Partial<OutgoingMessage> = {}): OutgoingMessage => ({

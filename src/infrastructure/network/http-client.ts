@@ -19,9 +19,8 @@ export interface HttpAnswer {
   readonly status: number;
   /** By lower-case name; a repeated header has its last value. */
   readonly header: (name: string) => string | undefined;
+  /** Only the beginning, where the body is longer than the limit, or a time limit or a lost connection ends it. */
   readonly text: string;
-  /** False when the body is longer than the limit, or ended by a time limit or a lost connection: `text` is its beginning. */
-  readonly complete: boolean;
 }
 
 /** A request without an answer. */
@@ -91,7 +90,7 @@ export class HttpClient {
     let timer: NodeJS.Timeout | undefined;
     const fail = (error: Error): void => {
       clearTimeout(timer);
-      if (answer.started) resolve(answer.finish(false));
+      if (answer.started) resolve(answer.finish());
       else if (error instanceof HttpFailed) reject(error);
       else reject(new HttpFailed(describe(error), { handedOver, cause: error }));
     };
@@ -113,7 +112,7 @@ export class HttpClient {
         },
         onResponseEnd() {
           clearTimeout(timer);
-          resolve(answer.finish(true));
+          resolve(answer.finish());
         },
         onResponseError: (_, error) => fail(error),
       },
@@ -170,7 +169,7 @@ class AnswerReader {
     return true;
   }
 
-  finish(complete: boolean): HttpAnswer {
+  finish(): HttpAnswer {
     const { fields } = this;
     return {
       status: this.status,
@@ -179,7 +178,6 @@ class AnswerReader {
         return Array.isArray(value) ? value.at(-1) : value;
       },
       text: Buffer.concat(this.chunks).toString('utf8'),
-      complete,
     };
   }
 }

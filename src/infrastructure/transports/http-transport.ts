@@ -29,7 +29,7 @@ export interface HttpTransportSettings {
   readonly random: () => number;
 }
 
-/** Messages that go in one call, and what is known of them so far. */
+/** One message of a call, and what its caller was told. */
 interface Item<M> {
   readonly delivery: PendingDelivery;
   readonly message: M;
@@ -152,9 +152,13 @@ export class HttpTransport<M> implements Transport {
     }
   }
 
+  /** No more bytes than one message may have: JSON and base64 make them half as many again, which every provider takes. */
   private takeBatch(): PendingDelivery[] {
     const batch: PendingDelivery[] = [];
+    let bytes = 0;
     while (batch.length < this.capabilities.batchSize) {
+      bytes += this.line.first?.message.content.byteLength ?? 0;
+      if (batch.length > 0 && bytes > this.provider.maxMessageBytes) break;
       const delivery = this.line.shift();
       if (delivery === undefined) break;
       if (delivery.mayProceed()) batch.push(delivery);
@@ -189,11 +193,6 @@ export class HttpTransport<M> implements Transport {
   private async send(items: readonly Item<M>[]): Promise<void> {
     if (items.length === 0) return;
     const call = await this.provider.call(items.map(({ message }) => message));
-    if (items.length > 1 && (call.body?.byteLength ?? 0) > this.provider.maxMessageBytes) {
-      const half = Math.ceil(items.length / 2);
-      await this.send(items.slice(0, half));
-      return this.send(items.slice(half));
-    }
     try {
       const answer = await this.client.request({ ...call, onStart: () => this.mayStart(items) });
       await this.answered(items, call, this.read(answer, items), 0);
