@@ -11,7 +11,7 @@ const EVENTS = 5_000;
 const KEEP_BATCHES_DAYS = 7;
 
 /**
- * Removes what is older than a project keeps, once a day: content and variables of transactional messages (default 90 days), and
+ * Removes what is older than a project keeps, once a day: content and variables of transactional messages (default 30 days), and
  * single opens and clicks (default 365 days). Outcomes, counters and engagement per recipient stay.
  */
 export class Retention {

@@ -38,7 +38,7 @@ export interface ProjectChanges {
   readonly postalAddress?: string | undefined;
   readonly timeZone?: string | undefined;
   readonly defaultLanguage?: string | undefined;
-  /** Default 90. */
+  /** Default 30. */
   readonly keepMessagesDays?: number | undefined;
   /** Default 365. */
   readonly keepEventsDays?: number | undefined;
@@ -172,7 +172,7 @@ function parseAuthorDomains(texts: readonly string[]): readonly string[] {
 }
 
 /** Three months answer "did my receipt go out?"; a year of events serves every comparison with the year before. */
-const KEEP_MESSAGES_DAYS = 90;
+const KEEP_MESSAGES_DAYS = 30;
 const KEEP_EVENTS_DAYS = 365;
 
 function parseDays(days: number, pointer: string): number {

@@ -136,19 +136,16 @@ export class PostgresTransactionalStore extends ErasedMessages implements Transa
     );
   }
 
+  /** One row of parameters each: not every driver of a caller's transaction sends a list of byte strings. */
   async addAttachments(projectId: Id, messageId: Id, attachments: readonly Attachment[]): Promise<void> {
+    const values: unknown[] = [projectId, messageId];
+    const rows = attachments.map(({ name, type, contentId, bytes }, position) => {
+      const places = [position, name, type, contentId ?? null, bytes].map((value) => `$${values.push(value)}`);
+      return `($1, $2, ${places.join(', ')})`;
+    });
     await this.#sql.query(
-      `insert into pennypost_delivery.attachment (project_id, message_id, position, name, type, content_id, bytes)
-       select $1, $2, file.position - 1, file.name, file.type, file.content_id, file.bytes
-       from unnest($3::text[], $4::text[], $5::text[], $6::bytea[]) with ordinality as file (name, type, content_id, bytes, position)`,
-      [
-        projectId,
-        messageId,
-        attachments.map(({ name }) => name),
-        attachments.map(({ type }) => type),
-        attachments.map(({ contentId }) => contentId ?? null),
-        attachments.map(({ bytes }) => bytes),
-      ],
+      `insert into pennypost_delivery.attachment (project_id, message_id, position, name, type, content_id, bytes) values ${rows.join(', ')}`,
+      values,
     );
   }
 

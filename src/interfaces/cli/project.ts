@@ -144,7 +144,7 @@ function profileOptions(command: Command): void {
     .option('--postal-address <text>', 'Postal address in the footer of marketing mail. \\n begins a new line.')
     .option('--time-zone <name>', 'IANA time zone of times and of days in reports. Default: UTC.')
     .option('--language <tag>', 'BCP 47 language of public pages for subscribers without a language. Default: en.')
-    .option('--keep-messages <days>', 'Days to keep the content of transactional messages (default 90).')
+    .option('--keep-messages <days>', 'Days to keep the content of transactional messages (default 30).')
     .option('--keep-events <days>', 'Days to keep individual opens and clicks (default 365).')
     .option('--tracking-url <url>', 'Base URL of links in mail. Empty: the public URL of the instance, which is the default.');
 }

@@ -102,6 +102,7 @@ export async function openInstance(): Promise<Instance> {
 export interface Answer {
   readonly status: number;
   readonly body: Record<string, unknown>;
+  readonly headers: Headers;
 }
 
 /** One request with JSON both ways; headers given here win over the tenant's own key. */
@@ -115,7 +116,8 @@ export function callsOf({ app }: Instance, tenant: Tenant): Call {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+    const { status, headers: fields } = response;
+    return { status, headers: fields, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
   };
 }
 

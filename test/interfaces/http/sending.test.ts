@@ -220,12 +220,68 @@ describe('a transactional message over HTTP', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => call('POST', '/v1/messages', message, key)));
     for (const { status } of answers) expect([202, 409]).toContain(status);
     expect(new Set(answers.filter(({ status }) => status === 202).map(({ body }) => body.id)).size).toBe(1);
-    expect((await call('POST', '/v1/messages', message, key)).status).toBe(202);
+    const again = await call('POST', '/v1/messages', message, key);
+    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([202, 'true']);
     expect(await call('POST', '/v1/messages', { ...message, to: 'bob@example.com' }, key)).toMatchObject({
       status: 409,
       body: { code: 'message.idempotency_conflict' },
     });
     expect((await call('POST', '/v1/messages', message, { 'idempotency-key': 'x'.repeat(257) })).status).toBe(422);
+  });
+
+  it('is one of many in a batch, each with its own result', async () => {
+    const key = { 'idempotency-key': 'batch-1' };
+    const messages = [
+      message,
+      { ...message, to: 'nobody' },
+      { ...message, colour: 'red' },
+      { ...message, sendAt: 'tomorrow 9:00' },
+    ];
+    const answer = await call('POST', '/v1/messages/batch', { messages }, key);
+    expect(answer).toMatchObject({
+      status: 202,
+      body: {
+        results: [
+          { message: { state: 'accepted' }, error: null },
+          { message: null, error: { code: 'input.invalid', pointer: '/messages/1/to' } },
+          { message: null, error: { code: 'input.invalid', message: 'Unknown field', pointer: '/messages/2/colour' } },
+          { message: { state: 'scheduled' }, error: null },
+        ],
+      },
+    });
+    expect(answer.headers.get('idempotent-replayed')).toBeNull();
+    const again = await call('POST', '/v1/messages/batch', { messages }, key);
+    expect([again.body, again.headers.get('idempotent-replayed')]).toEqual([answer.body, 'true']);
+    expect((await call('POST', '/v1/messages/batch', { messages: [] })).status).toBe(422);
+  });
+
+  it('is found by what it is about, and cancelled while it waits', async () => {
+    const later = {
+      ...message,
+      cc: 'cy@example.com',
+      stream: 'receipts',
+      tags: ['order'],
+      metadata: { order: 1 },
+      sendAt: '2199-01-01',
+    };
+    const { id } = (await call('POST', '/v1/messages', later)).body as { id: string };
+    for (const search of [
+      'recipient=cy@example.com',
+      'tag=order',
+      'stream=receipts',
+      'state=scheduled&tag=order',
+      'since=today&tag=order',
+    ])
+      expect([search, (await call('GET', `/v1/messages?${search}`)).body]).toMatchObject([search, { items: [{ id }] }]);
+    expect((await call('GET', '/v1/messages?tag=none')).body).toMatchObject({ items: [] });
+    expect(await call('POST', `/v1/messages/${id}/cancel`)).toMatchObject({
+      status: 200,
+      body: { state: 'cancelled', metadata: { order: 1 } },
+    });
+    expect(await call('POST', `/v1/messages/${id}/cancel`)).toMatchObject({ status: 409, body: { code: 'message.not_waiting' } });
+    const blind = await tenant.keyWith('report.read');
+    expect((await call('GET', '/v1/messages?recipient=cy@example.com', undefined, blind)).status).toBe(403);
+    expect((await call('GET', '/v1/messages?tag=order', undefined, blind)).body).toMatchObject({ items: [{ id }] });
   });
 
   it('needs a template or content', async () => {

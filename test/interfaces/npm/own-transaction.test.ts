@@ -1,7 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { verbsOfProject } from '../../../src/application/application.ts';
 import {
   type CallerTransaction,
   drizzleTransaction,
@@ -9,6 +14,8 @@ import {
   mikroOrmTransaction,
   pgTransaction,
 } from '../../../src/interfaces/npm/index.ts';
+import { drizzle, sql } from '../../support/drizzle.ts';
+import { root } from '../../support/imports.ts';
 import { TransactionalStage } from '../../support/transactional-stage.ts';
 
 const stage = new TransactionalStage();
@@ -41,16 +48,6 @@ beforeEach(async () => {
   await stage.sql('truncate shop_order');
 });
 
-/** As a driver of Drizzle for `pg` runs it: a statement is what gives its text and its values. */
-function drizzleOf(client: pg.PoolClient) {
-  return {
-    execute: (statement: { getSQL(): { toQuery(config: object): { sql: string; params: unknown[] } } }) => {
-      const { sql, params } = statement.getSQL().toQuery({});
-      return client.query(sql, params);
-    },
-  };
-}
-
 type Order = (transaction: CallerTransaction) => Promise<void>;
 class NoMoney extends Error {}
 
@@ -82,7 +79,11 @@ const LIBRARIES: Readonly<Record<string, (order: Order) => Promise<unknown>>> = 
       await em.execute('insert into shop_order values (1)');
       await order(mikroOrmTransaction(em));
     }),
-  Drizzle: (order) => withPg((client) => drizzleTransaction(drizzleOf(client) as never), order),
+  Drizzle: (order) =>
+    drizzle(pool).transaction(async (tx) => {
+      await tx.execute(sql`insert into shop_order values (${1})`);
+      await order(drizzleTransaction(tx));
+    }),
 };
 
 const receipt = { to: 'ada@example.com', content: TransactionalStage.content, variables: { name: 'Ada' } };
@@ -153,5 +154,59 @@ describe('what is no transaction', () => {
     await expect(send({} as CallerTransaction)).rejects.toMatchObject({ code: 'input.invalid', pointer: '/transaction' });
     expect(() => mikroOrmTransaction(orm.em.fork())).toThrow('This EntityManager has no transaction.');
     expect(await stage.messages()).toEqual([]);
+  });
+});
+
+describe('the examples of docs/embed-in-node.md', () => {
+  let directory: string;
+  let examples: readonly string[];
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'pennypost-examples-'));
+    await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
+    await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
+    const page = await readFile(join(root, 'docs', 'embed-in-node.md'), 'utf8');
+    const npm = join(root, 'src', 'interfaces', 'npm', 'index.ts');
+    const standIn = join(root, 'test', 'support', 'drizzle.ts');
+    examples = [...page.matchAll(/^```typescript\n(.*?)^```$/gms)].map(([, text = '']) =>
+      text.replace("'pennypost'", `'${npm}'`).replaceAll(/'drizzle-orm(?:\/node-postgres)?'/g, `'${standIn}'`),
+    );
+    for (const [index, text] of examples.entries()) await writeFile(join(directory, `order-${index}.ts`), text);
+    await writeFile(
+      join(directory, 'pennypost.ts'),
+      `import type { Pennypost } from '${npm}';\nexport let pennypost: Pick<Pennypost, 'project'>;\nexport function use(given: Pick<Pennypost, 'project'>): void {\n  pennypost = given;\n}\n`,
+    );
+    const { compilerOptions } = JSON.parse(await readFile(join(root, 'tsconfig.json'), 'utf8')) as { compilerOptions: object };
+    const tsconfig = {
+      compilerOptions: { ...compilerOptions, noEmit: true, typeRoots: ['node_modules/@types'] },
+      include: ['*.ts'],
+    };
+    await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(tsconfig));
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+
+  it('compile', () => {
+    const { stdout, status } = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', directory], { encoding: 'utf8' });
+    expect([status, stdout]).toEqual([0, '']);
+  }, 120_000);
+
+  it('send the receipt if and only if the order commits', async () => {
+    await stage.instance.application.templates.create(stage.projectId, {
+      name: 'Receipt',
+      content: { ...TransactionalStage.content, source: 'Order {{ number }}' },
+    });
+    const { use } = await import(join(directory, 'pennypost.ts'));
+    use({ project: () => verbsOfProject(stage.instance.application, async () => stage.projectId) });
+    const given = [pool, kysely, orm.em.fork(), drizzle(pool)];
+    expect(examples).toHaveLength(given.length);
+    for (const [index, library] of given.entries()) {
+      const { placeOrder } = await import(join(directory, `order-${index}.ts`));
+      await placeOrder(library, index, `p${index}@example.com`);
+      // The number is taken, and the message with it: neither is stored.
+      await expect(placeOrder(library, index, 'twice@example.com')).rejects.toThrow();
+      await expect(placeOrder(library, index + 100, 'no address')).rejects.toMatchObject({ code: 'input.invalid' });
+    }
+    expect((await orders()).map(({ number }) => number)).toEqual([0, 1, 2, 3]);
+    const sent = (await stage.messages()).map(({ recipients }) => recipients[0]?.address);
+    expect(sent.toSorted()).toEqual(['p0@example.com', 'p1@example.com', 'p2@example.com', 'p3@example.com']);
   });
 });
