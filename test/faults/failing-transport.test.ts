@@ -9,18 +9,27 @@ import type { SunkMessage } from '../support/sink-message.ts';
 
 const RECIPIENTS = 1_500;
 
-/** Provider A is killed in the middle of a campaign of two worker processes, and comes back. */
-describe('a campaign whose first transport fails', () => {
+/** Provider A is killed while worker processes hand mail over to it, and comes back. */
+describe('a first transport that fails', () => {
   let instance: TestInstance;
   let world: CampaignWorld;
   let directory: string;
   const running: RunningProcess[] = [];
 
+  let env: Readonly<Record<string, string>>;
+
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'pennypost-failover-'));
     instance = await openTestInstance({ shardSize: 250 });
     world = CampaignWorld.over(instance);
-    await world.project();
+    env = {
+      PENNYPOST_DATABASE_URL: instance.databaseUrl,
+      PENNYPOST_DATA_DIR: join(directory, 'data'),
+      PENNYPOST_SECRET_KEY: TEST_SECRET,
+      PENNYPOST_PUBLIC_URL: 'http://127.0.0.1:8025',
+      PENNYPOST_ALLOW_PRIVATE_HOSTS: 'yes',
+      PENNYPOST_LOG_LEVEL: 'warn',
+    };
   });
   afterAll(async () => {
     for (const one of running) one.kill('SIGKILL');
@@ -29,7 +38,7 @@ describe('a campaign whose first transport fails', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const start = (script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningProcess => {
+  const start = (script: string, args: readonly string[] = []): RunningProcess => {
     const started = startNode(script, args, env);
     running.push(started);
     return started;
@@ -56,26 +65,20 @@ describe('a campaign whose first transport fails', () => {
   };
   const count = async (name: string): Promise<number> => (await accepted(name)).length;
 
-  it('goes on by the next one, skips no recipient, repeats none, and gives back when the first works again', async () => {
+  const smtp = (port: number) => ({ kind: 'smtp', settings: { host: '127.0.0.1', port, tls: 'none' } });
+
+  it('leaves a campaign to the next one, which skips no recipient, repeats none, and gives back when the first works again', async () => {
     const { transports, routes, campaigns } = instance.application;
+    await world.project();
     const { projectId } = world;
     const [a, b] = [await sink('a'), await sink('b')];
-    const smtp = (port: number) => ({ kind: 'smtp', settings: { host: '127.0.0.1', port, tls: 'none' } });
     await transports.create(projectId, { ...smtp(a.port), slug: 'a', messagesPerSecond: 300 });
     await transports.create(projectId, { ...smtp(b.port), slug: 'b', messagesPerSecond: 60 });
     await routes.create(projectId, { transport: 'a', priority: 1 });
     await routes.create(projectId, { transport: 'b', priority: 2 });
     const { id } = await world.campaign({ lists: [await world.list(RECIPIENTS)] });
     await campaigns.launch(projectId, id);
-    const env = {
-      PENNYPOST_DATABASE_URL: instance.databaseUrl,
-      PENNYPOST_DATA_DIR: join(directory, 'data'),
-      PENNYPOST_SECRET_KEY: TEST_SECRET,
-      PENNYPOST_PUBLIC_URL: 'http://127.0.0.1:8025',
-      PENNYPOST_ALLOW_PRIVATE_HOSTS: 'yes',
-      PENNYPOST_LOG_LEVEL: 'warn',
-    };
-    for (let worker = 0; worker < 2; worker += 1) start('test/support/worker-process.ts', [], env);
+    for (let worker = 0; worker < 2; worker += 1) start('test/support/worker-process.ts');
 
     await eventually('A has some of the mail', async () => (await count('a')) >= 200);
     expect(await count('b')).toBe(0);
@@ -116,5 +119,55 @@ describe('a campaign whose first transport fails', () => {
     console.log(
       `switched after ${switchedMs} ms, gave back ${gaveBackMs} ms after the restart; by A ${by.get('a')?.length}, by B ${by.get('b')?.length}, in doubt ${doubtful.size}, repeated ${repeated.length}`,
     );
+  }, 120_000);
+
+  it('leaves transactional mail to the next one; a message in doubt waits for the first and is marked', async () => {
+    const { transports, routes, messages } = instance.application;
+    await world.project();
+    const { projectId } = world;
+    const [c, d] = [await sink('c'), await sink('d')];
+    await transports.create(projectId, { ...smtp(c.port), slug: 'c' });
+    await transports.create(projectId, { ...smtp(d.port), slug: 'd' });
+    await routes.create(projectId, { transport: 'c', priority: 1 });
+    await routes.create(projectId, { transport: 'd', priority: 2 });
+    const retry = { firstDelayMs: 200, maxDelayMs: 1_000, lifetimeMs: 600_000 };
+    start('test/faults/support/worker.ts', [JSON.stringify({ lanes: ['transactional'], transactionalRetry: retry })]);
+    const ids: string[] = [];
+    const accept = async (number: number) => {
+      const content = { kind: 'text', source: 'Your code', subject: 'Code', author: { address: 'a@news.example.com' } } as const;
+      ids.push((await messages.send(projectId, { to: `u${number}@example.net`, content })).id);
+    };
+    for (let number = 0; number < 40; number += 1) await accept(number);
+    await eventually('C has some of the mail', async () => (await count('c')) >= 10);
+    c.started.kill('SIGKILL');
+    await c.started.ended;
+    const killedAt = performance.now();
+    for (let number = 40; number < 80; number += 1) await accept(number);
+    await eventually('D has the first message', async () => (await count('d')) > 0);
+    const switchedMs = Math.round(performance.now() - killedAt);
+    const states = () =>
+      world.sql<{ address: string; state: string; doubts: number }>(
+        `select m.recipient as address, m.state, (select count(*)::int from pennypost_delivery.attempt a
+           where (a.project_id, a.message_id) = (m.project_id, m.id) and a.outcome = 'in_doubt') as doubts
+         from pennypost_delivery.transactional_message m where m.project_id = $1`,
+        [projectId],
+      );
+    await eventually('all that are not in doubt are submitted', async () =>
+      (await states()).every(({ state, doubts }) => state === 'submitted' || doubts > 0),
+    );
+    await sink('c', c.port);
+    await eventually('those in doubt are submitted', async () => (await states()).every(({ state }) => state === 'submitted'));
+
+    const copies = Map.groupBy([...(await accepted('c')), ...(await accepted('d'))], ({ to }) => String(to));
+    const found = await states();
+    expect([found.length, copies.size]).toEqual([80, 80]);
+    for (const { address, doubts } of found) {
+      const own = copies.get(address) ?? [];
+      expect(own.length).toBeLessThanOrEqual(1 + doubts);
+      expect(new Set(own.map(({ messageId }) => messageId)).size).toBe(1);
+      if (own.length > 1) expect(own.at(-1)?.headers['x-pennypost-possible-repeat']).toBe('yes');
+    }
+    const doubtful = found.filter(({ doubts }) => doubts > 0).length;
+    console.log(`transactional: switched after ${switchedMs} ms; by D ${await count('d')} of 80, in doubt ${doubtful}`);
   }, 120_000);
 });

@@ -16,6 +16,8 @@ export interface MessageWay {
   /** As the attempt names it. */
   readonly name: string;
   readonly transport: Transport;
+  /** False when the transport fails meanwhile: a message that waits for it takes another one. */
+  mayProceed(): boolean;
   /**
    * Tells how the attempt ended.
    * @param attempt undefined when the message was not handed over
@@ -42,7 +44,7 @@ export class TransactionalWays {
   /** @param deps.environment the transport of projects without transports */
   constructor(deps: { environment: Transport; routing: Routing; clock: Clock }) {
     const { environment } = deps;
-    this.#environment = { name: environment.name, transport: environment, end: () => false };
+    this.#environment = { name: environment.name, transport: environment, mayProceed: () => true, end: () => false };
     this.#routing = deps.routing;
     this.#clock = deps.clock;
   }
@@ -79,6 +81,7 @@ export class TransactionalWays {
     return {
       name: slug,
       transport: open,
+      mayProceed: () => trial || breaker.closed,
       end(attempt) {
         breaker.report(attempt, trial);
         if (attempt?.outcome !== 'deferred' || failureOf(attempt) === undefined) return false;

@@ -214,7 +214,7 @@ export class SendTransactional {
 
   /** However long it takes, the content leaves only within five seconds of an answer that its recipient may be mailed. */
   async #submit(
-    { transport }: MessageWay,
+    way: MessageWay,
     { whole: message, bytes, askedAt }: { whole: TransactionalMessage; bytes: Uint8Array; askedAt: number },
   ): Promise<Attempt | Withdrawn> {
     const { projectId, recipient } = message;
@@ -227,14 +227,14 @@ export class SendTransactional {
       if (refusal === undefined) mailableAt = now;
     });
     try {
-      return await transport.submit({
+      return await way.transport.submit({
         envelope: {
           from: authorOf(message),
           to: recipient.address,
           smtputf8: recipient.smtputf8,
         },
         content: bytes,
-        proceed: () => this.#clock.monotonic() - mailableAt < FRESH_MS,
+        proceed: () => way.mayProceed() && this.#clock.monotonic() - mailableAt < FRESH_MS,
       });
     } finally {
       asking.end();
