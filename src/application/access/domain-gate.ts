@@ -4,7 +4,7 @@ import { isLoopbackHost } from '../../domain/delivery/index.ts';
 import type { Clock } from '../../domain/shared/clock.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import type { Scope, UnitOfWork } from '../unit-of-work.ts';
 import { patiently, type SendingHosts } from './domains.ts';
 
 /** The author's domain is not set up as receivers demand. */
@@ -68,7 +68,7 @@ export class DomainGate {
 
   /** The same as a list, warnings included. Not inside a transaction: name servers may take seconds. */
   async problems(project: Project, address: string): Promise<readonly ContentProblem[]> {
-    if (await this.#staysHere(project.id)) return [];
+    if (await this.#work.run((scope) => staysHere(scope, project.id, this.#localTransport))) return [];
     const author = address.slice(address.lastIndexOf('@') + 1);
     if (MAILBOX_PROVIDERS.has(author))
       return [
@@ -90,17 +90,6 @@ export class DomainGate {
     return this.#checked(project.id, name, author);
   }
 
-  /** Mail that does not leave this machine is looked at by no receiver. */
-  async #staysHere(projectId: Id): Promise<boolean> {
-    const transports = (await this.#work.run(({ delivery }) => delivery.transports.list(projectId))).filter(
-      ({ state }) => state === 'active',
-    );
-    if (transports.length === 0) return this.#localTransport;
-    return transports.every(
-      ({ kind, settings }) => kind === 'directory' || (kind === 'smtp' && isLoopbackHost(String(settings.host))),
-    );
-  }
-
   async #checked(projectId: Id, name: string, author: string): Promise<readonly ContentProblem[]> {
     const { domain, hosts } = await this.#work.run(async (scope) => ({
       domain: await scope.access.domains.get(projectId, name),
@@ -114,6 +103,18 @@ export class DomainGate {
         problem(level === 'fail' ? 'error' : 'warning', about, `${SUBJECTS[about]} of ${host}: ${found}. ${advice}`),
       );
   }
+}
+
+/**
+ * Whether mail of the project does not leave this machine, so that no receiver looks at it.
+ * @param localTransport mail of projects without transports of their own stays here
+ */
+export async function staysHere({ delivery }: Pick<Scope, 'delivery'>, projectId: Id, localTransport: boolean): Promise<boolean> {
+  const transports = (await delivery.transports.list(projectId)).filter(({ state }) => state === 'active');
+  if (transports.length === 0) return localTransport;
+  return transports.every(
+    ({ kind, settings }) => kind === 'directory' || (kind === 'smtp' && isLoopbackHost(String(settings.host))),
+  );
 }
 
 const problem = (severity: ContentProblem['severity'], code: string, message: string): ContentProblem => ({

@@ -154,7 +154,7 @@ export class CampaignDesk {
     // All of them first: no test is sent when one address is wrong.
     for (const address of to) parseAddressee(address, '/to');
     const { campaign, content, person, publicUrl } = await this.#open(projectId, id, as);
-    this.#launch.requireSecure(publicUrl);
+    await this.#launch.requireSecure(projectId, publicUrl);
     const { id: campaignId, name, audience } = campaign;
     const testOf: PlannedCampaign = { projectId, id: campaignId, name, audience, trackOpens: false, trackClicks: false };
     const variables = person === undefined ? {} : variablesOf(person);

@@ -3,7 +3,7 @@ import { listsIn } from '../../domain/audience/index.ts';
 import type { Campaign, Content, ContentProblem, FrozenContent, PlanContext, Renderer } from '../../domain/campaign/index.ts';
 import { DomainError } from '../../domain/shared/errors.ts';
 import type { Id } from '../../domain/shared/ids.ts';
-import type { DomainGate } from '../access/domain-gate.ts';
+import { type DomainGate, staysHere } from '../access/domain-gate.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
@@ -89,14 +89,18 @@ export class LaunchCampaign {
   }
 
   /** Mail to real recipients needs https. @throws PublicUrlNotSecure */
-  requireSecure(publicUrl: string): void {
-    if (!this.#options.localTransport) refuseInsecure(publicUrl);
+  async requireSecure(projectId: Id, publicUrl: string): Promise<void> {
+    if (!(await this.#staysHere(projectId))) refuseInsecure(publicUrl);
+  }
+
+  #staysHere(projectId: Id): Promise<boolean> {
+    return this.#work.run((scope) => staysHere(scope, projectId, this.#options.localTransport));
   }
 
   /** The same as a list of faults with their lines, warnings included. */
   async problems({ draft, content, project, publicUrl }: Draft): Promise<readonly ContentProblem[]> {
     const problems = await this.#renderer.check(content, this.#context(draft, project, publicUrl));
-    if (this.#options.localTransport || isSecure(publicUrl)) return problems;
+    if (isSecure(publicUrl) || (await this.#staysHere(project.id))) return problems;
     const { code, message } = new PublicUrlNotSecure(publicUrl);
     return [{ severity: 'error', code, part: 'settings', message }, ...problems];
   }
@@ -137,7 +141,7 @@ export class LaunchCampaign {
   async checkDraft({ draft, content, project, publicUrl }: Draft): Promise<FrozenContent> {
     // The project's domains may have changed since the draft was written.
     project.requireAuthor(draft.author.address);
-    this.requireSecure(publicUrl);
+    await this.requireSecure(project.id, publicUrl);
     return this.#freeze(draft, content, project, publicUrl);
   }
 

@@ -183,6 +183,18 @@ describe('a campaign for real people', () => {
     }
   });
 
+  it('needs it too when the project has a transport that leaves this machine, and the environment has none', async () => {
+    await world.project();
+    const smtp = (slug: string, host: string) => ({ kind: 'smtp', slug, settings: { host } });
+    await world.application.transports.create(world.projectId, smtp('here', '127.0.0.1'));
+    const campaign = await world.campaign({ lists: [await world.list(1)] });
+    expect(await world.application.campaigns.check(world.projectId, campaign.id)).toMatchObject({ problems: [] });
+    await world.application.transports.create(world.projectId, smtp('relay', 'relay.example.com'));
+    await expect(world.application.campaigns.launch(world.projectId, campaign.id)).rejects.toMatchObject({
+      code: 'campaign.public_url_not_secure',
+    });
+  });
+
   it('is launched with one', async () => {
     const instance = await openTestInstance({
       smtpUrl: 'smtp://relay.example.com:587',

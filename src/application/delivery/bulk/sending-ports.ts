@@ -4,6 +4,7 @@ import { CampaignTransitionRefused, type Renderer } from '../../../domain/campai
 import type { Reached, RecordedBatches, RunKey, ShardBatch, ShardKey, ShardLease, Turn } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
+import { staysHere } from '../../access/domain-gate.ts';
 import type { CampaignDesk } from '../../campaign/campaign-desk.ts';
 import { refuseInsecure } from '../../campaign/launch-campaign.ts';
 import type { TendCampaigns } from '../../campaign/tend-campaigns.ts';
@@ -95,17 +96,19 @@ export class SendingPorts implements BulkLanePorts {
     const known = this.#mailings.get(mailingId);
     if (known !== undefined) return known;
     const loading = this.#work
-      .run(async ({ campaign }) => {
+      .run(async (scope) => {
+        const { campaign } = scope;
         const mailing = await campaign.mailings.get(projectId, mailingId);
         return {
           mailing,
           campaign: await campaign.get(projectId, mailing.campaignId),
           frozen: await campaign.mailings.frozen(projectId, mailingId),
+          local: await staysHere(scope, projectId, this.#localTransport),
         };
       })
-      .then(async ({ mailing, campaign, frozen }) => {
+      .then(async ({ mailing, campaign, frozen, local }) => {
         // The process that launched it may not have known the transport of this worker.
-        if (!this.#localTransport) refuseInsecure(frozen.publicUrl);
+        if (!local) refuseInsecure(frozen.publicUrl);
         const author = await this.#signing.of(projectId, frozen.content.author.address);
         return SendingMailing.load(mailing, campaign, frozen, this.#renderer, this.#keys, author);
       });
