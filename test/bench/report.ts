@@ -117,12 +117,13 @@ async function fill(instance: BenchInstance, events: number, output: BenchOutput
     }
     // Everybody gets each campaign at its own time and comes back for some days; three opens to a click.
     await client.query(
-      `insert into pennypost_tracking.event (project_id, at, id, kind, mailing_id, subscriber_id, link, method, user_agent, network)
-       select $1, least(now(), date_trunc('day', now()) - interval '${DAYS - 1} days' + (random() * ${DAYS}) * interval '1 day'), gen_random_uuid(),
+      `insert into pennypost_tracking.event (project_id, at, last_at, id, kind, mailing_id, subscriber_id, link, method, user_agent, network)
+       select $1, at, at, gen_random_uuid(),
          case when n % 4 = 0 then 'click' else 'open' end, ($2::uuid[])[1 + n % ${CAMPAIGNS}],
          ('00000000-0000-7000-8000-' || lpad(to_hex(n / ${CAMPAIGNS} % 100000), 12, '0'))::uuid, case when n % 4 = 0 then n / 80 % 15 end, 'GET',
          'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0', '192.0.2.0/24'
-       from generate_series(0, $3::int - 1) n`,
+       from (select n, least(now(), date_trunc('day', now()) - interval '${DAYS - 1} days' + (random() * ${DAYS}) * interval '1 day') as at
+         from generate_series(0, $3::int - 1) n) numbered`,
       [projectId, campaigns, events],
     );
     await client.query(COUNTERS, [projectId]);

@@ -62,8 +62,12 @@ export type {
   NewList,
   NewProject,
   Project,
+  Route,
+  RouteInput,
   Subscriber,
   SubscriberInput,
+  Transport,
+  TransportInput,
 } from './types.ts';
 export { InstanceStopped } from './verb-gate.ts';
 

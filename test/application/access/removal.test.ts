@@ -27,8 +27,8 @@ const contentOf = (id: string) =>
   world.sql('select recipient, content, variables, state from pennypost_delivery.transactional_message where id = $1', [id]);
 const opened = (at: Date, subscriberId: string) =>
   world.sql(
-    `insert into pennypost_tracking.event (project_id, at, id, kind, mailing_id, subscriber_id, method, user_agent, network)
-     values ($1, $2, gen_random_uuid(), 'open', gen_random_uuid(), $3, 'GET', 'Mail/1.0', '192.0.2.0/24')`,
+    `insert into pennypost_tracking.event (project_id, at, last_at, id, kind, mailing_id, subscriber_id, method, user_agent, network)
+     values ($1, $2, $2, gen_random_uuid(), 'open', gen_random_uuid(), $3, 'GET', 'Mail/1.0', '192.0.2.0/24')`,
     [world.projectId, at, subscriberId],
   );
 const events = () =>

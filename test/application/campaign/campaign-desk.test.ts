@@ -358,7 +358,7 @@ describe('an author outside the project’s domain', () => {
     const send = (wish: object) => world.application.messages.send(world.projectId, { to: 'a@example.com', ...wish });
     await expect(send({ content: foreign })).rejects.toMatchObject(refused);
     const template = await world.application.templates.create(world.projectId, { name: 'Foreign', content: foreign });
-    await expect(send({ templateId: template.id })).rejects.toMatchObject(refused);
+    await expect(send({ template: template.id })).rejects.toMatchObject(refused);
     expect((await world.application.messages.list(world.projectId, {})).items).toEqual([]);
   });
 
