@@ -1,6 +1,6 @@
 /** The `engines` of package.json; bin/pennypost.js says the same. */
 const MAJOR = 22;
-const MINOR = 18;
+const MINOR = 19;
 
 /** What is wrong with a version of Node; undefined when it will do. */
 export function unsupportedNode(version: string): string | undefined {

@@ -201,13 +201,13 @@ describe('the package', () => {
     if (!old) return skip(`/usr/bin/node is ${version.trim()}`);
     const words = ['--input-type=module', '--eval', "import('pennypost').catch((error) => console.log(error.message))"];
     expect(await run('/usr/bin/node', words, { cwd: host })).toMatch(
-      new RegExp(`^pennypost needs Node 22\\.18 or newer; this is ${version.trim()}\\. `),
+      new RegExp(`^pennypost needs Node 22\\.19 or newer; this is ${version.trim()}\\. `),
     );
   });
 
   it.each([
     ['20.20.2', true],
-    ['22.17.1', true],
+    ['22.18.0', true],
     ['22.19.0', false],
     ['23.0.0', false],
     ['24.21.0', false],
