@@ -19,7 +19,7 @@ export interface Scope {
 
 /** What can be done without loading an aggregate. */
 export type BulkScope = Omit<Scope, 'access' | 'campaign'> & {
-  readonly access: Pick<AccessService, 'authenticate' | 'readProject' | 'timeZones'> & {
+  readonly access: Pick<AccessService, 'authenticate' | 'readProject' | 'timeZones' | 'publicUrl'> & {
     readonly domains: Pick<AccessService['domains'], 'activeKeys'>;
   };
   readonly campaign: { readonly templates: Pick<CampaignService['templates'], 'contentAt'> };

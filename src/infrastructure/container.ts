@@ -255,7 +255,12 @@ function wireCampaigns(container: Container): void {
   provide(container, gate, { work, dns, clock, sendingHosts, localTransport }, (deps) => new DomainGate(deps));
   provide(container, tend, { work, launch, log, shardSize, clock }, (deps) => new TendCampaigns({ ...deps, isTransient }));
   provide(container, tokens.desk, { work, renderer, launch, gate, acceptMessage, tend }, (deps) => new CampaignDesk(deps));
-  provide(container, acceptMessage, { work, renderer, clock, lane: tokens.transactional }, (deps) => new AcceptMessage(deps));
+  provide(
+    container,
+    acceptMessage,
+    { work, renderer, clock, lane: tokens.transactional, links: launch },
+    (deps) => new AcceptMessage(deps),
+  );
   provide(container, tokens.resend, { work, shardSize }, (deps) => new ResendCampaign(deps));
   provide(container, tokens.explain, { work, renderer }, (deps) => new ExplainCampaign(deps));
   provide(container, tokens.reports, { work }, (deps) => new Reports(deps));

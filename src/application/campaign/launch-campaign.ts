@@ -7,7 +7,7 @@ import { type DomainGate, staysHere } from '../access/domain-gate.ts';
 import { holdCampaignLists } from '../audience/list-desk.ts';
 import { bulkWake } from '../delivery/jobs.ts';
 import { marketingPlanContext } from '../delivery/plan-context.ts';
-import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+import type { SingleScope, UnitOfWork } from '../unit-of-work.ts';
 
 export class AudienceEmpty extends DomainError {
   readonly code = 'campaign.audience_empty';
@@ -83,7 +83,7 @@ export class LaunchCampaign {
   }
 
   /** What links of a project's mail begin with: its own, that of the instance, or that of this process. One rule for all verbs. */
-  async publicUrl({ access }: Pick<Scope, 'access'>, project: Project): Promise<string> {
+  async publicUrl({ access }: Pick<SingleScope, 'access'>, project: Project): Promise<string> {
     const { publicUrl, servesInbox } = this.#options;
     return project.trackingBaseUrl ?? (servesInbox ? publicUrl : ((await access.publicUrl()) ?? publicUrl));
   }

@@ -14,10 +14,12 @@ import {
   type TokenPurpose,
   type TokenSubject,
   type TrackedRequest,
+  type TransactionalSubject,
   verifyLinkToken,
   verifyMessageToken,
 } from '../../domain/tracking/index.ts';
 import type { Scope, UnitOfWork } from '../unit-of-work.ts';
+import { leaveStream, returnToStream, streamOptOut } from './stream-unsubscribe.ts';
 
 /** What the unsubscribe page shows. The mail may have been forwarded, so it shows no more than this. */
 export interface UnsubscribeDetails {
@@ -72,8 +74,9 @@ export class PublicActions {
   /** Reads only. `test`: the link of a test message, which names no subscriber. Undefined for an invalid token. */
   async openUnsubscribe(token: string): Promise<UnsubscribeDetails | 'test' | undefined> {
     if (token === TEST_TOKEN) return 'test';
-    const subject = this.#mailingSubject(token);
+    const subject = this.#subject(token, 'unsubscribe');
     if (subject === undefined) return undefined;
+    if (subject.kind === 'transactional') return this.#work.run((scope) => streamDetails(scope, subject));
     const { projectId, subscriberId } = subject;
     return this.#work.run(async (scope) => {
       const project = await scope.access.getProject(projectId);
@@ -97,12 +100,13 @@ export class PublicActions {
   }
 
   /**
-   * Unsubscribes from the lists that the launch fixed for the mailing (RFC 8058); where that is not enough, refuses marketing to the person, see
+   * Unsubscribes from the stream of a transactional message, or from the lists that the launch fixed for the mailing (RFC 8058); where that is not enough, refuses marketing to the person, see
    * `optOut`. Safe to repeat. False for an invalid token, and for a test's.
    */
   async unsubscribe(token: string, request: TrackedRequest): Promise<boolean> {
-    const subject = this.#mailingSubject(token);
+    const subject = this.#subject(token, 'unsubscribe');
     if (subject === undefined) return false;
+    if (subject.kind === 'transactional') return this.#work.run((scope) => leaveStream(scope, subject));
     const { projectId, mailingId, subscriberId } = subject;
     const event = captureUnsubscribe(subject, request, this.#key());
     await this.#work.run(async (scope) => {
@@ -127,8 +131,9 @@ export class PublicActions {
 
   /** Takes back what `unsubscribe` with this token did, and stores the consent. False when there is nothing to take back. */
   async resubscribe(token: string, request: TrackedRequest): Promise<boolean> {
-    const subject = this.#mailingSubject(token);
+    const subject = this.#subject(token, 'unsubscribe');
     if (subject === undefined) return false;
+    if (subject.kind === 'transactional') return this.#work.run((scope) => returnToStream(scope, subject));
     const { projectId, subscriberId } = subject;
     return this.#work.run(async (scope) => {
       const { campaignId } = await originOf(scope, subject);
@@ -149,16 +154,19 @@ export class PublicActions {
     return verifyMessageToken(token, purpose, this.#keyFor);
   }
 
-  #mailingSubject(token: string): MailingSubject | undefined {
-    const subject = this.#subject(token, 'unsubscribe');
-    return subject?.kind === 'mailing' ? subject : undefined;
-  }
-
   readonly #keyFor = (projectId: string, keyId: string) => this.#keys.tokenKey(projectId, keyId);
 
   #key() {
     return { id: this.#ids.next(), at: this.#clock.now() };
   }
+}
+
+/** The page of a stream shows its name where that of a mailing shows lists. */
+async function streamDetails(scope: Scope, subject: TransactionalSubject): Promise<UnsubscribeDetails | undefined> {
+  const found = await streamOptOut(scope, subject);
+  if (found === undefined) return undefined;
+  const { projectName, language, address, stream, left, undoable } = found;
+  return { projectName, language, maskedAddress: mask(address), listNames: [stream], alreadyUnsubscribed: left, undoable };
 }
 
 /** No lists for a mailing that is gone, whose own id then stands for its campaign: its links still unsubscribe. */

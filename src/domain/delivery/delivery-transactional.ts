@@ -146,6 +146,11 @@ export class DeliveryTransactional {
     return this.#store.attachments(projectId, messageId);
   }
 
+  /** A message, or a copy, by its own id. */
+  async facts(projectId: Id, id: Id): Promise<MessageFacts | undefined> {
+    return (await this.#store.message(projectId, id))?.message;
+  }
+
   /** A message and its copies, in the order of its recipients. @throws NotFound */
   async get(projectId: Id, id: Id): Promise<readonly [MessageFacts, ...MessageFacts[]]> {
     const found = (await this.messagesAt(projectId, [id])).get(id);

@@ -35,14 +35,12 @@ export class HeaderWriter {
   private readonly bodyType: string;
   private readonly betweenParts: Uint8Array;
   private readonly closing: Uint8Array;
-  private readonly marketing: boolean;
   private second = -1;
   private dateText = '';
   /** Fields by subject: most campaigns have few, since most subjects hold a first name at most. */
   private readonly subjects = new Map<string, string>();
 
   constructor(content: Content, context: PlanContext, multipart: boolean) {
-    this.marketing = context.stream === 'marketing';
     this.content = content;
     this.context = context;
     this.first = utf8(fromLines(content.author, content.replyTo));
@@ -79,7 +77,7 @@ export class HeaderWriter {
     sink.ascii(this.date(recipient.date));
     sink.ascii('\r\nMessage-ID: <');
     sink.ascii(visible(recipient.messageId, 'Message-ID', 900));
-    if (this.marketing && recipient.unsubscribeUrl !== '') {
+    if (recipient.unsubscribeUrl !== '') {
       sink.ascii('>\r\nList-Unsubscribe: <');
       sink.ascii(visible(recipient.unsubscribeUrl, 'unsubscribe address', URL_LIMIT));
       sink.ascii('>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n');

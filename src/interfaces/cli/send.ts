@@ -27,6 +27,7 @@ interface SendOptions extends FileOptions {
   readonly missingVariables?: 'refuse' | 'empty';
   readonly header?: readonly string[];
   readonly stream?: string;
+  readonly unsubscribe?: boolean;
   readonly tag?: readonly string[];
   readonly metadata?: string;
   readonly at?: string;
@@ -54,6 +55,7 @@ export function sendCommand(message: Command, cli: Cli): void {
     .option('--variables <json>', 'Variables as a JSON object.')
     .addOption(choice('--missing-variables <how>', 'What becomes of a variable without a value.', ['refuse', 'empty']))
     .option('--stream <name>', 'Named class of mail, such as receipts.')
+    .option('--unsubscribe', 'Let recipients leave the stream by one click.')
     .option('--tag <tag>', 'Tag to find the message by. May be repeated.', gather)
     .option('--metadata <json>', 'JSON object that is kept with the message.')
     .option('--at <time>', 'Not to be sent before, such as "tomorrow 9:00". Default: at once.')
@@ -77,6 +79,7 @@ export function sendCommand(message: Command, cli: Cli): void {
             content,
             missingVariables: options.missingVariables,
             stream: options.stream,
+            unsubscribe: options.unsubscribe,
             tags: options.tag,
             metadata: options.metadata === undefined ? undefined : objectOf(options.metadata),
             sendAt: options.at === undefined ? undefined : moment(options.at, '--at').in(project.timeZone, cli.clock.now()),

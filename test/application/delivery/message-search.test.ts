@@ -19,6 +19,7 @@ describe('a listing of messages', () => {
     const between = stage.clock.now();
     await stage.instance.pass(60_000);
     const reset = await stage.accept({ to: 'bo@example.com', cc: 'Ada@example.com', tags: ['reset'] });
+    await stage.instance.pass(1_000);
     const other = await stage.accept({ to: 'cy@example.com', stream: 'receipts' });
     stage.answers = [anAttempt('rejected')];
     await stage.send(other);
@@ -140,5 +141,56 @@ describe('a suppressed recipient', () => {
     expect(await stage.accept()).toMatchObject({ state: 'accepted' });
     expect(await stage.instance.application.suppressions.lift(stage.projectId, 'ada@example.com', 'stream:offers')).toBe(true);
     expect(await stage.accept({ stream: 'offers' })).toMatchObject({ state: 'accepted' });
+  });
+});
+
+describe('the unsubscribe link of a stream', () => {
+  const request = {
+    method: 'POST',
+    userAgent: 'Mail/1.0',
+    secFetchSite: undefined,
+    secFetchMode: undefined,
+    secFetchDest: undefined,
+  };
+  const byClick = { ...request, purpose: undefined, ip: undefined };
+  const recipients = () => stage.instance.application.recipients;
+  /** The token of the link in the latest message. */
+  const token = () => /^List-Unsubscribe: <[^>]*\/u\/([^>]+)>\r$/m.exec(stage.sent.at(-1)?.text ?? '')?.[1] ?? '';
+
+  it('stops this stream for this recipient alone, by one click, and can be taken back by the same link', async () => {
+    const offer = { stream: 'offers', unsubscribe: true, cc: 'bo@example.com' };
+    await stage.send(await stage.accept(offer));
+    expect(stage.sent[0]?.text).toContain('\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n');
+    expect(await recipients().openUnsubscribe(token())).toMatchObject({
+      maskedAddress: 'a…@example.com',
+      listNames: ['offers'],
+      alreadyUnsubscribed: false,
+    });
+    expect([await recipients().unsubscribe(token(), byClick), await recipients().unsubscribe(token(), byClick)]).toEqual([
+      true,
+      true,
+    ]);
+    expect((await stage.accept(offer)).recipients.map(({ state }) => state)).toEqual(['skipped', 'accepted']);
+    expect(await stage.accept({ stream: 'receipts' })).toMatchObject({ state: 'accepted' });
+    expect(await recipients().openUnsubscribe(token())).toMatchObject({ alreadyUnsubscribed: true, undoable: true });
+    expect([await recipients().resubscribe(token(), byClick), await recipients().resubscribe(token(), byClick)]).toEqual([
+      true,
+      false,
+    ]);
+    expect(await stage.accept(offer)).toMatchObject({ state: 'accepted' });
+  });
+
+  it('is in no message that does not ask for it, and needs a stream', async () => {
+    await stage.send(await stage.accept({ stream: 'receipts' }));
+    expect(stage.sent[0]?.text).not.toMatch(/List-Unsubscribe/);
+    await expect(stage.accept({ unsubscribe: true })).rejects.toMatchObject({ code: 'input.invalid', pointer: '/unsubscribe' });
+  });
+
+  it('leads nowhere once its recipient is erased', async () => {
+    await stage.instance.application.subscribers.upsert(stage.projectId, { email: 'ada@example.com' });
+    await stage.send(await stage.accept({ stream: 'offers', unsubscribe: true }));
+    await stage.instance.application.subscribers.erase(stage.projectId, 'ada@example.com');
+    expect(await recipients().openUnsubscribe(token())).toBeUndefined();
+    expect(await recipients().unsubscribe(token(), byClick)).toBe(false);
   });
 });

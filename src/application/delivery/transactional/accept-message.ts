@@ -4,6 +4,7 @@ import type { AcceptedCopies, MessageFacts, NewMessage, NewRecipient } from '../
 import type { Clock } from '../../../domain/shared/clock.ts';
 import { DomainError, InvalidInput } from '../../../domain/shared/errors.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
+import type { LaunchCampaign } from '../../campaign/launch-campaign.ts';
 import type { BulkScope, CallerTransaction, JoinedWork, SingleScope, UnitOfWork } from '../../unit-of-work.ts';
 import { sendMessage } from '../jobs.ts';
 import { type Message, messageAtAcceptance, messageOf } from './message-details.ts';
@@ -32,6 +33,9 @@ export interface AcceptOptions {
   readonly transaction?: CallerTransaction | undefined;
 }
 
+/** What links in mail begin with, as for campaigns. */
+type Links = Pick<LaunchCampaign, 'publicUrl' | 'requireSecure'>;
+
 /** After which a message that was to be handed over at once is taken by a worker: its process has ended. */
 const JOB_DELAY_MS = 5_000;
 
@@ -43,12 +47,14 @@ export class AcceptMessage {
   readonly #renderer: Renderer;
   readonly #clock: Clock;
   readonly #lane: TransactionalLane;
+  readonly #links: Links;
 
-  constructor(deps: { work: UnitOfWork & JoinedWork; renderer: Renderer; clock: Clock; lane: TransactionalLane }) {
+  constructor(deps: { work: UnitOfWork & JoinedWork; renderer: Renderer; clock: Clock; lane: TransactionalLane; links: Links }) {
     this.#work = deps.work;
     this.#renderer = deps.renderer;
     this.#clock = deps.clock;
     this.#lane = deps.lane;
+    this.#links = deps.links;
   }
 
   /**
@@ -114,6 +120,7 @@ export class AcceptMessage {
       ...(testOf === undefined ? {} : { testOf }),
       ...(own === undefined ? {} : { own }),
       ...(input.missingVariables === 'empty' ? { missingVariables: 'empty' } : {}),
+      ...(input.unsubscribe === true ? { unsubscribeFrom: await this.#linkBase(project) } : {}),
     };
     // Outside any transaction, since it may take seconds. For a template it was done before: sending finds the plan as well.
     await this.#renderer.compile(content, planContext(project, variables, composition));
@@ -132,6 +139,13 @@ export class AcceptMessage {
       idempotencyKey: input.idempotencyKey,
       fingerprint,
     };
+  }
+
+  /** @throws PublicUrlNotSecure */
+  async #linkBase(project: Project): Promise<string> {
+    const url = await this.#work.single((scope) => this.#links.publicUrl(scope, project));
+    await this.#links.requireSecure(project.id, url);
+    return url;
   }
 
   async #replayed(projectId: Id, { id }: MessageFacts): Promise<AcceptedMessage> {

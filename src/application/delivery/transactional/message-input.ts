@@ -39,6 +39,8 @@ export interface SendInput extends MessageLabelsInput {
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** What becomes of a variable that the content prints and that has neither value nor default. Default: `refuse`. */
   readonly missingVariables?: 'refuse' | 'empty' | undefined;
+  /** Lets its recipients leave its stream by one click (List-Unsubscribe, and `{{ unsubscribe_url }}`). Needs a stream. */
+  readonly unsubscribe?: boolean | undefined;
   /** Not to be sent before. A time that has passed means at once. */
   readonly sendAt?: Date | undefined;
   /** 1 to 256 characters; the same key and request give the same message. */
@@ -102,6 +104,8 @@ export function parseMessage(input: SendInput, at = ''): ParsedMessage {
       `A message has at most ${RECIPIENTS_LIMIT} recipients; these are ${others.length + 1}. Send several messages, or a campaign.`,
       `${at}/to`,
     );
+  if (input.unsubscribe === true && input.stream === undefined)
+    throw new InvalidInput('Only a message of a stream can be unsubscribed from. Name its stream.', `${at}/unsubscribe`);
   const attachments = parseAttachments(input.attachments ?? [], `${at}/attachments`);
   const variables = parseVariables(input.variables ?? {}, `${at}/variables`);
   requireKey(input.idempotencyKey, `${at}/idempotencyKey`);

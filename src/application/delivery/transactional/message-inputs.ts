@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type AttachmentInput, MESSAGE_STATES, type MessageSearch } from '../../../domain/delivery/index.ts';
 import { DomainError } from '../../../domain/shared/errors.ts';
-import { content, id, json, named, pageFields, project, strict, text, time } from '../../input-parts.ts';
+import { content, flag, id, json, named, pageFields, project, strict, text, time } from '../../input-parts.ts';
 import { refusal } from '../../input-refusal.ts';
 import type { CallerTransaction } from '../../unit-of-work.ts';
 import type { BatchOptions } from './accept-batch.ts';
@@ -33,6 +33,7 @@ const message = strict<SendInput>({
   tags: z.array(z.string()).readonly().optional(),
   metadata: json.optional(),
   sendAt: time.optional(),
+  unsubscribe: flag,
   idempotencyKey: text.optional(),
 });
 const transaction = z.custom<CallerTransaction>(

@@ -14,7 +14,7 @@ import { marked } from '../repeat-mark.ts';
 import type { MessageWay, NoWay, TransactionalWays } from '../routing/transactional-ways.ts';
 import type { Signing } from '../signing.ts';
 import type { EndOptions, ReadyMessage } from './ready-message.ts';
-import { authorOf, contentOf, planContext, variablesFor } from './stored-content.ts';
+import { authorOf, type Composition, contentOf, planContext, variablesFor } from './stored-content.ts';
 import { UNRECORDED, UNSTORABLE_REPLY, VANISHED } from './unended-attempts.ts';
 
 /** A suppressed recipient is not mailed more than five seconds later (promise D11). */
@@ -243,7 +243,7 @@ export class SendTransactional {
 
   async #compose(message: TransactionalMessage, project: Project): Promise<Uint8Array> {
     const { content, composition } = contentOf(message);
-    const { own, testOf } = composition;
+    const { own } = composition;
     const whole = message.copyOf ?? message.id;
     const [plan, files] = await Promise.all([
       this.#renderer.compile(content, planContext(project, message.variables, composition)),
@@ -255,12 +255,11 @@ export class SendTransactional {
       ...message.recipient,
       own: own === undefined ? undefined : { ...own, files },
       variables: variablesFor(message, own),
-      messageId: `${this.#messageIdLeft(message.projectId, whole)}@${project.senderDomain}`,
+      messageId: `${this.#tokens(message.projectId, whole).messageIdLeft}@${project.senderDomain}`,
       date: this.#clock.now(),
       clickToken: '',
       openToken: '',
-      // No token: the page opens and unsubscribes no one.
-      unsubscribeUrl: testOf === undefined ? '' : `${testOf.publicUrl}/u/${TEST_TOKEN}`,
+      unsubscribeUrl: this.#unsubscribeUrl(message, composition),
     });
     const bytes = Buffer.from(composed.bytes);
     composed.release();
@@ -377,10 +376,16 @@ export class SendTransactional {
     });
   }
 
-  #messageIdLeft(projectId: Id, messageId: Id): string {
+  /** Empty where the message has no link to unsubscribe by. That of a test has no token: its page opens and unsubscribes no one. */
+  #unsubscribeUrl({ projectId, id }: TransactionalMessage, { testOf, unsubscribeFrom }: Composition): string {
+    if (testOf !== undefined) return `${testOf.publicUrl}/u/${TEST_TOKEN}`;
+    return unsubscribeFrom === undefined ? '' : `${unsubscribeFrom}/u/${this.#tokens(projectId, id).unsubscribe}`;
+  }
+
+  #tokens(projectId: Id, messageId: Id) {
     const key = this.#keys.tokenKey(projectId, this.#keys.keyId);
     if (key === undefined) throw new Error('The instance has no secret key.');
-    return issueTransactionalTokens({ projectId, messageId, key, keyId: this.#keys.keyId }).messageIdLeft;
+    return issueTransactionalTokens({ projectId, messageId, key, keyId: this.#keys.keyId });
   }
 }
 

@@ -15,6 +15,8 @@ export interface Composition {
   readonly testOf?: TestedCampaign | undefined;
   readonly own?: KeptFields | undefined;
   readonly missingVariables?: 'empty' | undefined;
+  /** What the link begins with by which its recipients leave its stream; absent where the message has no such link. */
+  readonly unsubscribeFrom?: string | undefined;
 }
 
 /** What a message keeps as its content. */
@@ -22,8 +24,8 @@ export type StoredContent = Content & Composition;
 
 /** A message's content apart from how it is composed. */
 export function contentOf({ content }: TransactionalMessage): { content: Content; composition: Composition } {
-  const { testOf, own, missingVariables, ...rest } = content as StoredContent;
-  return { content: rest, composition: { testOf, own, missingVariables } };
+  const { testOf, own, missingVariables, unsubscribeFrom, ...rest } = content as StoredContent;
+  return { content: rest, composition: { testOf, own, missingVariables, unsubscribeFrom } };
 }
 
 /** The author whose address its header names, and its return path. */

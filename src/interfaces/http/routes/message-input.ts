@@ -46,6 +46,11 @@ export const messageInput = z
     stream: stream.optional(),
     tags: z.array(tag).max(10).optional(),
     metadata: jsonObject.optional().openapi({ description: 'Kept with the message and given back with it; 4 kB at most.' }),
+    unsubscribe: z.boolean().optional().openapi({
+      default: false,
+      description:
+        'Lets its recipients leave its stream by one click: `List-Unsubscribe`, and `{{ unsubscribe_url }}` in the content.',
+    }),
     sendAt: moment.optional().openapi({ description: 'Not to be sent before. A time that has passed means at once.' }),
     missingVariables: z.enum(['refuse', 'empty']).optional().openapi({
       default: 'refuse',
