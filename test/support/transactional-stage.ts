@@ -1,4 +1,5 @@
 import { TransactionalWays } from '../../src/application/delivery/routing/transactional-ways.ts';
+import type { AcceptedMessage } from '../../src/application/delivery/transactional/accept-message.ts';
 import type { Message } from '../../src/application/delivery/transactional/message-details.ts';
 import type { SendTransactional } from '../../src/application/delivery/transactional/send-transactional.ts';
 import type { Attempt, DeliveryService, Envelope, MessageFacts, Transport } from '../../src/domain/delivery/index.ts';
@@ -91,7 +92,7 @@ export class TransactionalStage {
     return this.instance.get(tokens.work).run((scope) => work(scope.delivery));
   }
 
-  accept(given: object = {}): Promise<Message> {
+  accept(given: object = {}): Promise<AcceptedMessage> {
     const input = { to: 'ada@example.com', content: TransactionalStage.content, variables: { name: 'Ada' }, ...given };
     return this.instance.application.messages.send(this.projectId, input);
   }
