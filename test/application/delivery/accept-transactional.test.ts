@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { tokens } from '../../../src/infrastructure/container.ts';
 import { idOf } from '../../support/builders-delivery.ts';
 import { TransactionalStage } from '../../support/transactional-stage.ts';
 
@@ -19,7 +20,9 @@ describe('a transactional message', () => {
   });
 
   it('takes one read and one short transaction, and again a read and two to be sent; nothing in them notifies', async () => {
-    await stage.accept();
+    // A worker knows the routes of a project from its first message on, and reads every second which have changed.
+    await stage.send(await stage.accept());
+    await stage.instance.get(tokens.routing).refresh();
     const said: string[] = [];
     const query = vi.spyOn(pg.Client.prototype, 'query');
     const statements = async (work: () => Promise<unknown>): Promise<string[]> => {
