@@ -5,8 +5,8 @@ import type {
   Joining,
   ListChanges,
   NewList,
-  SubscriberWish,
-  Suppressing,
+  NewSuppression,
+  SubscriberFields,
   SuppressionFilter,
 } from '../domain/audience/index.ts';
 import type { CampaignFilter, CampaignInput, NewTemplate } from '../domain/campaign/index.ts';
@@ -162,7 +162,7 @@ export const VERB_INPUTS = {
     upsert: [project, strict<SubscriberInput>({ ...personFields, ...joiningFields, lists: allNamed('list').optional() })],
     list: [project, strict<SubscriberListing>({ ...pageFields, ...subscriberFilter }).optional()],
     get: [project, named('subscriber')],
-    update: [project, named('subscriber'), strict<SubscriberWish>(personFields).partial()],
+    update: [project, named('subscriber'), strict<SubscriberFields>(personFields).partial()],
     erase: [project, named('subscriber'), strict<Erasing>({ evidence: texts.optional(), dryRun: flag }).optional()],
     subscribe: [project, named('subscriber'), named('list'), joining],
     confirm: [project, named('subscriber'), named('list'), evidence],
@@ -199,7 +199,11 @@ export const VERB_INPUTS = {
     create: [
       project,
       z.string(),
-      strict<Suppressing>({ scope: z.string().optional(), reason: z.string().optional(), evidence: texts.optional() }).optional(),
+      strict<NewSuppression>({
+        scope: z.string().optional(),
+        reason: z.string().optional(),
+        evidence: texts.optional(),
+      }).optional(),
     ],
     list: [
       project,

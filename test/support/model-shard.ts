@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { HeldShard, type ShardBatch, type Turn } from '../../src/domain/delivery/index.ts';
+import { type ShardBatch, ShardProgress, type Turn } from '../../src/domain/delivery/index.ts';
 import { aLease, anOutcome } from './builders-delivery.ts';
 
 /**
@@ -11,7 +11,7 @@ export class ModelShard {
   readonly #window: number;
   #stored = { cursor: 0, claimedThrough: 0 };
   readonly #ledger = new Set<number>();
-  #held: HeldShard;
+  #held: ShardProgress;
   /** What the present holder claimed in the moment of its claim, less who had an outcome: each of these is marked. */
   #marked = new Set<number>();
   #taken: Turn[] = [];
@@ -119,15 +119,15 @@ export class ModelShard {
       this.answer();
       while (this.#held.ready > 0) this.take();
       while (this.#taken.length > 0) this.settle(0);
-      if (this.#held.gathered > 0 || this.#held.doneUntold || this.#held.remaining > 0) this.cut(this.#window);
+      if (this.#held.gathered > 0 || this.#held.doneUnrecorded || this.#held.remaining > 0) this.cut(this.#window);
     }
     this.answer();
-    expect(this.#held.doneUntold).toBe(false);
+    expect(this.#held.doneUnrecorded).toBe(false);
     expect(this.#ledger.size).toBe(this.#size);
     for (let position = 0; position < this.#size; position += 1) expect(this.#handedOver.get(position)).toBeGreaterThanOrEqual(1);
   }
 
-  #claim(): HeldShard {
+  #claim(): ShardProgress {
     const { cursor, claimedThrough } = this.#stored;
     const open = Array.from({ length: claimedThrough - cursor }, (_, index) => cursor + index);
     const settled = open.filter((position) => this.#ledger.has(position));
@@ -136,7 +136,7 @@ export class ModelShard {
     this.#taken = [];
     this.#known = new Set();
     this.#flying = undefined;
-    return new HeldShard(aLease(this.#size, { cursor, claimedThrough, settled }));
+    return new ShardProgress(aLease(this.#size, { cursor, claimedThrough, settled }));
   }
 
   #pick(pick: number): Turn | undefined {

@@ -3,9 +3,9 @@ import type {
   Evidence,
   Joining,
   Subscriber,
+  SubscriberFields,
   SubscriberSearch,
   SubscriberState,
-  SubscriberWish,
   Subscription,
   Suppression,
 } from '../../domain/audience/index.ts';
@@ -17,7 +17,7 @@ import { eraseSubscriber } from './erase-subscriber.ts';
 import { type SubscribersFilter, subscribersCsv } from './subscribers-file.ts';
 
 /** A subscriber, the lists to join (ids or slugs), and the consent to it. */
-export interface SubscriberInput extends SubscriberWish, Joining {
+export interface SubscriberInput extends SubscriberFields, Joining {
   readonly lists?: readonly string[] | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface Subscribers {
   /** @throws NotFound */
   get(projectId: Id, subscriber: string): Promise<SubscriberDetails>;
   /** @throws InvalidInput, NotFound, AddressTaken, SubscriberErased */
-  update(projectId: Id, subscriber: string, changes: Partial<SubscriberWish>): Promise<SubscriberDetails>;
+  update(projectId: Id, subscriber: string, changes: Partial<SubscriberFields>): Promise<SubscriberDetails>;
   /** Erases the subscriber in every context, permanently. See erase-subscriber.ts. @throws NotFound */
   erase(projectId: Id, subscriber: string, options?: Erasing): Promise<SubscriberState>;
   /** Confirmed, or unconfirmed where the list wants double opt-in. @throws NotFound, ListArchived, SubscriptionRefused */

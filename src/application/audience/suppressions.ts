@@ -1,4 +1,4 @@
-import type { Suppressing, Suppression, SuppressionFilter } from '../../domain/audience/index.ts';
+import type { NewSuppression, Suppression, SuppressionFilter } from '../../domain/audience/index.ts';
 import type { Id } from '../../domain/shared/ids.ts';
 import type { Page, PageRequest } from '../../domain/shared/page.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
@@ -6,7 +6,7 @@ import type { UnitOfWork } from '../unit-of-work.ts';
 /** Addresses that are not mailed, and why. */
 export interface Suppressions {
   /** Idempotent; a graver reason replaces a lighter one. @throws InvalidInput */
-  create(projectId: Id, address: string, input?: Suppressing): Promise<CreatedSuppression>;
+  create(projectId: Id, address: string, input?: NewSuppression): Promise<CreatedSuppression>;
   /** Newest first. @throws InvalidInput */
   list(projectId: Id, search?: PageRequest & SuppressionFilter): Promise<Page<Suppression>>;
   /** Every suppression of an address, in any scope. @throws InvalidInput */

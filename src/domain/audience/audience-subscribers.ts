@@ -4,8 +4,8 @@ import { InvalidInput, NotFound } from '../shared/errors.ts';
 import { type Id, type Ids, isId } from '../shared/ids.ts';
 import type { Page } from '../shared/page.ts';
 import { AddressTaken, SubscriberErased } from './audience-errors.ts';
+import { changesOf, type Joined, type Joining, type SubscriberFields } from './audience-inputs.ts';
 import type { AudienceSubscriptions } from './audience-subscriptions.ts';
-import { changesOf, type Joined, type Joining, type SubscriberWish } from './audience-wish.ts';
 import type { Erasure } from './erasure.ts';
 import { Subscriber } from './subscriber.ts';
 import type { SubscriberAddress, SubscriberSearch, SubscriberStore } from './subscriber-store.ts';
@@ -33,7 +33,7 @@ export class AudienceSubscribers {
   }
 
   /** Creates the subscriber, or changes the named fields of the one with this address. @throws InvalidInput, SubscriberErased */
-  async upsert(projectId: Id, wish: SubscriberWish): Promise<{ readonly subscriber: Subscriber; readonly created: boolean }> {
+  async upsert(projectId: Id, wish: SubscriberFields): Promise<{ readonly subscriber: Subscriber; readonly created: boolean }> {
     const email = parseAddressee(wish.email, '/email');
     const changes = changesOf(wish);
     const now = this.clock.now();
@@ -54,7 +54,7 @@ export class AudienceSubscribers {
   }
 
   /** Creates or changes the subscriber and subscribes it to these lists. @throws what `upsert` and `AudienceSubscriptions.subscribe` throw */
-  async join(projectId: Id, wish: SubscriberWish, listIds: readonly Id[], joining: Joining = {}): Promise<Joined> {
+  async join(projectId: Id, wish: SubscriberFields, listIds: readonly Id[], joining: Joining = {}): Promise<Joined> {
     const { subscriber, created } = await this.upsert(projectId, wish);
     // In order of id, so that two calls for one subscriber cannot deadlock.
     for (const listId of [...new Set(listIds)].sort())
@@ -63,7 +63,7 @@ export class AudienceSubscribers {
   }
 
   /** @throws InvalidInput, NotFound, AddressTaken, SubscriberErased */
-  async update(projectId: Id, id: Id, wish: Partial<SubscriberWish>): Promise<Subscriber> {
+  async update(projectId: Id, id: Id, wish: Partial<SubscriberFields>): Promise<Subscriber> {
     const subscriber = await this.get(projectId, id);
     if (subscriber.status === 'erased') throw new SubscriberErased();
     const now = this.clock.now();

@@ -2,8 +2,8 @@ import type { Clock } from '../shared/clock.ts';
 import { parseAddressee } from '../shared/email-address.ts';
 import type { Id } from '../shared/ids.ts';
 import type { Page, PageRequest } from '../shared/page.ts';
+import type { NewSuppression } from './audience-inputs.ts';
 import type { AudienceLists } from './audience-lists.ts';
-import type { Suppressing } from './audience-wish.ts';
 import type { Erasure } from './erasure.ts';
 import type { SubscriberStore } from './subscriber-store.ts';
 import {
@@ -40,7 +40,7 @@ export class AudienceSuppressions {
   }
 
   /** Suppresses an address. Idempotent: false when it was suppressed for as grave a reason before. @throws InvalidInput */
-  async add(projectId: Id, address: string, wish: Suppressing = {}): Promise<boolean> {
+  async add(projectId: Id, address: string, wish: NewSuppression = {}): Promise<boolean> {
     const email = parseAddressee(address, '/email');
     const scope = parseScope(wish.scope ?? 'project');
     if (scope.startsWith('list:')) await this.lists.get(projectId, scope.slice('list:'.length));

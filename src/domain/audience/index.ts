@@ -36,9 +36,9 @@ export {
   SubscriberErased,
   SubscriptionRefused,
 } from './audience-errors.ts';
+export type { Joined, Joining, Moved, NewSuppression, SubscriberFields } from './audience-inputs.ts';
 export { AudienceService, type AudienceStores } from './audience-service.ts';
 export type { OptOut, OptOutState } from './audience-subscriptions.ts';
-export type { Joined, Joining, Moved, SubscriberWish, Suppressing } from './audience-wish.ts';
 export { isBlank } from './cell-cleaning.ts';
 export type { Consent, ConsentAction, Evidence } from './consent.ts';
 export { EXCLUSION_REASONS, type Exclusion, type ExclusionCounts, type ExclusionReason } from './exclusion.ts';

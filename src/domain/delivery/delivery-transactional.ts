@@ -261,7 +261,7 @@ export class DeliveryTransactional {
   }
 
   /** The attempt never wrote a byte: the message waits as before. */
-  async takeBack(message: MessageFacts): Promise<void> {
+  async withdrawAttempt(message: MessageFacts): Promise<void> {
     const now = this.#clock.now();
     const waiting: MessageFacts = {
       ...message,

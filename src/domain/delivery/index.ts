@@ -71,7 +71,7 @@ export { type ProjectRoute, type RouteChanges, RoutePlan, SENDING_LANES, type Se
 export { type Run, type RunKey, type RunPurpose, type RunState, runName } from './run.ts';
 export type { RunStore } from './run-store.ts';
 export { isLoopbackHost, type SettingField } from './setting-fields.ts';
-export { HeldShard, leaseName, type ShardBatch, type ShardKey, type ShardLease, shardName, type Turn } from './shard.ts';
+export { leaseName, type ShardBatch, type ShardKey, type ShardLease, ShardProgress, shardName, type Turn } from './shard.ts';
 export {
   type NewTransport,
   type StoredTransport,

@@ -46,7 +46,7 @@ export interface LaneStore {
   renew(owner: Id, leaseMs: number, leases: readonly LeaseKey[]): Promise<ReadonlySet<string>>;
   release(leases: readonly LeaseKey[]): Promise<void>;
   releaseAllOf(owner: Id): Promise<number>;
-  /** Writes a batch per shard in one transaction: see `HeldShard.nextBatch`. */
+  /** Writes a batch per shard in one transaction: see `ShardProgress.nextBatch`. */
   record(batches: readonly ShardBatch[], policy: RetryPolicy, leaseMs: number, random: () => number): Promise<RecordedBatches>;
   /** Open shards of running runs: for `status`. */
   openShards(): Promise<{ readonly shards: number; readonly recipients: number; readonly oldestAgeMs: number }>;

@@ -59,7 +59,7 @@ const NONE: ReadonlySet<Id> = new Set();
  *
  * Invariant: a position is handed over only below a `claimedThrough` whose commit has been answered.
  */
-export class HeldShard {
+export class ShardProgress {
   readonly lease: ShardLease;
   readonly size: number;
   #cursor: number;
@@ -130,7 +130,7 @@ export class HeldShard {
    * True when all recipients have an outcome, but no commit of this holder has marked the shard as done. This happens when an
    * earlier holder records its last outcomes late.
    */
-  get doneUntold(): boolean {
+  get doneUnrecorded(): boolean {
     return this.done && this.#toldCursor < this.size;
   }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OutcomeRecorder } from '../../../src/application/delivery/bulk/outcome-recorder.ts';
-import { HeldShard, leaseName, type RecordedBatches, type ShardBatch } from '../../../src/domain/delivery/index.ts';
+import { leaseName, type RecordedBatches, type ShardBatch, ShardProgress } from '../../../src/domain/delivery/index.ts';
 import { aLease, anOutcome } from '../../support/builders-delivery.ts';
 import { silentLog } from '../../support/instance.ts';
 import { type TestTime, testTime } from '../../support/test-time.ts';
@@ -47,7 +47,7 @@ function openRecorder(time: TestTime, maxUnrecorded = 100, leastAhead = maxUnrec
 }
 
 /** Takes and settles `count` turns. */
-function settle(shard: HeldShard, count: number): void {
+function settle(shard: ShardProgress, count: number): void {
   for (let taken = 0; taken < count; taken += 1) {
     const turn = shard.take();
     if (turn === undefined) throw new Error('The claim does not reach so far.');
@@ -55,7 +55,7 @@ function settle(shard: HeldShard, count: number): void {
   }
 }
 
-const held = (size: number, number = 0): HeldShard => new HeldShard(aLease(size, { number }));
+const held = (size: number, number = 0): ShardProgress => new ShardProgress(aLease(size, { number }));
 
 describe('the recorder of outcomes', () => {
   let time: TestTime;
@@ -198,7 +198,7 @@ describe('the recorder of outcomes', () => {
     const { recorder, commits, last } = openRecorder(time, 1_000, 10);
     const shards = [0, 1].map((number) => held(50_000, number));
     for (const shard of shards) recorder.track(shard);
-    const claimed = (shard: HeldShard): number =>
+    const claimed = (shard: ShardProgress): number =>
       commits.flatMap(({ batches }) => batches).findLast(({ number }) => number === shard.lease.number)?.claimedThrough ?? 0;
     const takenOf = [0, 0];
     let [answered, offered, taken, ahead] = [0, 0, 0, 0];

@@ -323,7 +323,7 @@ describe('the sweep', () => {
     const message = await stage.accept();
     const { begun } = await vanish(message);
     await stage.sender.sweep();
-    await stage.delivery((service) => service.transactional.takeBack(begun));
+    await stage.delivery((service) => service.transactional.withdrawAttempt(begun));
     expect(await stage.look(message)).toMatchObject({ state: 'accepted', attempts: 0, tries: [] });
     expect(await stage.send(message)).toMatchObject({ state: 'submitted', attempts: 1 });
     expect(stage.marked).toEqual([false]);

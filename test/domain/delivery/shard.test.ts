@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HeldShard, leaseName, type ShardLease } from '../../../src/domain/delivery/index.ts';
+import { leaseName, type ShardLease, ShardProgress } from '../../../src/domain/delivery/index.ts';
 import { aLease, anOutcome, idOf } from '../../support/builders-delivery.ts';
 import { ModelShard } from '../../support/model-shard.ts';
 
-const drain = (shard: HeldShard): number[] => {
+const drain = (shard: ShardProgress): number[] => {
   const positions: number[] = [];
   for (let turn = shard.take(); turn !== undefined; turn = shard.take()) positions.push(turn.position);
   return positions;
 };
 /** Claims `room` more and has it answered at once. */
-const extend = (shard: HeldShard, room: number) => {
+const extend = (shard: ShardProgress, room: number) => {
   const { batch, applied } = shard.nextBatch(room);
   applied();
   return batch;
@@ -18,7 +18,7 @@ const extend = (shard: HeldShard, room: number) => {
 
 describe('a shard in the hands of its holder', () => {
   it('hands over nobody before the claim is committed', () => {
-    const shard = new HeldShard(aLease(5));
+    const shard = new ShardProgress(aLease(5));
     expect(shard.take()).toBeUndefined();
     const { batch, applied } = shard.nextBatch(3);
     expect([batch.claimedThrough, shard.take()]).toEqual([3, undefined]);
@@ -27,13 +27,13 @@ describe('a shard in the hands of its holder', () => {
   });
 
   it('hands over in the order fixed at launch', () => {
-    const shard = new HeldShard(aLease(3));
+    const shard = new ShardProgress(aLease(3));
     extend(shard, 3);
     expect([shard.take(), shard.take(), shard.take()].map((turn) => turn?.subscriberId)).toEqual([idOf(0), idOf(1), idOf(2)]);
   });
 
   it('moves its cursor over outcomes without a gap, and no further', () => {
-    const shard = new HeldShard(aLease(5));
+    const shard = new ShardProgress(aLease(5));
     extend(shard, 5);
     drain(shard);
     for (const position of [0, 1, 3]) shard.settle(position, anOutcome(position));
@@ -41,12 +41,12 @@ describe('a shard in the hands of its holder', () => {
   });
 
   it('numbers its batches from 1', () => {
-    const shard = new HeldShard(aLease(5));
+    const shard = new ShardProgress(aLease(5));
     expect([extend(shard, 1).batch, extend(shard, 1).batch, extend(shard, 1).batch]).toEqual([1, 2, 3]);
   });
 
   it('is done when everybody has an outcome', () => {
-    const shard = new HeldShard(aLease(2));
+    const shard = new ShardProgress(aLease(2));
     extend(shard, 2);
     drain(shard);
     shard.settle(1, anOutcome(1));
@@ -56,7 +56,7 @@ describe('a shard in the hands of its holder', () => {
   });
 
   it('hands a turn that was given back out again, first', () => {
-    const shard = new HeldShard(aLease(5));
+    const shard = new ShardProgress(aLease(5));
     extend(shard, 5);
     shard.take();
     shard.giveBack(0);
@@ -65,13 +65,13 @@ describe('a shard in the hands of its holder', () => {
   });
 
   it('shows who comes next beyond its claim, for reading ahead', () => {
-    const shard = new HeldShard(aLease(5));
+    const shard = new ShardProgress(aLease(5));
     extend(shard, 1);
     expect(shard.peek(3).map((turn) => turn.position)).toEqual([0, 1, 2]);
   });
 
   it('counts what a crash could repeat from the moment it is taken until its outcome is committed', () => {
-    const shard = new HeldShard(aLease(5));
+    const shard = new ShardProgress(aLease(5));
     extend(shard, 5);
     shard.take();
     shard.take();
@@ -88,7 +88,7 @@ describe('a shard taken over', () => {
   const inherited: Partial<ShardLease> = { fence: 2, cursor: 1, claimedThrough: 4, settled: [2] };
 
   it('leaves out who has an outcome, and marks the others whom the last holder had claimed', () => {
-    const shard = new HeldShard(aLease(6, inherited));
+    const shard = new ShardProgress(aLease(6, inherited));
     extend(shard, 2);
     const turns = [shard.take(), shard.take(), shard.take(), shard.take()];
     expect(turns.map((turn) => [turn?.position, turn?.possibleRepeat])).toEqual([
@@ -100,18 +100,18 @@ describe('a shard taken over', () => {
   });
 
   it('may hand over at once what was claimed before', () => {
-    expect(new HeldShard(aLease(6, inherited)).take()?.position).toBe(1);
+    expect(new ShardProgress(aLease(6, inherited)).take()?.position).toBe(1);
   });
 
   it('starts behind what was settled without a gap', () => {
-    expect(new HeldShard(aLease(6, { ...inherited, settled: [1, 2] })).cursor).toBe(3);
+    expect(new ShardProgress(aLease(6, { ...inherited, settled: [1, 2] })).cursor).toBe(3);
   });
 
   it('that its last holder completed late is done, and has to say so', () => {
-    const shard = new HeldShard(aLease(3, { fence: 2, cursor: 1, claimedThrough: 3, settled: [1, 2] }));
-    expect([shard.done, shard.doneUntold]).toEqual([true, true]);
+    const shard = new ShardProgress(aLease(3, { fence: 2, cursor: 1, claimedThrough: 3, settled: [1, 2] }));
+    expect([shard.done, shard.doneUnrecorded]).toEqual([true, true]);
     expect(extend(shard, 0)).toMatchObject({ cursor: 3, done: true, outcomes: [] });
-    expect(shard.doneUntold).toBe(false);
+    expect(shard.doneUnrecorded).toBe(false);
   });
 
   it('has a name of its own, so that two holdings by one process are never mixed up', () => {
@@ -121,7 +121,7 @@ describe('a shard taken over', () => {
 
 describe('a shard given back', () => {
   it('shrinks its claim, so that nobody is marked who was never handed over', () => {
-    const shard = new HeldShard(aLease(10));
+    const shard = new ShardProgress(aLease(10));
     extend(shard, 8);
     shard.take();
     shard.settle(0, anOutcome(0));
@@ -131,7 +131,7 @@ describe('a shard given back', () => {
   });
 
   it('keeps its claim up to the last outcome behind a gap', () => {
-    const shard = new HeldShard(aLease(10));
+    const shard = new ShardProgress(aLease(10));
     extend(shard, 8);
     drain(shard);
     shard.settle(4, anOutcome(4));
@@ -140,7 +140,7 @@ describe('a shard given back', () => {
   });
 
   it('keeps the marks that it inherited', () => {
-    const shard = new HeldShard(aLease(10, { fence: 2, cursor: 1, claimedThrough: 6 }));
+    const shard = new ShardProgress(aLease(10, { fence: 2, cursor: 1, claimedThrough: 6 }));
     expect(shard.lastBatch().batch).toMatchObject({ cursor: 1, claimedThrough: 6 });
   });
 });

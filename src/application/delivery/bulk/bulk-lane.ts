@@ -1,10 +1,10 @@
 import {
-  HeldShard,
   LEASE_MS,
   leaseName,
   type RecordedBatches,
   runName,
   type ShardLease,
+  ShardProgress,
   type WorkerProgress,
 } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
@@ -195,7 +195,7 @@ export class BulkLane {
     try {
       do {
         this.#claimAgain = false;
-        while (!this.#stopping && this.#hasHands() && (await this.#claimOne()));
+        while (!this.#stopping && this.#takesShards() && (await this.#claimOne()));
         await this.#takeTurns();
       } while (this.#claimAgain);
     } finally {
@@ -203,7 +203,7 @@ export class BulkLane {
     }
   }
 
-  #hasHands(): boolean {
+  #takesShards(): boolean {
     if (this.#held.size >= timing.MOST_HELD) return false;
     let busy = 0;
     for (const { shard } of this.#held.values()) if (shard.remaining > 0) busy += 1;
@@ -213,7 +213,7 @@ export class BulkLane {
   /** At the limit of shards, exchanges the oldest for one of a mailing without a shard here, so that no mailing starves. */
   async #takeTurns(): Promise<void> {
     const now = this.#clock.monotonic();
-    if (this.#stopping || this.#hasHands() || now - this.#tookTurnsAt < timing.TAKE_TURNS_MS) return;
+    if (this.#stopping || this.#takesShards() || now - this.#tookTurnsAt < timing.TAKE_TURNS_MS) return;
     this.#tookTurnsAt = now;
     const [longest] = [...this.#held.values()].filter((held) => !held.closing).sort((a, b) => a.since - b.since);
     if (longest === undefined || !(await this.#claimOne())) return;
@@ -260,7 +260,7 @@ export class BulkLane {
   }
 
   #hold(lease: ShardLease, mailing: SendingMailing, begunAt: number): void {
-    const shard = new HeldShard(lease);
+    const shard = new ShardProgress(lease);
     const reader = new RecipientReader({
       shard,
       clock: this.#clock,

@@ -1,10 +1,10 @@
-import type { Attempt, HeldShard, LedgerState, Outcome, ShardKey, ShardLease, Turn } from '../../../domain/delivery/index.ts';
+import type { Attempt, LedgerState, Outcome, ShardKey, ShardLease, ShardProgress, Turn } from '../../../domain/delivery/index.ts';
 import type { RecipientReader } from './recipient-reader.ts';
 import type { SendingMailing } from './sending-mailing.ts';
 
 /** A shard in this process's hands, with everything needed to work on it. */
 export interface LeasedShard {
-  readonly shard: HeldShard;
+  readonly shard: ShardProgress;
   /** `leaseName`: a shard lost and claimed again is held twice until the older holding's last answer is written. */
   readonly name: string;
   readonly mailing: SendingMailing;

@@ -1,4 +1,4 @@
-import { type HeldShard, leaseName, type RecordedBatches, type ShardBatch } from '../../../domain/delivery/index.ts';
+import { leaseName, type RecordedBatches, type ShardBatch, type ShardProgress } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Log } from '../../log.ts';
 import { ClaimDemand } from './claim-demand.ts';
@@ -37,12 +37,12 @@ export interface OutcomeRecorderDeps {
  */
 export class OutcomeRecorder {
   readonly #deps: OutcomeRecorderDeps;
-  readonly #shards = new Map<string, HeldShard>();
+  readonly #shards = new Map<string, ShardProgress>();
   #running: Promise<void> | undefined;
   /** Shards about to be given back, with the promise that callers await. */
-  readonly #retracting = new Map<HeldShard, PromiseWithResolvers<void>>();
+  readonly #retracting = new Map<ShardProgress, PromiseWithResolvers<void>>();
   /** Shards without further hand-over. The rest of their claims does not count for the window. */
-  readonly #closed = new Set<HeldShard>();
+  readonly #closed = new Set<ShardProgress>();
   /** Set while a batch waits to fill. */
   #filling: PromiseWithResolvers<void> | undefined;
   #stopped = false;
@@ -77,24 +77,24 @@ export class OutcomeRecorder {
   }
 
   /** Starts to write this shard's outcomes and to extend its claim ahead of hand-over. */
-  track(shard: HeldShard): void {
+  track(shard: ShardProgress): void {
     this.#shards.set(leaseName(shard.lease), shard);
     this.wake();
   }
 
-  untrack(shard: HeldShard): void {
+  untrack(shard: ShardProgress): void {
     this.#shards.delete(leaseName(shard.lease));
     this.#closed.delete(shard);
   }
 
   /** Ends the hand-over of a shard: its claim is not extended, and only its messages on the wire count for the window. */
-  close(shard: HeldShard): void {
+  close(shard: ShardProgress): void {
     this.#closed.add(shard);
     this.wake();
   }
 
   /** Reverts `close`. */
-  reopen(shard: HeldShard): void {
+  reopen(shard: ShardProgress): void {
     this.#closed.delete(shard);
     this.wake();
   }
@@ -121,7 +121,7 @@ export class OutcomeRecorder {
    * Writes the outcomes of one shard and reduces its claim to the messages handed over, so that the shard may be given back.
    * Afterwards the shard is not tracked any more. A second call waits for the first.
    */
-  async retract(shard: HeldShard): Promise<void> {
+  async retract(shard: ShardProgress): Promise<void> {
     const asked = this.#retracting.get(shard);
     if (asked !== undefined) return asked.promise;
     const leaving = Promise.withResolvers<void>();
@@ -138,7 +138,7 @@ export class OutcomeRecorder {
     this.#filling?.resolve();
   }
 
-  #retracted(shard: HeldShard): void {
+  #retracted(shard: ShardProgress): void {
     this.#retracting.get(shard)?.resolve();
     this.#retracting.delete(shard);
     // At once: otherwise the next batch would extend the claim of a shard that is being given back.
@@ -147,12 +147,12 @@ export class OutcomeRecorder {
 
   #needsWork(): boolean {
     if (this.#retracting.size > 0) return true;
-    for (const shard of this.#shards.values()) if (shard.gathered > 0 || shard.doneUntold) return true;
+    for (const shard of this.#shards.values()) if (shard.gathered > 0 || shard.doneUnrecorded) return true;
     return !this.#draining && this.#hungry().length > 0 && this.unrecorded < this.#deps.maxUnrecorded;
   }
 
   /** Shards that could hand over more if their claim were further ahead. */
-  #hungry(): HeldShard[] {
+  #hungry(): ShardProgress[] {
     return [...this.#shards.values()].filter(
       (shard) => shard.ready === 0 && shard.remaining > 0 && !this.#retracting.has(shard) && !this.#closed.has(shard),
     );
@@ -205,7 +205,7 @@ export class OutcomeRecorder {
    */
   #collect(): { readonly batch: ShardBatch; readonly applied: () => void }[] {
     const leaving = [...this.#retracting.keys()].filter(
-      (shard) => shard.gathered > 0 || shard.doneUntold || shard.claimedThrough > shard.cursor,
+      (shard) => shard.gathered > 0 || shard.doneUnrecorded || shard.claimedThrough > shard.cursor,
     );
     const shards = [...this.#shards.values()].filter((shard) => !this.#retracting.has(shard));
     let room = this.#draining ? 0 : this.#deps.maxUnrecorded - this.unrecorded;
@@ -213,7 +213,7 @@ export class OutcomeRecorder {
     const open = shards
       .filter((shard) => shard.claimedThrough < shard.size && !this.#closed.has(shard))
       .sort((a, b) => a.ready - b.ready);
-    const extension = new Map<HeldShard, number>();
+    const extension = new Map<ShardProgress, number>();
     const each = Math.ceil(this.#demand.ahead / Math.max(1, open.length));
     for (const [index, shard] of open.entries()) {
       const wanted = Math.min(each - shard.ready, shard.size - shard.claimedThrough);
@@ -223,7 +223,7 @@ export class OutcomeRecorder {
       room -= share;
     }
     const staying = shards.filter(
-      (shard) => shard.gathered > 0 || shard.doneUntold || ((extension.get(shard) ?? 0) > 0 && shard.ready === 0),
+      (shard) => shard.gathered > 0 || shard.doneUnrecorded || ((extension.get(shard) ?? 0) > 0 && shard.ready === 0),
     );
     return [...leaving.map((shard) => shard.lastBatch()), ...staying.map((shard) => shard.nextBatch(extension.get(shard) ?? 0))];
   }
@@ -259,7 +259,7 @@ export class OutcomeRecorder {
 }
 
 /** True when the claim is nearly used up and there is more to claim. */
-const isShort = ({ ready, remaining }: HeldShard, fewest: number): boolean =>
+const isShort = ({ ready, remaining }: ShardProgress, fewest: number): boolean =>
   ready === 0 || (ready <= fewest && remaining > ready);
 const count = (batches: readonly ShardBatch[]): number => batches.reduce((sum, batch) => sum + batch.outcomes.length, 0);
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

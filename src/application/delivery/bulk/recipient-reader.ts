@@ -1,5 +1,5 @@
 import type { RecipientFacts } from '../../../domain/audience/index.ts';
-import type { HeldShard, Reached, Turn } from '../../../domain/delivery/index.ts';
+import type { Reached, ShardProgress, Turn } from '../../../domain/delivery/index.ts';
 import type { Clock } from '../../../domain/shared/clock.ts';
 import type { Id } from '../../../domain/shared/ids.ts';
 
@@ -31,7 +31,7 @@ export interface ReadPage extends Reached {
 
 /** Reads the recipients of one shard ahead of its hand-over, page by page. No fact is older than three seconds. */
 export class RecipientReader {
-  readonly #shard: HeldShard;
+  readonly #shard: ShardProgress;
   readonly #read: (turns: readonly Turn[]) => Promise<ReadPage>;
   readonly #check: (turns: readonly Turn[]) => Promise<ReadPage>;
   readonly #clock: Clock;
@@ -46,7 +46,7 @@ export class RecipientReader {
   #taken = 0;
 
   constructor(deps: {
-    shard: HeldShard;
+    shard: ShardProgress;
     read: (turns: readonly Turn[]) => Promise<ReadPage>;
     check: (turns: readonly Turn[]) => Promise<ReadPage>;
     clock: Clock;

@@ -308,7 +308,7 @@ export class SendTransactional {
     return this.#work.bulk(async (scope) => {
       if (jobId !== undefined) await scope.jobs.discard(sendMessage, jobId);
       if (attempt.outcome === 'withdrawn') {
-        await scope.delivery.transactional.takeBack(message);
+        await scope.delivery.transactional.withdrawAttempt(message);
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { key: messageId });
         return undefined;
       }

@@ -4,7 +4,7 @@ import type { Subscriber, SubscriberChanges } from './subscriber.ts';
 import type { Subscription } from './subscription.ts';
 
 /** A subscriber by address, with the fields to set. `attributes` are checked here. */
-export interface SubscriberWish extends Omit<SubscriberChanges, 'attributes'> {
+export interface SubscriberFields extends Omit<SubscriberChanges, 'attributes'> {
   readonly email: string;
   readonly attributes?: unknown;
 }
@@ -23,7 +23,7 @@ export interface Joined {
   readonly subscriptions: readonly Subscription[];
 }
 
-export interface Suppressing {
+export interface NewSuppression {
   /** Default `project`. */
   readonly scope?: string | undefined;
   /** Default `manual`. */
@@ -38,7 +38,7 @@ export interface Moved {
 }
 
 /** @throws InvalidInput for attributes that cannot be stored */
-export function changesOf(wish: Partial<SubscriberWish>): SubscriberChanges {
+export function changesOf(wish: Partial<SubscriberFields>): SubscriberChanges {
   return {
     ...(wish.attributes !== undefined && { attributes: parseAttributes(wish.attributes) }),
     locale: wish.locale,
