@@ -216,7 +216,12 @@ describe('looking at a campaign', () => {
       '--json',
     ]);
     expect(status).toBe(0);
-    expect(json).toMatchObject({ messages: [{ to: 'me@example.org', state: 'accepted' }, { to: 'you@example.org' }] });
+    expect(json).toMatchObject({
+      messages: [
+        { state: 'accepted', recipients: [{ address: 'me@example.org' }] },
+        { state: 'accepted', recipients: [{ address: 'you@example.org' }] },
+      ],
+    });
     expect(stderr).toContain('warning: no worker is running');
   });
 });
