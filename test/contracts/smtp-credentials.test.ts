@@ -93,6 +93,22 @@ describe('AUTH', () => {
     expect(JSON.stringify(attempt)).not.toMatch(/expired|eWEyOS/);
   });
 
+  it.each([
+    ['PLAIN', { password: 'hush-hush' }],
+    ['LOGIN', { password: 'hush-hush' }],
+    ['XOAUTH2', { accessToken: 'ya29.hush-hush' }],
+  ])('%s shows no credential when the server repeats what it refuses', async (mechanism, secret) => {
+    const lines: string[] = [];
+    const server = await offering(mechanism, (line) => {
+      if (line === 'AUTH LOGIN' || (mechanism === 'LOGIN' && lines.push(line) === 1)) return '334 VXNlcm5hbWU6';
+      return `535 5.7.8 Not understood: ${line}`;
+    });
+    const attempt = await transportTo({ port: server.port, user: 'news', ...secret }).submit(message('a@example.net'));
+    expect(attempt).toMatchObject({ code: 535, reply: expect.stringMatching(/Not understood: .*\*{3}/) });
+    const sent = [...server.heard().matchAll(/[A-Za-z0-9+/=]{12,}/g)].map(([word]) => word);
+    expect(sent.filter((word) => JSON.stringify(attempt).includes(word))).toEqual([]);
+  });
+
   it('is not tried where the server does not offer it', async () => {
     const server = await offering('', () => '235 2.7.0 Welcome');
     const transport = transportTo({ port: server.port, user: 'news@example.com', accessToken: 'ya29.token' });

@@ -91,7 +91,7 @@ export async function openConnection(peer: SmtpPeer, signal: AbortSignal): Promi
     const fail = (error: Error): void => {
       signal.removeEventListener('abort', abort);
       connection.close();
-      reject(asConnectFailure(error, peer));
+      reject(asConnectFailure(error, peer, token));
     };
     const takeOver = (): void => {
       signal.removeEventListener('abort', abort);
@@ -206,13 +206,27 @@ function socketOf(connection: SMTPConnection, frugal: FrugalSocket | undefined, 
   };
 }
 
-function asConnectFailure(error: Error & { response?: unknown; command?: unknown }, peer: SmtpPeer): SmtpConnectFailed {
+function asConnectFailure(
+  error: Error & { response?: unknown; command?: unknown },
+  peer: SmtpPeer,
+  token?: string | undefined,
+): SmtpConnectFailed {
   const reply = typeof error.response === 'string' && /^\d{3}(?:[ -]|$)/.test(error.response) ? error.response : undefined;
   const step = typeof error.command === 'string' && error.command !== 'CONN' ? error.command : undefined;
   const where = step === undefined ? '' : ` at ${step}`;
+  const message = withoutCredentials(error.message, peer, token);
   const why =
     step === 'STARTTLS' && peer.auth !== undefined
-      ? `${error.message}; without TLS the password is not sent. Use smtps:// if the server wants TLS from the first byte`
-      : error.message;
+      ? `${message}; without TLS the password is not sent. Use smtps:// if the server wants TLS from the first byte`
+      : message;
   return new SmtpConnectFailed(`No connection to ${peerName(peer)}${where}: ${why}`, reply, step);
+}
+
+/** Some servers repeat in their reply the command that they refuse. */
+function withoutCredentials(text: string, { auth }: SmtpPeer, token: string | undefined): string {
+  const secret = auth?.pass ?? token;
+  if (auth === undefined || secret === undefined || secret === '') return text;
+  const sent = [`\u0000${auth.user}\u0000${secret}`, `user=${auth.user}\u0001auth=Bearer ${secret}\u0001\u0001`, secret];
+  const forms = [...sent.map((plain) => Buffer.from(plain).toString('base64')), secret];
+  return forms.reduce((clean, form) => clean.replaceAll(form, '***'), text);
 }
