@@ -55,7 +55,7 @@ export async function dispatch<Application>(
   const maxUploadBytes = route.upload?.maxBytes ?? options.maxUploadBytes;
   if (route.upload !== undefined) requireType(request, route.upload.types);
   const body =
-    route.body === undefined
+    route.method === 'get' || route.upload !== undefined
       ? undefined
       : parsePart('body', route.body, await bodyOf(request, route.maxBodyBytes ?? options.maxJsonBytes, options.pace));
 
@@ -106,9 +106,11 @@ function parsePath<Application>(route: Route<Application>, values: Readonly<Reco
 
 function parsePart(part: 'query' | 'header' | 'body', schema: z.ZodType | undefined, value: unknown): unknown {
   if (schema === undefined) {
-    const [unknown] = part === 'query' ? Object.keys(value as object) : [];
+    // Also a body: `launch` with a time that it does not read would launch at once.
+    const [unknown] = part === 'header' ? [] : Object.keys(value ?? {});
+    const takes = part === 'query' ? 'query parameters' : 'body';
     if (unknown !== undefined)
-      throw invalid([{ in: 'query', pointer: `/${escapePointer(unknown)}`, detail: 'This route takes no query parameters' }]);
+      throw invalid([{ in: part, pointer: `/${escapePointer(unknown)}`, detail: `This route takes no ${takes}` }]);
     return part === 'body' ? undefined : {};
   }
   const parsed = schema.safeParse(value);

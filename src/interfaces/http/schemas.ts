@@ -18,18 +18,28 @@ export type ObjectKind =
 /** The id of an object of the caller's own project, in a request. An id of another project is treated as unknown. */
 export function idOf(kind: ObjectKind) {
   return z
-    .guid()
+    .guid('An id is expected, such as 0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b')
     .transform((text) => text.toLowerCase())
     .openapi({ type: 'string', format: 'uuid', 'x-object': kind, example: EXAMPLE_ID });
 }
 
-/** The same, or its slug. */
-export const namedTemplate = z
+const idOrSlug = z
   .string()
   .min(1)
   .max(63)
-  .regex(/^[A-Za-z0-9-]+$/, 'An id or a slug is expected')
-  .openapi({ description: 'Id or slug of a template, in place of `content`.', 'x-object': 'template', example: 'receipt' });
+  .regex(/^[A-Za-z0-9-]+$/, 'An id or a slug is expected');
+
+export const namedTemplate = idOrSlug.openapi({
+  description: 'Id or slug of a template, in place of `content`.',
+  'x-object': 'template',
+  example: 'receipt',
+});
+
+export const namedTransport = idOrSlug.openapi({
+  description: 'Id or slug of a transport.',
+  'x-object': 'transport',
+  example: 'main-relay',
+});
 
 const EXAMPLE_ID = '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b';
 
@@ -87,7 +97,7 @@ export function idsOf(kind: ObjectKind) {
   return z
     .string()
     .transform((text) => text.split(',').map((id) => id.trim().toLowerCase()))
-    .pipe(z.array(z.guid()).min(1).max(100))
+    .pipe(z.array(z.guid('An id is expected')).min(1).max(100))
     .openapi({ type: 'string', description: 'Ids, separated by commas.', 'x-object': kind, example: EXAMPLE_ID });
 }
 

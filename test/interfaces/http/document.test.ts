@@ -23,6 +23,7 @@ describe('the OpenAPI document', () => {
       'GET /v1/file',
       'GET /v1/things/{thingId}',
       'POST /v1/things',
+      'POST /v1/things/{thingId}/start',
       'POST /v1/uploads',
     ]);
   });

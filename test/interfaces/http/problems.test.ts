@@ -254,6 +254,16 @@ describe('a body', () => {
     });
   });
 
+  it('is refused where the route takes none, since the caller expects it to count', async () => {
+    const start = '/v1/things/0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b/start';
+    expect((await failed(start, post('{"at":"tomorrow 9:00"}'))).body).toMatchObject({
+      status: 422,
+      pointer: '/at',
+      detail: 'This route takes no body (body /at).',
+    });
+    expect((await app.request(start, post('{}'))).status).toBe(204);
+  });
+
   it('that is missing altogether is a fault of the body as a whole', async () => {
     expect(await failed('/v1/things', { method: 'POST', headers: authorized })).toMatchObject({
       status: 422,

@@ -66,6 +66,15 @@ const probeRoutes: readonly Route<Probe>[] = [
     handle: async () => undefined,
   }),
   route({
+    verb: 'things.verb7',
+    method: 'post',
+    path: '/v1/things/{thingId}/start',
+    summary: 'Start a thing',
+    permission: 'audience.write',
+    params: z.object({ thingId: idOf('list') }),
+    handle: async () => undefined,
+  }),
+  route({
     verb: 'things.verb4',
     method: 'get',
     path: '/v1/failure',

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Application } from '../../../application/application.ts';
 import { type Route, routesOf } from '../route.ts';
-import { email, id, idOf, orNull, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
+import { email, id, idOf, namedTransport, orNull, pageOf, pageOfItems, pageQuery, timestamp } from '../schemas.ts';
 import { healthSchema } from './transports.ts';
 
 const route = routesOf<Application>();
@@ -53,13 +53,13 @@ export const routeRoutes: readonly Route<Application>[] = [
     permission: 'transport.write',
     body: z
       .strictObject({
-        transport: idOf('transport'),
+        transport: namedTransport,
         lane: lane.optional().openapi({ description: 'Default: both lanes.' }),
         receivingGroup: receivingGroup.optional().openapi({ description: 'Default: all recipients.' }),
         priority: priority.optional(),
         weight: weight.optional(),
       })
-      .openapi({ example: { transport: '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b', lane: 'bulk', priority: 20 } }),
+      .openapi({ example: { transport: 'main-relay', lane: 'bulk', priority: 20 } }),
     status: 201,
     reply: routeSchema,
     handle: ({ application, projectId, body }) => application.routes.create(projectId, body),
