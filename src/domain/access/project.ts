@@ -116,14 +116,14 @@ export class Project implements ProjectState {
    * Once the project has verified sending domains, its authors must be of one of them: other mail would not be signed.
    * @param address already parsed: its domain is in A-labels and lower case. @throws AuthorRefused, AuthorUnverified
    */
-  requireAuthor(address: string): void {
+  requireAuthor(address: string, pointer = '/content/author/address'): void {
     if (this.verifiedDomains.length > 0) {
-      if (this.signingDomain(address) === undefined) throw new AuthorUnverified(address, this.verifiedDomains);
+      if (this.signingDomain(address) === undefined) throw new AuthorUnverified(address, this.verifiedDomains, pointer);
       return;
     }
     const domain = domainOf(address);
     const allowed = [this.senderDomain, ...this.authorDomains];
-    if (!allowed.some((own) => own === ANY_DOMAIN || isWithin(domain, own))) throw new AuthorRefused(address, allowed);
+    if (!allowed.some((own) => own === ANY_DOMAIN || isWithin(domain, own))) throw new AuthorRefused(address, allowed, pointer);
   }
 
   /** The verified domain that signs for this author: its own, or the nearest one above it (relaxed alignment of RFC 9989). */
@@ -140,11 +140,11 @@ const domainOf = (address: string): string => address.slice(address.lastIndexOf(
 export class AuthorRefused extends DomainError {
   readonly code = 'project.author_refused';
   readonly kind = 'invalid';
-  constructor(address: string, domains: readonly string[]) {
+  constructor(address: string, domains: readonly string[], pointer: string) {
     super(
       `The author ${address} is outside the project's domains (${domains.join(', ')}). Use an address there, or allow the domain: ` +
         'pennypost project update --author-domain <domain>, or authorDomains of PATCH /v1/project.',
-      '/content/author/address',
+      pointer,
     );
   }
 }
@@ -153,11 +153,11 @@ export class AuthorRefused extends DomainError {
 export class AuthorUnverified extends DomainError {
   readonly code = 'project.author_unverified';
   readonly kind = 'invalid';
-  constructor(address: string, domains: readonly string[]) {
+  constructor(address: string, domains: readonly string[], pointer: string) {
     super(
       `The domain of the author ${address} is not a verified sending domain of the project (${domains.join(', ')}). ` +
         'Use an address there, or add the domain: pennypost domain create <domain>, or POST /v1/domains.',
-      '/content/author/address',
+      pointer,
     );
   }
 }
@@ -171,7 +171,7 @@ function parseAuthorDomains(texts: readonly string[]): readonly string[] {
   return [...new Set(texts.map((text, at) => (text === ANY_DOMAIN ? text : parseDomain(text, `/authorDomains/${at}`))))];
 }
 
-/** Three months answer "did my receipt go out?"; a year of events serves every comparison with the year before. */
+/** A month answers "what did my receipt say?"; a year of events serves every comparison with the year before. */
 const KEEP_MESSAGES_DAYS = 30;
 const KEEP_EVENTS_DAYS = 365;
 

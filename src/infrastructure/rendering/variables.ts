@@ -136,7 +136,9 @@ export function unknownReason(path: readonly string[], content: Content, context
   const [root, second, third] = path;
   const has = (name: string): boolean => Object.hasOwn(content.defaults, name) || context.variables?.includes(name) === true;
   const declare = (name: string): string =>
-    `Declare a default for it (defaults: { ${JSON.stringify(name)}: ... }) for recipients without it, or correct the name.`;
+    context.variables === undefined
+      ? `Declare a default for it (defaults: { ${JSON.stringify(name)}: ... }) for recipients without it, or correct the name.`
+      : `Give it a value in the variables of the message, or a default in the content (defaults: { ${JSON.stringify(name)}: ... }), or correct the name.`;
   switch (root) {
     case undefined:
     case 'unsubscribe_url':

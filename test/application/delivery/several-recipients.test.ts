@@ -135,7 +135,10 @@ describe.each(Object.entries(BREAKS))('%s', (_, text) => {
 });
 
 it('has an author of the project', async () => {
-  await expect(stage.accept({ from: 'shop@elsewhere.example' })).rejects.toMatchObject({ code: 'project.author_refused' });
+  await expect(stage.accept({ from: 'shop@elsewhere.example' })).rejects.toMatchObject({
+    code: 'project.author_refused',
+    pointer: '/from',
+  });
 });
 
 describe('a variable that is missing', () => {
@@ -144,7 +147,7 @@ describe('a variable that is missing', () => {
   it('is refused with its name, unless the request asks for nothing in its place', async () => {
     await expect(stage.accept({ content })).rejects.toMatchObject({
       code: 'content.invalid',
-      message: expect.stringContaining('Unknown variable order'),
+      message: expect.stringContaining('Unknown variable order. Give it a value in the variables of the message'),
     });
     const message = await stage.accept({ content, missingVariables: 'empty' });
     expect(await stage.send(message)).toMatchObject({ state: 'submitted' });

@@ -115,7 +115,8 @@ export class AcceptMessage {
     { content, templateId, project, refusals }: ReadFacts,
     testOf?: TestedCampaign,
   ): Promise<NewMessage> {
-    project.requireAuthor((own?.author ?? content.author).address);
+    if (own?.author === undefined) project.requireAuthor(content.author.address);
+    else project.requireAuthor(own.author.address, '/from');
     const composition: Composition = {
       ...(testOf === undefined ? {} : { testOf }),
       ...(own === undefined ? {} : { own }),

@@ -18,7 +18,9 @@ const one = z.union([
   z.string().min(3).max(1_000).openapi({ description: 'An address, alone or as `Ada Lee <ada@example.com>`.' }),
   z.strictObject({ name: inline(320).optional(), address: email }),
 ]);
-const several = z.union([...one.options, z.array(one).max(50)]);
+const several = z.union([...one.options, z.array(one).max(50)], {
+  error: 'One recipient is expected, or a list of at most 50: "Ada Lee <ada@example.com>" or {"name": ..., "address": ...}',
+});
 
 /** A message as a caller gives it. */
 export const messageInput = z
