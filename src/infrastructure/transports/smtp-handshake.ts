@@ -226,7 +226,7 @@ function asConnectFailure(
 function withoutCredentials(text: string, { auth }: SmtpPeer, token: string | undefined): string {
   const secret = auth?.pass ?? token;
   if (auth === undefined || secret === undefined || secret === '') return text;
-  const sent = [`\u0000${auth.user}\u0000${secret}`, `user=${auth.user}\u0001auth=Bearer ${secret}\u0001\u0001`, secret];
-  const forms = [...sent.map((plain) => Buffer.from(plain).toString('base64')), secret];
+  const answers = [`\u0000${auth.user}\u0000${secret}`, `user=${auth.user}\u0001auth=Bearer ${secret}\u0001\u0001`, secret];
+  const forms = [...answers.map((plain) => Buffer.from(plain).toString('base64')), secret];
   return forms.reduce((clean, form) => clean.replaceAll(form, '***'), text);
 }
