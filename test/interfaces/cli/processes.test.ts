@@ -260,7 +260,10 @@ describe('serve', () => {
       '--wait',
     ];
     const sent = await answer(...words);
-    expect(sent).toMatchObject({ to: 'zoe@example.org', state: 'submitted', attempts: 1, code: 250 });
+    expect(sent).toMatchObject({
+      state: 'submitted',
+      recipients: [{ address: 'zoe@example.org', state: 'submitted', attempts: 1, code: 250 }],
+    });
     const again = await answer(...words);
     expect(again.id).toBe(sent.id);
   });
