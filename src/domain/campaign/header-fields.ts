@@ -27,6 +27,9 @@ const RESERVED = new RegExp(
   'i',
 );
 
+/** SendGrid, SparkPost and Mandrill read recipients from them, by SMTP too: these would get mail past every suppression. */
+const ADDRESSING = /^(?:x-smtpapi|x-msys-api|x-mc-bccaddress)$/i;
+
 /** A line may have 998 octets (RFC 5322), and a value without a blank cannot be folded. */
 const VALUE_LIMIT = 900;
 
@@ -41,6 +44,9 @@ export function* headerFaults(headers: Readonly<Record<string, string>>): Genera
       yield [name, { code: 'header.invalid', message }];
     } else if (RESERVED.test(name)) {
       yield [name, { code: 'header.reserved', message: `The header ${shown} is written by pennypost. Remove it.` }];
+    } else if (ADDRESSING.test(name)) {
+      const message = `The header ${shown} could make a provider send to further recipients. Remove it, and name them in the message.`;
+      yield [name, { code: 'header.reserved', message }];
     } else if (seen.has(lower)) {
       yield [name, { code: 'header.invalid', message: `The header ${shown} is given twice. Remove one of them.` }];
     }

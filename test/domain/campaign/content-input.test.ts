@@ -87,6 +87,10 @@ describe('content as it is given', () => {
     expect(refused({ headers: { [name]: 'x' } })).toBe(`/content/headers/${name}`);
   });
 
+  it.each(['X-SMTPAPI', 'x-msys-api', 'X-MC-BccAddress'])('may not bring %s: a provider reads recipients from it', (name) => {
+    expect(refused({ headers: { [name]: '{"to":["a@example.org"]}' } })).toBe(`/content/headers/${name}`);
+  });
+
   it('may bring other header fields', () => {
     expect(parse({ headers: { 'X-Campaign': 'spring', 'List-Help': '<https://example.com/help>' } }).headers).toEqual({
       'X-Campaign': 'spring',
