@@ -49,5 +49,7 @@ export const messagePlanContext = (
 ): PlanContext => ({
   ...(testOf === undefined ? transactionalPlanContext(project) : marketingPlanContext(testOf, project, undefined)),
   // A variable that the message brings along needs no default; one that neither has is refused when it is accepted.
-  variables: Object.keys(variables).sort(),
+  variables: Object.keys(variables)
+    .filter((name) => variables[name] !== null && variables[name] !== undefined)
+    .sort(),
 });

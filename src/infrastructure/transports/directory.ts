@@ -39,7 +39,8 @@ async function deliver(directory: string, message: OutgoingMessage): Promise<Att
       outcome: 'submitted',
       code: undefined,
       enhancedCode: undefined,
-      reply: cleanReply(`written to ${join(directory, name)}`),
+      // Without the directory, whose place on the server is nothing to the users of a project.
+      reply: `written to ${name}`,
       fault: 'none',
       providerMessageId: name,
     };

@@ -149,6 +149,7 @@ describe('a variable that is missing', () => {
       code: 'content.invalid',
       message: expect.stringContaining('Unknown variable order. Give it a value in the variables of the message'),
     });
+    await expect(stage.accept({ content, variables: { name: 'Ada', order: null } })).rejects.toThrow('Unknown variable order');
     const message = await stage.accept({ content, missingVariables: 'empty' });
     expect(await stage.send(message)).toMatchObject({ state: 'submitted' });
     expect(stage.sent[0]?.text).toContain('Hello =\r\nAda=\r\n=2E');
