@@ -217,7 +217,7 @@ function asConnectFailure(
   const message = withoutCredentials(error.message, peer, token);
   const why =
     step === 'STARTTLS' && peer.auth !== undefined
-      ? `${message}; without TLS the password is not sent. Use smtps:// if the server wants TLS from the first byte`
+      ? `${message}; without TLS the password is not sent. If the server wants TLS from the first byte, use smtps:// or tls=implicit`
       : message;
   return new SmtpConnectFailed(`No connection to ${peerName(peer)}${where}: ${why}`, reply, step);
 }
