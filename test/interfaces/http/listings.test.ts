@@ -63,8 +63,8 @@ describe('a listing, a step and whatever watches', () => {
       [await tenant.make('campaign')],
     );
     await instance.sql(
-      `insert into pennypost_campaign.template (project_id, id, name, content, created_at, updated_at)
-       select $1, gen_random_uuid(), 'Large ' || n, content, now(), now() from large, ${many}`,
+      `insert into pennypost_campaign.template (project_id, id, name, slug, content, created_at, updated_at)
+       select $1, gen_random_uuid(), 'Large ' || n, 'large-' || n, content, now(), now() from large, ${many}`,
       [tenant.projectId],
     );
     await instance.sql(
