@@ -32,6 +32,6 @@ export interface EnqueueOptions {
 export interface JobQueue {
   /** @returns the job's id; undefined when one with that key waits already */
   enqueue<Data extends object>(job: Job<Data>, data: Data, options?: EnqueueOptions): Promise<string | undefined>;
-  /** Removes a job that has nothing left to do. */
-  discard(job: Job<object>, id: string): Promise<void>;
+  /** Removes jobs that have nothing left to do. */
+  discard(job: Job<object>, ids: readonly string[]): Promise<void>;
 }

@@ -177,7 +177,7 @@ export class Jobs {
         if (options.startAfter === undefined) due.add(job.name);
         return id ?? undefined;
       },
-      discard: async (job, id) => void (await this.#boss.deleteJob(job.name, id, { db }).catch(rethrow)),
+      discard: async (job, ids) => void (await this.#boss.deleteJob(job.name, [...ids], { db }).catch(rethrow)),
     };
   }
 

@@ -128,11 +128,9 @@ describe('an attempt', () => {
   it('whose end cannot be written is kept until the database is back, and not made again', async () => {
     const message = await stage.accept();
     let failures = 3;
-    const work = stage.instance.get(tokens.work);
     const flaky = {
       ...depsOf(),
-      work: workWith(((does: Parameters<typeof work.bulk>[0]) =>
-        stage.handed.length > 0 && failures-- > 0 ? Promise.reject(new Error('away')) : work.bulk(does)) as typeof work.bulk),
+      work: workWith((unit) => (stage.handed.length > 0 && failures-- > 0 ? Promise.reject(new Error('away')) : unit())),
       isTransient: (error: unknown) => error instanceof Error && error.message === 'away',
     };
     const sending = new SendTransactional(flaky);
@@ -142,16 +140,16 @@ describe('an attempt', () => {
 
   it('whose beginning lost its answer is known as begun, and made once', async () => {
     const message = await stage.accept();
-    const work = stage.instance.get(tokens.work);
-    let runs = 0;
+    let units = 0;
     const flaky = {
       ...depsOf(),
-      work: workWith((async (does: Parameters<typeof work.bulk>[0]) => {
-        const result = await work.bulk(does);
-        runs += 1;
-        if (runs === 1) throw new Error('away');
+      work: workWith(async (unit) => {
+        const result = await unit();
+        units += 1;
+        // The first one reads the message.
+        if (units === 2) throw new Error('away');
         return result;
-      }) as typeof work.bulk),
+      }),
       isTransient: (error: unknown) => error instanceof Error && error.message === 'away',
     };
     expect(await new SendTransactional(flaky).send(stage.projectId, message.id)).toMatchObject({
@@ -164,13 +162,11 @@ describe('an attempt', () => {
   it('whose reply PostgreSQL refuses is kept without its words', async () => {
     const message = await stage.accept();
     stage.answers = [{ ...anAttempt('rejected'), reply: '550 \ud800' }];
-    const work = stage.instance.get(tokens.work);
     let refusals = 1;
-    const bulk = ((does: Parameters<typeof work.bulk>[0]) =>
-      stage.handed.length > 0 && refusals-- > 0
-        ? Promise.reject(new Error('refused value'))
-        : work.bulk(does)) as typeof work.bulk;
-    const sending = new SendTransactional({ ...depsOf(), work: workWith(bulk) });
+    const refusing = workWith((unit) =>
+      stage.handed.length > 0 && refusals-- > 0 ? Promise.reject(new Error('refused value')) : unit(),
+    );
+    const sending = new SendTransactional({ ...depsOf(), work: refusing });
     expect(await sending.send(stage.projectId, message.id)).toMatchObject({
       state: 'rejected',
       reply: '(the reply could not be stored)',
@@ -185,9 +181,13 @@ describe('an attempt', () => {
     expect(await sending.send(stage.projectId, message.id)).toMatchObject({ state: 'deferred', reply: 'x is not a function' });
   });
 
-  const workWith = (bulk: UnitOfWork['bulk']): UnitOfWork => {
+  const workWith = (around: <T>(unit: () => Promise<T>) => Promise<T>): UnitOfWork => {
     const work = stage.instance.get(tokens.work);
-    return { run: (does) => work.run(does), single: (does) => work.single(does), bulk };
+    return {
+      run: (does) => work.run(does),
+      single: (does) => around(() => work.single(does)),
+      bulk: (does) => around(() => work.bulk(does)),
+    };
   };
 
   const depsOf = () => ({

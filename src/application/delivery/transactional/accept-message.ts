@@ -70,6 +70,7 @@ export class AcceptMessage {
   ): Promise<AcceptedMessage> {
     const parsed = parseMessage(input);
     const { idempotencyKey } = input;
+    const askedAt = this.#clock.monotonic();
     const found = await this.#work.single(async (scope) => {
       const known = await acceptedBefore(scope, projectId, idempotencyKey, parsed.fingerprint);
       return known === undefined ? { read: await this.#readFor(scope, projectId, input, parsed) } : { known };
@@ -88,7 +89,7 @@ export class AcceptMessage {
       const atOnce = transaction === undefined && all.length === 1 && all[0].state === 'accepted' && this.#lane.takesAtOnce;
       const later = atOnce ? new Date(this.#clock.now().getTime() + JOB_DELAY_MS) : undefined;
       const [jobId] = await enqueueAll(scope, projectId, all, later);
-      return { all, fresh: atOnce ? { message: all[0], project, jobId } : undefined };
+      return { all, fresh: atOnce ? { message: all[0], project, jobId, askedAt } : undefined };
     };
     const accepted = await (transaction === undefined ? this.#work.bulk(store) : this.#work.within(transaction, store));
     if (accepted.all === undefined) return this.#replayed(projectId, accepted.known);

@@ -13,7 +13,8 @@ import { sendMessage } from '../jobs.ts';
 import { marked } from '../repeat-mark.ts';
 import type { MessageWay, NoWay, TransactionalWays } from '../routing/transactional-ways.ts';
 import type { Signing } from '../signing.ts';
-import type { EndOptions, ReadyMessage } from './ready-message.ts';
+import { IdleJobs } from './idle-jobs.ts';
+import type { Begun, EndOptions, FreshMessage, ReadyMessage } from './ready-message.ts';
 import { authorOf, type Composition, contentOf, planContext, variablesFor } from './stored-content.ts';
 import { UNRECORDED, UNSTORABLE_REPLY, VANISHED } from './unended-attempts.ts';
 
@@ -25,14 +26,8 @@ const ASK_AGAIN_MS = 2_000;
 const BEGIN_TRIES = 60;
 /** Messages in hand at most for a new one to be handed over at once; beyond, they wait for a worker of the lane. */
 const MOST_AT_ONCE = 50;
-
-/** A message as it was accepted in this process a moment ago. */
-export interface FreshMessage {
-  readonly message: TransactionalMessage;
-  readonly project: Project;
-  /** The job for the case that this process ends before the message is handed over. */
-  readonly jobId: string | undefined;
-}
+/** What was asked about a recipient within this time is not asked again. */
+const JUST_NOW_MS = 1_000;
 
 /** The transactional lane: hands accepted messages over. */
 export class SendTransactional {
@@ -53,6 +48,7 @@ export class SendTransactional {
   readonly #inHand = new Map<string, Promise<unknown>>();
   /** Whether this process works on the lane, and so hands over at once what it has accepted. */
   #works = false;
+  readonly #idleJobs: IdleJobs;
   /** Attempts of this worker that were not in progress at the last check. */
   #strays: ReadonlySet<string> = new Set();
 
@@ -79,6 +75,7 @@ export class SendTransactional {
     this.#isTransient = deps.isTransient;
     this.#isGone = deps.isGone;
     this.#log = deps.log;
+    this.#idleJobs = new IdleJobs(deps);
     this.#background = new Background((error) =>
       deps.log.warn({ reason: error }, 'could not check whether the recipient may still be mailed; the message waits'),
     );
@@ -87,12 +84,14 @@ export class SendTransactional {
   /** From now on what this process accepts is handed over by it at once. */
   start(): void {
     this.#works = true;
+    this.#idleJobs.start();
   }
 
   /** Leaves new messages to their jobs, and finishes those in hand. */
   async stop(): Promise<void> {
     this.#works = false;
     await Promise.all(this.#inHand.values());
+    await this.#idleJobs.stop();
   }
 
   /** Whether this process has room to hand one more message over at once. */
@@ -136,7 +135,7 @@ export class SendTransactional {
       way = await this.#ways.of(ready.message, ready.tries);
       if ('until' in way) return await this.#postpone(ready.message, way);
       const bytes = await this.#bytesOf(ready, way.transport);
-      const { message, askedAt } = await this.#begin(ready.message, way.name);
+      const { message, askedAt } = await this.#begin(ready.message, way.name, fresh?.askedAt);
       if (message?.state !== 'attempting') {
         way.end(undefined);
         return message;
@@ -267,23 +266,24 @@ export class SendTransactional {
   }
 
   /**
-   * The start of the attempt is committed before anything is written, and with it that the recipient may be mailed. Repeated for a
-   * while where the database is away: an attempt whose commit lost its answer is recognised as begun.
+   * The start of the attempt is committed before anything is written. Repeated for a while where the database is away: an attempt
+   * whose commit lost its answer is recognised as begun.
+   * @param asked when it was asked, a moment ago, whether the recipient may be mailed
    */
-  #begin(message: TransactionalMessage, transport: string): Promise<{ message: MessageFacts | undefined; askedAt: number }> {
-    const begin = async () => {
-      const askedAt = this.#clock.monotonic();
-      const begun = await this.#work.bulk(async (scope) => {
+  #begin(message: TransactionalMessage, transport: string, asked = Number.NEGATIVE_INFINITY): Promise<Begun> {
+    const { projectId, recipient, stream } = message;
+    const begin = (): Promise<Begun> => {
+      const now = this.#clock.monotonic();
+      const askedAt = now - asked < JUST_NOW_MS ? asked : now;
+      return this.#work.single(async ({ audience, delivery }) => {
         // Lists and marketing do not concern a message that its recipient caused; a bounce, a complaint or an erasure does.
-        const refusal = await scope.audience.suppressions.transactionalRefusal(
-          message.projectId,
-          message.recipient.address,
-          message.stream,
-        );
-        if (refusal !== undefined) return scope.delivery.transactional.giveUp(message, 'skipped', `suppressed (${refusal})`);
-        return scope.delivery.transactional.beginAttempt(message, { workerId: this.#workerId, transport });
+        const refusal =
+          askedAt === asked ? undefined : await audience.suppressions.transactionalRefusal(projectId, recipient.address, stream);
+        const begun = await (refusal === undefined
+          ? delivery.transactional.beginAttempt(message, { workerId: this.#workerId, transport })
+          : delivery.transactional.giveUp(message, 'skipped', `suppressed (${refusal})`));
+        return { message: begun, askedAt };
       });
-      return { message: begun, askedAt };
     };
     return this.#kept(begin, BEGIN_TRIES);
   }
@@ -299,14 +299,20 @@ export class SendTransactional {
     }
   }
 
-  #end(
+  async #end(
     message: MessageFacts,
     attempt: Attempt | Withdrawn,
     { jobId, movesOn }: EndOptions = {},
   ): Promise<MessageFacts | undefined> {
     const { projectId, id: messageId } = message;
+    if (attempt.outcome === 'submitted' || attempt.outcome === 'rejected') {
+      const ended = await this.#work.single(({ delivery }) => delivery.transactional.endAttempt(message, attempt, movesOn));
+      if (jobId !== undefined) this.#idleJobs.add(jobId);
+      return ended;
+    }
     return this.#work.bulk(async (scope) => {
-      if (jobId !== undefined) await scope.jobs.discard(sendMessage, jobId);
+      // The next job of the message has its key.
+      if (jobId !== undefined) await scope.jobs.discard(sendMessage, [jobId]);
       if (attempt.outcome === 'withdrawn') {
         await scope.delivery.transactional.withdrawAttempt(message);
         await scope.jobs.enqueue(sendMessage, { projectId, messageId }, { key: messageId });
