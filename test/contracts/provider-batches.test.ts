@@ -89,7 +89,7 @@ describe.each(['postmark', 'resend'])('a batch to %s', (kind) => {
     expect(Math.max(...fake.requests.map((request) => dialect.messages(request)?.length ?? 0))).toBe(most);
   });
 
-  it('leaves out whom a withdrawal reaches before the first byte', async () => {
+  it('leaves out a message that is withdrawn before the first byte', async () => {
     const { transport, fake } = await batching(accepting);
     let asked = 0;
     const proceed = (): boolean => {
